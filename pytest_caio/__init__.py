@@ -1,0 +1,1 @@
+"""The release gate of a CAIO Alpha Swarm dashboard, as a pytest plugin."""

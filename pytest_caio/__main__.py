@@ -1,0 +1,5 @@
+"""Entry point of `python -m pytest_caio`."""
+
+from pytest_caio.cli import main
+
+raise SystemExit(main())
