@@ -1,0 +1,160 @@
+"""Cross-origin policy: browsers may ask from the dashboard's own origins, with its own methods and headers."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from pytest_caio import Exchange, MissingInput, Probe, cases, check, get, options
+from pytest_caio.contract import SAFE_HEADERS
+from pytest_caio.environments import Environment
+
+PATH = "/api/operator/status"
+ORIGINS = "In Railway, set CORS_ALLOWED_ORIGINS to the dashboard's own https origins, exact and without *, then redeploy."
+METHODS = "In Railway, set CORS_ALLOWED_METHODS=GET,POST,OPTIONS, then redeploy."
+HEADERS = "In Railway, set CORS_ALLOWED_HEADERS=Content-Type,X-Dashboard-Token, then redeploy."
+GUARD = "Have the CORS middleware stand in front of the dashboard's auth guard: browsers send no token on a preflight."
+ALLOW_ORIGIN = "access-control-allow-origin"
+
+
+def preflight(origin: str, method: str = "GET", asked: str = "X-Dashboard-Token", name: str = "") -> Probe:
+    """Ask as a browser does before a cross-origin request (Fetch standard, CORS preflight)."""
+    return options(
+        PATH,
+        headers={
+            "Origin": origin,
+            "Access-Control-Request-Method": method,
+            "Access-Control-Request-Headers": asked,
+        },
+        name=name,
+    )
+
+
+def request_from(origin: str) -> Probe:
+    """Ask a public path as a page of `origin` would."""
+    return get("/api/health", headers={"Origin": origin})
+
+
+def allowed(environment: Environment) -> tuple[str, ...]:
+    """Return the origins that must be allowed."""
+    if not environment.cors_origins:
+        raise MissingInput("CORS_ALLOWED_ORIGINS")
+    return tuple(origin for origin in environment.cors_origins if origin != "*")
+
+
+@check("CORS-01", fix=ORIGINS)
+@cases(lambda environment: {origin: preflight(origin) for origin in allowed(environment)})
+def test_allowed_origins(response: Exchange) -> None:
+    """Each allowed origin's preflight names exactly that origin."""
+    origin = dict(response.request.headers)["Origin"]
+    assert response.status_code == 200
+    assert response.header_values(ALLOW_ORIGIN) == [origin]
+
+
+def strangers(environment: Environment) -> dict[str, str]:
+    """Return origins that must not be allowed: a stranger, and look-alikes of the first allowed one."""
+    origin = allowed(environment)[0]
+    parts = urlsplit(origin)
+    listed = {
+        "unknown": "https://stranger.example",
+        "null": "null",
+        "http form": f"http://{parts.netloc}",
+        "look-alike suffix": f"{origin}.stranger.example",
+        "look-alike prefix": f"{parts.scheme}://stranger-{parts.netloc}",
+        "subdomain": f"{parts.scheme}://stranger.{parts.netloc}",
+        "other port": f"{parts.scheme}://{parts.hostname}:8443",
+    }
+    return {name: value for name, value in listed.items() if value not in environment.cors_origins}
+
+
+def stranger_cases(environment: Environment) -> Mapping[str, Probe]:
+    """Ask as each stranger, both before a request and in it."""
+    return {
+        f"{name}, {kind}": make(origin)
+        for name, origin in strangers(environment).items()
+        for kind, make in (("preflight", preflight), ("request", request_from))
+    }
+
+
+@check("CORS-02", fix=ORIGINS)
+@cases(stranger_cases)
+def test_other_origins(response: Exchange) -> None:
+    """No other origin is allowed, before a request or in it."""
+    assert response.header_values(ALLOW_ORIGIN) == []
+    # Judged by the header alone, but of a whole answer: a crash has no header either.
+    assert response.status_code < 500
+
+
+def wildcard_cases(environment: Environment) -> Mapping[str, Probe]:
+    """Return everything that is asked of CORS."""
+    first = allowed(environment)[0]
+    return {
+        "allowed, preflight": preflight(first),
+        "allowed, request": request_from(first),
+        **stranger_cases(environment),
+    }
+
+
+@check("CORS-03", fix=ORIGINS)
+@cases(wildcard_cases)
+def test_no_wildcard(response: Exchange) -> None:
+    """The wildcard is never answered."""
+    for name in (ALLOW_ORIGIN, "access-control-allow-methods", "access-control-allow-headers"):
+        assert "*" not in (response.header(name) or ""), f"{name} is *"
+    assert response.status_code < 500
+
+
+def listed(response: Exchange, name: str) -> set[str]:
+    """Return the values of a comma-separated header."""
+    return {value.strip() for value in (response.header(name) or "").split(",") if value.strip()}
+
+
+@check("CORS-04", fix=METHODS)
+@cases(
+    lambda environment: {
+        "asked for GET": preflight(allowed(environment)[0]),
+        "asked for DELETE": preflight(allowed(environment)[0], method="DELETE"),
+    }
+)
+def test_methods(response: Exchange, case: str) -> None:
+    """The allowed methods are GET, POST and OPTIONS, and no more."""
+    methods = {method.upper() for method in listed(response, "access-control-allow-methods")}
+    if case == "asked for GET":
+        assert methods == {"GET", "POST", "OPTIONS"}
+    else:
+        # A refusal need not repeat the policy.
+        assert methods <= {"GET", "POST", "OPTIONS"}
+        assert response.status_code < 500
+
+
+@check("CORS-05", fix=HEADERS)
+@cases(
+    lambda environment: {
+        "asked for the token": preflight(allowed(environment)[0]),
+        "asked for another": preflight(allowed(environment)[0], asked="X-Caio-Probe, Authorization"),
+    }
+)
+def test_headers(response: Exchange, case: str) -> None:
+    """The allowed headers are the safelisted ones, Content-Type and X-Dashboard-Token, and no more."""
+    headers = {header.lower() for header in listed(response, "access-control-allow-headers")}
+    if case == "asked for the token":
+        assert headers - SAFE_HEADERS == {"x-dashboard-token"}
+        assert "content-type" in headers
+    else:
+        # A refusal need not repeat the policy.
+        assert headers - SAFE_HEADERS <= {"x-dashboard-token"}
+        assert response.status_code < 500
+
+
+@check("CORS-06", fix=GUARD)
+@cases(
+    lambda environment: {
+        "allowed": preflight(allowed(environment)[0]),
+        "unknown": preflight("https://stranger.example"),
+    }
+)
+def test_preflight_meets_no_guard(response: Exchange, case: str) -> None:
+    """A preflight is answered by the CORS policy, not by the auth guard."""
+    if case == "allowed":
+        assert response.status_code == 200
+        assert response.header("access-control-allow-methods") is not None
+    else:
+        assert response.status_code in (200, 400, 403)

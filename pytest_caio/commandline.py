@@ -1,0 +1,235 @@
+"""The command line of the plugin, and what it means."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_caio.contract import RUNTIME_KEYS
+from pytest_caio.environments import Environment, load_environment, read_profiles, read_revoked
+from pytest_caio.errors import InputError
+
+__all__ = ["Options", "add_options", "find_suite"]
+
+_PROFILES = "environments.toml"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the options; --base-url is pytest-base-url's."""
+    group = parser.getgroup("caio", "CAIO acceptance: is a deployment fit to go live?")
+    add = group.addoption
+    add(
+        "--env",
+        dest="caio_env",
+        action="append",
+        metavar="NAME",
+        help="profile of the deployment to ask, from the profiles file; may repeat (default: demo)",
+    )
+    add(
+        "--token",
+        dest="caio_token",
+        metavar="VALUE|@FILE",
+        help="dashboard token, over the env file's; @FILE keeps it out of process lists and shell history",
+    )
+    add("--env-file", dest="caio_env_file", metavar="PATH", help="runtime env file, over the profile's")
+    add(
+        "--profiles",
+        dest="caio_profiles",
+        metavar="PATH",
+        help="profiles to use instead of the suite's environments.toml",
+    )
+    add(
+        "--revoked-tokens",
+        dest="caio_revoked",
+        metavar="@FILE",
+        help="tokens, one a line, that must no longer work (AUTH-12)",
+    )
+    add(
+        "--allow-writes",
+        dest="caio_writes",
+        action="store_true",
+        help="also run the checks that the deployment acts on",
+    )
+    add(
+        "--plan",
+        dest="caio_plan",
+        action="store_true",
+        help="print every request that would be sent, and send none",
+    )
+    add(
+        "--wait-ready",
+        dest="caio_wait_ready",
+        type=_seconds,
+        default=0.0,
+        metavar="S",
+        help="first poll readiness for up to S seconds",
+    )
+    add("--expect-commit", dest="caio_commit", default="", metavar="SHA", help="the commit that must run")
+    add(
+        "--evidence-dir",
+        dest="caio_evidence",
+        metavar="DIR",
+        help="where the report and the JSON go (default: reports)",
+    )
+    add(
+        "--max-connections",
+        dest="caio_connections",
+        type=_count,
+        default=32,
+        metavar="N",
+        help="requests under way at once (default: 32)",
+    )
+    add(
+        "--request-rate",
+        dest="caio_rate",
+        type=_seconds,
+        default=0.0,
+        metavar="N",
+        help="requests a second at most (default: no limit)",
+    )
+    add(
+        "--http-timeout",
+        dest="caio_timeout",
+        type=_seconds,
+        default=10.0,
+        metavar="S",
+        help="seconds until an answer must be complete (default: 10)",
+    )
+    add(
+        "--fault",
+        dest="caio_faults",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="demo only, may repeat: break the reference deployment this way; 'list' prints the names",
+    )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e6:
+        raise ValueError
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise ValueError
+    return value
+
+
+def find_suite(config: pytest.Config) -> Path | None:
+    """Return the acceptance suite that this run is about: the folder of a test path with a profiles file."""
+    for argument in config.args:
+        path = Path(str(argument).split("::")[0])
+        path = path if path.is_absolute() else config.invocation_params.dir / path
+        for folder in (path, path.parent):
+            if (folder / _PROFILES).is_file():
+                return folder
+    return None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for, checked."""
+
+    suite: Path
+    environments: tuple[Environment, ...]
+    evidence: Path
+    stem: str
+    writes: bool
+    plan: bool
+    wait_ready: float
+    connections: int
+    rate: float
+    timeout: float
+    faults: tuple[str, ...]
+
+    @classmethod
+    def read(cls, config: pytest.Config, suite: Path | None) -> Options:
+        """Read and check the options of `config`. Raises InputError, one line, where one cannot be used."""
+        option = config.option
+        here = config.invocation_params.dir
+        folder = suite or config.rootpath / "acceptance"
+        path = here / option.caio_profiles if option.caio_profiles else folder / _PROFILES
+        profiles = read_profiles(path)
+        names = list(dict.fromkeys(option.caio_env or ["demo"]))
+        unknown = [name for name in names if name not in profiles]
+        if unknown:
+            raise InputError(
+                f"--env {unknown[0]}: no such profile in {path}; there are {', '.join(profiles)}"
+            )
+        base_url = option.base_url or ""
+        given = {"--base-url": base_url, "--token": option.caio_token, "--env-file": option.caio_env_file}
+        single = [flag for flag, value in given.items() if value]
+        if len(names) > 1 and single:
+            raise InputError(f"{single[0]} goes with one --env only; here are {', '.join(names)}")
+        if option.base_url == "":
+            raise InputError("--base-url: is empty")
+        demo = [name for name in names if profiles[name].reference and not base_url]
+        faults = tuple(option.caio_faults)
+        if faults and len(demo) != len(names):
+            raise InputError(
+                "--fault: only the reference deployment can be broken; use it with --env demo alone"
+            )
+        if option.caio_plan and getattr(option, "dist", "no") != "no":
+            raise InputError("--plan: sends nothing, so it needs no workers; leave out -n")
+        token = _token(option.caio_token, here)
+        revoked = read_revoked(here / option.caio_revoked.removeprefix("@")) if option.caio_revoked else ()
+        environments = tuple(
+            load_environment(
+                name,
+                profiles[name],
+                path.parent,
+                # A bare key of the process environment would serve two environments with one secret.
+                keys=RUNTIME_KEYS,
+                process=_process(name, shared=len(names) == 1 and name not in demo),
+                base_url=base_url,
+                env_file=here / option.caio_env_file if option.caio_env_file else None,
+                token=token,
+                revoked=revoked,
+                expect_commit=option.caio_commit,
+            )
+            for name in names
+        )
+        evidence = here / option.caio_evidence if option.caio_evidence else config.rootpath / "reports"
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return cls(
+            suite=folder,
+            environments=environments,
+            evidence=evidence,
+            stem=f"{'+'.join(names)}-{stamp}",
+            writes=option.caio_writes,
+            plan=option.caio_plan,
+            wait_ready=option.caio_wait_ready,
+            connections=option.caio_connections,
+            rate=option.caio_rate,
+            timeout=option.caio_timeout or 10.0,
+            faults=faults,
+        )
+
+
+def _process(name: str, *, shared: bool) -> dict[str, str]:
+    if shared:
+        return dict(os.environ)
+    prefix = f"{name.upper()}_"
+    return {key: value for key, value in os.environ.items() if key.startswith(prefix)}
+
+
+def _token(given: str | None, here: Path) -> str:
+    if given is None:
+        return ""
+    if given.startswith("@"):
+        try:
+            given = (here / given[1:]).read_text("utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+            raise InputError(f"--token @FILE: {reason}") from None
+    if not given.strip():
+        raise InputError("--token: is empty")
+    return given

@@ -1,0 +1,187 @@
+"""What is asked for: a profile, its env file and the command line become one frozen Environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pytest_caio.envfile import EnvFile
+from pytest_caio.errors import InputError
+from pytest_caio.secret import Secret
+
+__all__ = ["Environment", "Profile", "checked_url", "load_environment", "read_profiles", "read_revoked"]
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of `environments.toml`; relative paths are relative to that file."""
+
+    base_url: str = ""
+    env_file: str = ""
+    environment: str = ""  # what the deployment must say it is; the profile's name if left out
+    reference: bool = False  # start the embedded reference deployment and ask that
+    query_token: bool = False  # is the deprecated ?token= still enabled
+    probe_query_token: bool = True  # send ?token= once, or rely on the reported flag
+    inngest_functions: int | None = None
+    ready_budget_ms: int = 1500
+    revoked_sha256: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What to probe, with which secrets, and what to expect of it."""
+
+    name: str
+    base_url: str
+    profile: Profile
+    values: Mapping[str, Secret] = field(repr=False)
+    revoked: tuple[Secret, ...] = field(default=(), repr=False)
+    expect_commit: str = ""
+
+    def value(self, key: str) -> str:
+        """Return the value of a runtime key, empty where it was not given."""
+        return self.values.get(key, Secret("")).reveal()
+
+    @property
+    def expected_environment(self) -> str:
+        """What the deployment must say it is."""
+        return self.profile.environment or self.name
+
+    @property
+    def host(self) -> str:
+        """The host the deployment answers on, without a port."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the deployment is on this machine."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost" or self.host.endswith(".localhost")
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """The origins of CORS_ALLOWED_ORIGINS, in order."""
+        listed = self.value("CORS_ALLOWED_ORIGINS").split(",")
+        return tuple(dict.fromkeys(origin.strip() for origin in listed if origin.strip()))
+
+
+def read_profiles(path: Path) -> dict[str, Profile]:
+    """Read a profiles file. Raises InputError naming the file, the line and the key that is wrong."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        tables = tomllib.loads(text)
+    except OSError as error:
+        raise InputError(f"profiles {path}: {error.strerror or 'cannot be read'}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"profiles {path}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"profiles {path}: {error}") from None
+    profiles = {}
+    for name, table in tables.items():
+        try:
+            profiles[name] = msgspec.convert(table, Profile)
+        except msgspec.ValidationError as error:
+            key = (re.findall(r"`\$?\.?(\w+)", str(error)) or [""])[-1]
+            where = f"profiles {path}, line {_line_of(text, name, key)}: [{name}]"
+            raise InputError(f"{where} {_plain(str(error))}") from None
+    return profiles
+
+
+def _plain(message: str) -> str:
+    unknown = re.search(r"unknown field `(\w+)`", message)
+    if unknown:
+        return f"unknown key {unknown[1]}; the keys are {', '.join(Profile.__struct_fields__)}"
+    return re.sub(r" - at `\$\.?(.*)`", r" (key \1)", message)
+
+
+def _line_of(text: str, table: str, key: str) -> int:
+    inside, start = False, 1
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[([^\[\]]+)\]", line)
+        if header:
+            inside = header[1].strip().strip("\"'").split(".")[0] == table
+            start = number if inside and start == 1 else start
+        if inside and key and re.match(rf"\s*(\[.*\.)?[\"']?{re.escape(key)}\b", line):
+            return number
+    return start
+
+
+def checked_url(url: str, source: str) -> str:
+    """Return `url` without a trailing slash. Raises InputError, naming `source`, where it is no base URL."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - parsing the port raises where it is no number
+    except ValueError:
+        raise InputError(f"{source}: is not a URL") from None
+    if parts.username is not None or parts.password is not None:
+        raise InputError(f"{source}: has credentials in it; give them in the env file")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(
+            f"{source}: {url!r} must start with https:// (or http:// on loopback) and name a host"
+        )
+    if parts.query or parts.fragment or parts.path not in ("", "/"):
+        raise InputError(f"{source}: {url!r} must be scheme and host alone, without path, query or fragment")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def read_revoked(path: Path) -> tuple[Secret, ...]:
+    """Read revoked tokens, one a line; blank lines and lines that start with # are left out."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise InputError(f"--revoked-tokens {path}: {reason}") from None
+    return tuple(Secret(line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#"))
+
+
+def load_environment(
+    name: str,
+    profile: Profile,
+    folder: Path,
+    *,
+    keys: Sequence[str],
+    process: Mapping[str, str],
+    base_url: str = "",
+    env_file: Path | None = None,
+    token: str = "",
+    revoked: tuple[Secret, ...] = (),
+    expect_commit: str = "",
+) -> Environment:
+    """Build the Environment of profile `name`, whose relative paths start at `folder`.
+
+    A value comes from the command line, then the env file, then `<NAME>_<KEY>` and then `<KEY>` of
+    `process`; `keys` are those looked for there. Raises InputError where there is no usable base URL, or
+    where `env_file`, given by the user, is not there; a profile's own env file may be missing (CI has none).
+    """
+    values: dict[str, Secret] = {}
+    prefix = re.sub(r"\W", "_", name).upper()
+    for key in keys:
+        found = process.get(f"{prefix}_{key}", process.get(key, ""))
+        if found:
+            values[key] = Secret(found)
+    own = folder / profile.env_file if profile.env_file else None
+    path = env_file or (own if own and own.exists() else None)
+    if path:
+        values.update(EnvFile.read(path).values)
+    if token:
+        values["DASHBOARD_AUTH_TOKEN"] = Secret(token)
+    given = values.get("CAIO_BASE_URL", Secret("")).reveal()
+    if base_url:
+        url = checked_url(base_url, "--base-url")
+    elif profile.base_url:
+        url = checked_url(profile.base_url, f"base_url of profile {name}")
+    elif given:
+        url = checked_url(given, f"CAIO_BASE_URL of {path or 'the process environment'}")
+    elif profile.reference:
+        url = ""
+    else:
+        raise InputError(f"--env {name}: no base URL; give --base-url, or CAIO_BASE_URL in {path or own}")
+    return Environment(name, url, profile, values, revoked, expect_commit)

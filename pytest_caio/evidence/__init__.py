@@ -1,0 +1,1 @@
+"""Evidence: one finished, redacted record, and the writers that show it; they neither judge nor redact."""

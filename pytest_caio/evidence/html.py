@@ -1,0 +1,134 @@
+"""The HTML report; the one module that knows pytest-html's internals."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pytest
+
+from pytest_caio.observer import result_of
+from pytest_caio.record import ExchangeRecord, Record
+from pytest_caio.run import Run
+from pytest_caio.text import printable
+
+__all__ = ["HtmlReport"]
+
+_COLOURS = {"GO": "#176f2c", "NO-GO": "#b3261e", "INCOMPLETE": "#8a5a00"}
+_BAD = ("failed", "error", "missing-input", "advised")
+# pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
+_COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
+_STYLE = """<style>
+.caio-verdict{color:#fff;padding:.6em 1em;border-radius:6px;font-size:1.5em;font-weight:700;margin:0 0 .5em}
+.caio-verdict small{display:block;font-size:.55em;font-weight:400}
+.caio-gates{border-collapse:collapse;margin:.5em 0 1em}
+.caio-gates td,.caio-gates th{border:1px solid #ccc;padding:.25em .7em;text-align:left}
+.caio-bad{color:#b3261e;font-weight:700}
+.caio-exchange{white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;font-size:11px;
+ border-left:3px solid #999;padding-left:.6em;margin:.4em 0}
+td.col-seen,td.col-fix,td.col-title{max-width:24em;overflow-wrap:anywhere}
+td.col-testId{max-width:16em;overflow-wrap:anywhere;font-size:.85em}
+</style>"""
+
+
+def _shown(text: str) -> str:
+    return escape("\n".join(map(printable, text.splitlines())), quote=True)
+
+
+class HtmlReport:
+    """Shapes pytest-html's report: a banner with the verdict, a gate table, our columns, the exchanges."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._report: Any = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        """Keep the report: its title is known only at the end."""
+        self._report = report
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        """Add our columns after the result, and leave out the links."""
+        ours = [
+            f'<th class="sortable" data-column-type="{key}">{name}</th>' for key, name in _COLUMNS.items()
+        ]
+        cells[1:1] = ours
+        cells.pop()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
+        """Fill our columns; collection errors and ordinary tests have none of it."""
+        result = result_of(report)
+        values = dict.fromkeys(_COLUMNS, "")
+        if result is not None:
+            seen = f"expected: {result.expected}\n" if result.expected else ""
+            values = {
+                "check": result.check + ("" if result.blocking else " (advises)"),
+                "gate": result.gate,
+                "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
+                "seen": f"{seen}observed: {result.observed}",
+                "fix": result.fix if result.outcome in _BAD else "",
+            }
+        # pytest-html inserts the test's id unescaped.
+        cells[1] = f'<td class="col-testId">{_shown(report.nodeid)}</td>'
+        shown = {key: _shown(value).replace("\n", "<br>") for key, value in values.items()}
+        cells[1:1] = [f'<td class="col-{key}">{value}</td>' for key, value in shown.items()]
+        cells.pop()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Give a check that did not pass its exchanges, small and escaped."""
+        result = result_of(report)
+        if result is not None and result.outcome in _BAD:
+            shown = "".join(_exchange(exchange) for exchange in result.exchanges.values())
+            report.extras = [  # type: ignore[attr-defined]
+                {"name": None, "format_type": "html", "content": shown, "mime_type": None, "extension": None}
+            ]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Open the report with the verdict and the gates."""
+        record = self._run.record
+        if record is None:
+            return
+        names = " + ".join(environment.name for environment in record.environments)
+        if self._report is not None:
+            self._report.title = f"CAIO acceptance of {names}: {record.verdict}"
+        prefix.extend([_STYLE, _banner(record), _gates(record)])
+
+
+def _banner(record: Record) -> str:
+    where = ", ".join(f"{e.name} at {e.base_url}" for e in record.environments)
+    lines = [
+        where,
+        f"{record.run.started} to {record.run.finished} UTC, run {record.run.id}",
+        *record.reasons,
+    ]
+    small = "".join(f"<small>{_shown(line)}</small>" for line in lines)
+    colour = _COLOURS[record.verdict]
+    return f'<div class="caio-verdict" style="background:{colour}">{record.verdict}{small}</div>'
+
+
+def _gates(record: Record) -> str:
+    head = ("environment", "gate", "passed", "failed", "missing input", "waived", "advised", "not run")
+    rows = []
+    for environment in record.environments:
+        for gate in environment.gates:
+            counts = (gate.passed, gate.failed, gate.missing, gate.waived, gate.advised, gate.not_run)
+            cells = "".join(
+                f'<td class="caio-bad">{n}</td>' if n and column in (1, 2) else f"<td>{n}</td>"
+                for column, n in enumerate(counts)
+            )
+            rows.append(f"<tr><td>{_shown(environment.name)}</td><td>{gate.name}</td>{cells}</tr>")
+    titles = "".join(f"<th>{title}</th>" for title in head)
+    return f'<table class="caio-gates"><tr>{titles}</tr>{"".join(rows)}</table>'
+
+
+def _exchange(exchange: ExchangeRecord) -> str:
+    sent = "\n".join(f"{name}: {value}" for name, value in exchange.request_headers)
+    answer = f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else exchange.error
+    got = "\n".join(f"{name}: {value}" for name, value in exchange.response_headers)
+    tries = f" after {len(exchange.attempts)} tries" if len(exchange.attempts) > 1 else ""
+    parts = (f"{exchange.method} {exchange.url}", sent, "", answer + tries, got, "", exchange.body_excerpt)
+    return f'<div class="caio-exchange">{_shown(chr(10).join(parts))}</div>'

@@ -1,0 +1,73 @@
+"""The end of the terminal: the verdict, short enough to paste into a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_caio.record import CheckRecord, EnvironmentRecord, Record
+from pytest_caio.text import printable
+
+__all__ = ["write"]
+
+_COLOURS = {"GO": "green", "NO-GO": "red", "INCOMPLETE": "yellow"}
+_SHOWN_CASES = 3
+_BAD = ("failed", "error", "missing-input")
+
+
+def write(record: Record, paths: Sequence[Path], terminal: Any, trouble: str) -> None:
+    """Write the verdict through pytest's terminal reporter, which knows about colours and NO_COLOR.
+
+    `paths` are the evidence files, `trouble` says what of them could not be written.
+    """
+    colour = {_COLOURS[record.verdict]: True}
+    terminal.write_sep("=", f"CAIO acceptance: {record.verdict}", bold=True, **colour)
+    for reason in record.reasons:
+        terminal.write_line(printable(reason))
+    for environment in record.environments:
+        _environment(environment, terminal)
+    for path in paths:
+        terminal.write_line(f"evidence: {path}")
+    if trouble:
+        terminal.write_line(trouble, red=True)
+    terminal.write_line(record.verdict, bold=True, **colour)
+
+
+def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
+    terminal.write_line(f"{environment.name} at {environment.base_url}: {environment.verdict}", bold=True)
+    if environment.unreachable:
+        terminal.write_line(
+            "  fix: see that the URL is right, that the deployment runs, and that this machine can reach it."
+        )
+        return
+    for gate in environment.gates:
+        counts = {
+            "passed": gate.passed,
+            "failed": gate.failed,
+            "missing input": gate.missing,
+            "waived": gate.waived,
+            "advised": gate.advised,
+            "not run": gate.not_run,
+        }
+        line = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word in ("passed", "failed"))
+        terminal.write_line(f"  {gate.name:<12} {line}", red=bool(gate.failed or gate.missing))
+    for outcomes, mark in ((_BAD, "FAILED"), (("advised",), "advice")):
+        for check in environment.checks:
+            if check.outcome in outcomes:
+                _check(check, mark, outcomes, terminal)
+    for check in environment.checks:
+        if check.outcome == "not-run":
+            terminal.write_line(f"  not run {check.id}: {printable(check.cases[0].observed)}")
+
+
+def _check(check: CheckRecord, mark: str, outcomes: Sequence[str], terminal: Any) -> None:
+    terminal.write_line(f"  {mark} {check.id} {check.title}", red=mark == "FAILED", yellow=mark != "FAILED")
+    cases = [case for case in check.cases if case.outcome in outcomes]
+    for case in cases[:_SHOWN_CASES]:
+        where = f"{case.name}: " if case.name else ""
+        expected = f"expected {case.expected}; " if case.expected and mark == "FAILED" else ""
+        terminal.write_line(printable(f"    {where}{expected}observed {case.observed}")[:400])
+    if len(cases) > _SHOWN_CASES:
+        terminal.write_line(f"    and {len(cases) - _SHOWN_CASES} more cases")
+    terminal.write_line(f"    fix: {check.fix}")

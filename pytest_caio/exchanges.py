@@ -1,0 +1,136 @@
+"""What came back: an exchange is one request and its answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from pytest_caio.probes import Request
+
+__all__ = ["Attempt", "Exchange", "Mismatch", "NoAnswer", "Tls"]
+
+_Report = TypeVar("_Report")
+_EXCERPT = 200
+
+
+class Mismatch(AssertionError):
+    """An answer that is not what a check must see: `expected` and `observed`, each in words."""
+
+    def __init__(self, expected: str, observed: str) -> None:
+        super().__init__(f"expected {expected}; observed {observed}")
+        self.expected = expected
+        self.observed = observed
+
+
+class NoAnswer(Mismatch):
+    """A probe that got no answer at all."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("an answer", reason)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try: the status it was answered with, or why there was no answer."""
+
+    status: int | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The transport security of a connection."""
+
+    version: str
+    not_after: datetime | None
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """One request and what came of it.
+
+    `status_code` is 0 and `error` says why in plain words where there was no answer. `body` is at most
+    1 MiB; `truncated` says that there was more. `attempts` holds every try, retries first.
+    """
+
+    request: Request
+    started: datetime
+    elapsed_ms: float
+    status_code: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    truncated: bool = False
+    error: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    tls: Tls | None = None
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text, with U+FFFD for what is not."""
+        return self.body.decode("utf-8", "replace")
+
+    def header_values(self, name: str) -> list[str]:
+        """Return every value of a header, in order; header names have no case (RFC 9110, 5.1)."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value, repeated ones joined with a comma (RFC 9110, 5.3), or None."""
+        values = self.header_values(name)
+        return ", ".join(values) if values else None
+
+    def json(self, model: type[_Report]) -> _Report:
+        """Return the body as `model`. Raises Mismatch where it is not JSON of that shape."""
+        try:
+            return msgspec.json.decode(self.body, type=model)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            reason = "JSON nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({reason})") from None
+
+    def report(self, model: type[_Report], at: str = "") -> _Report:
+        """Return the body of a 200, or the part of it under the dotted path `at`, as `model`.
+
+        A check reads only the part it judges, so that another part gone wrong is not its failure. Raises
+        Mismatch for any other status or shape.
+        """
+        if self.status_code != 200:
+            raise Mismatch(f"200 with {_words(model)}", self.summary)
+        part: Any = self.json(dict[str, Any]) if at else None
+        if not at:
+            return self.json(model)
+        for name in at.split("."):
+            part = part.get(name) if isinstance(part, dict) else None
+        try:
+            return msgspec.convert(part, model)
+        except msgspec.ValidationError as error:
+            raise Mismatch(f"{_words(model)} under {at}", f"{at}: {part!r:.200} ({error})") from None
+
+    @property
+    def summary(self) -> str:
+        """The answer in one line: status, media type, and the beginning of the body."""
+        if self.error:
+            return self.error
+        parts = [str(self.status_code)]
+        location = self.header("location")
+        if location is not None:
+            parts.append(f"redirect to {location[:_EXCERPT]}")
+        kind = (self.header("content-type") or "").split(";")[0]
+        if not self.body:
+            parts.append("empty body")
+        elif "html" in kind:
+            parts.append(f"an HTML page of {len(self.body)} bytes")
+        else:
+            body = " ".join(self.text[: 2 * _EXCERPT].split())
+            parts.append(body[:_EXCERPT] + ("…" if len(self.body) > _EXCERPT else ""))
+        return ", ".join(parts)
+
+    def __repr__(self) -> str:
+        path = self.request.target.partition("?")[0]
+        return f"<{self.request.method} {path}: {self.status_code or self.error}>"
+
+
+def _words(model: Any) -> str:
+    doc = (getattr(model, "__doc__", None) or "").split("\n")[0].rstrip(".")
+    return doc[:1].lower() + doc[1:] if issubclass(model, msgspec.Struct) and doc else "an object"

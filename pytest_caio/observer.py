@@ -1,0 +1,116 @@
+"""Turns what pytest reports of a check's test case into a redacted Result."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_caio.checks import NotApplicable
+from pytest_caio.contract import HEALTH, reported_commit
+from pytest_caio.exchanges import Exchange
+from pytest_caio.expectation import expected_of, failure_of
+from pytest_caio.plan import Planned
+from pytest_caio.probes import MissingInput
+from pytest_caio.record import Result, exchange_record
+from pytest_caio.run import Run
+
+__all__ = ["NOT_APPLICABLE", "UNREACHABLE", "WRITES", "observe", "result_of"]
+
+NOT_APPLICABLE = "not applicable: "
+UNREACHABLE = "unreachable: "
+WRITES = "did not run: the deployment acts on it; give --allow-writes"
+
+
+def result_of(report: pytest.TestReport) -> Result | None:
+    """Return the result that a report carries, also one that came from a worker."""
+    carried = getattr(report, "caio", None)
+    return msgspec.convert(carried, Result) if carried else None
+
+
+def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
+    run: Run,
+    item: pytest.Function,
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    planned: Planned,
+    answers: dict[str, Exchange],
+) -> None:
+    """Attach the case's result to `report`, and make a case that only advises an expected failure.
+
+    A passed setup or teardown says nothing and carries nothing.
+    """
+    if report.when != "call" and report.passed:
+        return
+    check, case, redact = planned.check, planned.case, run.redactor.text
+    result = Result(
+        environment=case.environment.name,
+        check=check.id,
+        gate=_gate(item),
+        title=check.title,
+        fix=check.fix,
+        blocking=check.blocking,
+        name=case.name,
+        outcome="passed",
+        nodeid=report.nodeid,
+        duration_ms=round(call.duration * 1000, 1),
+        expected=expected_of(item.function),
+        observed="; ".join(f"{label}: {answer.summary}" for label, answer in answers.items()),
+    )
+    if report.skipped:
+        _skipped(result, report)
+    elif report.failed:
+        _failed(run, result, call)
+    if result.outcome == "advised":
+        report.outcome = "skipped"
+        report.wasxfail = f"advises: {redact(result.observed)}"
+    result.expected, result.observed = redact(result.expected)[:600], redact(result.observed)[:600]
+    result.name = redact(result.name)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    for answer in answers.values():
+        result.exchanges[f"{worker}{id(answer)}"] = exchange_record(answer, redact)
+        if answer.request.target == HEALTH.target and answer.status_code == 200:
+            result.commit = redact(_commit(answer))
+    report.caio = msgspec.to_builtins(result)  # type: ignore[attr-defined]  # travels with it
+
+
+def _gate(item: pytest.Function) -> str:
+    return item.path.stem.removeprefix("test_")
+
+
+def _commit(answer: Exchange) -> str:
+    try:
+        return reported_commit(answer.json(dict[str, Any]))
+    except AssertionError:
+        return ""
+
+
+def _skipped(result: Result, report: pytest.TestReport) -> None:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = reason.removeprefix("Skipped: ")
+    result.outcome, result.observed = "not-run", reason
+    if reason.startswith(NOT_APPLICABLE):
+        result.applicable, result.observed = False, reason.removeprefix(NOT_APPLICABLE)
+    elif reason.startswith(UNREACHABLE):
+        result.unreachable = reason.removeprefix(UNREACHABLE)
+    elif reason == WRITES:
+        result.outcome = "advised"
+
+
+def _failed(run: Run, result: Result, call: pytest.CallInfo[None]) -> None:
+    error = call.excinfo.value if call.excinfo else None
+    result.outcome = "error"
+    if isinstance(error, MissingInput):
+        result.outcome, result.expected, result.observed = "missing-input", "the input is given", str(error)
+    elif isinstance(error, AssertionError | pytest.fail.Exception):
+        result.outcome = "failed"
+        expected, observed = failure_of(error, run.comparison)
+        # The answer itself says most: it follows what the assertion saw.
+        seen = "" if observed in result.observed or result.observed in observed else f"; {result.observed}"
+        result.expected, result.observed = expected, observed + seen
+    elif error is not None:
+        result.observed = f"the check itself broke: {type(error).__name__}: {error}"
+    if not result.blocking and not isinstance(error, NotApplicable):
+        result.outcome = "advised"

@@ -1,0 +1,45 @@
+"""The pytest plugin: hooks that only delegate. A run that asks no deployment is left alone."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from pytest_caio.checks import GATES, MARK
+from pytest_caio.commandline import Options, add_options, find_suite
+from pytest_caio.errors import InputError
+
+__all__ = ["pytest_addoption", "pytest_configure"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the acceptance suite."""
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and, where this run asks a deployment, the plugin that carries it out."""
+    config.addinivalue_line("markers", f"{MARK}(check): a check of the acceptance catalogue")
+    for gate in GATES:
+        config.addinivalue_line("markers", f"{gate}: the checks of this gate of the runbook")
+    if config.option.caio_faults == ["list"]:
+        _list_faults()
+    suite = find_suite(config)
+    if suite is None and not config.option.caio_env:
+        return
+    from pytest_caio.session import AcceptanceSession  # noqa: PLC0415 - other runs pay nothing
+
+    try:
+        AcceptanceSession.register(config, Options.read(config, suite))
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _list_faults() -> None:
+    from pytest_caio.reference.faults import FAULTS  # noqa: PLC0415
+
+    for fault in FAULTS.values():
+        sys.stdout.write(f"{fault.name}: {fault.says}\n")
+    pytest.exit("no test was run", returncode=0)

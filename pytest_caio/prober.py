@@ -1,0 +1,143 @@
+"""Sends what is planned, all at once and bounded, while pytest goes on; a test waits for its own alone."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pytest_caio.exchanges import Exchange
+from pytest_caio.probes import Effect, Request
+from pytest_caio.transport import PASSING_FAULTS, Transport
+
+__all__ = ["Prober"]
+
+_Result = TypeVar("_Result")
+_RETRIES = 2
+_PAUSE = 0.2  # seconds before the first retry, doubled for the second
+
+
+class Prober:
+    """One event loop in a thread of its own, and one exchange for each distinct request.
+
+    `connections` bounds the requests under way, `rate` the requests a second (0: no limit). Threads may
+    call every method. An origin that cannot be connected to, and never answered, is not asked further.
+    """
+
+    def __init__(self, transport: Callable[[], Transport], *, connections: int, rate: float = 0) -> None:
+        self._make_transport = transport
+        self._connections = connections
+        self._interval = 1 / rate if rate else 0.0
+        self._asked: dict[Request, concurrent.futures.Future[Exchange]] = {}
+        self._first: dict[str, concurrent.futures.Future[str]] = {}
+        self._answered: set[str] = set()
+        self._unreachable: dict[str, str] = {}
+        self._next_slot = 0.0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="caio-prober", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._transport = self._make_transport()
+        self._slots = asyncio.Semaphore(self._connections)
+        self._ready.set()
+        self._loop.run_forever()
+
+    def ask(self, requests: Iterable[Request]) -> None:
+        """Send every request that was not sent before, without waiting."""
+        self._ready.wait()
+        for request in requests:
+            self.exchange(request)
+
+    def exchange(self, request: Request) -> concurrent.futures.Future[Exchange]:
+        """Return the future exchange of `request`, sending it where that was not done yet."""
+        if request not in self._asked:
+            self._first.setdefault(request.origin, concurrent.futures.Future())
+            self._asked[request] = self._submit(self._ask(request))
+        return self._asked[request]
+
+    def send(self, request: Request) -> Exchange:
+        """Send `request` now, once, without looking at earlier answers, and return its exchange."""
+        self._ready.wait()
+        return self._submit(self._transport.send(request)).result()
+
+    def reached(self, origin: str) -> concurrent.futures.Future[str]:
+        """Return a future that is empty at the first answer of `origin`, else says why there is none."""
+        return self._first[origin]
+
+    @property
+    def open_count(self) -> int:
+        """How many requests are not answered yet."""
+        return sum(not future.done() for future in self._asked.values())
+
+    def close(self) -> None:
+        """Stop at once: what was not answered yet is cancelled."""
+
+        async def stop() -> None:
+            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            await self._transport.aclose()
+
+        self._ready.wait()
+        if self._thread.is_alive():
+            self._submit(stop()).result(timeout=5)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=5)
+            self._loop.close()
+
+    def _submit(self, work: Coroutine[Any, Any, _Result]) -> concurrent.futures.Future[_Result]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _ask(self, request: Request) -> Exchange:
+        origin = request.origin
+        async with self._slots:
+            exchange = await self._try(request)
+            tries = list(exchange.attempts)
+            while len(tries) <= _RETRIES and self._may_retry(exchange):
+                await asyncio.sleep(_PAUSE * 2 ** (len(tries) - 1))
+                exchange = await self._try(request)
+                tries += exchange.attempts
+        if not exchange.error:
+            self._answered.add(origin)
+        elif origin not in self._answered:
+            self._unreachable.setdefault(origin, exchange.error)
+        first = self._first[origin]
+        if not first.done():
+            first.set_result(exchange.error)
+        return replace(exchange, attempts=tuple(tries))
+
+    async def _try(self, request: Request) -> Exchange:
+        if self._interval:
+            now = time.monotonic()
+            self._next_slot = max(now, self._next_slot + self._interval)
+            await asyncio.sleep(self._next_slot - now)
+        reason = self._unreachable.get(request.origin)
+        if reason and request.origin not in self._answered:
+            return Exchange(request, datetime.now(UTC), 0.0, error=reason)
+        return await self._transport.send(request)
+
+    def _may_retry(self, exchange: Exchange) -> bool:
+        """Only a dropped connection or the edge's own refusal is a flake; the application's answer is not.
+
+        An application that answers 503 says so in JSON with a `detail` (readiness, webhooks without a
+        secret); the edge in front of it does not.
+        """
+        request = exchange.request
+        if request.effect in (Effect.ONCE, Effect.WRITE):
+            return False
+        if exchange.error:
+            return exchange.error in PASSING_FAULTS
+        return exchange.status_code in request.retry_statuses and not _own_answer(exchange)
+
+
+def _own_answer(exchange: Exchange) -> bool:
+    return "json" in (exchange.header("content-type") or "") and b'"detail"' in exchange.body

@@ -1,0 +1,172 @@
+"""The record of a run: what the evidence holds, version 1."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct, field
+
+from pytest_caio.exchanges import Exchange
+
+__all__ = [
+    "OUTCOMES",
+    "CaseRecord",
+    "CheckRecord",
+    "EnvironmentRecord",
+    "ExchangeRecord",
+    "GateRecord",
+    "Record",
+    "Result",
+    "RunRecord",
+    "exchange_record",
+]
+
+# From the worst: a check's outcome is the worst of its cases'.
+OUTCOMES = ("failed", "error", "missing-input", "waived", "advised", "passed", "not-run")
+_EXCERPT = 2000
+
+
+class ExchangeRecord(Struct):
+    """One exchange, redacted; `timing_ms` is the last attempt's."""
+
+    n: int
+    method: str
+    url: str
+    status: int | None
+    request_headers: list[tuple[str, str]]
+    response_headers: list[tuple[str, str]]
+    body_sha256: str
+    body_excerpt: str
+    attempts: list[dict[str, Any]]
+    started: str
+    timing_ms: float
+    error: str = ""
+    truncated: bool = False
+
+
+class Result(Struct):
+    """What one test case reports, on its way from where it ran to the record."""
+
+    environment: str
+    check: str
+    gate: str
+    title: str
+    fix: str
+    blocking: bool
+    name: str
+    outcome: str
+    nodeid: str
+    expected: str = ""
+    observed: str = ""
+    applicable: bool = True
+    unreachable: str = ""
+    commit: str = ""
+    duration_ms: float = 0.0
+    exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
+
+
+class CaseRecord(Struct):
+    """One case of a check."""
+
+    name: str
+    outcome: str
+    expected: str
+    observed: str
+    duration_ms: float
+    exchanges: list[int]
+
+
+class CheckRecord(Struct):
+    """One check in one environment; its outcome is the worst of its cases'."""
+
+    id: str
+    gate: str
+    title: str
+    blocking: bool
+    outcome: str
+    fix: str
+    waiver: dict[str, Any] | None
+    cases: list[CaseRecord]
+
+
+class GateRecord(Struct):
+    """How many checks of a gate ended how; an error counts as failed."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    waived: int = 0
+    advised: int = 0
+    missing: int = 0
+    not_run: int = 0
+
+
+class EnvironmentRecord(Struct):
+    """One environment's part of the record."""
+
+    name: str
+    base_url: str
+    verdict: str
+    commit: str
+    unreachable: str
+    gates: list[GateRecord]
+    checks: list[CheckRecord]
+    exchanges: list[ExchangeRecord]
+
+
+class RunRecord(Struct):
+    """The run itself: times are ISO 8601, UTC."""
+
+    id: str
+    started: str
+    finished: str
+    tool: dict[str, str]
+    selection: str
+    options: dict[str, Any]
+
+
+class Record(Struct):
+    """The evidence of one run."""
+
+    verdict: str
+    reasons: list[str]
+    run: RunRecord
+    environments: list[EnvironmentRecord]
+    waivers: list[dict[str, Any]] = field(default_factory=list)
+    env_diff: dict[str, Any] = field(default_factory=dict)
+    format: str = "caio-acceptance-evidence"
+    version: int = 1
+
+
+def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> ExchangeRecord:
+    """Return what the evidence shows of `exchange`; of a credential that is its name."""
+    request = exchange.request
+    hidden = {value: name for name, value in request.secrets}
+
+    def shown(value: str) -> str:
+        return f"[{hidden[value]}]" if value in hidden else redact(value)
+
+    target = request.target
+    for value, name in hidden.items():
+        target = target.replace(value, f"[{name}]") if value else target
+    excerpt = exchange.text[:_EXCERPT]
+    return ExchangeRecord(
+        n=0,
+        method=request.method,
+        url=redact(request.origin + target),
+        status=exchange.status_code or None,
+        request_headers=[(name, shown(value)) for name, value in request.headers],
+        response_headers=[(redact(name), redact(value[:_EXCERPT])) for name, value in exchange.headers[:100]],
+        body_sha256=hashlib.sha256(exchange.body).hexdigest(),
+        body_excerpt=redact(excerpt) + ("…" if len(exchange.text) > _EXCERPT else ""),
+        attempts=[
+            {"status": attempt.status, **({"error": attempt.error} if attempt.error else {})}
+            for attempt in exchange.attempts
+        ],
+        started=exchange.started.isoformat(timespec="milliseconds"),
+        timing_ms=round(exchange.elapsed_ms, 1),
+        error=exchange.error,
+        truncated=exchange.truncated,
+    )

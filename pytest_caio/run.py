@@ -1,0 +1,229 @@
+"""One run of the suite: what it holds from the command line to the finished record."""
+
+from __future__ import annotations
+
+import platform
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_caio.commandline import Options
+from pytest_caio.contract import READINESS, RUNTIME_KEYS
+from pytest_caio.environments import Environment, load_environment, read_revoked
+from pytest_caio.exchanges import Exchange
+from pytest_caio.ledger import Ledger
+from pytest_caio.plan import Plan, Planned
+from pytest_caio.prober import Prober
+from pytest_caio.probes import Request
+from pytest_caio.record import Record, RunRecord
+from pytest_caio.redaction import Redactor
+from pytest_caio.secret import names_secret
+
+if TYPE_CHECKING:
+    from pytest_caio.reference.client import ReferenceProcess
+
+__all__ = ["Given", "Run"]
+
+_Value = TypeVar("_Value")
+_PATIENCE = 2.0  # seconds until a wait is worth a line
+_REMINDER = 10.0
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where a reference deployment was started: what the process that did so tells its workers."""
+
+    base_url: str
+    env_file: str
+    revoked_file: str
+
+
+class Run:
+    """The state of one run. `say` writes a line of progress to the person watching, if there is one."""
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        self.options = options
+        self.say = say
+        self.environments: tuple[Environment, ...] = options.environments
+        self.redactor = Redactor()
+        self.plan = Plan()
+        self.ledger = Ledger()
+        self.narrowed: list[str] = []
+        self.record: Record | None = None
+        self.started = datetime.now(UTC)
+        self.id = uuid.uuid4().hex
+        self.comparison: tuple[str, Any, Any] | None = None
+        self._prober: Prober | None = None
+        self._reference: ReferenceProcess | None = None
+
+    def open(self, given: Given | None) -> None:
+        """Start the reference deployment where the profile asks for it, or take the one `given`."""
+        opened = []
+        for environment in self.environments:
+            if environment.base_url:
+                opened.append(environment)
+                continue
+            given = given or self.given or self._start_reference()
+            opened.append(
+                load_environment(
+                    environment.name,
+                    environment.profile,
+                    Path(),
+                    keys=RUNTIME_KEYS,
+                    process={},
+                    base_url=given.base_url,
+                    env_file=Path(given.env_file),
+                    revoked=environment.revoked or read_revoked(Path(given.revoked_file)),
+                    expect_commit=environment.expect_commit,
+                )
+            )
+        self.environments = tuple(opened)
+        for environment in self.environments:
+            for key, value in environment.values.items():
+                if names_secret(key, value.reveal()):
+                    self.redactor.add(key, value.reveal())
+            for number, token in enumerate(environment.revoked, 1):
+                self.redactor.add(f"revoked token {number}", token.reveal())
+
+    def _start_reference(self) -> Given:
+        from pytest_caio.reference.client import ReferenceProcess  # noqa: PLC0415 - demo alone needs it
+
+        faults = self.options.faults
+        self._reference = ReferenceProcess("--environment", "demo", faults=faults, access_log=False)
+        self._reference.start()
+        given = self.given
+        assert given is not None
+        return given
+
+    @property
+    def given(self) -> Given | None:
+        """Where the reference deployment of this run is, for workers."""
+        reference = self._reference
+        if reference is None:
+            return None
+        return Given(reference.base_url, str(reference.env_file), str(reference.revoked_file))
+
+    @property
+    def prober(self) -> Prober:
+        """The prober, made when first needed: a run that asks nothing opens no connection."""
+        if self._prober is None:
+            from pytest_caio.transport import Transport  # noqa: PLC0415 - httpx takes 0.1 s to import
+
+            options = self.options
+            self._prober = Prober(
+                lambda: Transport(connections=options.connections, timeout=options.timeout),
+                connections=options.connections,
+                rate=options.rate,
+            )
+        return self._prober
+
+    def ask_ahead(self) -> None:
+        """Send everything planned that only reads, after readiness came where the user waits for it."""
+        if self.options.wait_ready:
+            for environment in self.environments:
+                self._wait_ready(environment)
+        self.prober.ask(self._known(request) for request in self.plan.ahead())
+
+    def _known(self, request: Request) -> Request:
+        for name, value in request.secrets:
+            self.redactor.add(name, value)
+        return request
+
+    def _wait_ready(self, environment: Environment) -> None:
+        deadline = time.monotonic() + self.options.wait_ready
+        spoken = 0.0
+        while True:
+            exchange = self.prober.send(READINESS.resolve(environment))
+            if exchange.status_code == 200 or time.monotonic() >= deadline:
+                return
+            if time.monotonic() - spoken > _REMINDER:
+                spoken = time.monotonic()
+                self.say(f"caio: waiting for {environment.name} to be ready ({exchange.summary})")
+            time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+
+    def unreachable(self, planned: Planned) -> str:
+        """Return why the deployment of `planned` cannot be reached, empty where it answers."""
+        own = [r for r in planned.requests.values() if r.origin == planned.case.environment.base_url]
+        if not own or planned.writes or planned.obstacle is not None:
+            return ""
+        self.prober.exchange(self._known(own[0]))
+        return self._wait(self.prober.reached(own[0].origin))
+
+    def answers(self, planned: Planned) -> dict[str, Exchange]:
+        """Return the exchanges of `planned` by label, waiting for those that are still under way.
+
+        Requests that the deployment acts on are sent here, one after the other, and never twice.
+        """
+        if planned.obstacle is not None:
+            return {}
+        if planned.writes:
+            if not self.options.writes:
+                return {}
+            return {
+                label: self.prober.send(self._known(request)) for label, request in planned.requests.items()
+            }
+        futures = {
+            label: self.prober.exchange(self._known(request)) for label, request in planned.requests.items()
+        }
+        return {label: self._wait(future) for label, future in futures.items()}
+
+    def _wait(self, future: Future[_Value]) -> _Value:
+        waited, step = 0.0, _PATIENCE
+        while True:
+            try:
+                return future.result(timeout=step)
+            except TimeoutError:
+                if future.done():
+                    raise
+                waited, step = waited + step, _REMINDER
+                open_now = self.prober.open_count
+                self.say(f"caio: waiting for {open_now} slow answers ({waited:.0f} s so far)")
+
+    def finish(self, selection: str, narrowed: list[str]) -> Record:
+        """Judge, and return the finished, redacted record."""
+        options = self.options
+        run = RunRecord(
+            id=self.id,
+            started=self.started.isoformat(timespec="seconds"),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            tool={
+                "name": "pytest-caio",
+                "version": _version("pytest-caio"),
+                "pytest": _version("pytest"),
+                "python": platform.python_version(),
+                "platform": platform.platform(terse=True),
+            },
+            selection=self.redactor.text(selection),
+            options={
+                "environments": [environment.name for environment in self.environments],
+                "allow_writes": options.writes,
+                "max_connections": options.connections,
+                "request_rate": options.rate,
+                "http_timeout": options.timeout,
+                "faults": list(options.faults),
+            },
+        )
+        self.record = self.ledger.close(self.environments, run, narrowed)
+        return self.record
+
+    def close(self) -> None:
+        """Stop the prober and the reference deployment; may be called twice."""
+        if self._prober is not None:
+            self._prober.close()
+            self._prober = None
+        if self._reference is not None:
+            self._reference.stop()
+            self._reference = None
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except ModuleNotFoundError:  # a checkout that was not installed
+        return "checkout"

@@ -1,0 +1,49 @@
+"""A value that must not be shown."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["Secret", "names_secret"]
+
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|(?:^|_)KEY(?:$|_)|DSN|CREDENTIAL", re.IGNORECASE)
+_SWITCH_NAME = re.compile(r"_(ENABLED|REQUIRED|HEADER|ALLOWLIST|DAYS|SECONDS)$", re.IGNORECASE)
+_CREDENTIALS_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]+@")
+
+
+class Secret:
+    """Text whose `repr`, `str` and format hide it; `reveal()` is the only way to the value.
+
+    Compared and hashed by value, so that two secrets can be told equal without being shown.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value; call it only where the value is put to use."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret('**********')" if self._value else "Secret('')"
+
+    def __str__(self) -> str:
+        return "**********" if self._value else ""
+
+
+def names_secret(key: str, value: str) -> bool:
+    """Say whether `key` names a secret, or `value` is a URL with credentials in it."""
+    return bool(
+        (_SECRET_NAME.search(key) and not _SWITCH_NAME.search(key)) or _CREDENTIALS_IN_URL.search(value)
+    )

@@ -1,0 +1,260 @@
+"""Carries a run out through pytest's hooks; each hook delegates to the Run or to a writer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from pytest_caio.checks import GATES, MARK, Case, NotApplicable, check_of
+from pytest_caio.commandline import Options
+from pytest_caio.errors import InputError
+from pytest_caio.evidence import document, terminal
+from pytest_caio.exchanges import NoAnswer
+from pytest_caio.fixtures import ANSWERS, CheckFixtures
+from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, WRITES, observe, result_of
+from pytest_caio.run import Given, Run
+
+__all__ = ["RUN", "AcceptanceSession"]
+
+RUN: pytest.StashKey[Run] = pytest.StashKey()
+
+
+class AcceptanceSession:
+    """The hooks of a run that asks a deployment, registered for such a run alone."""
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self._config = config
+        self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+        self._run = config.stash[RUN] = Run(options, self._say)
+        self._planned = 0
+
+    @classmethod
+    def register(cls, config: pytest.Config, options: Options) -> Self:
+        """Register the session, its fixtures and the report writers. Raises InputError."""
+        session = cls(config, options)
+        config.pluginmanager.register(session, "caio-session")
+        config.pluginmanager.register(CheckFixtures(session._run.redactor), "caio-fixtures")
+        quiet = options.plan or config.option.collectonly or config.option.help
+        if session._worker is None and not quiet:
+            try:
+                options.evidence.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"--evidence-dir {options.evidence}: {error.strerror}") from None
+            if config.pluginmanager.hasplugin("html"):
+                from pytest_caio.evidence.html import HtmlReport  # noqa: PLC0415
+
+                config.option.htmlpath = config.option.htmlpath or str(
+                    options.evidence / f"{options.stem}.html"
+                )
+                config.option.self_contained_html = True
+                config.pluginmanager.register(HtmlReport(session._run), "caio-html")
+        return session
+
+    def _say(self, line: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and self._worker is None:
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    # --- the way in
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Start the reference deployment where it is the one to ask."""
+        given = (
+            Given(**self._worker["caio_given"]) if self._worker and self._worker.get("caio_given") else None
+        )
+        try:
+            self._run.open(given)
+        except InputError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker where the reference deployment is."""
+        given = self._run.given
+        node.workerinput["caio_given"] = asdict(given) if given else None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ARG002
+        """Take over what a worker alone could see: what was deselected, and how many cases there were."""
+        told = getattr(node, "workeroutput", {}).get("caio")
+        if told:
+            self._run.narrowed = self._run.narrowed or told["narrowed"]
+            self._planned = max(self._planned, told["planned"])
+
+    def pytest_report_header(self) -> list[str]:
+        """Name what is asked."""
+        return [f"caio: {e.name} at {e.base_url or 'loopback'}" for e in self._run.environments]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make one test case a case of a check and environment."""
+        mark = metafunc.definition.get_closest_marker(MARK)
+        if mark is None:
+            return
+        found = [case for environment in self._run.environments for case in mark.args[0].expand(environment)]
+        ids = [f"{case.environment.name}-{case.name}".rstrip("-") for case in found]
+        metafunc.parametrize("_caio_case", found, ids=ids, indirect=True)
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Mark a check with its gate, the module it is in."""
+        gate = item.path.stem.removeprefix("test_")
+        if gate in GATES and check_of(item):
+            item.add_marker(gate)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Note that the run was narrowed."""
+        if any(check_of(item) for item in items):
+            self._run.narrowed = ["checks were deselected (-k, -m, --deselect or --lf)"]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Make the plan of what was selected."""
+        for item in session.items:
+            check = check_of(item)
+            if check and isinstance(item, pytest.Function):
+                case = item.callspec.params["_caio_case"]
+                assert isinstance(case, Case)
+                self._run.plan.add(item.nodeid, check, case)
+        self._planned = len(self._run.plan.cases)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Print the plan and run nothing under --plan; else send what only reads."""
+        if session.config.option.collectonly or session.testsfailed:
+            return None
+        if self._run.options.plan:
+            lines = self._run.plan.table(writes=self._run.options.writes)
+            sys.stdout.write("\n" + "\n".join(map(self._run.redactor.text, lines)) + "\n")
+            return True
+        # A worker is told its tests one by one, and asks for each when it comes; two workers asking
+        # everything would ask it twice.
+        if self._worker is None and getattr(self._config.option, "dist", "no") == "no":
+            self._run.ask_ahead()
+        return None
+
+    # --- one test case
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Wait for the answers of a check."""
+        planned = self._run.plan.cases.get(item.nodeid)
+        if planned is None:
+            return
+        self._run.comparison = None
+        reason = self._run.unreachable(planned)
+        if reason:
+            pytest.skip(UNREACHABLE + reason)
+        item.stash[ANSWERS] = self._run.answers(planned)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """End a check that cannot be judged before its assertions are."""
+        planned = self._run.plan.cases.get(pyfuncitem.nodeid)
+        if planned is None:
+            return (yield)
+        if isinstance(planned.obstacle, NotApplicable):
+            pytest.skip(NOT_APPLICABLE + str(planned.obstacle))
+        if planned.obstacle is not None:
+            raise planned.obstacle
+        if planned.writes and not self._run.options.writes:
+            pytest.skip(WRITES)
+        for label, answer in pyfuncitem.stash[ANSWERS].items():
+            if answer.error and label not in planned.tolerates_silence:
+                raise NoAnswer(f"{label}: {answer.error}")
+        try:
+            return (yield)
+        except NotApplicable as reason:
+            pytest.skip(NOT_APPLICABLE + str(reason))
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
+        """Remember the comparison that failed last; its sides are what was observed and expected."""
+        self._run.comparison = (op, left, right)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the result of a check, then redact the report before anything shows it."""
+        report = yield
+        planned = self._run.plan.cases.get(item.nodeid)
+        if planned is not None and isinstance(item, pytest.Function):
+            observe(self._run, item, call, report, planned, item.stash.get(ANSWERS, {}))
+        redact = self._run.redactor.tree
+        report.longrepr = redact(report.longrepr)
+        report.sections = redact(report.sections)
+        report.user_properties = redact(report.user_properties)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Enter the result, from this process or a worker, into the ledger."""
+        result = result_of(report)
+        if result is not None and self._worker is None:
+            self._run.ledger.add(result)
+
+    # --- the way out
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+        """Judge, set the exit status, leave the evidence, and end the terminal with the verdict."""
+        run, config = self._run, self._config
+        carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if self._worker is not None:
+            told = {"narrowed": run.narrowed, "planned": self._planned}
+            config.workeroutput["caio"] = told  # type: ignore[attr-defined]  # xdist's way back
+        asked = self._worker is None and not (run.options.plan or config.option.collectonly)
+        record = None
+        if asked:
+            record = run.finish(self._selection(), self._narrowed(exitstatus))
+            if carried_through and (record.verdict == "NO-GO" or not self._others_failed(session)):
+                session.exitstatus = 1 if record.verdict == "NO-GO" else 0
+        try:
+            yield
+        finally:
+            if record is not None:
+                path = run.options.evidence / f"{run.options.stem}.json"
+                failed = document.write(record, path)
+                html = config.option.htmlpath if config.pluginmanager.hasplugin("html") else ""
+                paths = [*([Path(html)] if html else []), path]
+                reporter = config.pluginmanager.get_plugin("terminalreporter")
+                if reporter is not None:
+                    terminal.write(record, paths, reporter, failed)
+            run.close()
+
+    def _selection(self) -> str:
+        option = self._config.option
+        parts = [str(a) for a in self._config.args]
+        parts += [f"-k {option.keyword}"] if option.keyword else []
+        parts += [f"-m {option.markexpr}"] if option.markexpr else []
+        return " ".join(parts)
+
+    def _narrowed(self, exitstatus: int) -> list[str]:
+        """Say in words how the run was less than whole."""
+        run = self._run
+        narrowed = list(run.narrowed)
+        option = self._config.option
+        if (option.keyword or option.markexpr) and not narrowed:
+            narrowed.append("checks were deselected (-k or -m)")
+        if any("::" in str(argument) for argument in self._config.args):
+            narrowed.append("single checks were named")
+        gates = {result.gate for result in run.ledger.results}
+        missing = [gate for gate in GATES if gate not in gates]
+        if missing and not narrowed:
+            narrowed.append(f"gates that did not run: {', '.join(missing)}")
+        lacking = self._planned - len(run.ledger.results)
+        if lacking > 0:
+            narrowed.append(f"{lacking} cases did not run: the run was stopped early")
+        if exitstatus not in (0, 1, 5):
+            narrowed.append("the run was interrupted")
+        return narrowed
+
+    def _others_failed(self, session: pytest.Session) -> bool:
+        """Say whether an ordinary test beside the checks failed, or something could not be collected."""
+        bad = sum(r.outcome in ("failed", "error", "missing-input") for r in self._run.ledger.results)
+        return session.testsfailed > bad
