@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +14,9 @@ import pytest
 from pytest_caio.contract import RUNTIME_KEYS
 from pytest_caio.environments import Environment, load_environment, read_profiles, read_revoked
 from pytest_caio.errors import InputError
+from pytest_caio.secret import Secret
 
-__all__ = ["Options", "add_options", "find_suite"]
+__all__ = ["Options", "add_options", "find_suite", "join_files"]
 
 _PROFILES = "environments.toml"
 
@@ -63,7 +66,6 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--wait-ready",
         dest="caio_wait_ready",
-        type=_seconds,
         default=0.0,
         metavar="S",
         help="first poll readiness for up to S seconds",
@@ -78,7 +80,6 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--max-connections",
         dest="caio_connections",
-        type=_count,
         default=32,
         metavar="N",
         help="requests under way at once (default: 32)",
@@ -86,7 +87,6 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--request-rate",
         dest="caio_rate",
-        type=_seconds,
         default=0.0,
         metavar="N",
         help="requests a second at most (default: no limit)",
@@ -94,7 +94,6 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--http-timeout",
         dest="caio_timeout",
-        type=_seconds,
         default=10.0,
         metavar="S",
         help="seconds until an answer must be complete (default: 10)",
@@ -109,17 +108,24 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1e6:
-        raise ValueError
-    return value
+def join_files(args: list[str]) -> None:
+    """Join `--token @FILE` and `--revoked-tokens @FILE` with a `=`, in place.
+
+    Left apart, pytest puts the lines of the file in the place of `@FILE`: more tokens become test paths.
+    """
+    for index in reversed(range(len(args) - 1)):
+        if args[index] in ("--token", "--revoked-tokens") and args[index + 1].startswith("@"):
+            args[index : index + 2] = [f"{args[index]}={args[index + 1]}"]
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1000:
-        raise ValueError
+def _number(flag: str, given: str | float, least: float, most: float) -> float:
+    """Return an option's number; argparse would say what is wrong with it in five lines."""
+    try:
+        value = float(given)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise InputError(f"{flag} {given}: give a number from {least:g} to {most:g}")
     return value
 
 
@@ -180,7 +186,7 @@ class Options:
         if option.caio_plan and getattr(option, "dist", "no") != "no":
             raise InputError("--plan: sends nothing, so it needs no workers; leave out -n")
         token = _token(option.caio_token, here)
-        revoked = read_revoked(here / option.caio_revoked.removeprefix("@")) if option.caio_revoked else ()
+        revoked = _revoked(option.caio_revoked, here)
         environments = tuple(
             load_environment(
                 name,
@@ -206,10 +212,10 @@ class Options:
             stem=f"{'+'.join(names)}-{stamp}",
             writes=option.caio_writes,
             plan=option.caio_plan,
-            wait_ready=option.caio_wait_ready,
-            connections=option.caio_connections,
-            rate=option.caio_rate,
-            timeout=option.caio_timeout or 10.0,
+            wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),
+            connections=int(_number("--max-connections", option.caio_connections, 1, 1000)),
+            rate=_number("--request-rate", option.caio_rate, 0, 1_000_000),
+            timeout=_number("--http-timeout", option.caio_timeout, 0.1, 3600),
             faults=faults,
         )
 
@@ -217,8 +223,17 @@ class Options:
 def _process(name: str, *, shared: bool) -> dict[str, str]:
     if shared:
         return dict(os.environ)
-    prefix = f"{name.upper()}_"
+    prefix = re.sub(r"\W", "_", name).upper() + "_"
     return {key: value for key, value in os.environ.items() if key.startswith(prefix)}
+
+
+def _revoked(given: str | None, here: Path) -> tuple[Secret, ...]:
+    if given is None:
+        return ()
+    if not given.startswith("@"):
+        # Not shown: where the plugin came from a conftest.py, pytest has put the file's first line here.
+        raise InputError("--revoked-tokens: takes a file, written --revoked-tokens=@FILE")
+    return read_revoked(here / given[1:])
 
 
 def _token(given: str | None, here: Path) -> str:

@@ -13,7 +13,7 @@ from pytest_caio.probes import Request
 __all__ = ["Attempt", "Exchange", "Mismatch", "NoAnswer", "Tls"]
 
 _Report = TypeVar("_Report")
-_EXCERPT = 200
+_EXCERPT = 120
 
 
 class Mismatch(AssertionError):

@@ -52,8 +52,18 @@ def failure_of(error: BaseException, comparison: tuple[str, Any, Any] | None) ->
     if node.msg is not None:
         return _plain(node.test), str(error).split("\nassert ")[0][:_LONGEST]
     if comparison and isinstance(node.test, ast.Compare):
-        return _plain(node.test), f"{_plain(node.test.left)} is {comparison[1]!r}"[:_LONGEST]
+        subject, seen = _subject(node.test, comparison)
+        return _plain(node.test), f"{subject} is {seen!r}"[:_LONGEST]
     return _plain(node.test), "it does not hold"
+
+
+def _subject(test: ast.Compare, comparison: tuple[str, Any, Any]) -> tuple[str, Any]:
+    """Return what a comparison is about and its value; in `400 <= status < 500` that is the middle."""
+    operands = [test.left, *test.comparators]
+    constants = [node.value for node in operands if isinstance(node, ast.Constant)]
+    subject = next((node for node in operands if not isinstance(node, ast.Constant)), test.left)
+    _, left, right = comparison
+    return _plain(subject), right if left in constants and isinstance(test.left, ast.Constant) else left
 
 
 def _failed_assertion(traceback: TracebackType | None) -> ast.Assert | None:

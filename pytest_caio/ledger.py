@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_caio.checks import GATES
 from pytest_caio.environments import Environment
 from pytest_caio.record import (
     OUTCOMES,
@@ -56,6 +57,10 @@ class Ledger:
         )
 
 
+def _order(gate: str) -> int:
+    return GATES.index(gate) if gate in GATES else len(GATES)
+
+
 def _environment(
     environment: Environment, results: list[Result], narrowed: Sequence[str]
 ) -> EnvironmentRecord:
@@ -101,7 +106,7 @@ def _environment(
         verdict=judge(results, narrowed).word,
         commit=next((r.commit for r in results if r.commit), ""),
         unreachable=next((r.unreachable for r in results if r.unreachable), ""),
-        gates=list(gates.values()),
-        checks=list(checks.values()),
+        gates=sorted(gates.values(), key=lambda gate: _order(gate.name)),
+        checks=sorted(checks.values(), key=lambda check: _order(check.gate)),
         exchanges=exchanges,
     )

@@ -14,14 +14,13 @@ from pytest_caio.exchanges import Exchange
 from pytest_caio.expectation import expected_of, failure_of
 from pytest_caio.plan import Planned
 from pytest_caio.probes import MissingInput
-from pytest_caio.record import Result, exchange_record
+from pytest_caio.record import WRITES, Result, exchange_record
 from pytest_caio.run import Run
 
-__all__ = ["NOT_APPLICABLE", "UNREACHABLE", "WRITES", "observe", "result_of"]
+__all__ = ["NOT_APPLICABLE", "UNREACHABLE", "observe", "result_of"]
 
 NOT_APPLICABLE = "not applicable: "
 UNREACHABLE = "unreachable: "
-WRITES = "did not run: the deployment acts on it; give --allow-writes"
 
 
 def result_of(report: pytest.TestReport) -> Result | None:
@@ -66,6 +65,8 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
     if result.outcome == "advised":
         report.outcome = "skipped"
         report.wasxfail = f"advises: {redact(result.observed)}"
+        if isinstance(report.longrepr, tuple):  # a skip names the file that skipped; here that says nothing
+            report.longrepr = redact(result.observed)
     result.expected, result.observed = redact(result.expected)[:600], redact(result.observed)[:600]
     result.name = redact(result.name)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")

@@ -81,7 +81,9 @@ def _target(request: Request) -> str:
     target = request.target
     for name, value in request.secrets:
         target = target.replace(value, f"[{name}]") if value else target
-    return target if len(target) <= 80 else f"{target[:79]}…"
+    origin = dict(request.headers).get("Origin")
+    target += f" from {origin}" if origin else ""
+    return target if len(target) <= 100 else f"{target[:99]}…"
 
 
 def _ids(ids: Iterable[str]) -> str:

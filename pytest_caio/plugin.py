@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from pytest_caio.checks import GATES, MARK
-from pytest_caio.commandline import Options, add_options, find_suite
+from pytest_caio.commandline import Options, add_options, find_suite, join_files
 from pytest_caio.errors import InputError
 
-__all__ = ["pytest_addoption", "pytest_configure"]
+__all__ = ["pytest_addoption", "pytest_cmdline_main", "pytest_configure", "pytest_load_initial_conftests"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,13 +19,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Keep pytest from reading the files of secrets as arguments."""
+    join_files(args)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and, where this run asks a deployment, the plugin that carries it out."""
     config.addinivalue_line("markers", f"{MARK}(check): a check of the acceptance catalogue")
     for gate in GATES:
         config.addinivalue_line("markers", f"{gate}: the checks of this gate of the runbook")
-    if config.option.caio_faults == ["list"]:
-        _list_faults()
     suite = find_suite(config)
     if suite is None and not config.option.caio_env:
         return
@@ -37,9 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-def _list_faults() -> None:
-    from pytest_caio.reference.faults import FAULTS  # noqa: PLC0415
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Print the faults under `--fault list`, and run nothing."""
+    if config.option.caio_faults != ["list"]:
+        return None
+    from pytest_caio.reference.faults import FAULTS  # noqa: PLC0415 - other runs pay nothing
 
     for fault in FAULTS.values():
         sys.stdout.write(f"{fault.name}: {fault.says}\n")
-    pytest.exit("no test was run", returncode=0)
+    return 0

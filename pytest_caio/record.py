@@ -12,6 +12,7 @@ from pytest_caio.exchanges import Exchange
 
 __all__ = [
     "OUTCOMES",
+    "WRITES",
     "CaseRecord",
     "CheckRecord",
     "EnvironmentRecord",
@@ -25,6 +26,7 @@ __all__ = [
 
 # From the worst: a check's outcome is the worst of its cases'.
 OUTCOMES = ("failed", "error", "missing-input", "waived", "advised", "passed", "not-run")
+WRITES = "did not run: the deployment acts on it; give --allow-writes"
 _EXCERPT = 2000
 
 

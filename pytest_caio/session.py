@@ -16,7 +16,8 @@ from pytest_caio.errors import InputError
 from pytest_caio.evidence import document, terminal
 from pytest_caio.exchanges import NoAnswer
 from pytest_caio.fixtures import ANSWERS, CheckFixtures
-from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, WRITES, observe, result_of
+from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, observe, result_of
+from pytest_caio.record import WRITES
 from pytest_caio.run import Given, Run
 
 __all__ = ["RUN", "AcceptanceSession"]

@@ -19,8 +19,11 @@ _BAD = ("failed", "error", "missing-input", "advised")
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
 _STYLE = """<style>
-.caio-verdict{color:#fff;padding:.6em 1em;border-radius:6px;font-size:1.5em;font-weight:700;margin:0 0 .5em}
-.caio-verdict small{display:block;font-size:.55em;font-weight:400}
+body{display:flex;flex-direction:column;min-width:0}
+#environment-header,#environment{order:1}
+.summary .additional-summary.prefix,#results-table td,.caio-gates{color:#222}
+.caio-verdict{color:#fff;padding:.6em 1em;border-radius:6px;font-size:28px;font-weight:700;margin:0 0 .5em}
+.caio-verdict small{display:block;font-size:13px;font-weight:400}
 .caio-gates{border-collapse:collapse;margin:.5em 0 1em}
 .caio-gates td,.caio-gates th{border:1px solid #ccc;padding:.25em .7em;text-align:left}
 .caio-bad{color:#b3261e;font-weight:700}

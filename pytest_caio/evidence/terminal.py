@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_caio.record import CheckRecord, EnvironmentRecord, Record
+from pytest_caio.record import WRITES, CheckRecord, EnvironmentRecord, Record
 from pytest_caio.text import printable
 
 __all__ = ["write"]
 
 _COLOURS = {"GO": "green", "NO-GO": "red", "INCOMPLETE": "yellow"}
 _SHOWN_CASES = 3
+_LINE = 240
 _BAD = ("failed", "error", "missing-input")
 
 
@@ -54,11 +55,18 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
         terminal.write_line(f"  {gate.name:<12} {line}", red=bool(gate.failed or gate.missing))
     for outcomes, mark in ((_BAD, "FAILED"), (("advised",), "advice")):
         for check in environment.checks:
-            if check.outcome in outcomes:
+            if check.outcome in outcomes and not _waits_for_permission(check):
                 _check(check, mark, outcomes, terminal)
+    waiting = [check.id for check in environment.checks if _waits_for_permission(check)]
+    if waiting:
+        terminal.write_line(f"  not run {', '.join(waiting)}: the deployment acts on them (--allow-writes)")
     for check in environment.checks:
         if check.outcome == "not-run":
             terminal.write_line(f"  not run {check.id}: {printable(check.cases[0].observed)}")
+
+
+def _waits_for_permission(check: CheckRecord) -> bool:
+    return all(case.outcome == "advised" and case.observed == WRITES for case in check.cases)
 
 
 def _check(check: CheckRecord, mark: str, outcomes: Sequence[str], terminal: Any) -> None:
@@ -67,7 +75,7 @@ def _check(check: CheckRecord, mark: str, outcomes: Sequence[str], terminal: Any
     for case in cases[:_SHOWN_CASES]:
         where = f"{case.name}: " if case.name else ""
         expected = f"expected {case.expected}; " if case.expected and mark == "FAILED" else ""
-        terminal.write_line(printable(f"    {where}{expected}observed {case.observed}")[:400])
+        terminal.write_line(printable(f"    {where}{expected}observed {case.observed}")[:_LINE])
     if len(cases) > _SHOWN_CASES:
         terminal.write_line(f"    and {len(cases) - _SHOWN_CASES} more cases")
     terminal.write_line(f"    fix: {check.fix}")

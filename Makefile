@@ -1,0 +1,48 @@
+# make acceptance   set up, and run the suite on the embedded reference deployment
+# make test         set up, and run the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: acceptance test lint types browser benchmark report clean
+
+acceptance: $(VENV)/.demo
+	$(BIN)/python -m pytest acceptance $(ARGS)
+
+test: $(VENV)/.test browser
+	$(BIN)/python -m pytest tests -n auto $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy --strict pytest_caio
+
+benchmark: $(VENV)/.test
+	$(BIN)/python benchmarks/round_trips.py
+	$(BIN)/python benchmarks/migrate.py
+
+# The picture in the README, taken of a real report.
+report: $(VENV)/.test browser
+	$(BIN)/python docs/picture.py
+
+# The tests of the report open it in a real Chromium: the one on PATH, the system's package, or Playwright's.
+browser: $(VENV)/.test
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
+	  || $(BIN)/playwright install chromium
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Each stamp is an installation of that extra; it is made anew when the requirements change.
+$(VENV)/.%: pyproject.toml $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis

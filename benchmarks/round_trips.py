@@ -1,0 +1,68 @@
+"""How long the gates take beside an empty pytest session, with 50 ms added to every answer.
+
+Both are measured in one run, in turn, as whole processes: the suite against a reference deployment that is
+already up, and a session of as many tests that do nothing. One round trip of network time would show as a
+ratio near 1; one round trip a check would show as a ratio above 10.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pytest_caio.reference.client import ReferenceProcess
+
+ROUNDS = 5
+LATENCY_MS = 50
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def timed(arguments: list[str]) -> tuple[float, str]:
+    """Run pytest once, and return its seconds and its output; raises RuntimeError where it fails."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    return seconds, done.stdout
+
+
+def main() -> None:
+    """Measure, and print one line."""
+    with tempfile.TemporaryDirectory() as folder, ReferenceProcess("--latency-ms", str(LATENCY_MS)) as deployment:
+        asked = [
+            *("acceptance", "--env", "production", "--base-url", deployment.base_url),
+            *("--env-file", str(deployment.env_file), "--evidence-dir", folder),
+        ]
+        counted = timed(["acceptance", "--collect-only", *asked[1:]])[1]
+        tests = sum("::" in line for line in counted.splitlines())
+        empty = Path(folder) / "test_empty.py"
+        empty.write_text(
+            f"import pytest\n\n@pytest.mark.parametrize('n', range({tests}))\ndef test_nothing(n):\n    pass\n",
+            encoding="utf-8",
+        )
+        nothing = [str(empty), "-c", "pytest.ini", f"--html={folder}/empty.html", "--self-contained-html"]
+        suite, base = [], []
+        for _ in range(ROUNDS):
+            suite.append(timed(asked)[0])
+            base.append(timed(nothing)[0])
+    print(
+        f"{tests} cases with {LATENCY_MS} ms added to every answer: {min(suite):.2f} s, "
+        f"as many empty tests: {min(base):.2f} s, ratio {min(suite) / min(base):.2f} (best of {ROUNDS} each)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The reference deployment as a process of its own, started and stopped by whoever needs one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from pytest_caio.errors import InputError
+from pytest_caio.reference.settings import RUNTIME_KEYS
+
+__all__ = ["ReferenceProcess"]
+
+
+class ReferenceProcess:
+    """`python -m pytest_caio serve` with these options, as a context manager.
+
+    `options` are passed on as written (for instance `"--latency-ms", "50"`), `environment` is what it says
+    it is, `faults` name the ways to break it. Its files are in a temporary folder of this process, which
+    `stop` removes. `start_seconds` is how long it may take to answer.
+    """
+
+    def __init__(
+        self,
+        *options: str,
+        environment: str = "production",
+        faults: Sequence[str] = (),
+        access_log: bool = True,
+        start_seconds: float = 30.0,
+    ) -> None:
+        self._options = [
+            "--environment",
+            environment,
+            *options,
+            *(part for fault in faults for part in ("--fault", fault)),
+        ]
+        self._start_seconds = start_seconds
+        self._logging = access_log
+        self._process: subprocess.Popen[str] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.base_url = ""
+        self.env_file = Path()
+        self.revoked_file = Path()
+        self.access_log = Path()
+
+    def start(self) -> Self:
+        """Start the process and wait for its line.
+
+        Raises InputError where the process says that it cannot use its options, RuntimeError, with what it
+        wrote, where no line comes for another reason.
+        """
+        self._folder = tempfile.TemporaryDirectory(prefix="caio-demo-", ignore_cleanup_errors=True)
+        folder = Path(self._folder.name)
+        self.access_log = folder / "access.jsonl"
+        options = ["--env-file", str(folder / "caio.env"), "--watch-stdin", *self._options]
+        if self._logging:
+            options += ["--access-log", str(self.access_log)]
+        errors = folder / "errors.txt"
+        with errors.open("w", encoding="utf-8") as sink:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pytest_caio", "serve", *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                text=True,
+                encoding="utf-8",
+                env=_own_environment(os.environ),
+                # In a group of its own: Ctrl-C is for the run, which then stops its deployment in order.
+                start_new_session=sys.platform != "win32",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        line = self._first_line()
+        try:
+            told = json.loads(line)
+        except ValueError:
+            tail = errors.read_text("utf-8", "replace")[-2000:].strip()
+            status = self._process.wait(timeout=10)
+            self.stop()
+            if status == 2:
+                raise InputError(tail.rpartition("pytest_caio serve: ")[2]) from None
+            raise RuntimeError(
+                f"the reference deployment did not start: {tail or 'it said nothing'}"
+            ) from None
+        self.base_url = told["base_url"]
+        self.env_file = Path(told["env_file"])
+        self.revoked_file = Path(told["revoked_file"])
+        return self
+
+    def stop(self) -> None:
+        """Stop the process and remove its files; may be called again."""
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                process.stdin.close()  # it watches for this, also when this process dies without a word
+                process.wait(timeout=10)
+            except (OSError, subprocess.TimeoutExpired):
+                process.kill()
+                process.wait()
+            process.stdout.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _first_line(self) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        # A pipe has no time limit of its own, and Windows cannot select on one: end the process instead.
+        timer = threading.Timer(self._start_seconds, self._process.kill)
+        timer.start()
+        try:
+            return self._process.stdout.readline()
+        finally:
+            timer.cancel()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+
+def _own_environment(parent: Mapping[str, str]) -> dict[str, str]:
+    """Copy an environment without the runtime keys, plain or of one environment (`STAGING_…`)."""
+    return {
+        name: value
+        for name, value in parent.items()
+        if not any(name == key or name.endswith(f"_{key}") for key in RUNTIME_KEYS)
+    }

@@ -1,0 +1,18 @@
+"""Every way the reference deployment can be told to break its contract, one small function a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pytest_caio.reference.faults.access import ACCESS
+from pytest_caio.reference.faults.cors import CORS
+from pytest_caio.reference.faults.fault import Fault
+from pytest_caio.reference.faults.paths import PATHS
+from pytest_caio.reference.faults.readiness import READINESS
+from pytest_caio.reference.faults.state import STATE
+from pytest_caio.reference.faults.webhooks import WEBHOOKS
+
+__all__ = ["FAULTS", "Fault"]
+
+FAULTS: Mapping[str, Fault] = MappingProxyType({**ACCESS, **PATHS, **WEBHOOKS, **CORS, **READINESS, **STATE})

@@ -1,0 +1,98 @@
+"""A reference deployment with its own Redis, from its options to its end."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import secrets
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from pytest_caio.errors import InputError
+from pytest_caio.reference.app import build_app
+from pytest_caio.reference.deployment import Deployment
+from pytest_caio.reference.faults import FAULTS, Fault
+from pytest_caio.reference.server import Server, loopback_socket
+from pytest_caio.reference.settings import fresh_settings, write_private, write_settings
+from pytest_caio.reference.storage import RedisServer
+
+__all__ = ["FAULTS", "chosen_faults", "host"]
+
+
+def chosen_faults(names: list[str]) -> list[Fault]:
+    """Return the faults of these names; raises InputError, with the closest names, for an unknown one."""
+    for name in names:
+        if name not in FAULTS:
+            close = difflib.get_close_matches(name, FAULTS, n=3, cutoff=0.4)
+            hint = f"did you mean {', '.join(close)}? " if close else ""
+            raise InputError(f"--fault {name}: no such fault; {hint}`serve --fault list` prints all")
+    return [FAULTS[name] for name in names]
+
+
+def host(args: argparse.Namespace) -> None:
+    """Serve what the options of `serve` ask for until told to stop; leaves no process or temporary file.
+
+    Raises InputError for an unknown fault, a port that is taken, or a file that cannot be written.
+    """
+    faults = chosen_faults(args.fault)
+    with ExitStack() as stack:
+        bound = stack.enter_context(loopback_socket(args.host, args.port))
+        store = RedisServer()
+        stack.callback(store.stop)  # before it starts, so that a signal meanwhile leaves no server behind
+        store.start()
+        env_file = args.env_file
+        if env_file is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="caio-reference-"))
+            env_file = Path(folder) / "caio.env"
+        revoked_file = env_file.with_name(env_file.name + ".revoked")
+        name = f"[{args.host}]" if ":" in args.host else args.host
+        base_url = f"http://{name}:{bound.getsockname()[1]}"
+        deployment = Deployment(
+            fresh_settings(args.environment, base_url, store.url, args.bearer_only),
+            revoked=(secrets.token_urlsafe(32), secrets.token_urlsafe(32)),
+            inngest_sdk=args.inngest_sdk,
+            latency=args.latency_ms / 1000,
+        )
+        for fault in faults:
+            fault.apply(deployment)
+        try:
+            write_settings(env_file, deployment.published)
+            write_private(revoked_file, "".join(f"{token}\n" for token in deployment.revoked))
+            log = None
+            if args.access_log is not None:
+                write_private(args.access_log, "")
+                log = stack.enter_context(args.access_log.open("a", encoding="utf-8", buffering=1)).write
+        except OSError as error:
+            raise InputError(
+                f"--env-file or --access-log: cannot write {error.filename}: {error.strerror}"
+            ) from None
+
+        def announce() -> None:
+            summary = {
+                "ok": True,
+                "base_url": base_url,
+                "env_file": str(env_file),
+                "revoked_file": str(revoked_file),
+                "commit": deployment.commit,
+            }
+            sys.stdout.write(json.dumps(summary) + "\n")
+            sys.stdout.flush()
+            sys.stderr.write(f"Open {base_url}/login; the token is DASHBOARD_AUTH_TOKEN in {env_file}\n")
+            sys.stderr.flush()
+
+        server = Server(build_app(deployment, args.seed_leads, log), bound)
+        if args.watch_stdin:
+            threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
+        server.serve_until_stopped(announce)
+
+
+def _watch_stdin(server: Server) -> None:
+    # Read by descriptor: a thread inside sys.stdin would hold its lock when the interpreter ends.
+    while os.read(0, 4096):
+        pass
+    server.should_exit = True

@@ -1,0 +1,96 @@
+"""The command `serve`: run the reference deployment, with its own Redis, until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from pytest_caio.errors import InputError
+from pytest_caio.reference.settings import BEARER_KEYS
+
+__all__ = ["configure", "run"]
+
+# Railway's, Render's and Vercel's branch names set the Inngest SDK's environment.
+_SDK_VARIABLES = ("RAILWAY_GIT_BRANCH", "RENDER_GIT_BRANCH", "VERCEL_GIT_COMMIT_REF")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="a loopback address (default %(default)s)")
+    add("--port", type=int, default=0, help="0, the default, takes a free port")
+    add(
+        "--env-file",
+        type=Path,
+        metavar="PATH",
+        help="where to write its runtime keys (default: a temporary file)",
+    )
+    add(
+        "--environment", default="production", metavar="NAME", help="what it says it is (default %(default)s)"
+    )
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="break it this way; `list` prints the ways",
+    )
+    add(
+        "--inngest-sdk", choices=("new", "old"), default="new", help="how /inngest answers unsigned questions"
+    )
+    add("--latency-ms", type=float, default=0.0, metavar="N", help="delay every answer")
+    add(
+        "--access-log",
+        type=Path,
+        metavar="PATH",
+        help="one JSON line a request, headers whole: it holds secrets",
+    )
+    add("--watch-stdin", action="store_true", help="stop when standard input ends")
+    add("--seed-leads", type=int, default=3, metavar="N", help="lead records in Redis (default %(default)s)")
+    add(
+        "--bearer-only",
+        action="append",
+        default=[],
+        metavar="PROVIDER",
+        choices=sorted(BEARER_KEYS),
+        help="leave this provider's HMAC secret out",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGINT, SIGTERM or (with --watch-stdin) the end of standard input; return 0.
+
+    Raises InputError for options that cannot be used.
+    """
+    for option, value in (("--latency-ms", args.latency_ms), ("--seed-leads", args.seed_leads)):
+        if not 0 <= value < 1_000_000:
+            raise InputError(f"{option} {value}: give a number from 0 to 999999")
+    # Before the SDK is imported: the process environment must not change what this deployment is.
+    for name in [n for n in os.environ if n.startswith("INNGEST_") or n in _SDK_VARIABLES]:
+        del os.environ[name]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    try:
+        hosting = importlib.import_module("pytest_caio.reference.hosting")
+    except ModuleNotFoundError as error:
+        raise InputError(f"serve needs {error.name}: pip install 'pytest-caio[demo]'") from None
+    if "list" in args.fault:
+        listed = {"ok": True, "faults": {name: fault.says for name, fault in hosting.FAULTS.items()}}
+        sys.stdout.write(json.dumps(listed, indent=1) + "\n")
+        return 0
+    with suppress(SystemExit):
+        hosting.host(args)
+    return 0
+
+
+def _leave(_: int, __: FrameType | None) -> NoReturn:
+    # The server has its own handlers while it serves, and raises the signal again once it has stopped.
+    raise SystemExit(0)

@@ -1,0 +1,154 @@
+"""What the deployment holds in Redis: operator state, batches, leads, the email queue, login failures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+__all__ = ["State", "lead_key", "today"]
+
+
+def today() -> str:
+    """Return the date of now, UTC, as `YYYY-MM-DD`."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def lead_key(prefix: str, email: str) -> str:
+    """Return the Redis key of a lead: named by 24 hex digits of the SHA-256 of its tidied email."""
+    digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()[:24]
+    return f"{prefix}:cadence:lead:{digest}"
+
+
+class State:
+    """The Redis of a deployment's settings, asked anew each time; raises redis.RedisError where it is down.
+
+    `prefix` is where operator state, batches and leads are kept.
+    """
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            settings["REDIS_URL"],
+            max_connections=int(settings["REDIS_MAX_CONNECTIONS"]),
+            timeout=5,
+            socket_connect_timeout=2,
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 1),  # once, for a connection that was dropped meanwhile
+            decode_responses=True,
+        )
+        self.redis: Any = redis.asyncio.Redis(connection_pool=pool)  # its stubs mix sync and async results
+        self.prefix = settings["STATE_REDIS_PREFIX"]
+        self._failures = f"{settings['RATE_LIMIT_REDIS_NAMESPACE']}:login"
+        self._context = settings["CONTEXT_REDIS_PREFIX"]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.redis.connection_pool.disconnect()
+
+    async def ping(self) -> float | None:
+        """Return how many milliseconds a PING took, or None where Redis does not answer it."""
+        start = time.perf_counter()
+        try:
+            await self.redis.ping()
+        except redis.RedisError:
+            return None
+        return round((time.perf_counter() - start) * 1000, 3)
+
+    # State under the contract's keys.
+
+    async def operator(self) -> dict[str, Any]:
+        """Return today's operator state, with zeros for what it lacks."""
+        text = await self.redis.get(f"{self.prefix}:operator:state:{today()}")
+        counters = {"outbound_email": 0, "outbound_linkedin": 0, "revival": 0, "cadence": 0}
+        return {"date": today(), **counters, **(json.loads(text) if text else {})}
+
+    async def save_operator(self, state: dict[str, Any]) -> None:
+        """Keep an operator state under its date."""
+        await self.redis.set(f"{self.prefix}:operator:state:{state['date']}", json.dumps(state))
+
+    async def batches(self) -> list[dict[str, Any]]:
+        """Return every batch, in the order of its key."""
+        return await self._records(f"{self.prefix}:operator:batch:*")
+
+    async def save_batch(self, batch: dict[str, Any]) -> None:
+        """Keep a batch under its id."""
+        await self.redis.set(f"{self.prefix}:operator:batch:{batch['batch_id']}", json.dumps(batch))
+
+    async def leads(self) -> list[dict[str, Any]]:
+        """Return every lead under the prefix that names an email, in the order of its key."""
+        return [lead for lead in await self._records(f"{self.prefix}:cadence:lead:*") if lead.get("email")]
+
+    async def save_lead(self, lead: dict[str, Any]) -> None:
+        """Keep a lead under the key of its email."""
+        await self.redis.set(lead_key(self.prefix, lead["email"]), json.dumps(lead))
+
+    async def lock(self, motion: str) -> bool:
+        """Take the lock of a motion for a minute; False where another run holds it."""
+        return bool(await self.redis.set(f"{self.prefix}:locks:operator:{motion}", "1", nx=True, ex=60))
+
+    async def unlock(self, motion: str) -> None:
+        """Give the lock of a motion back."""
+        await self.redis.delete(f"{self.prefix}:locks:operator:{motion}")
+
+    async def _records(self, pattern: str) -> list[dict[str, Any]]:
+        keys = sorted([key async for key in self.redis.scan_iter(pattern, count=1000)])
+        return [json.loads(text) for text in (await self.redis.mget(keys) if keys else []) if text]
+
+    # The email queue and what was noted, which are the deployment's own affair.
+
+    async def emails(self, queue: str) -> list[dict[str, Any]]:
+        """Return the emails of the queue `pending` or `history`, oldest first."""
+        found = await self.redis.hvals(f"{self._context}:emails:{queue}")
+        return sorted((json.loads(text) for text in found), key=lambda email: str(email["timestamp"]))
+
+    async def email(self, email_id: str) -> dict[str, Any] | None:
+        """Return one pending email."""
+        text = await self.redis.hget(f"{self._context}:emails:pending", email_id)
+        return dict(json.loads(text)) if text else None
+
+    async def save_email(self, queue: str, email: dict[str, Any]) -> None:
+        """Put an email in the queue `pending` or `history`, and out of the other one."""
+        other = "history" if queue == "pending" else "pending"
+        await self.redis.hset(f"{self._context}:emails:{queue}", email["email_id"], json.dumps(email))
+        await self.redis.hdel(f"{self._context}:emails:{other}", email["email_id"])
+
+    async def clear_pending(self) -> int:
+        """Drop every pending email and return how many there were."""
+        count: int = await self.redis.hlen(f"{self._context}:emails:pending")
+        await self.redis.delete(f"{self._context}:emails:pending")
+        return count
+
+    async def note(self, kind: str, what: object) -> None:
+        """Note an event; the last two hundred are kept."""
+        line = json.dumps({"at": datetime.now(UTC).isoformat(), "kind": kind, "what": what})
+        await self.redis.lpush(f"{self._context}:events", line)
+        await self.redis.ltrim(f"{self._context}:events", 0, 199)
+
+    async def events(self, kind: str = "") -> list[dict[str, Any]]:
+        """Return the noted events whose kind starts with `kind`, newest first."""
+        lines = await self.redis.lrange(f"{self._context}:events", 0, -1)
+        return [event for event in map(json.loads, lines) if event["kind"].startswith(kind)]
+
+    # Wrong tokens at the login, by address.
+
+    async def login_failures(self, address: str) -> int:
+        """Return how many wrong tokens an address gave lately."""
+        return int(await self.redis.get(f"{self._failures}:{address}") or 0)
+
+    async def count_login_failure(self, address: str, seconds: int) -> None:
+        """Count one more wrong token of an address, forgotten so many seconds after the last one."""
+        async with self.redis.pipeline() as pipe:
+            pipe.incr(f"{self._failures}:{address}")
+            pipe.expire(f"{self._failures}:{address}", seconds)
+            await pipe.execute()
+
+    async def forget_login_failures(self, address: str) -> None:
+        """Start an address afresh."""
+        await self.redis.delete(f"{self._failures}:{address}")
