@@ -264,15 +264,14 @@ def test_health_says_strict(response: Exchange) -> None:
 
 
 def agreement_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
-    """Ask each provider's route without a credential and, where it should not help, with its bearer."""
-    routes = {provider: route for route, provider in reversed(ALL_ROUTES.items())}
+    """Ask each route without a credential and, where it should not help, with its provider's bearer."""
     probes: dict[str, tuple[Probe, ...]] = {}
-    for provider, route in routes.items():
-        probes[provider] = (DEPENDENCIES, event(route, name="unsigned"))
+    for route, provider in ALL_ROUTES.items():
+        probes[route] = (DEPENDENCIES, event(route, name="unsigned"))
         key = bearer_of(provider)
         if environment.value(secret_of(provider)) and environment.value(key):
             # A secret is the only way in; the bearer beside it must be ignored.
-            probes[provider] += (event(route, bearer(key), name="bearer"),)
+            probes[route] += (event(route, bearer(key), name="bearer"),)
     return probes
 
 
@@ -285,10 +284,11 @@ def test_report_and_route_agree(
     responses: Mapping[str, Exchange], case: str, environment: Environment
 ) -> None:
     """What the deployment says of a provider is what its route does."""
-    said = responses["dependencies"].report(Provider, at=f"dependencies.webhooks.provider_auth.{case}")
+    provider = ALL_ROUTES[case]
+    said = responses["dependencies"].report(Provider, at=f"dependencies.webhooks.provider_auth.{provider}")
     unsigned = responses["unsigned"].status_code
     # A secret is the way in, else a bearer (not for RB2B), else the allowlist; with none of them, 503.
-    if said.hmac or (said.bearer and case != "rb2b"):
+    if said.hmac or (said.bearer and provider != "rb2b"):
         assert said.authed is True
         assert unsigned == 401
     elif said.unsigned_allowlisted:
@@ -296,8 +296,8 @@ def test_report_and_route_agree(
     else:
         assert said.authed is False
         assert unsigned == 503
-    if said.hmac and not environment.value(secret_of(case)):
-        raise MissingInput(secret_of(case))
+    if said.hmac and not environment.value(secret_of(provider)):
+        raise MissingInput(secret_of(provider))
     if "bearer" in responses:
         assert said.hmac is True
         assert responses["bearer"].status_code == 401

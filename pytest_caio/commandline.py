@@ -80,9 +80,9 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--max-connections",
         dest="caio_connections",
-        default=32,
+        default=100,
         metavar="N",
-        help="requests under way at once (default: 32)",
+        help="requests under way at once (default: 100)",
     )
     add(
         "--request-rate",

@@ -47,12 +47,13 @@ class EnvFile:
             raw = path.read_bytes()
         except OSError as error:
             raise InputError(f"env file {path}: {error.strerror or 'cannot be read'}") from None
-        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        # Without a byte order mark UTF-16 still shows by its NULs, which no env file holds.
+        if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw:
             raise InputError(f"env file {path}: is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)")
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
+            line = error.object.count(b"\n", 0, error.start) + 1
             raise InputError(f"env file {path}, line {line}: is not UTF-8 text") from None
         entries: list[Entry] = []
         known: dict[str, str | None] = {}

@@ -86,49 +86,56 @@ def read_profiles(path: Path) -> dict[str, Profile]:
         raise InputError(f"profiles {path}: {error}") from None
     profiles = {}
     for name, table in tables.items():
+        if not isinstance(table, dict):
+            line = _line_of(text, "", name)
+            raise InputError(f"profiles {path}, line {line}: {name} is no table; keys stand under [NAME]")
         try:
             profiles[name] = msgspec.convert(table, Profile)
         except msgspec.ValidationError as error:
-            key = (re.findall(r"`\$?\.?(\w+)", str(error)) or [""])[-1]
+            key = (re.findall(r"`(?:\$\.)?([^`\[]+)[^`]*`", str(error)) or [""])[-1]
             where = f"profiles {path}, line {_line_of(text, name, key)}: [{name}]"
             raise InputError(f"{where} {_plain(str(error))}") from None
     return profiles
 
 
 def _plain(message: str) -> str:
-    unknown = re.search(r"unknown field `(\w+)`", message)
+    unknown = re.search(r"unknown field `([^`]*)`", message)
     if unknown:
         return f"unknown key {unknown[1]}; the keys are {', '.join(Profile.__struct_fields__)}"
     return re.sub(r" - at `\$\.?(.*)`", r" (key \1)", message)
 
 
 def _line_of(text: str, table: str, key: str) -> int:
-    inside, start = False, 1
+    inside, start = not table, 1
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[([^\[\]]+)\]", line)
         if header:
             inside = header[1].strip().strip("\"'").split(".")[0] == table
             start = number if inside and start == 1 else start
-        if inside and key and re.match(rf"\s*(\[.*\.)?[\"']?{re.escape(key)}\b", line):
+        if inside and key and re.match(rf"\s*(\[+|\[.*\.)?[\"']?{re.escape(key)}\b", line):
             return number
     return start
 
 
 def checked_url(url: str, source: str) -> str:
-    """Return `url` without a trailing slash. Raises InputError, naming `source`, where it is no base URL."""
+    """Return `url` without a trailing slash. Raises InputError, naming `source`, where it is no base URL.
+
+    The URL is not quoted: what was pasted in its place may be a secret.
+    """
+    url = url.strip()
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - parsing the port raises where it is no number
     except ValueError:
         raise InputError(f"{source}: is not a URL") from None
-    if parts.username is not None or parts.password is not None:
+    if any(map(str.isspace, url)):
+        raise InputError(f"{source}: is not a URL; there is a blank in it")
+    if "@" in url:
         raise InputError(f"{source}: has credentials in it; give them in the env file")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(
-            f"{source}: {url!r} must start with https:// (or http:// on loopback) and name a host"
-        )
+        raise InputError(f"{source}: must start with https:// (or http:// on loopback) and name a host")
     if parts.query or parts.fragment or parts.path not in ("", "/"):
-        raise InputError(f"{source}: {url!r} must be scheme and host alone, without path, query or fragment")
+        raise InputError(f"{source}: must be scheme and host alone, without path, query or fragment")
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -183,5 +190,6 @@ def load_environment(
     elif profile.reference:
         url = ""
     else:
-        raise InputError(f"--env {name}: no base URL; give --base-url, or CAIO_BASE_URL in {path or own}")
+        where = path or own or "the process environment"
+        raise InputError(f"--env {name}: no base URL; give --base-url, or CAIO_BASE_URL in {where}")
     return Environment(name, url, profile, values, revoked, expect_commit)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pytest_caio.probes import Request
+from pytest_caio.text import beginning
 
 __all__ = ["Attempt", "Exchange", "Mismatch", "NoAnswer", "Tls"]
 
@@ -105,7 +106,9 @@ class Exchange:
         try:
             return msgspec.convert(part, model)
         except msgspec.ValidationError as error:
-            raise Mismatch(f"{_words(model)} under {at}", f"{at}: {part!r:.200} ({error})") from None
+            raise Mismatch(
+                f"{_words(model)} under {at}", f"{at}: {beginning(repr(part), _EXCERPT)} ({error})"
+            ) from None
 
     @property
     def summary(self) -> str:
@@ -115,15 +118,15 @@ class Exchange:
         parts = [str(self.status_code)]
         location = self.header("location")
         if location is not None:
-            parts.append(f"redirect to {location[:_EXCERPT]}")
+            parts.append(f"redirect to {beginning(location, _EXCERPT)}")
         kind = (self.header("content-type") or "").split(";")[0]
         if not self.body:
             parts.append("empty body")
         elif "html" in kind:
             parts.append(f"an HTML page of {len(self.body)} bytes")
         else:
-            body = " ".join(self.text[: 2 * _EXCERPT].split())
-            parts.append(body[:_EXCERPT] + ("…" if len(self.body) > _EXCERPT else ""))
+            body = " ".join(beginning(self.text, 2 * _EXCERPT).split())
+            parts.append(beginning(body, _EXCERPT))
         return ", ".join(parts)
 
     def __repr__(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from pytest_caio.exchanges import Mismatch
+from pytest_caio.text import beginning
 
 __all__ = ["expected_of", "failure_of"]
 
@@ -23,13 +24,21 @@ def _assertions(path: str) -> tuple[ast.Assert, ...]:
         tree = ast.parse(Path(path).read_text("utf-8"))
     except (OSError, SyntaxError, UnicodeDecodeError):
         return ()
-    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Assert))
+    return tuple(node for node in _statements(tree.body) if isinstance(node, ast.Assert))
+
+
+def _statements(nodes: Iterable[Any]) -> Iterator[ast.AST]:
+    for node in nodes:
+        yield node
+        for part in ("body", "orelse", "handlers", "finalbody"):
+            yield from _statements(getattr(node, part, ()))
 
 
 def _plain(node: ast.expr) -> str:
     return ast.unparse(node).replace("response.", "")[:_LONGEST]
 
 
+@functools.lru_cache(maxsize=256)
 def expected_of(function: Callable[..., Any]) -> str:
     """Return what `function` asserts, as source."""
     code = function.__code__
@@ -48,12 +57,12 @@ def failure_of(error: BaseException, comparison: tuple[str, Any, Any] | None) ->
         return error.expected, error.observed
     node = _failed_assertion(error.__traceback__)
     if node is None:
-        return "", f"{type(error).__name__}: {error}"[:_LONGEST]
+        return "", beginning(f"{type(error).__name__}: {error}", _LONGEST)
     if node.msg is not None:
-        return _plain(node.test), str(error).split("\nassert ")[0][:_LONGEST]
+        return _plain(node.test), beginning(str(error).split("\nassert ")[0], _LONGEST)
     if comparison and isinstance(node.test, ast.Compare):
         subject, seen = _subject(node.test, comparison)
-        return _plain(node.test), f"{subject} is {seen!r}"[:_LONGEST]
+        return _plain(node.test), beginning(f"{subject} is {seen!r}", _LONGEST)
     return _plain(node.test), "it does not hold"
 
 

@@ -49,8 +49,9 @@ class CheckFixtures:
         return answers
 
     @pytest.fixture
-    def response(self, responses: Mapping[str, Exchange]) -> Exchange | None:
+    def response(self, request: pytest.FixtureRequest) -> Exchange | None:
         """The answer of this case's only probe."""
+        responses = request.node.stash.get(ANSWERS, {})
         if len(responses) > 1:
             raise LookupError(f"a check of {len(responses)} probes takes `responses`, not `response`")
         # A case that cannot be asked has no answer; it ends before its function is called.

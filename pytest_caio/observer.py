@@ -26,7 +26,7 @@ UNREACHABLE = "unreachable: "
 def result_of(report: pytest.TestReport) -> Result | None:
     """Return the result that a report carries, also one that came from a worker."""
     carried = getattr(report, "caio", None)
-    return msgspec.convert(carried, Result) if carried else None
+    return msgspec.convert(carried, Result) if isinstance(carried, dict) else carried
 
 
 def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
@@ -74,7 +74,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         result.exchanges[f"{worker}{id(answer)}"] = exchange_record(answer, redact)
         if answer.request.target == HEALTH.target and answer.status_code == 200:
             result.commit = redact(_commit(answer))
-    report.caio = msgspec.to_builtins(result)  # type: ignore[attr-defined]  # travels with it
+    report.caio = msgspec.to_builtins(result) if worker else result  # type: ignore[attr-defined]  # travels with it
 
 
 def _gate(item: pytest.Function) -> str:

@@ -6,14 +6,14 @@ import asyncio
 import concurrent.futures
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pytest_caio.exchanges import Exchange
 from pytest_caio.probes import Effect, Request
-from pytest_caio.transport import PASSING_FAULTS, Transport
+from pytest_caio.transport import PASSING_FAULTS, UNSENDABLE, Transport
 
 __all__ = ["Prober"]
 
@@ -33,10 +33,13 @@ class Prober:
         self._make_transport = transport
         self._connections = connections
         self._interval = 1 / rate if rate else 0.0
+        self._asking = threading.Lock()
         self._asked: dict[Request, concurrent.futures.Future[Exchange]] = {}
         self._first: dict[str, concurrent.futures.Future[str]] = {}
         self._answered: set[str] = set()
         self._unreachable: dict[str, str] = {}
+        # The loop itself holds its tasks only weakly.
+        self._tasks: set[asyncio.Task[None]] = set()
         self._next_slot = 0.0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -52,15 +55,18 @@ class Prober:
 
     def ask(self, requests: Iterable[Request]) -> None:
         """Send every request that was not sent before, without waiting."""
-        self._ready.wait()
-        for request in requests:
-            self.exchange(request)
+        new = [request for request in dict.fromkeys(requests) if request not in self._asked]
+        for request in new:
+            self._first.setdefault(request.origin, concurrent.futures.Future())
+            self._asked[request] = concurrent.futures.Future()
+        if new:
+            self._ready.wait()
+            self._loop.call_soon_threadsafe(self._begin, new)
 
     def exchange(self, request: Request) -> concurrent.futures.Future[Exchange]:
         """Return the future exchange of `request`, sending it where that was not done yet."""
         if request not in self._asked:
-            self._first.setdefault(request.origin, concurrent.futures.Future())
-            self._asked[request] = self._submit(self._ask(request))
+            self.ask([request])
         return self._asked[request]
 
     def send(self, request: Request) -> Exchange:
@@ -97,8 +103,37 @@ class Prober:
     def _submit(self, work: Coroutine[Any, Any, _Result]) -> concurrent.futures.Future[_Result]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
+    def _begin(self, requests: Sequence[Request]) -> None:
+        self._tasks.update(self._loop.create_task(self._answer(request)) for request in requests)
+
+    async def _answer(self, request: Request) -> None:
+        future = self._asked[request]
+        try:
+            future.set_result(await self._ask(request))
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever waits for this exchange is told
+            future.set_exception(error)
+
     async def _ask(self, request: Request) -> Exchange:
-        origin = request.origin
+        origin, first = request.origin, self._first[request.origin]
+        try:
+            exchange = await self._ask_patiently(request)
+        except Exception as fault:  # our own; who waits for the first answer must not wait for ever
+            if not first.done():
+                first.set_exception(fault)
+            raise
+        reason = exchange.error if exchange.error != UNSENDABLE else ""  # that says nothing of the origin
+        if not exchange.error:
+            self._answered.add(origin)
+        elif reason and origin not in self._answered:
+            self._unreachable.setdefault(origin, reason)
+        if not first.done():
+            first.set_result(reason)
+        return exchange
+
+    async def _ask_patiently(self, request: Request) -> Exchange:
         async with self._slots:
             exchange = await self._try(request)
             tries = list(exchange.attempts)
@@ -106,13 +141,6 @@ class Prober:
                 await asyncio.sleep(_PAUSE * 2 ** (len(tries) - 1))
                 exchange = await self._try(request)
                 tries += exchange.attempts
-        if not exchange.error:
-            self._answered.add(origin)
-        elif origin not in self._answered:
-            self._unreachable.setdefault(origin, exchange.error)
-        first = self._first[origin]
-        if not first.done():
-            first.set_result(exchange.error)
         return replace(exchange, attempts=tuple(tries))
 
     async def _try(self, request: Request) -> Exchange:
@@ -132,7 +160,7 @@ class Prober:
         secret); the edge in front of it does not.
         """
         request = exchange.request
-        if request.effect in (Effect.ONCE, Effect.WRITE):
+        if not exchange.attempts or request.effect in (Effect.ONCE, Effect.WRITE):
             return False
         if exchange.error:
             return exchange.error in PASSING_FAULTS

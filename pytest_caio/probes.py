@@ -114,9 +114,10 @@ class Probe:
         ]
         if missing:
             raise MissingInput(*missing)
+        host = f"[{environment.host}]" if ":" in environment.host else environment.host
         request = Request(
             self.method,
-            f"http://{environment.host}" if self.plain_http else environment.base_url,
+            f"http://{host}" if self.plain_http else environment.base_url,
             self.target,
             self.headers,
             self.body,

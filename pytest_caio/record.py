@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from pytest_caio.exchanges import Exchange
+from pytest_caio.text import beginning
 
 __all__ = [
     "OUTCOMES",
@@ -28,6 +29,7 @@ __all__ = [
 OUTCOMES = ("failed", "error", "missing-input", "waived", "advised", "passed", "not-run")
 WRITES = "did not run: the deployment acts on it; give --allow-writes"
 _EXCERPT = 2000
+_MOST_HEADERS = 100
 
 
 class ExchangeRecord(Struct):
@@ -145,24 +147,26 @@ class Record(Struct):
 def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> ExchangeRecord:
     """Return what the evidence shows of `exchange`; of a credential that is its name."""
     request = exchange.request
-    hidden = {value: name for name, value in request.secrets}
-
-    def shown(value: str) -> str:
-        return f"[{hidden[value]}]" if value in hidden else redact(value)
-
+    hidden = {value: f"[{name}]" for name, value in request.secrets if value}
     target = request.target
-    for value, name in hidden.items():
-        target = target.replace(value, f"[{name}]") if value else target
-    excerpt = exchange.text[:_EXCERPT]
+    for value, mark in hidden.items():
+        target = target.replace(value, mark)
+    sent = [(name, hidden.get(value, value)) for name, value in request.headers]
+    got = [(name, beginning(value, _EXCERPT)) for name, value in exchange.headers[:_MOST_HEADERS]]
+    # All of it is redacted in one pass; NUL stands in no header, and in a body it may end an excerpt.
+    excerpt = beginning(exchange.text, _EXCERPT).replace("\0", "\\0")
+    parts = [request.origin + target, excerpt, *(part for header in (*sent, *got) for part in header)]
+    url, shown, *headers = redact("\0".join(parts)).split("\0")
+    pairs = list(zip(headers[::2], headers[1::2], strict=True))
     return ExchangeRecord(
         n=0,
         method=request.method,
-        url=redact(request.origin + target),
+        url=url,
         status=exchange.status_code or None,
-        request_headers=[(name, shown(value)) for name, value in request.headers],
-        response_headers=[(redact(name), redact(value[:_EXCERPT])) for name, value in exchange.headers[:100]],
+        request_headers=pairs[: len(sent)],
+        response_headers=pairs[len(sent) :],
         body_sha256=hashlib.sha256(exchange.body).hexdigest(),
-        body_excerpt=redact(excerpt) + ("…" if len(exchange.text) > _EXCERPT else ""),
+        body_excerpt=shown,
         attempts=[
             {"status": attempt.status, **({"error": attempt.error} if attempt.error else {})}
             for attempt in exchange.attempts

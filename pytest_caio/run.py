@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import time
 import uuid
@@ -59,6 +60,7 @@ class Run:
         self.started = datetime.now(UTC)
         self.id = uuid.uuid4().hex
         self.comparison: tuple[str, Any, Any] | None = None
+        self._reached: dict[str, str] = {}
         self._prober: Prober | None = None
         self._reference: ReferenceProcess | None = None
 
@@ -88,6 +90,7 @@ class Run:
             for key, value in environment.values.items():
                 if names_secret(key, value.reveal()):
                     self.redactor.add(key, value.reveal())
+            self.redactor.add("hash of INNGEST_SIGNING_KEY", _hash(environment.value("INNGEST_SIGNING_KEY")))
             for number, token in enumerate(environment.revoked, 1):
                 self.redactor.add(f"revoked token {number}", token.reveal())
 
@@ -117,17 +120,20 @@ class Run:
 
             options = self.options
             self._prober = Prober(
-                lambda: Transport(connections=options.connections, timeout=options.timeout),
+                lambda: Transport(timeout=options.timeout),
                 connections=options.connections,
                 rate=options.rate,
             )
         return self._prober
 
-    def ask_ahead(self) -> None:
-        """Send everything planned that only reads, after readiness came where the user waits for it."""
+    def wait_ready(self) -> None:
+        """Poll readiness of each environment, where the user waits for it."""
         if self.options.wait_ready:
             for environment in self.environments:
                 self._wait_ready(environment)
+
+    def ask_ahead(self) -> None:
+        """Send everything planned that only reads."""
         self.prober.ask(self._known(request) for request in self.plan.ahead())
 
     def _known(self, request: Request) -> Request:
@@ -149,11 +155,15 @@ class Run:
 
     def unreachable(self, planned: Planned) -> str:
         """Return why the deployment of `planned` cannot be reached, empty where it answers."""
-        own = [r for r in planned.requests.values() if r.origin == planned.case.environment.base_url]
-        if not own or planned.writes or planned.obstacle is not None:
+        origin = planned.case.environment.base_url
+        if origin in self._reached or planned.writes or planned.obstacle is not None:
+            return self._reached.get(origin, "")
+        own = next((r for r in planned.requests.values() if r.origin == origin), None)
+        if own is None:
             return ""
-        self.prober.exchange(self._known(own[0]))
-        return self._wait(self.prober.reached(own[0].origin))
+        self.prober.exchange(self._known(own))
+        self._reached[origin] = self._wait(self.prober.reached(origin))
+        return self._reached[origin]
 
     def answers(self, planned: Planned) -> dict[str, Exchange]:
         """Return the exchanges of `planned` by label, waiting for those that are still under way.
@@ -220,6 +230,14 @@ class Run:
         if self._reference is not None:
             self._reference.stop()
             self._reference = None
+
+
+def _hash(signing_key: str) -> str:
+    """Return what introspection tells of a signing key, a credential too (`hash_signing_key` of its SDK)."""
+    try:
+        return hashlib.sha256(bytes.fromhex(signing_key.rpartition("-")[2])).hexdigest()
+    except ValueError:  # not hex: the SDK makes no hash of it either
+        return ""
 
 
 def _version(package: str) -> str:

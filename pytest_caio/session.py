@@ -86,7 +86,7 @@ class AcceptanceSession:
         """Take over what a worker alone could see: what was deselected, and how many cases there were."""
         told = getattr(node, "workeroutput", {}).get("caio")
         if told:
-            self._run.narrowed = self._run.narrowed or told["narrowed"]
+            self._run.narrowed += told["narrowed"]
             self._planned = max(self._planned, told["planned"])
 
     def pytest_report_header(self) -> list[str]:
@@ -111,7 +111,12 @@ class AcceptanceSession:
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that the run was narrowed."""
         if any(check_of(item) for item in items):
-            self._run.narrowed = ["checks were deselected (-k, -m, --deselect or --lf)"]
+            self._run.narrowed.append("checks were deselected (-k, -m, --deselect or --lf)")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note that a check may be missing, however the run goes on."""
+        if report.failed:
+            self._run.narrowed.append(f"{report.nodeid} could not be collected")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -133,10 +138,12 @@ class AcceptanceSession:
             lines = self._run.plan.table(writes=self._run.options.writes)
             sys.stdout.write("\n" + "\n".join(map(self._run.redactor.text, lines)) + "\n")
             return True
-        # A worker is told its tests one by one, and asks for each when it comes; two workers asking
-        # everything would ask it twice.
-        if self._worker is None and getattr(self._config.option, "dist", "no") == "no":
-            self._run.ask_ahead()
+        if self._worker is None:
+            self._run.wait_ready()
+            # A worker is told its tests one by one, and asks for each when it comes; two workers asking
+            # everything would ask it twice.
+            if getattr(self._config.option, "dist", "no") == "no":
+                self._run.ask_ahead()
         return None
 
     # --- one test case
@@ -238,7 +245,7 @@ class AcceptanceSession:
     def _narrowed(self, exitstatus: int) -> list[str]:
         """Say in words how the run was less than whole."""
         run = self._run
-        narrowed = list(run.narrowed)
+        narrowed = list(dict.fromkeys(run.narrowed))
         option = self._config.option
         if (option.keyword or option.markexpr) and not narrowed:
             narrowed.append("checks were deselected (-k or -m)")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["printable"]
+__all__ = ["beginning", "printable"]
+
+_BETWEEN_WORDS = " \t\r\n\"',;<>{}"
+_LONGEST_WORD = 200
 
 
 def printable(text: str) -> str:
@@ -12,9 +15,24 @@ def printable(text: str) -> str:
 
     Control, format (bidi among them), surrogate and separator characters are written as escapes.
     """
+    if text.isprintable():  # all that most texts are
+        return text
     return "".join(
         character
         if character == " " or unicodedata.category(character)[0] not in "CZ"
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def beginning(text: str, length: int) -> str:
+    """Return at most `length` characters of `text`, and an ellipsis where there was more.
+
+    It is cut between words: half of a secret is no secret that redaction would know. Words of more than
+    200 characters are cut nevertheless.
+    """
+    if len(text) <= length:
+        return text
+    cut = text[:length]
+    end = 1 + max(cut.rfind(separator) for separator in _BETWEEN_WORDS)
+    return cut[: max(end, length - _LONGEST_WORD)] + "…"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
 import socket
 import ssl
 import time
@@ -17,11 +19,12 @@ import httpx
 from pytest_caio.exchanges import Attempt, Exchange, Tls
 from pytest_caio.probes import Request
 
-__all__ = ["MAX_BODY", "PASSING_FAULTS", "Transport"]
+__all__ = ["MAX_BODY", "PASSING_FAULTS", "UNSENDABLE", "Transport"]
 
 MAX_BODY = 1024 * 1024
 _LOST = "the connection was dropped before a whole answer"
 _REFUSED = "cannot connect: the connection was refused"
+UNSENDABLE = "the request cannot be sent: it is not HTTP"
 # Errors that a restart or a busy network makes for a moment; a bad name or certificate stays bad.
 PASSING_FAULTS = frozenset({_LOST, _REFUSED})
 _AGENT = "pytest-caio"
@@ -33,13 +36,14 @@ class Transport:
     `timeout` is the total deadline of one answer in seconds. `inner` replaces the network, for tests.
     """
 
-    def __init__(
-        self, *, connections: int, timeout: float, inner: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, *, timeout: float, inner: httpx.AsyncBaseTransport | None = None) -> None:
         self._timeout = timeout
-        self._connections = connections
         self._inner = inner
-        self._made: dict[str, httpx.AsyncBaseTransport] = {}
+        # One transport a connection: a pool that many requests wait in looks at all of them for each.
+        self._url = functools.lru_cache(lambda origin: httpx.URL(f"{origin}/"))
+        self._idle: dict[str, list[httpx.AsyncBaseTransport]] = {}
+        self._made: list[httpx.AsyncBaseTransport] = []
+        self._contexts: dict[str, ssl.SSLContext] = {}
 
     async def send(self, request: Request) -> Exchange:
         """Return the exchange of one try; whatever goes wrong is told in its `error`."""
@@ -48,9 +52,9 @@ class Transport:
         try:
             async with asyncio.timeout(self._timeout):
                 exchange = await self._exchange(request, exchange)
-        except TimeoutError:
+        except (TimeoutError, httpx.TimeoutException):
             exchange = replace(exchange, error=f"no whole answer within {self._timeout:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeEncodeError) as error:
             exchange = replace(exchange, error=_in_words(error))
         return replace(
             exchange,
@@ -68,13 +72,27 @@ class Transport:
         ]
         sent = httpx.Request(
             request.method,
-            request.origin + "/",
+            self._url(request.origin),
             headers=headers,
             content=request.body or None,
-            # httpcore sends `target` untouched; the URL would be normalised.
-            extensions={"target": request.target.encode("ascii")},
+            extensions={
+                # httpcore sends `target` untouched; the URL would be normalised.
+                "target": request.target.encode("ascii"),
+                # A TLS handshake that is cancelled leaves its socket open; one that times out does not.
+                "timeout": {"connect": 0.8 * self._timeout},
+            },
         )
-        response = await self._transport(request.origin).handle_async_request(sent)
+        idle = self._idle.setdefault(request.origin, [])
+        transport = self._inner or (idle.pop() if idle else self._make(request.origin))
+        try:
+            return await self._answer(transport, sent, exchange)
+        finally:
+            idle.append(transport)
+
+    async def _answer(
+        self, transport: httpx.AsyncBaseTransport, sent: httpx.Request, exchange: Exchange
+    ) -> Exchange:
+        response = await transport.handle_async_request(sent)
         try:
             assert isinstance(response.stream, AsyncIterable)
             encoding = response.headers.get("content-encoding", "").lower()
@@ -91,25 +109,24 @@ class Transport:
         finally:
             await response.aclose()
 
-    def _transport(self, origin: str) -> httpx.AsyncBaseTransport:
-        if self._inner is not None:
-            return self._inner
+    def _make(self, origin: str) -> httpx.AsyncBaseTransport:
         # Loading the certificate authorities takes longer than a whole run over plain http.
         scheme = origin.partition(":")[0]
-        if scheme not in self._made:
-            self._made[scheme] = httpx.AsyncHTTPTransport(
-                verify=_authorities() if scheme == "https" else False,
-                trust_env=False,
-                limits=httpx.Limits(
-                    max_connections=None, max_keepalive_connections=self._connections, keepalive_expiry=30
-                ),
+        if scheme not in self._contexts:
+            self._contexts[scheme] = (
+                _authorities() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             )
-        return self._made[scheme]
+        made = httpx.AsyncHTTPTransport(
+            verify=self._contexts[scheme],
+            trust_env=False,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
+        )
+        self._made.append(made)
+        return made
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for transport in self._made.values():
-            await transport.aclose()
+        await asyncio.gather(*(transport.aclose() for transport in self._made))
 
 
 def _authorities() -> ssl.SSLContext:
@@ -151,6 +168,8 @@ def _in_words(error: BaseException) -> str:
     link: BaseException | None = error
     while link is not None and link not in chain:
         chain.append(link)
+        if isinstance(link, BaseExceptionGroup):  # one error for each address of the host
+            chain += link.exceptions
         link = link.__cause__ or link.__context__
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
@@ -163,8 +182,9 @@ def _in_words(error: BaseException) -> str:
             return f"cannot connect: the TLS handshake failed ({link.reason or 'no reason given'})"
     if isinstance(error, httpx.ConnectError):
         return "cannot connect: the host cannot be reached"
-    if isinstance(error, httpx.LocalProtocolError):
-        return "the request cannot be sent: it is not HTTP"
-    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
+    if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | UnicodeEncodeError):
+        return UNSENDABLE
+    # httpcore and h11 have one class for both: "Server disconnected ...", "peer closed connection ...".
+    if isinstance(error, httpx.RemoteProtocolError) and not re.search("disconnected|closed", str(error)):
         return "the answer is not HTTP"
     return _LOST

@@ -18,10 +18,11 @@ _COLOURS = {"GO": "#176f2c", "NO-GO": "#b3261e", "INCOMPLETE": "#8a5a00"}
 _BAD = ("failed", "error", "missing-input", "advised")
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
+_SORTABLE = ' class="sortable"'
 _STYLE = """<style>
 body{display:flex;flex-direction:column;min-width:0}
 #environment-header,#environment{order:1}
-.summary .additional-summary.prefix,#results-table td,.caio-gates{color:#222}
+.summary .additional-summary.prefix,#results-table td:not(.col-result),.caio-gates{color:#222}
 .caio-verdict{color:#fff;padding:.6em 1em;border-radius:6px;font-size:28px;font-weight:700;margin:0 0 .5em}
 .caio-verdict small{display:block;font-size:13px;font-weight:400}
 .caio-gates{border-collapse:collapse;margin:.5em 0 1em}
@@ -54,7 +55,8 @@ class HtmlReport:
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
         """Add our columns after the result, and leave out the links."""
         ours = [
-            f'<th class="sortable" data-column-type="{key}">{name}</th>' for key, name in _COLUMNS.items()
+            f'<th{_SORTABLE if key in ("check", "gate") else ""} data-column-type="{key}">{name}</th>'
+            for key, name in _COLUMNS.items()
         ]
         cells[1:1] = ours
         cells.pop()

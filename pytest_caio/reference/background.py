@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
-import inngest
-import inngest.fast_api
 from fastapi import FastAPI
 
 from pytest_caio.reference.deployment import Deployment
 from pytest_caio.reference.state import State
+
+with warnings.catch_warnings():
+    # Its models are declared in a style that newer releases of pydantic warn of; that is not ours to mend.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import inngest
+    import inngest.fast_api
 
 __all__ = ["add_inngest"]
 

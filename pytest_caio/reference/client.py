@@ -102,8 +102,7 @@ class ReferenceProcess:
                 process.stdin.close()  # it watches for this, also when this process dies without a word
                 process.wait(timeout=10)
             except (OSError, subprocess.TimeoutExpired):
-                process.kill()
-                process.wait()
+                _end(process)
             process.stdout.close()
         if self._folder is not None:
             self._folder.cleanup()
@@ -113,7 +112,7 @@ class ReferenceProcess:
         assert self._process is not None
         assert self._process.stdout is not None
         # A pipe has no time limit of its own, and Windows cannot select on one: end the process instead.
-        timer = threading.Timer(self._start_seconds, self._process.kill)
+        timer = threading.Timer(self._start_seconds, _end, [self._process])
         timer.start()
         try:
             return self._process.stdout.readline()
@@ -127,6 +126,16 @@ class ReferenceProcess:
     def __exit__(self, *_: object) -> None:
         """Stop."""
         self.stop()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    # Asked first, since a killed process cannot stop its Redis.
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _own_environment(parent: Mapping[str, str]) -> dict[str, str]:

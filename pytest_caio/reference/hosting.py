@@ -37,9 +37,13 @@ def chosen_faults(names: list[str]) -> list[Fault]:
 def host(args: argparse.Namespace) -> None:
     """Serve what the options of `serve` ask for until told to stop; leaves no process or temporary file.
 
-    Raises InputError for an unknown fault, a port that is taken, or a file that cannot be written.
+    Raises InputError for an unknown fault, a number out of range, a port that is taken, or a file that
+    cannot be written.
     """
     faults = chosen_faults(args.fault)
+    for option, value in (("--latency-ms", args.latency_ms), ("--seed-leads", args.seed_leads)):
+        if not 0 <= value < 1_000_000:
+            raise InputError(f"{option} {value}: give a number from 0 to 999999")
     with ExitStack() as stack:
         bound = stack.enter_context(loopback_socket(args.host, args.port))
         store = RedisServer()

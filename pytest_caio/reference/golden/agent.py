@@ -40,7 +40,7 @@ _STOP = frozenset(
 
 def answer(question: str, desk: Desk) -> dict[str, Any]:
     """Answer one question with the tools of a fresh desk; returns the answer's four fields."""
-    said = question.casefold()
+    said = re.sub(r"[-(,\s]*\b(?:please|kindly)\b[-),\s]*", " ", question.casefold())
     lead = _named(said, desk.knowledge["leads"], ("name", "company"))
     campaign = _named(said, desk.knowledge["campaigns"], ("name",))
     trace, lines = [], []

@@ -1,0 +1,39 @@
+"""The replay gate: golden cases put to a runner, its answers judged, and its honesty tried."""
+
+from pytest_caio.replay.answers import (
+    Answer,
+    Exchange,
+    Question,
+    RunnerFailure,
+    load_answers,
+    save_answers,
+)
+from pytest_caio.replay.golden import GoldenCase, GoldenSet, load_golden
+from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty
+from pytest_caio.replay.judge import Judgement, Score, judge
+from pytest_caio.replay.run import Fall, Replay, run_replay
+from pytest_caio.replay.runners import CommandRunner, RecordedRunner, Runner
+
+__all__ = [
+    "Answer",
+    "CaseResult",
+    "CommandRunner",
+    "Exchange",
+    "Fall",
+    "GoldenCase",
+    "GoldenSet",
+    "Honesty",
+    "Judgement",
+    "Question",
+    "RecordedRunner",
+    "Replay",
+    "Runner",
+    "RunnerFailure",
+    "Score",
+    "assess_honesty",
+    "judge",
+    "load_answers",
+    "load_golden",
+    "run_replay",
+    "save_answers",
+]

@@ -1,0 +1,123 @@
+"""What passes between the replay and a runner: questions, answers, failures, and answers kept in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_caio.errors import InputError
+from pytest_caio.replay.records import read_records
+
+__all__ = [
+    "Answer",
+    "Exchange",
+    "Question",
+    "RunnerFailure",
+    "load_answers",
+    "parse_answer",
+    "save_answers",
+]
+
+
+class Question(msgspec.Struct, frozen=True):
+    """All that a runner is handed. Runners are given this type, so that no expectation can reach them."""
+
+    id: str
+    input_query: str
+
+    def payload(self) -> str:
+        """Return the JSON that is handed over: two fields, one line, ASCII (no code page can spoil it)."""
+        return json.dumps({"id": self.id, "input_query": self.input_query})
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A runner's answer: its text, the tools it called in order, and the passages it had retrieved."""
+
+    actual_output: str
+    tool_trace_log: tuple[str, ...]
+    rag_context_chunks: tuple[str, ...]
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class RunnerFailure(msgspec.Struct, frozen=True):
+    """A case that got no answer, with the reason in plain words."""
+
+    reason: str
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """One question put: what was written to the runner, character for character, and what came back.
+
+    `handed` is empty where nothing was written: no time was left, or recorded answers stood in.
+    """
+
+    question: Question
+    handed: str
+    outcome: Answer | RunnerFailure
+    duration_ms: float
+
+
+class _Reply(Answer, frozen=True):
+    id: str | None = None
+
+
+class _Kept(Answer, frozen=True, kw_only=True):
+    id: str
+
+
+def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
+    """Read a runner's output as the answer to `question`; what is no answer becomes a failure that says why.
+
+    Output is one JSON object; further fields are passed over, save an `id`, which must be the question's.
+    """
+    if not raw.strip():
+        return RunnerFailure("the runner printed nothing")
+    try:
+        reply = msgspec.json.decode(raw, type=_Reply)
+    except msgspec.ValidationError as error:
+        return RunnerFailure(f"the runner's answer has a wrong shape: {error}")
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        start = raw[:80].decode("utf-8", "replace").strip()
+        return RunnerFailure(f"the runner printed no JSON object ({error}): it begins {start!r}")
+    if reply.id not in (None, question.id):
+        return RunnerFailure("the runner answered another question than the one it was asked")
+    return _plain(reply)
+
+
+def load_answers(path: Path) -> dict[str, Answer]:
+    """Read answers by case id from a file of `{"id", ...answer}`, JSON lines or an array.
+
+    Raises InputError, naming file, line and field, for an unreadable file, a record that is no answer,
+    or an id that is there twice.
+    """
+    records, problems = read_records(path)
+    if problems:
+        raise InputError(problems[0])
+    answers: dict[str, Answer] = {}
+    for record in records:
+        try:
+            kept = msgspec.json.decode(record.raw, type=_Kept)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise InputError(f"{path.name}, {record.where}: no recorded answer: {error}") from error
+        if kept.id in answers:
+            raise InputError(f"{path.name}, {record.where}, field id: already used by an earlier answer")
+        answers[kept.id] = _plain(kept)
+    return answers
+
+
+def save_answers(path: Path, answers: Mapping[str, Answer]) -> None:
+    """Write answers by case id as JSON lines, to stand in for a runner or to be a later baseline."""
+    lines = (
+        msgspec.json.encode({"id": key, **msgspec.structs.asdict(value)}) for key, value in answers.items()
+    )
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def _plain(answer: Answer) -> Answer:
+    return Answer(
+        answer.actual_output, answer.tool_trace_log, answer.rag_context_chunks, metadata=answer.metadata
+    )

@@ -1,0 +1,98 @@
+"""Golden sets: the cases that the swarm is replayed against, and what is wrong with a set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_caio.replay.records import Record, read_records
+
+__all__ = ["GoldenCase", "GoldenSet", "load_golden"]
+
+
+class GoldenCase(msgspec.Struct, frozen=True, kw_only=True):
+    """One case: a question, and what is expected of its answer. Fields not named here are passed over.
+
+    `baseline` is an earlier answer to compare with: its text, or an object with `actual_output`.
+    """
+
+    id: str
+    input_query: str
+    expected_tools: tuple[str, ...]
+    positive_constraints: tuple[str, ...]
+    negative_constraints: tuple[str, ...]
+    baseline: str | dict[str, Any] | None = None
+    metadata: Any = None
+
+    @property
+    def baseline_text(self) -> str:
+        """The baseline answer's text, empty where the case has none."""
+        if isinstance(self.baseline, dict):
+            return str(self.baseline.get("actual_output", ""))
+        return self.baseline or ""
+
+
+class GoldenSet(msgspec.Struct, frozen=True):
+    """The usable cases of a file, in its order, and a line for each thing that is wrong with it."""
+
+    path: Path
+    cases: tuple[GoldenCase, ...]
+    problems: tuple[str, ...]
+
+
+def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
+    """Read a golden set, a JSON array or JSON lines, and say what is wrong with it (RPL-01).
+
+    Every problem names the file, the case or line (with the id where there is one) and the field.
+    A case with a problem is left out of `cases`, so that the rest may still be looked at. Problems are
+    broken JSON, fields that are missing, of the wrong type or blank, an id used twice, a case that
+    expects nothing, and fewer usable cases than `min_cases`. Raises InputError for an unreadable file.
+    """
+    records, problems = read_records(path)
+    cases: dict[str, GoldenCase] = {}
+    for record in records:
+        case, wrong = _read_case(record)
+        if case is not None and not wrong and case.id in cases:
+            wrong = ["field id: already used by an earlier case"]
+        if case is not None and not wrong:
+            cases[case.id] = case
+        name = f"{path.name}, {record.where}" + (f' ("{case.id}")' if case and case.id else "")
+        problems += [f"{name}, {text}" for text in wrong]
+    if len(cases) < min_cases:
+        problems.append(f"{path.name}: {len(cases)} usable cases, at least {min_cases} are needed")
+    return GoldenSet(path=path, cases=tuple(cases.values()), problems=tuple(problems))
+
+
+def _read_case(record: Record) -> tuple[GoldenCase | None, list[str]]:
+    """Decode one case; where that fails, say so of each field at fault rather than of the first."""
+    try:
+        case = msgspec.json.decode(record.raw, type=GoldenCase)
+    except msgspec.ValidationError:
+        return None, _field_errors(record.raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        return None, [f"the JSON is broken: {error}"]
+    wrong = [f"field {name}: is blank" for name in ("id", "input_query") if not getattr(case, name).strip()]
+    for name in ("expected_tools", "positive_constraints", "negative_constraints"):
+        blank = [str(number) for number, text in enumerate(getattr(case, name), 1) if not text.strip()]
+        wrong += [f"field {name}: entry {number} is blank" for number in blank]
+    if not (case.expected_tools or case.positive_constraints or case.negative_constraints):
+        wrong.append("field expected_tools: the case expects nothing, so any answer would do")
+    return case, wrong
+
+
+def _field_errors(raw: bytes) -> list[str]:
+    data = msgspec.json.decode(raw)
+    if not isinstance(data, dict):
+        return [f"expected an object with id and input_query, got {type(data).__name__}"]
+    wrong = []
+    for field in msgspec.structs.fields(GoldenCase):
+        if field.encode_name in data:
+            try:
+                msgspec.convert(data[field.encode_name], field.type)
+            except msgspec.ValidationError as error:
+                wrong.append(f"field {field.encode_name}: {error}")
+        elif field.required:
+            wrong.append(f"field {field.encode_name}: is missing")
+    return wrong

@@ -1,0 +1,201 @@
+"""The rubric: four scores from 1 to 5, each with its reason, and the verdict on one answer.
+
+Deterministic, and by words: case, punctuation and inflected endings do not count (see `text`). A *content
+word* is one that is neither filler nor a negation. Shares are rounded down, so only the whole is a 5.
+
+- **tools**: 1 + 4 x the share of expected tools that were called, less 1 for every full number of
+  expected tools (at least one) called beyond them. The tool of a trace entry is the part before `(`, `:`,
+  `=` or `{`, or else its first name with an underscore; blanks, `-` and `.` stand for `_`.
+- **groundedness**: a claim is a sentence with a number, or three or more content words, that the
+  question did not bring. It is grounded when 60% of those words and all of its numbers are in the
+  retrieved chunks. 1 + 4 x the share of grounded claims; 5 for an answer that claims nothing; 1 for none.
+- **completeness**: 1 + 4 x the share of positive constraints met; 5 where there are none. Without its
+  opening ("Must mention ..."), a constraint is met when its words stand in the answer in a row, or 60% of
+  its content words and all of its numbers do; where it is a denial, a sentence with one of those words must
+  be one too.
+- **consistency**: with a baseline answer, 1 + 5 x the overlap of content words (Dice), at most 5; else 4.
+- A **negative constraint** is violated when a sentence without a negation holds all content words of
+  what it forbids; one that forbids to call, use, invoke or run certain tools, when one was called.
+
+A case fails on tools <= 2, groundedness <= 2, a violated negative constraint, or a mean below 4.0.
+Meeting one more constraint never lowers a score but groundedness, whose business is what is claimed.
+What words cannot show stays unseen: paraphrases without common words, who is denied what in a long
+sentence, and chunks that the runner made up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from pytest_caio.replay.answers import Answer
+from pytest_caio.replay.golden import GoldenCase
+from pytest_caio.replay.text import (
+    holds_phrase,
+    is_negated,
+    meaning,
+    sentences,
+    split_sentences,
+    without_lead,
+    words,
+)
+
+__all__ = ["MEAN_NEEDED", "Judgement", "Score", "judge"]
+
+MEAN_NEEDED = 4.0
+_FAILING = 2  # tools or groundedness at or below this fail the case
+_NO_BASELINE = 4
+_ENOUGH = 0.6  # of a constraint's or a claim's content words
+_CLAIM_WORDS = 3
+_NAME = re.compile(r"\w+(?:[.-]\w+)*")
+_TOOL_ENDS = re.compile(r"[(:={\[]")
+_TOOL_BAN = re.compile(
+    r"(?:do not|don't|never|must not|avoid)?\s*(?:call|use|invoke|run)(?:ing)?\s+(?:the\s+)?(.+)", re.I
+)
+_TOOL_LIST = re.compile(r"(?:\s*,\s*(?:or|and)?|\s+(?:or|and))\s*")
+
+
+class Score(msgspec.Struct, frozen=True):
+    """One mark, 1 (worst) to 5, and the reason for it in words."""
+
+    value: int
+    reason: str
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """The four scores of an answer, the negative constraints it violated, and whether the case passed.
+
+    `why` says in words what failed it, and is empty for a pass.
+    """
+
+    tools: Score
+    groundedness: Score
+    completeness: Score
+    consistency: Score
+    violations: tuple[str, ...]
+    mean: float
+    passed: bool
+    why: str
+
+    @property
+    def grounded(self) -> bool:
+        """Whether groundedness is above the failing mark."""
+        return self.groundedness.value > _FAILING
+
+
+def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
+    """Judge an answer by this module's rubric; `baseline` is an earlier answer's text, or the case's."""
+    called = _called(answer.tool_trace_log, case.expected_tools)
+    tools = _tools(case.expected_tools, called)
+    grounded = _groundedness(case.input_query, answer)
+    complete = _completeness(case.positive_constraints, answer.actual_output)
+    consistent = _consistency(answer.actual_output, baseline or case.baseline_text)
+    parts = sentences(answer.actual_output)
+    violations = tuple(text for text in case.negative_constraints if _violated(text, parts, called))
+    mean = (tools.value + grounded.value + complete.value + consistent.value) / 4
+    why = [f"tools {tools.value}: {tools.reason}"] if tools.value <= _FAILING else []
+    why += [f"groundedness {grounded.value}: {grounded.reason}"] if grounded.value <= _FAILING else []
+    why += [f"violated: {text}" for text in violations]
+    if mean < MEAN_NEEDED and not why:
+        lowest = min(complete, tools, grounded, consistent, key=lambda score: score.value)
+        why = [f"mean {mean:.2f} is below {MEAN_NEEDED}: {lowest.reason}"]
+    return Judgement(tools, grounded, complete, consistent, violations, mean, not why, "; ".join(why))
+
+
+def _share(part: int, whole: int) -> int:
+    return 1 + 4 * part // whole
+
+
+def _normal(tool: str) -> str:
+    return "_".join(re.findall(r"[^\W_]+", tool.casefold()))
+
+
+def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
+    """Return the normal names of the tools that a trace log says were called."""
+    wanted = {_normal(tool) for tool in expected}
+    called = set()
+    for entry in trace:
+        head = _normal(_TOOL_ENDS.split(entry, maxsplit=1)[0])
+        names = [_normal(name) for name in _NAME.findall(entry)]
+        named = next((name for name in names if "_" in name), head)
+        called.add(head if head in wanted else named)
+    return frozenset(called) - {""}
+
+
+def _tools(expected: Sequence[str], called: frozenset[str]) -> Score:
+    wanted = {_normal(tool): tool for tool in expected}
+    missing = [tool for name, tool in wanted.items() if name not in called]
+    extra = sorted(called - wanted.keys())
+    value = _share(len(wanted) - len(missing), len(wanted)) if wanted else 5
+    said = f"{len(wanted) - len(missing)} of {len(wanted)} expected tools were called"
+    said += f"; not called: {', '.join(missing)}" if missing else ""
+    said += f"; called beyond them: {', '.join(extra[:5])}" if extra else ""
+    return Score(max(1, value - len(extra) // max(1, len(wanted))), said)
+
+
+def _numbers(found: frozenset[str]) -> frozenset[str]:
+    return frozenset(word for word in found if word.isdigit())
+
+
+def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
+    return len(wanted & there) >= _ENOUGH * len(wanted) and _numbers(wanted) <= there
+
+
+def _groundedness(question: str, answer: Answer) -> Score:
+    if not answer.actual_output.strip():
+        return Score(1, "the answer is empty")
+    asked = meaning(words(question))
+    sources = meaning(words("\n".join(answer.rag_context_chunks)))
+    loose, claims = [], 0
+    for sentence in split_sentences(answer.actual_output):
+        new = meaning(words(sentence)) - asked
+        if len(new) >= _CLAIM_WORDS or _numbers(new):
+            claims += 1
+            if not _covers(sources, new):
+                loose.append(sentence)
+    if not claims:
+        return Score(5, "the answer claims nothing beyond the question")
+    said = f"{claims - len(loose)} of {claims} claims are in the retrieved chunks"
+    said += f"; not there: {loose[0][:120]!r}" if loose else ""
+    return Score(_share(claims - len(loose), claims), said)
+
+
+def _completeness(constraints: Sequence[str], output: str) -> Score:
+    if not constraints:
+        return Score(5, "nothing is demanded of the text")
+    said, parts = words(output), sentences(output)
+    unmet = [text for text in constraints if not _met(text, said, parts)]
+    reason = f"{len(constraints) - len(unmet)} of {len(constraints)} positive constraints are met"
+    reason += f"; not met: {'; '.join(unmet[:3])}" if unmet else ""
+    return Score(_share(len(constraints) - len(unmet), len(constraints)), reason)
+
+
+def _met(constraint: str, said: Sequence[str], parts: Sequence[Sequence[str]]) -> bool:
+    demand = without_lead(constraint, ban=False)
+    if holds_phrase(said, demand):
+        return True
+    wanted = meaning(demand)
+    if not wanted or not _covers(frozenset(said), wanted):
+        return False
+    return not is_negated(demand) or any(is_negated(part) and wanted & meaning(part) for part in parts)
+
+
+def _consistency(output: str, baseline: str) -> Score:
+    if not baseline.strip():
+        return Score(_NO_BASELINE, "there is no baseline answer")
+    now, then = meaning(words(output)), meaning(words(baseline))
+    both = len(now) + len(then)
+    overlap = 2 * len(now & then) / both if both else float(output.split() == baseline.split())
+    return Score(min(5, 1 + int(5 * overlap)), f"{overlap:.0%} of the words are those of the baseline answer")
+
+
+def _violated(constraint: str, parts: Sequence[Sequence[str]], called: frozenset[str]) -> bool:
+    ban = _TOOL_BAN.fullmatch(constraint.strip().rstrip("."))
+    if ban:
+        named = {_normal(name) for name in _TOOL_LIST.split(ban[1])}
+        if not called.isdisjoint(named | {name.removesuffix("_tool") for name in named}):
+            return True
+    forbidden = meaning(without_lead(constraint, ban=True))
+    return bool(forbidden) and any(forbidden <= meaning(part) and not is_negated(part) for part in parts)

@@ -1,0 +1,120 @@
+"""One replay: the golden set and its decoys put to a runner, judged, and compared with a baseline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+
+from pytest_caio.errors import InputError
+from pytest_caio.replay.answers import Answer, Exchange, Question
+from pytest_caio.replay.decoys import Trial, make_decoys, mingle
+from pytest_caio.replay.golden import GoldenCase, GoldenSet
+from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty
+from pytest_caio.replay.judge import judge
+from pytest_caio.replay.runners import Runner
+
+__all__ = ["Fall", "Replay", "result_of", "run_replay"]
+
+
+class Fall(msgspec.Struct, frozen=True):
+    """A case that passed with its baseline answer and fails now, and why it does."""
+
+    id: str
+    why: str
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome that the replay gate asserts on.
+
+    `cases` are in the golden set's order; `decoys` are apart, and count in no figure. `pass_rate` is the
+    share, 0 to 1, of the usable cases that passed, 0 where there are none; `block_build` says that it is
+    below `min_pass_rate`. `ungrounded` are the cases that fail groundedness (each escalates the same day).
+    `falls` is None without a baseline. `problems` are the golden set's own.
+    """
+
+    cases: tuple[CaseResult, ...]
+    decoys: tuple[CaseResult, ...]
+    pass_rate: float
+    min_pass_rate: float
+    block_build: bool
+    ungrounded: tuple[str, ...]
+    honesty: Honesty
+    falls: tuple[Fall, ...] | None
+    problems: tuple[str, ...]
+    duration_s: float
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """The answers to the real cases by id, for `save_answers`: the next baseline."""
+        return {result.id: result.answer for result in self.cases if result.answer is not None}
+
+
+def run_replay(
+    golden: GoldenSet,
+    runner: Runner,
+    *,
+    min_pass_rate: float = 0.95,
+    baseline: Mapping[str, Answer] | None = None,
+    decoys: bool = True,
+) -> Replay:
+    """Put every usable case, with decoys among them, to the runner, and judge what comes back.
+
+    `baseline` are an earlier release's answers by case id (`load_answers`): they are what consistency
+    compares with, and are themselves judged to find the cases that fell. Takes as long as the runner's
+    own bounds allow. Raises InputError for a `min_pass_rate` outside 0 to 1; a runner's failures are results.
+    """
+    if not 0 <= min_pass_rate <= 1:
+        raise InputError("replay.min_pass_rate: must be between 0 and 1")
+    started = time.monotonic()
+    before = baseline or {}
+    # Answers that were recorded cannot answer what is made afresh.
+    trials = mingle(golden.cases, make_decoys(golden.cases) if decoys and runner.command else [])
+    exchanges = runner.ask([Question(trial.case.id, trial.case.input_query) for trial in trials])
+    results = [result_of(trial, it, before) for trial, it in zip(trials, exchanges, strict=True)]
+    cases = tuple(result for result in results if result.kind == "real")
+    pass_rate = sum(result.passed for result in cases) / len(cases) if cases else 0.0
+    return Replay(
+        cases=cases,
+        decoys=tuple(result for result in results if result.kind != "real"),
+        pass_rate=pass_rate,
+        min_pass_rate=min_pass_rate,
+        block_build=pass_rate < min_pass_rate,
+        ungrounded=tuple(it.id for it in cases if it.judgement and not it.judgement.grounded),
+        honesty=assess_honesty(results, command=runner.command, golden_set=golden.path),
+        falls=None if baseline is None else _falls(golden.cases, cases, baseline),
+        problems=golden.problems,
+        duration_s=round(time.monotonic() - started, 3),
+    )
+
+
+def result_of(trial: Trial, exchange: Exchange, baseline: Mapping[str, Answer]) -> CaseResult:
+    """Judge what came back for one trial; `baseline` are earlier answers by the real cases' ids."""
+    case, outcome = trial.case, exchange.outcome
+    answer = outcome if isinstance(outcome, Answer) else None
+    # A twin answers the question of its original, and so is compared with the original's baseline.
+    earlier = baseline.get(case.id if trial.kind == "swapped" else trial.origin)
+    judgement = judge(case, answer, earlier.actual_output if earlier else "") if answer else None
+    return CaseResult(
+        id=case.id,
+        input_query=case.input_query,
+        kind=trial.kind,
+        origin=trial.origin,
+        passed=judgement is not None and judgement.passed,
+        judgement=judgement,
+        answer=answer,
+        failure="" if isinstance(outcome, Answer) else outcome.reason,
+        handed=exchange.handed,
+        duration_ms=exchange.duration_ms,
+    )
+
+
+def _falls(
+    cases: tuple[GoldenCase, ...], results: tuple[CaseResult, ...], baseline: Mapping[str, Answer]
+) -> tuple[Fall, ...]:
+    return tuple(
+        Fall(case.id, result.why)
+        for case, result in zip(cases, results, strict=True)
+        if not result.passed and case.id in baseline and judge(case, baseline[case.id]).passed
+    )

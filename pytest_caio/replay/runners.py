@@ -1,0 +1,244 @@
+"""Runners: what answers the questions. A command, in either protocol, or answers that were recorded."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from pytest_caio.errors import InputError
+from pytest_caio.replay.answers import Answer, Exchange, Question, RunnerFailure, parse_answer
+from pytest_caio.replay.child import Child, ChildError
+
+__all__ = ["PROTOCOLS", "CommandRunner", "RecordedRunner", "Runner", "split_command"]
+
+PROTOCOLS = ("process", "lines")
+_AFTERMATH = 5.0  # seconds for killing and collecting, after the total time is over
+_FAREWELL = 0.5  # seconds for a runner of the lines protocol to end by itself
+
+
+class Runner(Protocol):
+    """Anything that answers questions, in their order, and never raises for a question it cannot answer."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words of the command, empty where there is none."""
+        ...
+
+    def ask(self, questions: Sequence[Question]) -> list[Exchange]:
+        """Answer each question."""
+        ...
+
+
+class RecordedRunner:
+    """Answers from a recording: it cannot answer a decoy, so it proves nothing about honesty."""
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        self._answers = answers
+        self.command: tuple[str, ...] = ()
+
+    def ask(self, questions: Sequence[Question]) -> list[Exchange]:
+        """Look each question up by its id; one that is not there becomes a failure."""
+        missing = RunnerFailure("there is no recorded answer for this case")
+        return [
+            Exchange(question, "", self._answers.get(question.id, missing), 0.0) for question in questions
+        ]
+
+
+class _Launch(msgspec.Struct, frozen=True):
+    """How to start a runner, as plain data: an executor may carry it to another process or machine.
+
+    `deadline` is wall-clock time (`time.time()`), the one clock that machines share.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path | None
+    env: dict[str, str] | None
+    case_seconds: float
+    deadline: float
+
+    def until(self) -> float:
+        """The moment, on this machine's monotonic clock, at which a case that starts now must be over."""
+        return time.monotonic() + min(self.case_seconds, self.deadline - time.time())
+
+
+class CommandRunner:
+    """A command that is handed one question as JSON and writes one answer as JSON.
+
+    `protocol`: `process` starts it once a case (question on stdin, then end of input; answer on stdout);
+    `lines` starts it once a worker, one question and one answer a line, and again after it died, hung or
+    printed what is no answer; an `id` in its answer, where it gives one, guards against being out of step.
+    `command` is one text, split as a shell splits words, or a list of words; the first word `python` means
+    this interpreter. `workers` run at a time, in `executor` (any executor of
+    `concurrent.futures`; it is not shut down) or in threads. `case_seconds` bounds a case, `total_seconds`
+    the whole of `ask`; output over 1 MiB for one case is refused. Each of these costs its case alone.
+    Raises InputError for a command or number that cannot work.
+    """
+
+    def __init__(
+        self,
+        command: str | Sequence[str],
+        *,
+        protocol: Literal["process", "lines"] = "process",
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        workers: int = 4,
+        executor: Executor | None = None,
+        case_seconds: float = 60.0,
+        total_seconds: float = 900.0,
+    ) -> None:
+        if protocol not in PROTOCOLS:
+            raise InputError(f"replay.protocol: unknown, valid are {', '.join(PROTOCOLS)}")
+        if workers < 1 or case_seconds <= 0 or total_seconds <= 0:
+            raise InputError("replay: workers, case_seconds and total_seconds must be above zero")
+        self.command = split_command(command)
+        self._argv = (_find_program(self.command[0], cwd), *self.command[1:])
+        self._protocol, self._cwd, self._env = protocol, cwd, None if env is None else dict(env)
+        self._workers, self._executor = workers, executor
+        self._case_seconds, self._total_seconds = case_seconds, total_seconds
+
+    def ask(self, questions: Sequence[Question]) -> list[Exchange]:
+        """Answer each question, in order, within the total time; what goes wrong is that case's failure."""
+        deadline = time.time() + self._total_seconds
+        launch = _Launch(self._argv, self._cwd, self._env, self._case_seconds, deadline)
+        if self._protocol == "process":
+            parts = [[question] for question in questions]
+        else:
+            parts = [list(questions[n :: self._workers]) for n in range(min(self._workers, len(questions)))]
+        work = _ask_each if self._protocol == "process" else _ask_lines
+        timeout = self._total_seconds + _AFTERMATH
+        if self._executor is not None:
+            answered = _gather([self._executor.submit(work, launch, part) for part in parts], parts, timeout)
+        else:
+            stop = threading.Event()
+            with ThreadPoolExecutor(self._workers, "replay") as pool:
+                try:
+                    futures = [pool.submit(work, launch, part, stop.is_set) for part in parts]
+                    answered = _gather(futures, parts, timeout)
+                finally:
+                    stop.set()  # after an interruption nobody should have to wait for a hanging runner
+        if self._protocol == "process":
+            return [exchange for part in answered for exchange in part]
+        return [answered[n % self._workers][n // self._workers] for n in range(len(questions))]
+
+
+def split_command(command: str | Sequence[str], *, windows: bool = os.name == "nt") -> tuple[str, ...]:
+    """Return the words of a command; on Windows a backslash is part of a path, and quotes only group.
+
+    Raises InputError for an empty command and for a quote that is not closed.
+    """
+    if isinstance(command, str):
+        try:
+            words = shlex.split(command, posix=not windows)
+        except ValueError as error:
+            raise InputError(f"replay.runner: the command cannot be split into words: {error}") from error
+        if windows:  # without the posix rules the quotes around a word stay on it
+            words = [
+                word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word
+                for word in words
+            ]
+    else:
+        words = list(command)
+    if not words or not words[0]:
+        raise InputError("replay.runner: the command is empty")
+    return (sys.executable, *words[1:]) if words[0] == "python" else tuple(words)
+
+
+def _find_program(word: str, cwd: Path | None) -> str:
+    """Make the program's path absolute: systems disagree on what a relative one is relative to."""
+    path = str((cwd or Path()) / word) if Path(word).name != word else word
+    found = shutil.which(path)
+    if found is None:
+        raise InputError(f"replay.runner: the program {word!r} was not found, or is not executable")
+    return str(Path(found).absolute())
+
+
+def _gather(
+    futures: Sequence[Future[list[Exchange]]], parts: Sequence[Sequence[Question]], timeout: float
+) -> list[list[Exchange]]:
+    done, _ = wait(futures, timeout)
+    answered = []
+    for future, part in zip(futures, parts, strict=True):
+        if future not in done:
+            future.cancel()
+            reason = "no worker took the case up before the replay's total time was over"
+        elif (error := future.exception()) is not None:
+            reason = f"the executor lost the case: {type(error).__name__}"
+        else:
+            answered.append(future.result())
+            continue
+        answered.append([Exchange(question, "", RunnerFailure(reason), 0.0) for question in part])
+    return answered
+
+
+def _ask_each(
+    launch: _Launch, questions: Sequence[Question], stopped: Callable[[], bool] = lambda: False
+) -> list[Exchange]:
+    """One process a question."""
+
+    def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
+        child = Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped)
+        try:
+            child.send(payload, last=True)
+            return parse_answer(child.read_all(until), question)
+        finally:
+            child.close()
+
+    return [_timed(launch, question, ask, stopped) for question in questions]
+
+
+def _ask_lines(
+    launch: _Launch, questions: Sequence[Question], stopped: Callable[[], bool] = lambda: False
+) -> list[Exchange]:
+    """One process for all the questions, and another after each failure: its state is then unknown."""
+    child: Child | None = None
+
+    def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
+        nonlocal child
+        outcome: Answer | RunnerFailure | None = None
+        try:
+            child = child or Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped)
+            if child.spoke():
+                raise ChildError("the runner printed something before it was asked")
+            child.send(payload)
+            outcome = parse_answer(child.read_line(until), question)
+        finally:
+            if child is not None and not isinstance(outcome, Answer):
+                child.close()
+                child = None
+        return outcome
+
+    try:
+        return [_timed(launch, question, ask, stopped) for question in questions]
+    finally:
+        if child is not None:
+            child.close(_FAREWELL)
+
+
+def _timed(
+    launch: _Launch,
+    question: Question,
+    ask: Callable[[Question, bytes, float], Answer | RunnerFailure],
+    stopped: Callable[[], bool],
+) -> Exchange:
+    started, until = time.monotonic(), launch.until()
+    if stopped() or until <= started:
+        reason = "the replay was stopped" if stopped() else "the replay's total time was over"
+        return Exchange(question, "", RunnerFailure(f"not asked: {reason}"), 0.0)
+    payload = question.payload() + "\n"  # the very text that is written, and so the one recorded
+    try:
+        outcome = ask(question, payload.encode(), until)
+    except ChildError as error:
+        outcome = RunnerFailure(str(error))
+    except OSError as error:
+        payload, outcome = "", RunnerFailure(f"the runner could not be started: {error.strerror}")
+    return Exchange(question, payload, outcome, round((time.monotonic() - started) * 1000, 1))

@@ -1,0 +1,45 @@
+"""File state under a hive directory, its twins in Redis, and the way from one to the other."""
+
+from pytest_caio.state.comparison import (
+    Comparison,
+    Late,
+    LeadView,
+    Survey,
+    Unequal,
+    compare,
+    compare_leads,
+    survey,
+)
+from pytest_caio.state.keys import batch_key, lead_key, state_key
+from pytest_caio.state.migration import migrate
+from pytest_caio.state.records import Index, Problem, Record, read_index, read_records
+from pytest_caio.state.server import Server, StoreError, connect, inspect_server
+from pytest_caio.state.summary import Summary, read_summary, summary_faults, write_summary
+
+__all__ = [
+    "Comparison",
+    "Index",
+    "Late",
+    "LeadView",
+    "Problem",
+    "Record",
+    "Server",
+    "StoreError",
+    "Summary",
+    "Survey",
+    "Unequal",
+    "batch_key",
+    "compare",
+    "compare_leads",
+    "connect",
+    "inspect_server",
+    "lead_key",
+    "migrate",
+    "read_index",
+    "read_records",
+    "read_summary",
+    "state_key",
+    "summary_faults",
+    "survey",
+    "write_summary",
+]

@@ -1,0 +1,187 @@
+"""File state beside Redis: which records have an equal twin, and what else stands under the state's names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import redis
+
+from pytest_caio.state.documents import fingerprint
+from pytest_caio.state.keys import KINDS, family, lead_key, mask
+from pytest_caio.state.records import Entry, Index, Problem, Progress, read_index
+from pytest_caio.state.server import expiries, fetch, scan
+
+__all__ = [
+    "Comparison",
+    "Late",
+    "LeadView",
+    "Survey",
+    "Unequal",
+    "compare",
+    "compare_leads",
+    "survey",
+    "unlike",
+]
+
+
+class Unequal(msgspec.Struct, frozen=True):
+    """A record without an equal twin: its file and key (emails masked), and what is wrong with the twin."""
+
+    path: str
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return the one line to show."""
+        return f"{self.path}: {self.key} {self.reason}"
+
+
+class Late(msgspec.Struct, frozen=True):
+    """A record whose file (emails masked) changed after the cutover, and when (UTC)."""
+
+    path: str
+    changed: datetime
+
+    def __str__(self) -> str:
+        """Return the one line to show."""
+        return f"{self.path}: changed {self.changed.isoformat(timespec='seconds')}"
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What a hive directory holds and how Redis answers to it.
+
+    `counts` are records by kind and `digest` their joint SHA-256, both as in a migration's summary;
+    `problems` are the files that are no record; `ignored` the files that are no state by name.
+    """
+
+    counts: dict[str, int]
+    digest: str
+    unequal: tuple[Unequal, ...]
+    problems: tuple[Problem, ...]
+    late: tuple[Late, ...]
+    ignored: tuple[str, ...]
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """The keys under a prefix's state names.
+
+    `counts` are keys by kind; `expiring` state keys that carry an expiry, `everlasting` locks that carry
+    none, `foreign` keys that no rule names (emails masked in all three); `leads` every key of a lead.
+    """
+
+    counts: dict[str, int]
+    expiring: tuple[str, ...]
+    everlasting: tuple[str, ...]
+    foreign: tuple[str, ...]
+    leads: frozenset[str]
+
+
+class LeadView(msgspec.Struct, frozen=True):
+    """Leads of which only one side knows: keys that only Redis holds, and (masked) addresses only listed."""
+
+    unseen: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def compare(
+    hive_dir: Path,
+    client: redis.Redis,
+    prefix: str,
+    *,
+    cutover: datetime | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare every record with its Redis twin, as data, and every file's time with the cutover, if any.
+
+    A cutover without a zone is UTC. Raises InputError for a directory that is none of ours, StoreError
+    when Redis does not answer.
+    """
+    index = read_index(hive_dir, prefix, progress)
+    unequal: list[Unequal] = []
+    for batch in index.batches():
+        for (key, entry), value in zip(batch.items(), fetch(client, list(batch)), strict=True):
+            if reason := unlike(entry, value):
+                unequal.append(Unequal(mask(entry.path), mask(key), reason))
+    return Comparison(
+        counts=index.counts,
+        digest=index.digest,
+        unequal=tuple(unequal),
+        problems=index.problems,
+        late=_late(index, cutover),
+        ignored=index.ignored,
+    )
+
+
+def unlike(entry: Entry, value: bytes | None) -> str:
+    """Return how a Redis value is unlike its record; empty when it is equal as data."""
+    if value is None:
+        return "is missing in Redis, or no string"
+    if hashlib.sha256(value).digest() == entry.text_sha256:  # the same text, as migrated
+        return ""
+    try:
+        return "" if fingerprint(value) == entry.data_sha256 else "holds other data in Redis"
+    except ValueError as error:
+        return f"holds in Redis what is {error}"
+
+
+def survey(client: redis.Redis, prefix: str) -> Survey:
+    """Look at every key under the prefix's state names (SCAN, by pages); raises StoreError."""
+    kinds: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    expiring: set[str] = set()
+    everlasting: set[str] = set()
+    foreign: set[str] = set()
+    for page in scan(client, prefix):
+        families = {}
+        for raw in page:
+            if found := family(prefix, raw.decode("utf-8", "backslashreplace")):
+                families[raw] = found
+        for raw, expiry in zip(families, expiries(client, list(families)), strict=True):
+            key = raw.decode("utf-8", "backslashreplace")
+            if families[raw] == "foreign":
+                foreign.add(key)
+            elif families[raw] == "lock":
+                if expiry == -1:
+                    everlasting.add(key)
+            elif expiry != -2:  # gone since it was listed
+                kinds[families[raw]].add(key)
+                if expiry >= 0:
+                    expiring.add(key)
+    return Survey(
+        counts={kind: len(keys) for kind, keys in kinds.items()},
+        expiring=_shown(expiring),
+        everlasting=_shown(everlasting),
+        foreign=_shown(foreign),
+        leads=frozenset(kinds["cadence_lead"]),
+    )
+
+
+def compare_leads(emails: Iterable[str], found: Survey, prefix: str) -> LeadView:
+    """Compare the leads that a deployment lists, by address, with those that Redis holds."""
+    listed: dict[str, str] = {}
+    unknown: list[str] = []
+    for email in emails:
+        try:
+            listed[lead_key(prefix, email)] = email
+        except ValueError:
+            unknown.append(mask(email))
+    unknown += [mask(email) for key, email in listed.items() if key not in found.leads]
+    return LeadView(unseen=tuple(sorted(found.leads - listed.keys())), unknown=tuple(sorted(unknown)))
+
+
+def _late(index: Index, cutover: datetime | None) -> tuple[Late, ...]:
+    if cutover is None:
+        return ()
+    moment = (cutover if cutover.tzinfo else cutover.replace(tzinfo=UTC)).timestamp()
+    return tuple(
+        Late(mask(entry.path), datetime.fromtimestamp(entry.mtime, UTC))
+        for entry in index.entries.values()
+        if entry.mtime > moment
+    )
+
+
+def _shown(keys: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(mask(key) for key in keys))

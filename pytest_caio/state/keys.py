@@ -1,0 +1,87 @@
+"""The names of state in Redis: which key holds which record, and what else may stand beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+__all__ = ["KINDS", "Family", "Kind", "batch_key", "family", "lead_key", "mask", "record_key", "state_key"]
+
+Kind = Literal["operator_state", "operator_batch", "cadence_lead"]
+KINDS: tuple[Kind, ...] = ("operator_state", "operator_batch", "cadence_lead")
+
+# A record of one of the kinds, a lock, or a name that nothing of ours has.
+Family = Literal["operator_state", "operator_batch", "cadence_lead", "lock", "foreign"]
+
+_FAMILIES: tuple[tuple[Family, re.Pattern[str]], ...] = (
+    ("cadence_lead", re.compile(r"cadence:lead:[0-9a-f]{24}")),
+    ("operator_batch", re.compile(r"operator:batch:.+", re.DOTALL)),
+    ("operator_state", re.compile(r"operator:state:.+", re.DOTALL)),
+    ("lock", re.compile(r"locks:operator:.+", re.DOTALL)),
+    ("foreign", re.compile(r"(?:operator|cadence|locks):.*", re.DOTALL)),
+)
+
+
+def state_key(prefix: str, date: str) -> str:
+    """Return the key of a day's operator state."""
+    return f"{prefix}:operator:state:{date}"
+
+
+def batch_key(prefix: str, batch_id: str) -> str:
+    """Return the key of an operator batch."""
+    return f"{prefix}:operator:batch:{batch_id}"
+
+
+def lead_key(prefix: str, email: str) -> str:
+    """Return the key of a lead's cadence: 24 hex of the SHA-256 of the trimmed, lower-cased address.
+
+    Raises ValueError for an address that is no valid Unicode.
+    """
+    try:
+        digest = hashlib.sha256(email.strip().lower().encode("utf-8")).hexdigest()
+    except UnicodeEncodeError:
+        raise ValueError("its email is no valid Unicode") from None
+    return f"{prefix}:cadence:lead:{digest[:24]}"
+
+
+def record_key(prefix: str, kind: Kind, fields: Mapping[str, object], stem: str) -> str:
+    """Return the key of a record with these fields, read from a file with this stem.
+
+    Raises ValueError when the record lacks the field that names it, or that field makes no key. A batch
+    without a `batch_id` is named by its file's stem.
+    """
+    match kind:
+        case "operator_state":
+            key = state_key(prefix, _identity(fields, "date"))
+        case "operator_batch":
+            named = fields.get("batch_id") not in (None, "")
+            key = batch_key(prefix, _identity(fields, "batch_id") if named else stem)
+        case "cadence_lead":
+            key = lead_key(prefix, _identity(fields, "email"))
+    try:
+        key.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("its id is no valid Unicode") from None
+    return key
+
+
+def family(prefix: str, key: str) -> Family | None:
+    """Return what a key under `prefix` is by its name; None for a name outside the state's."""
+    name = key.removeprefix(f"{prefix}:")
+    if name == key:
+        return None
+    return next((found for found, pattern in _FAMILIES if pattern.fullmatch(name)), None)
+
+
+def mask(text: str) -> str:
+    """Return a path or a key with its email addresses shown as `c***@customer.example`."""
+    return re.sub(r"([^:/\\@])[^:/\\@]*@", r"\1***@", text)
+
+
+def _identity(fields: Mapping[str, object], field: str) -> str:
+    value = fields.get(field)
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError(f"lacks its {field}" if value in (None, "") else f"its {field} is no text that names it")

@@ -1,0 +1,225 @@
+"""File state into Redis: never over other data unasked, and read back before it is called ok."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+
+from pytest_caio.state.comparison import unlike
+from pytest_caio.state.keys import mask
+from pytest_caio.state.records import Entry, Index, Progress, read_index, read_text
+from pytest_caio.state.server import (
+    StoreError,
+    expiries,
+    fetch,
+    insert,
+    inspect_server,
+    keep,
+    replace,
+)
+from pytest_caio.state.summary import Summary
+
+__all__ = ["migrate", "unfinished"]
+
+_ERRORS_SHOWN = 100
+
+
+@dataclass
+class _Tally:
+    """What one run has done so far; `settled` are the keys whose fate an error already tells."""
+
+    errors: list[str]
+    notes: list[str]
+    migrated: int = 0
+    overwritten: int = 0
+    already_equal: int = 0
+    conflicts: int = 0
+    unexpired: int = 0
+    confirmed: int = 0
+    settled: set[str] = field(default_factory=set)
+
+    def fail(self, key: str, entry: Entry, reason: str) -> None:
+        self.errors.append(f"{mask(entry.path)}: {reason}")
+        self.settled.add(key)
+
+    def conflict(self, key: str, entry: Entry, reason: str) -> None:
+        self.conflicts += 1
+        self.fail(key, entry, f"conflict: {mask(key)} {reason}")
+
+
+def migrate(
+    hive_dir: Path,
+    client: redis.Redis,
+    prefix: str,
+    *,
+    dry_run: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """Give every record of the hive directory its Redis twin and return what was done.
+
+    Idempotent, and safe to kill at any point: each record is one write, made only where its key is free.
+    Other data under a key is a conflict, replaced only with `overwrite`, and then only if nobody wrote to
+    it meanwhile. Nothing is written to a server that could lose it, nor in a dry run. Raises InputError
+    for a directory that is none of ours; every other failure is in the summary's errors.
+    """
+    started = time.monotonic()
+    server = inspect_server(client)
+    index = read_index(hive_dir, prefix, progress)
+    tally = _Tally(errors=[*server.faults, *map(str, index.problems)], notes=list(server.notes))
+    if not server.faults:
+        run = _Run(hive_dir, client, prefix, index, tally, dry_run, overwrite, progress)
+        try:
+            run.move()
+            run.confirm()
+        except StoreError as failure:
+            tally.errors.append(f"{failure}: stopped when at least {tally.migrated} record(s) were written")
+    if index.ignored:
+        tally.notes.append(
+            f"{len(index.ignored)} file(s) are no state by name, the first: {index.ignored[0]}"
+        )
+    if tally.unexpired:
+        done = "would be" if dry_run else "was"
+        tally.notes.append(f"{tally.unexpired} key(s) had an expiry, which {done} taken off")
+    unconfirmed = len(index.entries) - tally.confirmed
+    if unconfirmed and not dry_run and not tally.errors:
+        tally.errors.append(f"{unconfirmed} record(s) are not confirmed")
+    return Summary(
+        ok=not tally.errors,
+        dry_run=dry_run,
+        prefix=prefix,
+        counts=index.counts,
+        migrated=tally.migrated,
+        overwritten=tally.overwritten,
+        already_equal=tally.already_equal,
+        conflicts=tally.conflicts,
+        unconfirmed=unconfirmed,
+        errors=_shortened(tally.errors),
+        notes=tuple(tally.notes),
+        digest=index.digest,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def unfinished(prefix: str, *, dry_run: bool) -> Summary:
+    """Return the summary of a run that has only begun: what stays behind when it is killed."""
+    return Summary(
+        ok=False, dry_run=dry_run, prefix=prefix, counts={}, errors=("the migration did not finish",)
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    hive_dir: Path
+    client: redis.Redis
+    prefix: str
+    index: Index
+    tally: _Tally
+    dry_run: bool
+    overwrite: bool
+    progress: Progress | None
+
+    def move(self) -> None:
+        """Bring every record that has no equal twin to Redis, batch by batch."""
+        done = 0
+        for batch in self.index.batches():
+            values = dict(zip(batch, fetch(self.client, list(batch)), strict=True))
+            unequal = {key: reason for key, entry in batch.items() if (reason := unlike(entry, values[key]))}
+            self._keep_equal([key for key in batch if key not in unequal])
+            self._insert({key: batch[key] for key in unequal if values[key] is None})
+            different = {key: batch[key] for key in unequal if values[key] is not None}
+            if self.overwrite:
+                self._replace(different, values)
+            else:
+                for key, entry in different.items():
+                    self.tally.conflict(key, entry, unequal[key])
+            done += len(batch)
+            self._report("records written", done)
+
+    def confirm(self) -> None:
+        """Read every key back: equal, and without an expiry. A dry run has written nothing to read."""
+        if self.dry_run:
+            self.tally.confirmed = self.tally.already_equal
+            return
+        done = 0
+        for whole in self.index.batches():
+            batch = {key: entry for key, entry in whole.items() if key not in self.tally.settled}
+            keys = list(batch)
+            answers = (
+                zip(keys, fetch(self.client, keys), expiries(self.client, keys), strict=True) if keys else ()
+            )
+            for key, value, expiry in answers:
+                if reason := unlike(batch[key], value):
+                    self.tally.fail(key, batch[key], f"read back, {mask(key)} {reason}")
+                elif expiry >= 0:
+                    self.tally.fail(key, batch[key], f"read back, {mask(key)} has an expiry")
+                else:
+                    self.tally.confirmed += 1
+            done += len(whole)
+            self._report("records read back", done)
+
+    def _keep_equal(self, keys: list[str]) -> None:
+        self.tally.already_equal += len(keys)
+        left = expiries(self.client, keys) if keys else []
+        expiring = [key for key, milliseconds in zip(keys, left, strict=True) if milliseconds >= 0]
+        self.tally.unexpired += len(expiring)
+        if expiring and not self.dry_run:
+            keep(self.client, expiring)
+
+    def _insert(self, batch: dict[str, Entry]) -> None:
+        texts = self._texts(batch)
+        if not texts or self.dry_run:
+            return
+        written, failure = insert(self.client, texts)
+        self.tally.migrated += len(written)
+        if failure:
+            raise failure
+        self._settle({key: batch[key] for key in texts if key not in written})
+
+    def _replace(self, batch: dict[str, Entry], seen: dict[str, bytes | None]) -> None:
+        texts = self._texts(batch)
+        if not texts or self.dry_run:
+            return
+        replaced = replace(self.client, {key: (seen[key], text) for key, text in texts.items()})
+        self.tally.migrated += len(replaced)
+        self.tally.overwritten += len(replaced)
+        self._settle({key: batch[key] for key in texts if key not in replaced})
+
+    def _settle(self, taken: dict[str, Entry]) -> None:
+        """Look again at keys that somebody else wrote to first, a lost answer to our own write among them."""
+        values = fetch(self.client, list(taken)) if taken else []
+        for (key, entry), value in zip(taken.items(), values, strict=True):
+            if value is None:
+                self.tally.conflict(key, entry, "holds something that is no string: delete it first")
+            elif unlike(entry, value):
+                self.tally.conflict(key, entry, "was given other data by somebody else meanwhile")
+            else:
+                self.tally.already_equal += 1
+
+    def _texts(self, batch: dict[str, Entry]) -> dict[str, bytes]:
+        """Read the batch's files again: a hive's data need not fit into memory, its index does."""
+        texts = {}
+        for key, entry in batch.items():
+            try:
+                text, _ = read_text(self.hive_dir, entry.path)
+            except ValueError as error:
+                self.tally.fail(key, entry, f"{error}, since it was first read")
+                continue
+            if hashlib.sha256(text).digest() == entry.text_sha256:
+                texts[key] = text
+            else:
+                self.tally.fail(key, entry, "changed while it was migrated: run again")
+        return texts
+
+    def _report(self, stage: str, done: int) -> None:
+        if self.progress:
+            self.progress(stage, done, len(self.index.entries))
+
+
+def _shortened(errors: list[str]) -> tuple[str, ...]:
+    more = len(errors) - _ERRORS_SHOWN
+    return (*errors[:_ERRORS_SHOWN], *([f"and {more} more"] if more > 0 else ()))

@@ -1,0 +1,212 @@
+"""File state under a hive directory, read into records and problems; nothing is skipped in silence."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from pytest_caio.errors import InputError
+from pytest_caio.state.documents import canonical, parse
+from pytest_caio.state.keys import KINDS, Kind, mask, record_key
+
+__all__ = ["Entry", "Index", "Problem", "Progress", "Record", "read_index", "read_records", "read_text"]
+
+# Called with what is being done, how many are done, and of how many (None where that is not yet known).
+Progress = Callable[[str, int, int | None], None]
+
+_STATE_FILE = "operator_state.json"
+_FOLDERS: dict[Kind, tuple[str, str]] = {
+    "operator_batch": ("operator_batches", "batch_*.json"),
+    "cadence_lead": ("cadence_state", "*.json"),
+}
+_BATCH_RECORDS = 500
+_BATCH_BYTES = 8 * 2**20
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One record of file state.
+
+    `path` is relative to the hive directory, with forward slashes; `key` the Redis key of its twin;
+    `value` the data; `text` the file's own JSON, which the twin is given unchanged; `data_sha256` the
+    digest of the canonical data; `mtime` seconds since the epoch.
+    """
+
+    kind: Kind
+    path: str
+    key: str
+    value: dict[str, object]
+    text: bytes
+    data_sha256: bytes
+    mtime: float
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A file that is no record: where (emails masked), why, and the key it claims where it claims one."""
+
+    path: str
+    reason: str
+    key: str | None = None
+
+    def __str__(self) -> str:
+        """Return the one line to show."""
+        return f"{self.path}: {self.reason}"
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """What is remembered of a record: all but its data, of which there may be more than memory holds.
+
+    `data_sha256` is the digest of the canonical data, `text_sha256` of the file's text, `size` its bytes.
+    """
+
+    kind: Kind
+    path: str
+    mtime: float
+    size: int
+    text_sha256: bytes
+    data_sha256: bytes
+
+
+class Index(msgspec.Struct, frozen=True):
+    """A hive directory's file state: entries by Redis key, problems, and files that are no state by name."""
+
+    entries: dict[str, Entry]
+    problems: tuple[Problem, ...]
+    ignored: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many records there are of each kind."""
+        totals: dict[str, int] = dict.fromkeys(KINDS, 0)
+        for entry in self.entries.values():
+            totals[entry.kind] += 1
+        return totals
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 hex over the sorted keys, each with the digest of its canonical data."""
+        total = hashlib.sha256()
+        for key in sorted(self.entries):
+            total.update(b"%s\0%s" % (key.encode(), self.entries[key].data_sha256))
+        return total.hexdigest()
+
+    def batches(self) -> Iterator[dict[str, Entry]]:
+        """Yield the entries in batches that are small in number and in bytes, however large the whole is."""
+        batch: dict[str, Entry] = {}
+        size = 0
+        for key, entry in self.entries.items():
+            if batch and (len(batch) == _BATCH_RECORDS or size + entry.size > _BATCH_BYTES):
+                yield batch
+                batch, size = {}, 0
+            batch[key] = entry
+            size += entry.size
+        if batch:
+            yield batch
+
+
+def read_index(hive_dir: Path, prefix: str, progress: Progress | None = None) -> Index:
+    """Read all file state once and return its index; records that claim one key together are left out of it.
+
+    Raises InputError when `hive_dir` is no hive directory.
+    """
+    entries: dict[str, Entry] = {}
+    problems: list[Problem] = []
+    for found in read_records(hive_dir, prefix):
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            entries[found.key] = Entry(
+                kind=found.kind,
+                path=found.path,
+                mtime=found.mtime,
+                size=len(found.text),
+                text_sha256=hashlib.sha256(found.text).digest(),
+                data_sha256=found.data_sha256,
+            )
+        if progress:
+            progress("files read", len(entries) + len(problems), None)
+    for problem in problems:
+        # Which of two files is right is not ours to say, so neither counts.
+        if problem.key is not None:
+            entries.pop(problem.key, None)
+    return Index(entries=entries, problems=tuple(problems), ignored=_ignored(hive_dir))
+
+
+def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
+    """Yield every record and every problem of the file state, in the order of their paths, one at a time.
+
+    The second and later files for one key are problems. Raises InputError when `hive_dir` is no directory
+    or holds nothing that file state consists of.
+    """
+    if not hive_dir.is_dir():
+        raise InputError(f"hive directory {hive_dir}: no such directory")
+    names = (_STATE_FILE, *(folder for folder, _ in _FOLDERS.values()))
+    if not any(os.path.lexists(hive_dir / name) for name in names):
+        raise InputError(f"hive directory {hive_dir}: holds none of {', '.join(names)}")
+    seen: dict[str, str] = {}
+    for kind in KINDS:
+        try:
+            paths = _paths(hive_dir, kind)
+        except OSError as error:
+            yield Problem(_FOLDERS[kind][0], f"unreadable: {error.strerror or 'the folder cannot be listed'}")
+            continue
+        for path in paths:
+            found = _read_record(hive_dir, path, kind, prefix)
+            if isinstance(found, Record) and (first := seen.setdefault(found.key, path)) != path:
+                yield Problem(mask(path), f"claims the same key as {mask(first)}", found.key)
+            else:
+                yield found
+
+
+def read_text(hive_dir: Path, path: str) -> tuple[bytes, float]:
+    """Return a file's text, without mark and outer blanks, and its mtime; raises ValueError, the reason."""
+    file = hive_dir / path
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise ValueError("unreadable: not a regular file")
+        text = file.read_bytes()
+    except OSError as error:
+        raise ValueError(f"unreadable: {error.strerror or type(error).__name__}") from None
+    return text.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n"), status.st_mtime
+
+
+def _read_record(hive_dir: Path, path: str, kind: Kind, prefix: str) -> Record | Problem:
+    try:
+        text, mtime = read_text(hive_dir, path)
+        value = parse(text)
+        digest = hashlib.sha256(canonical(value)).digest()
+        if not isinstance(value, dict):
+            return Problem(mask(path), "not a JSON object")
+        key = record_key(prefix, kind, value, PurePosixPath(path).stem)
+    except ValueError as error:
+        return Problem(mask(path), str(error))
+    return Record(kind=kind, path=path, key=key, value=value, text=text, data_sha256=digest, mtime=mtime)
+
+
+def _paths(hive_dir: Path, kind: Kind) -> list[str]:
+    if kind == "operator_state":
+        return [_STATE_FILE] if os.path.lexists(hive_dir / _STATE_FILE) else []
+    folder, pattern = _FOLDERS[kind]
+    if not os.path.lexists(hive_dir / folder):
+        return []
+    return [f"{folder}/{name}" for name in _names(hive_dir / folder) if fnmatch(name, pattern)]
+
+
+def _ignored(hive_dir: Path) -> tuple[str, ...]:
+    strays = []
+    for folder, pattern in _FOLDERS.values():
+        with contextlib.suppress(OSError):  # absent, or already a problem of its own
+            names = _names(hive_dir / folder)
+            strays += [mask(f"{folder}/{name}") for name in names if not fnmatch(name, pattern)]
+    return tuple(strays)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())

@@ -1,0 +1,201 @@
+"""The Redis that holds the state: how it is reached, asked and written to, and what it must not be."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
+
+import msgspec
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from pytest_caio.errors import InputError
+
+__all__ = [
+    "Server",
+    "StoreError",
+    "connect",
+    "expiries",
+    "fetch",
+    "insert",
+    "inspect_server",
+    "keep",
+    "replace",
+    "scan",
+]
+
+_TIMEOUT_SECONDS = 15.0
+_SCAN_PAGE = 1000
+_REPLACE_ATTEMPTS = 5
+
+
+class StoreError(Exception):
+    """Redis did not do what was asked: one clear line, without the connection string or any value."""
+
+
+class Server(msgspec.Struct, frozen=True):
+    """What a server says of itself.
+
+    `policy` is its maxmemory-policy and `role` master or slave, None where it hides them; `faults` are the
+    reasons why it cannot keep state; `notes` what could not be found out.
+    """
+
+    policy: str | None = None
+    role: str | None = None
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def connect(url: str) -> redis.Redis:
+    """Return a client for a connection string; nothing is sent yet. Close it, or use it as a context manager.
+
+    Raises InputError, quoting nothing of it, when it is no Redis URL.
+    """
+    try:
+        client = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            socket_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 3),
+        )
+        client.connection_pool.make_connection()  # an unknown option shows only here
+    except (ValueError, TypeError, AttributeError):
+        raise InputError("REDIS_URL is no Redis URL: use redis://, rediss:// or unix://") from None
+    return client
+
+
+def inspect_server(client: redis.Redis) -> Server:
+    """Ask whether the server answers, keeps what is written and evicts nothing; a refusal is an answer."""
+    try:
+        with _guarded():
+            client.ping()
+    except StoreError as failure:
+        return Server(faults=(str(failure),))
+    # Managed servers hide CONFIG more often than INFO.
+    policy = _told(lambda: client.info("memory").get("maxmemory_policy"))
+    policy = policy or _told(lambda: client.config_get("maxmemory-policy").get("maxmemory-policy"))
+    role = _told(lambda: client.info("replication").get("role"))
+    faults, notes = [], []
+    if policy is None:
+        notes.append("Redis hides its maxmemory-policy (INFO, CONFIG): see that it is noeviction")
+    elif policy != "noeviction":
+        faults.append(f"Redis may evict state: its maxmemory-policy is {policy}, not noeviction")
+    if role == "slave":
+        faults.append("Redis is a replica: what is written to it is refused or lost; use the primary")
+    return Server(policy=policy, role=role, faults=tuple(faults), notes=tuple(notes))
+
+
+def fetch(client: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:
+    """Return the values under the keys, None where there is none or it is no string; raises StoreError."""
+    with _guarded():
+        return [_bytes(value) for value in client.mget(list(keys))]
+
+
+def expiries(client: redis.Redis, keys: Sequence[str | bytes]) -> list[int]:
+    """Return each key's time to live in ms, -1 without one, -2 without a key; raises StoreError."""
+    with _guarded(), client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.pttl(key)
+        return cast("list[int]", pipe.execute())
+
+
+def insert(client: redis.Redis, texts: Mapping[str, bytes]) -> tuple[set[str], StoreError | None]:
+    """Write each value whose key is free; return the keys written, and the failure of the others if any.
+
+    Raises StoreError when the connection fails, with nothing known of what was written.
+    """
+    with _guarded(), client.pipeline(transaction=False) as pipe:
+        for key, text in texts.items():
+            pipe.set(key, text, nx=True)
+        answers = pipe.execute(raise_on_error=False)  # an error that is raised quotes the value
+    written = {key for key, answer in zip(texts, answers, strict=True) if answer is True}
+    refusal = next((answer for answer in answers if isinstance(answer, Exception)), None)
+    return written, None if refusal is None else StoreError(_describe(refusal))
+
+
+def replace(client: redis.Redis, wanted: Mapping[str, tuple[bytes | None, bytes]]) -> set[str]:
+    """Replace values, each given as what was seen and what shall be; return the keys replaced.
+
+    A key whose value is no longer the one that was seen keeps its newer value. Raises StoreError.
+    """
+    pending = dict(wanted)
+    for _ in range(_REPLACE_ATTEMPTS):
+        with _guarded(), client.pipeline(transaction=True) as pipe:
+            pipe.watch(*pending)  # type: ignore[no-untyped-call]
+            now = [_bytes(value) for value in pipe.mget(list(pending))]
+            pairs = zip(pending.items(), now, strict=True)
+            pending = {key: pair for (key, pair), value in pairs if value == pair[0]}
+            if not pending:
+                break
+            pipe.multi()
+            for key, (_, text) in pending.items():
+                pipe.set(key, text)
+            with contextlib.suppress(redis.WatchError):  # written to in between: look again
+                pipe.execute()
+                return set(pending)
+    return set()
+
+
+def keep(client: redis.Redis, keys: Sequence[str]) -> None:
+    """Take the expiry off the keys; raises StoreError."""
+    with _guarded(), client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.persist(key)
+        pipe.execute()
+
+
+def scan(client: redis.Redis, prefix: str) -> Iterator[list[bytes]]:
+    """Yield the keys under a prefix, page by page; one may come twice. Raises StoreError."""
+    pattern = re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + ":*"
+    cursor = 0
+    while True:
+        with _guarded():
+            cursor, page = client.scan(cursor, match=pattern, count=_SCAN_PAGE)
+        yield [key if isinstance(key, bytes) else key.encode() for key in page]
+        if not cursor:
+            return
+
+
+@contextlib.contextmanager
+def _guarded() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise StoreError(_describe(error)) from None
+
+
+# The client's own texts are not shown: they may quote the connection string or the command's values.
+_REFUSALS: tuple[tuple[type[Exception], str], ...] = (
+    (redis.AuthenticationError, "Redis refuses the credentials in REDIS_URL"),
+    (redis.exceptions.AuthenticationWrongNumberOfArgsError, "Redis refuses the credentials in REDIS_URL"),
+    (redis.BusyLoadingError, "Redis is still loading its data"),
+    (redis.ReadOnlyError, "Redis is read-only: it is a replica"),
+    (redis.OutOfMemoryError, "Redis is out of memory (maxmemory)"),
+    (redis.exceptions.NoPermissionError, "Redis does not permit this user what the state needs"),
+    (redis.TimeoutError, "Redis does not answer in time"),
+    (redis.ConnectionError, "Redis cannot be reached"),
+    (OSError, "Redis cannot be reached"),
+)
+
+
+def _describe(error: Exception) -> str:
+    for refusal, text in _REFUSALS:
+        if isinstance(error, refusal):
+            return text
+    code = re.match(r"[A-Z]{3,}(?= )", str(error))
+    return f"Redis refused a command ({code[0] if code else type(error).__name__})"
+
+
+def _told(ask: Callable[[], object]) -> str | None:
+    try:
+        answer = ask()
+    except (redis.RedisError, OSError):
+        return None
+    return None if answer is None else str(answer)
+
+
+def _bytes(value: bytes | str | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,96 @@
+"""The summary of a migration: one JSON object, which the state gate later holds against what is there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from pytest_caio.errors import InputError
+from pytest_caio.state.comparison import Comparison
+
+__all__ = ["Summary", "dump_summary", "read_summary", "summary_faults", "write_summary"]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a migration did.
+
+    `counts` are the records of the files by kind; `migrated` were written by this run, `overwritten` of
+    them over other data; `already_equal` needed nothing; `conflicts` hold other data and were left alone;
+    `unconfirmed` records were not seen in Redis, equal and without expiry, when the run ended. `digest` is
+    the SHA-256 over the sorted keys and their data; `seconds` the run's length.
+    """
+
+    ok: bool
+    dry_run: bool
+    prefix: str
+    counts: dict[str, int]
+    migrated: int = 0
+    overwritten: int = 0
+    already_equal: int = 0
+    conflicts: int = 0
+    unconfirmed: int = 0
+    errors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+    seconds: float = 0.0
+
+
+def dump_summary(summary: Summary) -> str:
+    """Return the summary as one line of ASCII JSON: a file's name need not be valid Unicode."""
+    return json.dumps(msgspec.to_builtins(summary))
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Write the summary beside `path` and rename it into place, so that no reader sees half of one.
+
+    Raises InputError when the place cannot be written.
+    """
+    beside = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        beside = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(dump_summary(summary) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        if beside is not None:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+        raise InputError(f"summary {path}: cannot be written ({error.strerror})") from None
+
+
+def read_summary(path: Path) -> Summary:
+    """Read a migration's summary; raises InputError naming what is wrong with it."""
+    try:
+        return msgspec.convert(json.loads(path.read_bytes()), Summary)
+    except OSError as error:
+        raise InputError(f"summary {path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InputError(f"summary {path}: no summary of a migration ({error})") from None
+
+
+def summary_faults(summary: Summary, there: Comparison) -> tuple[str, ...]:
+    """Return why a summary does not vouch for what is there now; empty when it does."""
+    faults = []
+    if not summary.ok:
+        faults.append("the migration was not ok")
+    if summary.dry_run:
+        faults.append("it was a dry run, which writes nothing")
+    if summary.errors:
+        faults.append(f"it had {len(summary.errors)} error(s), the first: {summary.errors[0]}")
+    if summary.conflicts or summary.unconfirmed:
+        faults.append(f"it left {summary.conflicts} conflict(s), {summary.unconfirmed} unconfirmed record(s)")
+    for kind in sorted(summary.counts.keys() | there.counts.keys()):
+        told, found = summary.counts.get(kind, 0), there.counts.get(kind, 0)
+        if told != found:
+            faults.append(f"it counted {told} of {kind}, and the files hold {found}")
+    if not faults and summary.digest != there.digest:
+        faults.append("the files hold other data, or belong under another prefix, than when it ran")
+    return tuple(faults)

@@ -1,0 +1,88 @@
+"""Fixtures of the integration tests: deployments, and runs that several tests look at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from suite_runs import ROOT, Ask, Deployment, Outcome, run_suite
+
+
+@pytest.fixture(scope="session")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    """Run the suite; each run has an evidence folder of its own."""
+
+    def run(*arguments: str, **how: object) -> Outcome:
+        folder = how.pop("folder", None) or tmp_path_factory.mktemp("evidence")
+        return run_suite(*arguments, folder=folder, **how)  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[..., Deployment]]:
+    """Start deployments that live as long as the tests."""
+    with ExitStack() as stack:
+
+        def start(*options: str, **how: object) -> Deployment:
+            deployment = Deployment(*options, **how)  # type: ignore[arg-type]
+            stack.enter_context(deployment.process)
+            return deployment
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def deployment(serve: Callable[..., Deployment]) -> Deployment:
+    """The healthy deployment that most runs ask."""
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def calm(serve: Callable[..., Deployment]) -> Deployment:
+    """A healthy deployment that few runs ask: after five wrong tokens its login would lock us out."""
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def go(ask: Ask, calm: Deployment) -> Outcome:
+    """A whole run against the calm deployment."""
+    return ask("acceptance", to=calm)
+
+
+@pytest.fixture(scope="session")
+def plan(ask: Ask, calm: Deployment) -> Outcome:
+    """The plan of that run."""
+    return ask("acceptance", "--plan", to=calm)
+
+
+@pytest.fixture(scope="session")
+def writes(ask: Ask, calm: Deployment) -> Outcome:
+    """A whole run against the calm deployment that was allowed to write."""
+    return ask("acceptance", "--allow-writes", to=calm)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A process environment in which the checkout's package is an installed plugin, as an editable one is."""
+    folder = tmp_path_factory.mktemp("installed")
+    info = folder / "pytest_caio-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-caio\nVersion: 0.1.0\n", "utf-8")
+    (info / "entry_points.txt").write_text("[pytest11]\npytest_caio.plugin = pytest_caio.plugin\n", "utf-8")
+    return {"PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}
+
+
+@pytest.fixture
+def suite_copy(tmp_path: Path) -> Path:
+    """A folder with a copy of the suite and its settings, without the checkout's package."""
+    home = tmp_path / "elsewhere"
+    (home / "acceptance").mkdir(parents=True)
+    for path in (ROOT / "acceptance").iterdir():
+        if path.is_file():
+            (home / "acceptance" / path.name).write_bytes(path.read_bytes())
+    (home / "pytest.ini").write_bytes((ROOT / "pytest.ini").read_bytes())
+    return home

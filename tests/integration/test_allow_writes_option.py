@@ -1,0 +1,58 @@
+"""--allow-writes: what the deployment acts on is sent then, once, and never else."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from suite_runs import Ask, Deployment, Outcome, Row, asked, plan_rows
+
+
+@pytest.fixture(scope="module")
+def writing(ask: Ask, calm: Deployment) -> list[Row]:
+    """The requests that the deployment acts on, as the plan lists them."""
+    outcome = ask("acceptance", "--plan", "--allow-writes", to=calm)
+    return [row for row in plan_rows(outcome.stdout) if "--allow-writes" in row.effect]
+
+
+def test_nothing_is_acted_on_without_it(go: Outcome) -> None:
+    """Without the option no login succeeds and no webhook post is accepted; the checks advise."""
+    acted = [one for one in go.sent if one.method != "GET" and one.status < 400]
+    # The wrong token's form again, and preflights.
+    assert {(one.method, one.target, one.status) for one in acted if one.method != "OPTIONS"} == {
+        ("POST", "/login", 200)
+    }
+    advising = {check: go.checks[check] for check in ("AUTH-14", "WH-09", "WH-10")}
+    assert set(advising.values()) == {"advised"}
+    last = go.verdict_lines()
+    assert any("not run" in line and "AUTH-14" in line and "--allow-writes" in line for line in last)
+
+
+def test_each_is_sent_once_with_it(
+    go: Outcome, writes: Outcome, writing: list[Row], calm: Deployment
+) -> None:
+    """With the option each writing request is sent, exactly once, and nothing else is added."""
+    more = asked(writes.sent, calm.token) - asked(go.sent, calm.token)
+    assert more == Counter(row.asked for row in writing)
+    assert sum(more.values()) > 10
+
+
+def test_the_writing_checks_pass(writes: Outcome) -> None:
+    """A healthy deployment passes the writing checks, and the run stays GO."""
+    assert (writes.status, writes.lines[-1]) == (0, "GO"), writes.stdout
+    assert {writes.checks[check] for check in ("AUTH-14", "WH-09", "WH-10")} == {"passed"}
+    assert writes.evidence["run"]["options"]["allow_writes"] is True
+    assert not any("--allow-writes" in line for line in writes.lines)
+
+
+def acted_on(outcome: Outcome) -> Counter[tuple[str, str, int]]:
+    """Count the posts that got past the door."""
+    posts = (one for one in outcome.sent if one.method == "POST" and one.status != 401)
+    return Counter((one.method, one.target, one.status) for one in posts)
+
+
+def test_once_on_workers_too(ask: Ask, calm: Deployment, writes: Outcome) -> None:
+    """On workers each writing request is sent once as well."""
+    outcome = ask("acceptance", "--allow-writes", "-n", "2", to=calm)
+    assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
+    assert acted_on(outcome) == acted_on(writes)

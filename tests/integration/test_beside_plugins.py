@@ -1,0 +1,131 @@
+"""The plugin beside others, beside itself, and in runs that are none of its business."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from suite_runs import Ask, Deployment, Outcome, clean_environment
+
+
+@pytest.fixture(scope="module")
+def workers(ask: Ask, deployment: Deployment) -> Outcome:
+    """A whole run on two workers."""
+    return ask("acceptance", "-n", "2", to=deployment)
+
+
+def test_workers_come_to_the_same(workers: Outcome, go: Outcome) -> None:
+    """On two workers the run is GO with the same cases, and leaves one report and one evidence."""
+    assert (workers.status, workers.lines[-1]) == (0, "GO"), workers.stdout
+    assert workers.evidence["verdict"] == "GO"
+    assert workers.cases == go.cases
+    assert workers.checks == go.checks
+    assert ">GO<" in workers.html
+
+
+def test_workers_send_what_counts_once(workers: Outcome, deployment: Deployment) -> None:
+    """On workers too, the wrong token at the login and ?token= are sent once."""
+    logins = [one for one in workers.sent if (one.method, one.target) == ("POST", "/login")]
+    tokens = [one for one in workers.sent if f"token={deployment.token}" in one.target]
+    assert (len(logins), len(tokens)) == (1, 1)
+
+
+def test_a_demo_on_workers(ask: Ask) -> None:
+    """The demo's deployment is started once, and its workers find it."""
+    outcome = ask("acceptance", "-m", "cors", "--env=demo", "-n", "2")
+    assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
+    assert outcome.checks["CORS-01"] == "passed"
+
+
+def test_random_order(ask: Ask, deployment: Deployment, go: Outcome) -> None:
+    """In random order the run is GO with the same cases."""
+    outcome = ask("acceptance", "--randomly-seed=7", to=deployment, plugins=True)
+    assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
+    assert "--randomly-seed=7" in outcome.stdout
+    assert outcome.cases == go.cases
+
+
+def test_common_plugins_are_loaded_beside_it(ask: Ask, deployment: Deployment) -> None:
+    """pytest-playwright, which adds --base-url too, pytest-timeout and xdist do not stand in its way."""
+    outcome = ask("acceptance", "-m", "cors", "--timeout=60", to=deployment, plugins=True)
+    (plugins,) = (line for line in outcome.lines if line.startswith("plugins:"))
+    assert {"playwright", "timeout", "xdist", "html", "base-url"} <= set(re.findall(r"([a-z-]+)-\d", plugins))
+    assert outcome.status == 0, outcome.stdout
+
+
+def test_it_is_registered_once(ask: Ask, deployment: Deployment, installed: dict[str, str]) -> None:
+    """Installed, and named by the checkout's conftest.py too, the plugin is registered once."""
+    node = "acceptance/test_auth.py::test_status_needs_a_token"
+    outcome = ask(node, "--trace-config", to=deployment, environment=installed)
+    assert outcome.status == 0, outcome.stdout + outcome.stderr
+    registered = re.findall(r"PLUGIN registered: <module '(pytest_caio[\w.]*)'", outcome.stdout)
+    assert registered == ["pytest_caio.plugin"]
+    assert outcome.stdout.count("PLUGIN registered: <pytest_caio.session.AcceptanceSession") == 1
+
+
+TESTS = """
+import pytest
+
+def test_passes():
+    assert True
+
+def test_fails():
+    assert 1 + 1 == 3, "token hunter2hunter2"
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_each(n, tmp_path):
+    print("printed", n)
+    assert n
+
+@pytest.mark.xfail
+def test_xfails():
+    raise ValueError
+"""
+
+
+def unrelated(folder: Path, environment: dict[str, str]) -> tuple[int, list[str]]:
+    """Run the tests of a folder that has nothing to do with CAIO; return status and comparable output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-rA", "-v"],
+        cwd=folder,
+        env=clean_environment(**environment),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    # Both name the plugins that are loaded.
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(("plugins:", "metadata:"))]
+    assert done.stderr == ""
+    return done.returncode, [re.sub(r"in \d+\.\d+s", "in some time", line) for line in lines]
+
+
+def test_unrelated_tests_are_left_alone(tmp_path: Path, installed: dict[str, str]) -> None:
+    """Other tests run the same with the plugin as without it, and no report is left."""
+    (tmp_path / "test_unrelated.py").write_text(TESTS, "utf-8")
+    blocked = {"PYTEST_ADDOPTS": "-p no:pytest_caio.plugin"}
+    without, with_it = unrelated(tmp_path, blocked), unrelated(tmp_path, installed)
+    assert with_it == without
+    assert with_it[0] == 1
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["test_unrelated.py"]
+
+
+def test_an_ordinary_test_beside_the_checks(
+    ask: Ask, deployment: Deployment, installed: dict[str, str], suite_copy: Path
+) -> None:
+    """An ordinary test that fails in the suite's folder keeps the exit status from being 0."""
+    path = suite_copy / "acceptance" / "test_ordinary.py"
+    path.write_text("def test_ordinary():\n    assert 1 + 1 == 3\n", "utf-8")
+    outcome = ask(
+        "acceptance/test_cors.py",
+        "acceptance/test_ordinary.py",
+        to=deployment,
+        cwd=suite_copy,
+        environment=installed,
+    )
+    assert outcome.status == 1, outcome.stdout
+    assert "test_ordinary" in outcome.stdout

@@ -1,0 +1,284 @@
+"""A named environment, its secrets from a file or from the process, and the evidence of the run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from suite_runs import Ask, Deployment, Outcome
+
+OUTCOMES = {"passed", "failed", "waived", "advised", "missing-input", "not-run", "error"}
+VERDICTS = {"GO", "NO-GO", "INCOMPLETE"}
+# The fields of architecture.md, "Evidence".
+SHAPE: dict[str, Any] = {
+    "format": str,
+    "version": int,
+    "verdict": str,
+    "run": {
+        "id": str,
+        "started": str,
+        "finished": str,
+        "tool": dict,
+        "selection": str,
+        "options": dict,
+    },
+    "environments": [
+        {
+            "name": str,
+            "base_url": str,
+            "verdict": str,
+            "commit": str,
+            "gates": [
+                {
+                    "name": str,
+                    "passed": int,
+                    "failed": int,
+                    "waived": int,
+                    "advised": int,
+                    "missing": int,
+                    "not_run": int,
+                }
+            ],
+            "checks": [
+                {
+                    "id": str,
+                    "gate": str,
+                    "title": str,
+                    "blocking": bool,
+                    "outcome": str,
+                    "fix": str,
+                    "waiver": (dict, type(None)),
+                    "cases": [
+                        {
+                            "name": str,
+                            "outcome": str,
+                            "expected": str,
+                            "observed": str,
+                            "duration_ms": (int, float),
+                            "exchanges": [int],
+                        }
+                    ],
+                }
+            ],
+            "exchanges": [
+                {
+                    "n": int,
+                    "method": str,
+                    "url": str,
+                    "status": (int, type(None)),
+                    "request_headers": [list],
+                    "response_headers": [list],
+                    "body_sha256": str,
+                    "body_excerpt": str,
+                    "attempts": [dict],
+                    "started": str,
+                    "timing_ms": (int, float),
+                }
+            ],
+        }
+    ],
+    "waivers": list,
+    "env_diff": dict,
+}
+
+
+def misshapen(value: Any, shape: Any, at: str = "evidence") -> list[str]:
+    """Return where `value` is not of `shape`, in words."""
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return [f"{at} is no object"]
+        found = [f"{at}.{key} is missing" for key in shape if key not in value]
+        return found + [
+            line for key in shape if key in value for line in misshapen(value[key], shape[key], f"{at}.{key}")
+        ]
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return [f"{at} is no list"]
+        return [line for n, one in enumerate(value) for line in misshapen(one, shape[0], f"{at}[{n}]")]
+    kinds = shape if isinstance(shape, tuple) else (shape,)
+    return [] if type(value) in kinds else [f"{at} is {type(value).__name__}"]
+
+
+@pytest.fixture(scope="module", params=["old", "bearer-only clay", "bearer-only heyreach"])
+def variant(request: pytest.FixtureRequest, ask: Ask, serve: Callable[..., Deployment]) -> Outcome:
+    """A whole run against a deployment that is healthy in another way."""
+    name, _, provider = request.param.partition(" ")
+    options = ("--bearer-only", provider) if provider else ("--inngest-sdk", name)
+    return ask("acceptance", to=serve(*options))
+
+
+def test_production_is_go(go: Outcome) -> None:
+    """A healthy production deployment is GO with exit status 0 and all of its cases in the evidence."""
+    assert (go.status, go.evidence["verdict"], go.lines[-1]) == (0, "GO", "GO"), go.stdout
+    assert len(go.cases) >= 120
+    assert sum(len(check["cases"]) for check in go.evidence["environments"][0]["checks"]) == len(go.cases)
+    assert go.stderr == ""
+
+
+def test_other_healthy_deployments_are_go(variant: Outcome) -> None:
+    """An older Inngest SDK, and a provider with a bearer instead of a secret, are GO too."""
+    assert (variant.status, variant.evidence["verdict"]) == (0, "GO"), variant.stdout
+    assert len(variant.cases) >= 120
+
+
+def test_signed_introspection_is_only_asked_of_new_sdks(go: Outcome, deployment: Deployment) -> None:
+    """The new SDK refused the unsigned introspection and answered the signed one."""
+    answers = {
+        bool(one.values("X-Inngest-Signature")): one.status for one in go.sent if one.target == "/inngest"
+    }
+    assert answers == {False: 401, True: 200}
+
+
+def test_evidence_is_named_by_environment_and_time(go: Outcome) -> None:
+    """JSON and HTML lie beside each other, named by environment and UTC time, and the terminal names both."""
+    match = re.fullmatch(r"production-(\d{8}T\d{6}Z)", go.evidence_path.stem)
+    assert match, go.evidence_path
+    assert go.html_path.stem == go.evidence_path.stem
+    assert sorted(path.name for path in go.folder.iterdir() if path.name.startswith(".")) == []
+    started = datetime.fromisoformat(go.evidence["run"]["started"])
+    named = datetime.strptime(match[1] + "+0000", "%Y%m%dT%H%M%SZ%z")
+    assert abs((started - named).total_seconds()) < 5
+    for path in (go.evidence_path, go.html_path):
+        assert f"evidence: {path}" in go.stdout
+
+
+def test_evidence_has_every_field(go: Outcome, calm: Deployment) -> None:
+    """The JSON evidence has every field of version 1, in its type."""
+    evidence = go.evidence
+    assert misshapen(evidence, SHAPE) == []
+    assert (evidence["format"], evidence["version"]) == ("caio-acceptance-evidence", 1)
+    (environment,) = evidence["environments"]
+    assert environment["name"] == "production"
+    assert environment["base_url"] == calm.process.base_url
+    assert environment["verdict"] in VERDICTS
+    assert re.fullmatch(r"[0-9a-f]{40}", environment["commit"])
+    assert datetime.fromisoformat(evidence["run"]["started"]).utcoffset() is not None
+    assert evidence["run"]["started"] <= evidence["run"]["finished"]
+    assert evidence["run"]["selection"] == "acceptance"
+
+
+def test_evidence_adds_up(go: Outcome) -> None:
+    """Outcomes are known words, gates count their checks, and a case's exchanges are there."""
+    (environment,) = go.evidence["environments"]
+    assert {check["outcome"] for check in environment["checks"]} <= OUTCOMES
+    assert all(check["fix"] and check["title"] for check in environment["checks"])
+    for gate in environment["gates"]:
+        own = [check for check in environment["checks"] if check["gate"] == gate["name"]]
+        assert sum(count for key, count in gate.items() if key != "name") == len(own) > 0
+        assert gate["passed"] == sum(check["outcome"] == "passed" for check in own)
+    numbers = [exchange["n"] for exchange in environment["exchanges"]]
+    assert len(numbers) == len(set(numbers))
+    used = {n for check in environment["checks"] for case in check["cases"] for n in case["exchanges"]}
+    assert used == set(numbers)
+    for exchange in environment["exchanges"]:
+        assert re.fullmatch(r"[0-9a-f]{64}", exchange["body_sha256"])
+        assert exchange["url"].startswith(environment["base_url"] + "/")
+        assert exchange["attempts"][-1]["status"] == exchange["status"]
+
+
+class Loads(HTMLParser):
+    """Gathers what a browser would load for a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Note what a tag loads; an anchor loads nothing."""
+        named = dict(attributes)
+        for key in ("src", "srcset", "data", "poster", "background"):
+            if named.get(key):
+                self.found.append(str(named[key]))
+        if tag in ("link", "base") and named.get("href"):
+            self.found.append(str(named["href"]))
+        self.found += re.findall(r"url\(\s*['\"]?([^)'\"]+)", named.get("style") or "")
+
+
+def test_html_is_self_contained(go: Outcome) -> None:
+    """The report loads nothing from anywhere, and opens with the verdict."""
+    loads = Loads()
+    loads.feed(go.html)
+    styles = "".join(re.findall(r"<style[^>]*>(.*?)</style>", go.html, re.S))
+    loads.found += re.findall(r"url\(\s*['\"]?([^)'\"]+)", styles)
+    assert [one for one in loads.found if not one.startswith("data:")] == []
+    assert "@import" not in styles
+    assert not (go.folder / "assets").exists()
+    heading, banner, gates = (
+        go.html.index(part)
+        for part in (">CAIO acceptance of production: GO<", ">GO<", '<table class="caio-gates')
+    )
+    assert heading < banner < gates
+
+
+def test_html_goes_where_the_user_says(ask: Ask, deployment: Deployment, tmp_path: Path) -> None:
+    """--html PATH still says where the report goes, self-contained, and the JSON stays in its folder."""
+    report = tmp_path / "mine" / "report.html"
+    outcome = ask("acceptance/test_cors.py", "--html", str(report), to=deployment)
+    text = report.read_text("utf-8")
+    assert "INCOMPLETE" in text
+    assert "<style>" in text
+    assert not (report.parent / "assets").exists()
+    assert list(outcome.folder.glob("*.html")) == []
+    assert outcome.evidence["verdict"] == "INCOMPLETE"
+    assert f"evidence: {report}" in outcome.stdout
+
+
+def without_file(deployment: Deployment) -> tuple[str, ...]:
+    """Return the options that name a deployment, but no env file."""
+    return tuple(option for option in deployment.arguments if not option.startswith("--env-file"))
+
+
+def test_secrets_of_the_process_environment(ask: Ask, deployment: Deployment) -> None:
+    """<ENV>_<KEY> of the process environment stands in for an env file, and wins over the bare key."""
+    given = {f"PRODUCTION_{key}": value for key, value in deployment.settings.items()}
+    outcome = ask(
+        "acceptance",
+        *without_file(deployment),
+        environment={**given, "DASHBOARD_AUTH_TOKEN": "another-environments-token"},
+    )
+    assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
+    assert [key for key, value in deployment.secrets.items() if value in outcome.shown] == []
+
+
+def test_bare_key_of_the_process_environment(ask: Ask, deployment: Deployment) -> None:
+    """A bare key of the process environment is taken where one environment is asked."""
+    checks = ("test_status_opens_with_the_token", "test_dependencies_open_with_the_token")
+    outcome = ask(
+        *(f"acceptance/test_auth.py::{name}" for name in checks),
+        *without_file(deployment),
+        environment={"DASHBOARD_AUTH_TOKEN": deployment.token},
+    )
+    assert outcome.checks == {"AUTH-05": "passed", "AUTH-06": "passed"}, outcome.stdout
+
+
+def test_env_file_goes_over_the_process(ask: Ask, deployment: Deployment) -> None:
+    """A value of the env file wins over the process environment's."""
+    outcome = ask(
+        "acceptance/test_auth.py::test_status_opens_with_the_token",
+        to=deployment,
+        environment={"PRODUCTION_DASHBOARD_AUTH_TOKEN": "an-older-token-of-production"},
+    )
+    assert outcome.checks == {"AUTH-05": "passed"}, outcome.stdout
+
+
+def test_no_secret_is_shown(go: Outcome, writes: Outcome, calm: Deployment) -> None:
+    """No secret, and nothing that could stand in for one, is in the terminal, the JSON or the HTML."""
+    key = calm.settings["INNGEST_SIGNING_KEY"].removeprefix("signkey-prod-")
+    hidden = {
+        **calm.secrets,
+        "bare signing key": key,
+        "signing key hash": hashlib.sha256(bytes.fromhex(key)).hexdigest(),
+        "password of Redis": calm.settings["REDIS_URL"].split(":")[2].split("@")[0],
+    }
+    for outcome in (go, writes):
+        signatures = {v for one in outcome.sent for v in one.values("X-Inngest-Signature")}
+        assert len(signatures) == 1
+        shown = outcome.shown
+        assert [name for name, value in hidden.items() if value in shown] == []
+        assert [value for value in signatures if value in shown] == []

@@ -1,0 +1,97 @@
+"""A part cannot vouch for the whole: a narrowed run is INCOMPLETE, or NO-GO, and says so first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from suite_runs import Ask, Deployment, Outcome
+
+
+@pytest.fixture(scope="module")
+def one_gate(ask: Ask, deployment: Deployment) -> Outcome:
+    """A run of one gate's marker."""
+    return ask("acceptance", "-m", "auth", to=deployment)
+
+
+def test_a_marker_is_incomplete(one_gate: Outcome) -> None:
+    """One gate by its marker runs that gate alone, is INCOMPLETE, and exits 0."""
+    assert one_gate.status == 0, one_gate.stdout
+    assert one_gate.evidence["verdict"] == "INCOMPLETE"
+    assert {check["gate"] for check in one_gate.evidence["environments"][0]["checks"]} == {"auth"}
+    assert one_gate.lines[-1] == "INCOMPLETE"
+
+
+def test_incompleteness_is_said_first(one_gate: Outcome) -> None:
+    """Terminal, JSON and HTML say at their top that the run was narrowed, and how."""
+    heading, reason, *_ = one_gate.verdict_lines()
+    assert "CAIO acceptance: INCOMPLETE" in heading
+    assert "deselected" in reason
+    assert any("deselected" in line for line in one_gate.evidence["reasons"])
+    assert list(one_gate.evidence)[:2] == ["verdict", "reasons"]
+    html = one_gate.html
+    banner = html.index(">INCOMPLETE<")
+    assert (
+        html.index("<body")
+        < banner
+        < html.index("deselected", banner)
+        < html.index('<table class="caio-gates')
+    )
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        ["acceptance", "-k", "near_misses"],
+        ["acceptance/test_auth.py::test_status_needs_a_token"],
+        ["acceptance/test_cors.py"],
+        ["acceptance", "-m", "cors", "--deselect", "acceptance/test_cors.py::test_methods"],
+        ["acceptance", "--deselect", "acceptance/test_auth.py::test_status_needs_a_token"],
+    ],
+    ids=["-k", "node id", "one file", "-m and --deselect", "--deselect"],
+)
+def test_other_narrowings(ask: Ask, deployment: Deployment, selection: list[str]) -> None:
+    """Any narrowing that passes is INCOMPLETE with exit status 0, and gives its reason."""
+    outcome = ask(*selection, to=deployment)
+    assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
+    assert outcome.evidence["reasons"]
+    assert outcome.evidence["environments"][0]["verdict"] == "INCOMPLETE"
+
+
+def test_workers_narrow_too(ask: Ask, deployment: Deployment) -> None:
+    """A narrowed run on workers is INCOMPLETE as well."""
+    outcome = ask("acceptance", "-m", "cors", "-n", "2", to=deployment)
+    assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
+    assert "deselected" in outcome.verdict_lines()[1]
+
+
+def test_stopped_at_the_first_failure(ask: Ask, deployment: Deployment) -> None:
+    """-x after a failure is NO-GO with exit status 1, and says that cases did not run."""
+    outcome = ask("acceptance/test_auth.py", "-x", "--token=a-wrong-token-altogether", to=deployment)
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    assert "did not run" in " ".join(outcome.evidence["reasons"])
+
+
+GO_ON = "--continue-on-collection-errors"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["test_cors.py", "acceptance"],
+        ["test_extra.py", "acceptance", GO_ON],
+        ["test_extra.py", "acceptance/test_extra.py", "acceptance/test_cors.py", GO_ON, "-n", "2"],
+    ],
+    ids=["a gate", "another file", "on workers"],
+)
+def test_collection_errors(
+    ask: Ask, deployment: Deployment, installed: dict[str, str], suite_copy: Path, arguments: list[str]
+) -> None:
+    """What could not be collected keeps a run from GO and from exit status 0, however it goes on."""
+    name, *options = arguments
+    (suite_copy / "acceptance" / name).write_text("raise RuntimeError('broken')\n", "utf-8")
+    outcome = ask(*options, to=deployment, cwd=suite_copy, environment=installed)
+    assert outcome.status == (1 if GO_ON in options else 2), outcome.stdout
+    assert outcome.evidence["verdict"] == "INCOMPLETE"
+    assert outcome.lines[-1] == "INCOMPLETE"
+    assert f"{name} could not be collected" in " ".join(outcome.evidence["reasons"])

@@ -1,0 +1,182 @@
+"""What a person or a machine reads: colours, encodings, the last line, and the end by Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from suite_runs import Ask, Deployment, Outcome, serving, start_suite
+
+NODE = "acceptance/test_auth.py::test_status_needs_a_token"
+BODY = '{"detail":"Zugriff verweigert: Schlüssel ungültig, 禁止 \u202e"}'.encode()
+GERMAN = (
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "coloured"),
+    [
+        ((), {}, False),
+        (("--color=yes",), {}, True),
+        ((), {"FORCE_COLOR": "1"}, True),
+        ((), {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (("--color=no",), {"FORCE_COLOR": "1"}, False),
+    ],
+    ids=["pipe", "--color=yes", "FORCE_COLOR", "NO_COLOR", "--color=no"],
+)
+def test_colours(
+    ask: Ask,
+    deployment: Deployment,
+    options: tuple[str, ...],
+    environment: dict[str, str],
+    coloured: bool,
+) -> None:
+    """Colours come and go as pytest's own do."""
+    outcome = ask(NODE, *options, to=deployment, environment=environment)
+    assert outcome.status == 0
+    assert ("\x1b[" in outcome.stdout) is coloured
+    assert "INCOMPLETE" in outcome.lines[-1]
+
+
+def test_the_verdict_is_the_last_line(go: Outcome) -> None:
+    """The verdict is told once it is whole, under a heading, and stands alone on the last line."""
+    last = go.verdict_lines()
+    assert "CAIO acceptance: GO" in last[0]
+    assert last[-1] == "GO"
+    assert go.stdout.endswith("GO\n")
+    assert any("passed" in line for line in go.lines[: -len(last)])
+
+
+@pytest.mark.parametrize("options", [("-q",), ("-v",), ("-rA",), ("--tb=no",), ("--durations=3",)])
+def test_the_verdict_comes_after_pytests_own_sections(
+    ask: Ask, deployment: Deployment, options: tuple[str, ...]
+) -> None:
+    """However much pytest itself says, the verdict is last."""
+    outcome = ask(NODE, *options, to=deployment)
+    assert outcome.lines[-1] == "INCOMPLETE"
+    assert outcome.status == 0
+
+
+@pytest.fixture(scope="module")
+def foreign(ask: Ask, deployment: Deployment) -> Callable[[str], Outcome]:
+    """Run against a deployment that answers in other scripts, to a terminal of some encoding."""
+
+    def run(encoding: str) -> Outcome:
+        def answer(connection: socket.socket) -> None:
+            connection.recv(65536)
+            connection.sendall(GERMAN)
+
+        with serving(answer) as url:
+            return ask(
+                "acceptance/test_readiness.py",
+                "-v",
+                *deployment.arguments,
+                f"--base-url={url}",
+                environment={"PYTHONIOENCODING": encoding},
+            )
+
+    return run
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_encodings(foreign: Callable[[str], Outcome], encoding: str) -> None:
+    """Answers that the terminal cannot show do not break the run; what steers a terminal is escaped."""
+    outcome = foreign(encoding)
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout + outcome.stderr
+    assert "INTERNALERROR" not in outcome.stdout
+    assert "UnicodeEncodeError" not in outcome.stdout + outcome.stderr
+    assert "\u202e" not in "\n".join(outcome.verdict_lines())
+    assert "Schlüssel" in outcome.evidence_path.read_text("utf-8")
+
+
+def test_a_plan_in_ascii(ask: Ask, deployment: Deployment) -> None:
+    """A plan is printed to an ASCII terminal too."""
+    outcome = ask("acceptance", "--plan", to=deployment, environment={"PYTHONIOENCODING": "ascii"})
+    assert outcome.status == 0, outcome.stdout[-2000:] + outcome.stderr
+    assert "none was sent" in outcome.stdout
+
+
+def wait_for(what: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until `what` is true."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
+
+
+def interrupt(process_id: int) -> None:
+    """Press Ctrl-C: the whole foreground group is told."""
+    os.killpg(process_id, signal.SIGINT)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_ctrl_c_is_never_go(
+    serve: Callable[..., Deployment], tmp_path: Path, workers: tuple[str, ...]
+) -> None:
+    """Ctrl-C in the middle of a run ends it soon with exit status 2, and its verdict is not GO."""
+    slow = serve("--latency-ms", "2000")
+    process = start_suite(["acceptance", *slow.arguments, *workers], tmp_path)
+    try:
+        wait_for(slow.log)  # one whole answer: the run is under way
+        interrupt(process.pid)
+        began = time.monotonic()
+        stdout, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 2, stdout
+    assert time.monotonic() - began < 15
+    lines = [line for line in stdout.splitlines() if line.strip()]
+    assert lines[-1] in ("INCOMPLETE", "NO-GO")
+    assert "CAIO acceptance: GO" not in stdout
+    assert Outcome(2, stdout, "", tmp_path, 0).evidence["verdict"] == lines[-1]
+
+
+def listens(address: tuple[str, int]) -> bool:
+    """Say whether something listens at an address."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(address) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
+def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
+    """After Ctrl-C the demo's deployment and its Redis are gone, and so are their files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    process = start_suite(
+        ["acceptance", "--env=demo", "--request-rate=5"],
+        tmp_path / "evidence",
+        environment={"TMPDIR": str(folder)},
+    )
+    settings: dict[str, str] = {}
+
+    def started() -> bool:
+        for path in folder.glob("caio-demo-*/caio.env"):
+            pairs = (line.partition("=") for line in path.read_text("utf-8").splitlines())
+            settings.update({key: value for key, _, value in pairs})
+        return "TRACE_CLEANUP_ENABLED" in settings and listens(address("CAIO_BASE_URL"))
+
+    def address(key: str) -> tuple[str, int]:
+        return "127.0.0.1", int(settings[key].rsplit(":", 1)[1].partition("/")[0])
+
+    try:
+        wait_for(started)
+        time.sleep(1)
+        assert listens(address("REDIS_URL"))
+        interrupt(process.pid)
+        stdout, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 2, stdout
+    assert not listens(address("CAIO_BASE_URL"))
+    assert not listens(address("REDIS_URL"))
+    assert [path.name for path in folder.iterdir() if path.name.startswith("caio-")] == []

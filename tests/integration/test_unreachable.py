@@ -1,0 +1,82 @@
+"""A deployment that gives no answer is NO-GO, told once, in bounded time."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from suite_runs import Ask, Deployment, Outcome, closed_port, serving
+
+
+def hang(connection: socket.socket) -> None:
+    """Take requests and answer none."""
+    while connection.recv(65536):
+        pass
+
+
+def drop(connection: socket.socket) -> None:
+    """Take a request and close."""
+    connection.recv(65536)
+
+
+def babble(connection: socket.socket) -> None:
+    """Answer something that is not HTTP."""
+    connection.recv(65536)
+    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+
+
+SILENT = {
+    "closed": (None, "refused", 0.0),
+    "hanging": (hang, "no whole answer within 2 s", 2.0),
+    "dropping": (drop, "dropped", 0.0),
+    "not HTTP": (babble, "not HTTP", 0.0),
+}
+
+
+@pytest.fixture(scope="module", params=SILENT)
+def silent(request: pytest.FixtureRequest, ask: Ask, deployment: Deployment) -> tuple[str, Outcome]:
+    """A run against a deployment that gives no answer; its name, and what came of it."""
+    handle, _, _ = SILENT[request.param]
+    # Whole where each unanswered request would cost something.
+    suite = "acceptance" if handle in (None, hang) else "acceptance/test_cors.py"
+    options = (suite, *deployment.arguments, "--http-timeout=2")
+    if handle is None:
+        return request.param, ask(*options, f"--base-url=http://127.0.0.1:{closed_port()}")
+    with serving(handle) as url:
+        return request.param, ask(*options, f"--base-url={url}")
+
+
+def test_it_is_no_go(silent: tuple[str, Outcome]) -> None:
+    """The verdict is NO-GO with exit status 1, in the terminal and in the evidence."""
+    _, outcome = silent
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    assert outcome.evidence["verdict"] == "NO-GO"
+    assert outcome.evidence["environments"][0]["verdict"] == "NO-GO"
+    assert ">NO-GO<" in outcome.html
+
+
+def test_it_is_told_once_at_the_top(silent: tuple[str, Outcome]) -> None:
+    """The reason is the verdict's first line, is told once, and has a fix; there is no traceback."""
+    name, outcome = silent
+    _, first, *rest = outcome.verdict_lines()
+    assert "production could not be reached" in first
+    assert SILENT[name][1] in first
+    assert outcome.stdout.count("could not be reached") == 1
+    assert any(line.strip().startswith("fix:") for line in rest)
+    assert "Traceback" not in outcome.shown
+    assert len(rest) < 12
+
+
+def test_it_takes_bounded_time(silent: tuple[str, Outcome]) -> None:
+    """The run ends soon after the timeout of one answer, however many were planned."""
+    name, outcome = silent
+    assert outcome.seconds < SILENT[name][2] + 5
+
+
+def test_workers_tell_it_once(ask: Ask, deployment: Deployment) -> None:
+    """On workers the reason is told once as well."""
+    url = f"http://127.0.0.1:{closed_port()}"
+    outcome = ask("acceptance", *deployment.arguments, f"--base-url={url}", "-n", "2")
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    assert outcome.stdout.count("could not be reached") == 1
+    assert outcome.seconds < 15

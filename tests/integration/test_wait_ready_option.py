@@ -1,0 +1,92 @@
+"""--wait-ready polls readiness first, for a deployment that is still starting."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from suite_runs import Ask, Deployment, Outcome, serving
+
+STARTING = b'{"detail":"Runtime dependencies not ready: redis"}'
+NOT_READY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(STARTING), STARTING)
+)
+SLOW_START = 1.5
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Copy one direction of a connection to its end."""
+    with source.makefile("rb", buffering=0) as reader, sink.makefile("wb", buffering=0) as writer:
+        shutil.copyfileobj(reader, writer)
+    sink.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def starting(deployment: Deployment) -> Iterator[Callable[[], str]]:
+    """Make deployments that answer 503 until 1.5 s after the first request, then as the healthy one does."""
+
+    def handler() -> Callable[[socket.socket], None]:
+        ready_at: list[float] = []
+
+        def handle(connection: socket.socket) -> None:
+            ready_at.append(time.monotonic() + SLOW_START)
+            if time.monotonic() < ready_at[0]:
+                connection.recv(65536)
+                connection.sendall(NOT_READY)
+                return
+            with socket.create_connection(deployment.address) as inner:
+                back = threading.Thread(target=pump, args=(inner, connection), daemon=True)
+                back.start()
+                pump(connection, inner)
+                back.join(timeout=10)
+
+        return handle
+
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(serving(handler()))
+
+
+def gate(ask: Ask, deployment: Deployment, url: str, *options: str) -> Outcome:
+    """Ask the deployment at `url` for its webhooks' reports and refusals."""
+    return ask("acceptance", "-m", "cors", *deployment.arguments, f"--base-url={url}", *options)
+
+
+def test_without_it_a_starting_deployment_is_no_go(
+    ask: Ask, deployment: Deployment, starting: Callable[[], str]
+) -> None:
+    """A deployment that is still starting is NO-GO for whom does not wait."""
+    outcome = gate(ask, deployment, starting())
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_it_waits_until_ready(
+    ask: Ask, deployment: Deployment, starting: Callable[[], str], workers: tuple[str, ...]
+) -> None:
+    """With the option the run starts once readiness is 200, on workers too, and passes."""
+    outcome = gate(ask, deployment, starting(), "--wait-ready=20", *workers)
+    assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
+    assert SLOW_START < outcome.seconds < 15
+    assert "waiting for production to be ready" in outcome.stdout
+
+
+def test_it_does_not_wait_for_ever(ask: Ask, deployment: Deployment) -> None:
+    """A deployment that does not come is asked after that time, and is NO-GO."""
+    with serving(lambda connection: connection.sendall(NOT_READY)) as url:
+        outcome = gate(ask, deployment, url, "--wait-ready=1.5")
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    assert 1.5 < outcome.seconds < 15
+
+
+def test_it_does_not_delay_what_is_ready(ask: Ask, deployment: Deployment) -> None:
+    """A deployment that is ready is asked at once."""
+    outcome = gate(ask, deployment, deployment.process.base_url, "--wait-ready=30")
+    assert outcome.status == 0
+    assert outcome.seconds < 15
+    assert "waiting" not in outcome.stdout

@@ -1,0 +1,95 @@
+"""The wheel: installed where nothing of the checkout is, it carries the suite's run out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+from suite_runs import ROOT, Ask, clean_environment
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a command to its end and return what it wrote; it must succeed."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=clean_environment(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout without a registry."""
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a new environment that has the wheel, and the third-party packages of this one.
+
+    A `.pth` file lends it those packages. Files of that kind inside a lent folder are not read, so an
+    editable installation of the checkout is not lent with them.
+    """
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    venv.create(folder, symlinks=sys.platform != "win32")
+    names = {"base": str(folder), "platbase": str(folder)}
+    packages = Path(sysconfig.get_path("purelib", vars=names))
+    interpreter = Path(sysconfig.get_path("scripts", vars=names)) / Path(sys.executable).name
+    lent = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (packages / "lent.pth").write_text("\n".join(sorted(lent)) + "\n", "utf-8")
+    install = ("install", "--quiet", "--no-deps", "--no-index", "--target", packages, wheel)
+    run(sys.executable, "-m", "pip", *install, cwd=folder)
+    return interpreter
+
+
+def test_the_package_is_the_wheels(python: Path, tmp_path: Path) -> None:
+    """What is imported there is the wheel's, not the checkout's."""
+    told = run(python, "-c", "import pytest_caio; print(pytest_caio.__file__)", cwd=tmp_path).strip()
+    assert Path(told).is_relative_to(python.parents[1])
+
+
+def test_the_suite_is_go_with_the_wheel(ask: Ask, python: Path, suite_copy: Path) -> None:
+    """A copy of the suite, without the checkout around it, is GO against the wheel's own deployment."""
+    outcome = ask("acceptance", cwd=suite_copy, python=python)
+    assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout + outcome.stderr
+    assert len(outcome.cases) >= 120
+    assert outcome.evidence["environments"][0]["name"] == "demo"
+
+
+def test_reports_are_beside_the_suite(ask: Ask, python: Path, suite_copy: Path) -> None:
+    """Without --evidence-dir the evidence goes to `reports` in the folder of the settings."""
+    run(python, "-m", "pytest", "-p", "no:cacheprovider", "-m", "cors", "acceptance", cwd=suite_copy)
+    assert [path.suffix for path in sorted((suite_copy / "reports").iterdir())] == [".html", ".json"]
+
+
+def test_the_wheel_has_its_data_and_nothing_else(wheel: Path, python: Path, tmp_path: Path) -> None:
+    """The wheel has the golden set and the type marker, and neither tests nor acceptance checks."""
+    listing = run(python, "-m", "zipfile", "--list", wheel, cwd=tmp_path)
+    names = [line.split()[0] for line in listing.splitlines()[1:]]
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"pytest_caio"}
+    assert "pytest_caio/reference/golden/golden_set.json" in names
+    assert not any(name.endswith((".pyc", ".env", ".jsonl")) for name in names)
+
+
+def test_commands_are_there(python: Path, tmp_path: Path) -> None:
+    """`python -m pytest_caio serve` works from the wheel."""
+    told = run(python, "-m", "pytest_caio", "serve", "--fault", "list", cwd=tmp_path)
+    assert '"ok": true' in told

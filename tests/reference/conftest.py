@@ -1,0 +1,93 @@
+"""What the tests of the reference deployment share: one process to read from, and broken ones in threads."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from reference_site import Hosted, Site, site_of
+
+from pytest_caio.reference.app import build_app
+from pytest_caio.reference.client import ReferenceProcess
+from pytest_caio.reference.deployment import Deployment
+from pytest_caio.reference.faults import FAULTS
+from pytest_caio.reference.server import Server, loopback_socket
+from pytest_caio.reference.settings import fresh_settings
+from pytest_caio.reference.storage import RedisServer
+
+
+@pytest.fixture(scope="session")
+def process() -> Iterator[ReferenceProcess]:
+    """One healthy reference deployment in a process of its own."""
+    with ReferenceProcess() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def site(process: ReferenceProcess) -> Iterator[Site]:
+    """The healthy process, with its settings and a client."""
+    with site_of(process) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(site: Site) -> httpx.Client:
+    """A client of the healthy process, without credentials."""
+    return site.client
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[RedisServer]:
+    """The Redis that the deployments in threads use, a database each."""
+    with RedisServer({"databases": "512"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hosted(store: RedisServer) -> Iterator[Hosted]:
+    """Serve a deployment with these faults in a thread; each has a Redis database of its own."""
+    used = iter(range(2, 512, 2))  # the next one is left free, for the fault that reads another database
+    no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading real authorities takes longer than a test
+    threads: list[threading.Thread] = []
+    inherited = pytest.MonkeyPatch()
+    for name in [n for n in os.environ if n.startswith("INNGEST_") or n.endswith("_GIT_BRANCH")]:
+        inherited.delenv(name)
+
+    @contextmanager
+    def serve(*faults: str, **options: Any) -> Iterator[Site]:
+        bound = loopback_socket("127.0.0.1", 0)
+        base_url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        settings = fresh_settings("production", base_url, f"{store.url.rpartition('/')[0]}/{next(used)}")
+        deployment = Deployment(settings, revoked=("revoked-token-of-last-month",), **options)
+        published = dict(settings)
+        for name in faults:
+            FAULTS[name].apply(deployment)
+        server = Server(build_app(deployment, 3), bound)
+        started = threading.Event()
+        threads.append(threading.Thread(target=server.serve_until_stopped, args=(started.set,)))
+        threads[-1].start()
+        try:
+            assert started.wait(20)
+            with httpx.Client(base_url=base_url, trust_env=False, timeout=20, verify=no_tls) as client:
+                yield Site(base_url, published, deployment.revoked, client)
+        finally:
+            server.should_exit = True  # it ends in its own time, while the next one starts
+
+    yield serve
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    inherited.undo()
+
+
+@pytest.fixture(scope="session")
+def healthy(hosted: Hosted) -> Iterator[Site]:
+    """A healthy deployment in a thread, to hold each fault's sign against."""
+    with hosted() as opened:
+        yield opened

@@ -1,0 +1,262 @@
+"""How each fault shows: what is true of the broken deployment and false of the healthy one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from reference_site import Site
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+STATUS = "/api/operator/status"
+DEPENDENCIES = "/api/runtime/dependencies"
+READY = "/api/health/ready"
+UNSUBSCRIBE = "/webhooks/instantly/unsubscribe"
+
+
+def token_opens(change: Callable[[str], str]) -> Callable[[Site], bool]:
+    """A changed token opens the operator status."""
+    return lambda site: site.get(STATUS, X_Dashboard_Token=change(site.token)).status_code == 200
+
+
+def inside_is(status: int) -> Callable[[Site], bool]:
+    """The operator status answers a right token so."""
+    return lambda site: site.inside(STATUS).status_code == status
+
+
+def opens(target: str, method: str = "GET", status: int = 200) -> Callable[[Site], bool]:
+    """A target as written is answered so without a token."""
+    return lambda site: site.raw(target, method).status_code == status
+
+
+def origin_allowed(change: Callable[[str], str]) -> Callable[[Site], bool]:
+    """A changed origin is allowed."""
+    return lambda site: site.allowed(change(site.origin))
+
+
+def dependency(name: str, key: str, value: object) -> Callable[[Site], bool]:
+    """A part of the dependency report has this value."""
+    return lambda site: site.report()["dependencies"][name][key] == value
+
+
+def auth(key: str, value: object) -> Callable[[Site], bool]:
+    """The auth part of the dependency report has this value."""
+    return lambda site: site.report()["auth"][key] == value
+
+
+def websocket_answers(site: Site) -> bool:
+    """Say whether the websocket accepts a caller without credentials."""
+    try:
+        with connect(site.base_url.replace("http", "ws", 1) + "/ws", proxy=None):
+            return True
+    except InvalidStatus:
+        return False
+
+
+def counts_dry_run(site: Site) -> bool:
+    """Say whether a dry run moves the day's counters."""
+    before = site.inside(STATUS).json()["today"]
+    site.inside("/api/operator/trigger", "POST", json={"dry_run": True})
+    return bool(site.inside(STATUS).json()["today"] != before)
+
+
+def dry_run(site: Site) -> dict[str, object]:
+    """Return the report of a dry run."""
+    answer: dict[str, object] = site.inside("/api/operator/trigger", "POST", json={"dry_run": True}).json()
+    return answer
+
+
+def oldest_card(site: Site) -> datetime:
+    """Return the time of the oldest pending card."""
+    cards = site.inside("/api/pending-emails").json()["pending_emails"]
+    return min(datetime.fromisoformat(card["timestamp"]) for card in cards)
+
+
+def is_stale(site: Site) -> bool:
+    """Say whether the report is older than an hour."""
+    checked = datetime.fromisoformat(site.report()["checked_at"])
+    return datetime.now(UTC) - checked > timedelta(hours=1)
+
+
+def leads_seen(site: Site) -> int:
+    """Return how many leads the deployment sees, of three."""
+    return len(site.inside("/api/cadence/leads").json()["leads"])
+
+
+def slow(site: Site) -> bool:
+    """Say whether readiness takes longer than a second and a half."""
+    return site.get(READY).elapsed > timedelta(seconds=1.5)
+
+
+SIGNS: Mapping[str, Callable[[Site], bool]] = {
+    # credentials
+    "any-token": token_opens(lambda _: "anything"),
+    "empty-token": token_opens(lambda _: ""),
+    "token-any-case": token_opens(str.swapcase),
+    "token-prefix": token_opens(lambda token: token[: len(token) // 2]),
+    "token-and-more": token_opens(lambda token: token + "x"),
+    "token-last-character": token_opens(lambda token: token[:-1] + "~"),
+    "token-first-character": token_opens(lambda token: "~" + token[1:]),
+    "token-as-bearer": lambda site: site.get(STATUS, Authorization=f"Bearer {site.token}").is_success,
+    "token-as-cookie": lambda site: site.get(STATUS, Cookie=f"token={site.token}").is_success,
+    "any-session": lambda site: site.get(STATUS, Cookie="caio_session=made-up").is_success,
+    "bearer-opens-api": lambda site: (
+        site.get(STATUS, Authorization=f"Bearer {site.settings['WEBHOOK_BEARER_TOKEN']}").is_success
+    ),
+    "revoked-token": lambda site: site.get(STATUS, X_Dashboard_Token=site.revoked[0]).is_success,
+    "query-token": lambda site: (
+        site.get(f"{STATUS}?token={site.token}").is_success and auth("query_token_enabled", True)(site)
+    ),
+    "query-token-unsaid": lambda site: (
+        site.get(f"{STATUS}?token={site.token}").is_success and auth("query_token_enabled", False)(site)
+    ),
+    "token-refused": inside_is(401),
+    "status-500": inside_is(500),
+    "status-403": inside_is(403),
+    "status-404": inside_is(404),
+    "status-redirect": inside_is(302),
+    "status-empty": lambda site: site.inside(STATUS).content == b"",
+    "status-hollow": lambda site: site.inside(STATUS).json() == {},
+    "dependencies-hollow": lambda site: site.report() == {},
+    "odd-token-500": lambda site: (
+        site.client.get(STATUS, headers={b"X-Dashboard-Token": b"caf\xe9"}).status_code == 500
+    ),
+    "any-login": lambda site: site.log_in("wrong").status_code == 303,
+    "bare-cookie": lambda site: "httponly" not in site.log_in(site.token).headers["set-cookie"].lower(),
+    "next-off-host": lambda site: (
+        site.log_in(site.token, "//other.example").headers["location"] == "//other.example"
+    ),
+    "next-unescaped": lambda site: "<script>x" in site.get('/login?next=/"><script>x').text,
+    "websocket-open": websocket_answers,
+    # paths
+    "status-open": opens(STATUS),
+    "reading-open": opens("/api/traces/recent"),
+    "acting-open": opens("/api/admin/clear-queue", status=405),
+    "approve-open": opens("/api/emails/1/approve", status=405),
+    "trigger-open": opens("/api/operator/trigger", status=405),
+    "post-unguarded": opens(STATUS, "POST", 405),
+    "head-unguarded": opens(STATUS, "HEAD", 405),
+    "put-unguarded": opens(STATUS, "PUT", 405),
+    "double-slash": opens("//api/operator/status"),
+    "upper-case": opens("/API/operator/status"),
+    "trailing-slash": opens("/api/operator/status/"),
+    "path-parameter": opens("/api/operator/status;x"),
+    "percent-encoded": opens("/api/operator/st%61tus"),
+    "dot-segments": opens("/login/../api/operator/status"),
+    "readiness-guarded": opens(READY, status=401),
+    "pages-open": opens("/sales"),
+    "refusal-redirects": opens(STATUS, status=302),
+    # webhooks
+    "any-signature": lambda site: site.knock("/webhooks/clay", X_Clay_Signature="a" * 64).is_success,
+    "empty-signature": lambda site: site.knock("/webhooks/rb2b", X_RB2B_Signature="").is_success,
+    "signature-over-nothing": lambda site: site.signed("/webhooks/clay", "clay", over=b"").is_success,
+    "malformed-signature": lambda site: site.knock("/webhooks/clay", X_Clay_Signature="not-hex").is_success,
+    "prefixed-signature": lambda site: (
+        site.knock("/webhooks/clay", X_Clay_Signature=f"sha256={'0' * 64}").is_success
+    ),
+    "second-header": lambda site: site.knock("/webhooks/rb2b", X_Signature="0" * 64).is_success,
+    "one-route-unsigned": lambda site: site.knock(UNSUBSCRIBE).is_success,
+    "unsigned-webhooks": lambda site: all(site.knock(f"/webhooks/{p}").is_success for p in ("clay", "rb2b")),
+    "shared-secret": lambda site: site.signed("/webhooks/clay", "rb2b").is_success,
+    "dashboard-token-opens": lambda site: (
+        site.knock("/webhooks/clay", Authorization=f"Bearer {site.token}").is_success
+    ),
+    "any-bearer": lambda site: site.knock("/webhooks/rb2b", Authorization="Bearer x").is_success,
+    "secret-missing": lambda site: site.knock("/webhooks/clay").status_code == 503,
+    "heyreach-open": lambda site: site.knock("/webhooks/heyreach").is_success,
+    "heyreach-allowlisted": lambda site: bool(
+        site.report()["dependencies"]["webhooks"]["provider_auth"]["heyreach"]["unsigned_allowlisted"]
+    ),
+    "signatures-optional": auth("webhook_signature_required", False),
+    "health-not-strict": lambda site: (
+        site.get("/webhooks/rb2b/health").json()["signature_strict_mode"] is False
+    ),
+    "health-silent": lambda site: "signature_strict_mode" not in site.get("/webhooks/clay/health").json(),
+    "dependencies-lie": lambda site: (
+        site.knock("/webhooks/rb2b").is_success and dependency("webhooks", "unauthed_providers", [])(site)
+    ),
+    "dependencies-slander": dependency("webhooks", "unauthed_providers", ["clay"]),
+    "webhooks-not-ready": dependency("webhooks", "ready", False),
+    "signed-refused": lambda site: site.signed("/webhooks/clay", "clay").status_code == 401,
+    "nonsense-500": lambda site: site.signed("/webhooks/clay", "clay", body=b"{").status_code == 500,
+    # cors
+    "origin-reflected": origin_allowed(lambda _: "https://other.example"),
+    "origin-null": origin_allowed(lambda _: "null"),
+    "origin-wildcard": lambda site: site.preflight(site.origin).headers["access-control-allow-origin"] == "*",
+    "origin-suffix": origin_allowed(lambda origin: origin + ".other.example"),
+    "origin-prefix": origin_allowed(lambda origin: origin.replace("https://", "https://other")),
+    "origin-subdomain": origin_allowed(lambda origin: origin.replace("https://", "https://other.")),
+    "origin-http": origin_allowed(lambda origin: origin.replace("https://", "http://")),
+    "origin-missing": lambda site: not site.allowed(site.origin),
+    "extra-method": lambda site: (
+        "DELETE" in site.preflight(site.origin).headers["access-control-allow-methods"]
+    ),
+    "any-method": lambda site: "PATCH" in site.preflight(site.origin).headers["access-control-allow-methods"],
+    "extra-header": lambda site: site.preflight(site.origin, headers="authorization").status_code == 200,
+    "any-header": lambda site: site.preflight(site.origin, headers="x-anything").status_code == 200,
+    "preflight-guarded": lambda site: site.preflight(site.origin).status_code == 401,
+    # readiness
+    "readiness-503": opens(READY, status=503),
+    "readiness-starting": lambda site: site.get(READY).json()["status"] == "starting",
+    "readiness-html": lambda site: "html" in site.get(READY).headers["content-type"],
+    "readiness-contradicts": lambda site: site.get(READY).is_success and not site.report()["ready"],
+    "failures-listed": lambda site: site.report()["ready"] and bool(site.report()["required_failures"]),
+    "stale-report": is_stale,
+    "redis-down": lambda site: (
+        dependency("redis", "connected", False)(site) and site.get(READY).status_code == 503
+    ),
+    "redis-unminded": lambda site: (
+        dependency("redis", "connected", False)(site) and site.get(READY).is_success
+    ),
+    "redis-optional": dependency("redis", "required", False),
+    "inngest-optional": dependency("inngest", "required", False),
+    "inngest-unkeyed": lambda site: (
+        dependency("inngest", "keys_present", False)(site) and site.get(READY).status_code == 503
+    ),
+    "inngest-dev": lambda site: site.get("/inngest").json().get("mode") == "dev",
+    "inngest-missing": opens("/inngest", status=404),
+    "inngest-few": lambda site: site.introspect().json()["function_count"] == 3,
+    "inngest-wrong-key": lambda site: site.introspect().status_code == 401,
+    "not-strict": auth("strict_mode", False),
+    "wrong-environment": auth("environment", "development"),
+    "session-secret-implicit": auth("session_secret_explicit", False),
+    "token-unconfigured": auth("token_configured", False),
+    "docs-served": lambda site: all(site.get(p).is_success for p in ("/docs", "/redoc", "/openapi.json")),
+    "secret-leaked": lambda site: site.settings["CLAY_WEBHOOK_SECRET"] in site.get("/api/health").text,
+    "token-leaked": lambda site: site.token in str(site.get("/login").headers.raw),
+    "connection-leaked": lambda site: "redis://" in site.get(READY).text,
+    "traceback-leaked": lambda site: "Traceback (most recent call last)" in site.get(STATUS).text,
+    "slow-readiness": slow,
+    "wrong-commit": lambda site: site.get("/api/health").json()["commit"].startswith("0ddba11"),
+    "headers-missing": lambda site: "strict-transport-security" not in site.get("/login").headers,
+    "queue-without-redis": lambda site: (
+        not (site.inside("/api/pending-emails").json()["_shadow_queue_debug"]["redis_connected"])
+    ),
+    # state and operator
+    "wrong-prefix": lambda site: leads_seen(site) == 0,
+    "wrong-database": lambda site: leads_seen(site) == 0,
+    "lead-dropped": lambda site: leads_seen(site) == 2,
+    "dry-run-live": lambda site: dry_run(site)["dry_run"] is False,
+    "dry-run-dispatches": lambda site: "'total_dispatched': 2" in str(dry_run(site)["instantly_report"]),
+    "dry-run-errors": lambda site: bool(dry_run(site)["errors"]),
+    "dry-run-counted": counts_dry_run,
+    "gatekeeper-off": lambda site: site.inside(STATUS).json()["gatekeeper"]["required"] is False,
+    "ramp-off": lambda site: site.inside(STATUS).json()["ramp"]["active"] is False,
+    "ramp-limit-high": lambda site: site.inside(STATUS).json()["ramp"]["email_limit_override"] > 5,
+    "queue-frozen": lambda site: (
+        len({site.inside("/api/pending-emails").json()["refreshed_at"] for _ in range(2)}) == 1
+    ),
+    "cards-unclassified": lambda site: (
+        "classifier" not in site.inside("/api/pending-emails").json()["pending_emails"][0]
+    ),
+    "cards-old": lambda site: datetime.now(UTC) - oldest_card(site) > timedelta(hours=2),
+    "sent-unproved": lambda site: any(
+        not email["proof_evidence_id"]
+        for email in site.inside("/api/emails/history").json()["emails"]
+        if email["status"] == "sent"
+    ),
+    "no-clean-days": lambda site: site.inside(STATUS).json()["ramp"]["clean_days_completed"] == 0,
+    "sales-unwired": lambda site: "<h1>Sales" in site.get("/sales").text,
+    "bookmark-dead": opens("/ChiefAIOfficer", status=404),
+}

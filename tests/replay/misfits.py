@@ -1,0 +1,73 @@
+"""Runners that misbehave, each in its own way: `python misfits.py WAY [--lines]`."""
+
+# ruff: noqa: T201 (a runner answers on standard output)
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["main"]
+
+GOOD = {"actual_output": "fine", "tool_trace_log": [], "rag_context_chunks": [], "metadata": {}}
+
+
+def main(way: str, lines: bool) -> None:
+    """Misbehave."""
+    if way == "ignore":  # answers without having read anything
+        print(json.dumps(GOOD), flush=True)
+        return
+    if way == "eager":  # prints answers before it is asked
+        print("\n".join([json.dumps(GOOD)] * 3), flush=True)
+        time.sleep(60)
+    for count, text in enumerate(_questions(lines)):
+        answer(way, count, text)
+
+
+def answer(way: str, count: int, text: str) -> None:
+    """Answer one question in the way asked for."""
+    asked = json.loads(text)
+    if way == "crash":
+        sys.exit("the model key is missing")
+    if way == "faint" and count % 3 == 1:
+        os._exit(7)
+    if way == "hang" or (way == "nap" and "slow" in asked["input_query"]):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        Path(os.environ.get("MISFIT_PIDS", os.devnull)).write_text(f"{os.getpid()} {child.pid}", "utf-8")
+        time.sleep(60)
+    while way == "babble":
+        sys.stdout.write("x" * 4096)
+    while way == "blank":
+        print("\n" * 4096)
+    while way == "mutter":
+        print("x" * 4096, file=sys.stderr)
+    if way == "orphan":  # a descendant outlives it and holds its output open
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    said = {
+        "rubbish": "Traceback: no answer today",
+        "silent": "",
+        "array": "[]",
+        "shape": json.dumps(GOOD | {"tool_trace_log": [1]}),
+        "short": json.dumps({"actual_output": "fine"}),
+        "deep": json.dumps(GOOD)[:-2] + '"deep": ' + "[" * 100_000,
+        "latin": "\N{LATIN SMALL LETTER E WITH ACUTE}",
+        "other": json.dumps(GOOD | {"id": "another"}),
+        "echo": json.dumps(GOOD | {"actual_output": text}),
+    }.get(way, json.dumps(GOOD))
+    sys.stdout.buffer.write(said.encode("latin-1") + b"\n")
+    sys.stdout.flush()
+
+
+def _questions(lines: bool) -> Iterator[str]:
+    if lines:
+        yield from sys.stdin
+    else:
+        yield sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], "--lines" in sys.argv)

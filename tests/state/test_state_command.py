@@ -1,0 +1,176 @@
+"""The command `migrate-state`, in processes of its own where that is the point."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from pytest_caio.errors import InputError
+from pytest_caio.reference.storage import RedisServer
+from pytest_caio.state import command as migrate_state
+from pytest_caio.state import compare, migrate, read_summary, summary_faults
+
+MakeHive = Callable[..., Path]
+Command = Callable[..., "subprocess.Popen[str]"]
+
+
+def _parse(*options: object) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    migrate_state.configure(parser)
+    return parser.parse_args([str(option) for option in options])
+
+
+def test_stdout_is_one_json_object(
+    make_hive: MakeHive, command: Command, redis_server: RedisServer, client: redis.Redis, tmp_path: Path
+) -> None:
+    """A run prints its summary alone, writes the same to --summary, and exits 0."""
+    hive, place = make_hive(), tmp_path / "summary.json"
+    process = command(redis_server.url, hive, "--summary", str(place))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out.count("\n") == 1
+    summary = json.loads(out)
+    wanted = {
+        "ok",
+        "counts",
+        "migrated",
+        "already_equal",
+        "conflicts",
+        "errors",
+        "digest",
+        "dry_run",
+        "seconds",
+    }
+    assert wanted <= summary.keys()
+    assert json.loads(place.read_bytes()) == summary
+    assert summary_faults(read_summary(place), compare(hive, client, "caio")) == ()
+
+
+def test_a_run_that_is_not_ok_exits_1(make_hive: MakeHive, command: Command, tmp_path: Path) -> None:
+    """Redis down is exit 1, one JSON object that is not ok, and no password anywhere."""
+    server = RedisServer().start()
+    url = server.url
+    server.stop()
+    process = command(url, make_hive(), "--summary", str(tmp_path / "summary.json"))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert json.loads(out)["ok"] is False
+    assert server.password not in out + err + (tmp_path / "summary.json").read_text(encoding="utf-8")
+
+
+def test_a_prefix_from_the_env_file_is_used(
+    make_hive: MakeHive,
+    redis_server: RedisServer,
+    client: redis.Redis,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """STATE_REDIS_PREFIX names the keys; it is taken as written, and an empty one is the default."""
+    env_file = tmp_path / "x.env"
+    for value, prefix in (("caio:stage", "caio:stage"), ("'p${HOME}'", "p${HOME}"), ("", "caio")):
+        client.flushall()
+        env_file.write_text(f"STATE_REDIS_PREFIX={value}\nREDIS_URL={redis_server.url}\n", encoding="utf-8")
+        assert (
+            migrate_state.run(
+                _parse(
+                    "--env-file",
+                    env_file,
+                    "--hive-dir",
+                    tmp_path / "hive" if value != "caio:stage" else make_hive(),
+                )
+            )
+            == 0
+        )
+        assert json.loads(capsys.readouterr().out)["prefix"] == prefix
+        assert client.exists(f"{prefix}:operator:state:2026-02-24")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"STATE_REDIS_PREFIX=caio\n", "REDIS_URL is missing"),
+        (b"REDIS_URL=\n", "REDIS_URL is missing"),
+        (b"REDIS_URL=http://:s3cret-word@host:1/0\n", "no Redis URL"),
+        (b"REDIS_URL=redis://:s3cret-word@host:port/0\n", "no Redis URL"),
+        (b"REDIS_URL=redis://:s3cret-word@host:1/0?db=s3cret-word\n", "no Redis URL"),
+        (b"REDIS_URL=redis://:s3cret-word@host:1/0?s3cret-word=1\n", "no Redis URL"),
+        (b"REDIS_URL=s3cret-word\n", "no Redis URL"),
+    ],
+)
+def test_an_env_file_that_cannot_be_used_is_an_input_error(
+    make_hive: MakeHive, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    """An unreadable env file, a missing or a malformed REDIS_URL is one line that quotes no value."""
+    env_file = tmp_path / "x.env"
+    if content is not None:
+        env_file.write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        migrate_state.run(_parse("--env-file", env_file, "--hive-dir", make_hive()))
+    assert "s3cret" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_summary_that_cannot_be_written_is_an_input_error(
+    make_hive: MakeHive, redis_server: RedisServer, client: redis.Redis, tmp_path: Path
+) -> None:
+    """A summary's place is tried before anything is migrated."""
+    env_file = tmp_path / "x.env"
+    env_file.write_text(f"REDIS_URL={redis_server.url}\n", encoding="utf-8")
+    options = _parse(
+        "--env-file", env_file, "--hive-dir", make_hive(), "--summary", tmp_path / "none" / "summary.json"
+    )
+    with pytest.raises(InputError, match=r"summary\.json: cannot be written"):
+        migrate_state.run(options)
+    assert client.dbsize() == 0
+
+
+def test_killed_at_any_point_and_run_again_it_is_whole(
+    make_hive: MakeHive, command: Command, redis_server: RedisServer, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Killed at ten points, a run leaves no word of ok and no changed record; the next completes it."""
+    hive, place = make_hive(leads=1500, padding=200), tmp_path / "summary.json"
+    whole = migrate(hive, client, "caio")
+    good = {key: client.get(key) for key in client.scan_iter()}
+    chance = random.Random(20260224)
+    killed = partial = 0
+    for _ in range(10):
+        client.flushall()
+        wanted = chance.randrange(len(good))
+        process = command(redis_server.url, hive, "--summary", str(place))
+        while process.poll() is None and client.dbsize() < wanted:
+            time.sleep(0.0002)
+        process.kill()
+        out, _ = process.communicate(timeout=60)
+        left = {key: client.get(key) for key in client.scan_iter()}
+        assert left.items() <= good.items()
+        if process.returncode != 0:
+            killed += 1
+            partial += len(left) < len(good)
+            assert not out
+            assert not place.exists() or not read_summary(place).ok
+        again = migrate(hive, client, "caio")
+        assert (again.ok, again.migrated + again.already_equal) == (True, len(good))
+        assert (again.digest, {key: client.get(key) for key in client.scan_iter()}) == (whole.digest, good)
+    assert killed >= 8
+    assert partial >= 5
+
+
+def test_long_work_reports_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    """Progress is a line on stderr every few seconds, and none before."""
+    lines = migrate_state._Lines()
+    lines("files read", 1, None)
+    lines._due = 0.0
+    lines("records written", 500, 1000)
+    lines("records written", 600, 1000)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "migrate-state: 500 of 1000 records written\n")

@@ -1,0 +1,92 @@
+"""The names of state in Redis."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_caio.state.keys import batch_key, family, lead_key, mask, record_key, state_key
+
+_ENCODABLE = st.text(min_size=1).filter(lambda text: text.strip())
+
+
+def test_a_lead_is_named_by_its_hashed_address() -> None:
+    """A lead's key is the prefix and 24 hex of the SHA-256 of the address, trimmed and lower-cased."""
+    assert lead_key("caio", " Jane@Customer.EXAMPLE\n") == "caio:cadence:lead:8d45c84ae6644650d45ba22d"
+
+
+@given(_ENCODABLE)
+def test_any_address_makes_the_key_the_rule_says(email: str) -> None:
+    """Whatever the address holds, its key follows the rule, and blanks around it do not matter."""
+    expected = hashlib.sha256(email.strip().lower().encode()).hexdigest()[:24]
+    assert lead_key("p", email) == lead_key("p", f"\t{email} ") == f"p:cadence:lead:{expected}"
+    assert family("p", lead_key("p", email)) == "cadence_lead"
+
+
+@given(_ENCODABLE, _ENCODABLE)
+def test_any_id_makes_a_key_of_its_own_family(prefix: str, identity: str) -> None:
+    """Keys of states and batches are told apart by their names, whatever prefix and id hold."""
+    assert family(prefix, state_key(prefix, identity)) == "operator_state"
+    assert family(prefix, batch_key(prefix, identity)) == "operator_batch"
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("caio:locks:operator:outbound", "lock"),
+        ("caio:operator:queue", "foreign"),
+        ("caio:operator:state:", "foreign"),
+        ("caio:cadence:lead:jane@customer.example", "foreign"),
+        ("caio:cadence:lead:" + "A" * 24, "foreign"),
+        ("caio:locks:cadence:x", "foreign"),
+        ("caio:production:ratelimit:x", None),
+        ("caio2:operator:queue", None),
+        ("operator:state:2026-02-24", None),
+    ],
+)
+def test_names_are_told_apart(key: str, found: str | None) -> None:
+    """Only the state's own names are its; another prefix or namespace is nobody's business."""
+    assert family("caio", key) == found
+
+
+@pytest.mark.parametrize("batch_id", [None, "", "absent"])
+def test_a_batch_without_an_id_is_named_by_its_file(batch_id: str | None) -> None:
+    """A batch whose id is absent, null or empty takes the stem of its file."""
+    fields = {} if batch_id == "absent" else {"batch_id": batch_id}
+    assert record_key("caio", "operator_batch", fields, "batch_7") == "caio:operator:batch:batch_7"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "reason"),
+    [
+        ("operator_state", {}, "lacks its date"),
+        ("operator_state", {"date": None}, "lacks its date"),
+        ("operator_state", {"date": 20260224}, "its date is no text"),
+        ("cadence_lead", {"email": ""}, "lacks its email"),
+        ("cadence_lead", {"email": "  "}, "its email is no text"),
+        ("cadence_lead", {"email": ["a@b.example"]}, "its email is no text"),
+        ("cadence_lead", {"email": "\ud800@b.example"}, "no valid Unicode"),
+        ("operator_batch", {"batch_id": 7}, "its batch_id is no text"),
+        ("operator_batch", {"batch_id": "\ud800"}, "no valid Unicode"),
+    ],
+)
+def test_a_record_without_a_usable_id_has_no_key(kind: str, fields: dict[str, object], reason: str) -> None:
+    """A record that cannot be named is refused with the reason."""
+    with pytest.raises(ValueError, match=reason):
+        record_key("caio", kind, fields, "batch_7")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cadence_state/jane.doe@customer.example.json", "cadence_state/j***@customer.example.json"),
+        ("caio:operator:batch:jane@customer.example", "caio:operator:batch:j***@customer.example"),
+        ("cadence_state/lead7.json", "cadence_state/lead7.json"),
+    ],
+)
+def test_addresses_in_names_are_masked(text: str, shown: str) -> None:
+    """An address in a path or a key is shown by its first letter and its domain."""
+    assert mask(text) == shown

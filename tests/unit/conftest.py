@@ -1,0 +1,113 @@
+"""Parts of the unit tests: environments, loopback servers, transports and probers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback import Loopback
+
+from pytest_caio.environments import Environment, Profile
+from pytest_caio.exchanges import Exchange
+from pytest_caio.prober import Prober
+from pytest_caio.probes import Request
+from pytest_caio.secret import Secret
+from pytest_caio.transport import Transport
+
+
+@pytest.fixture
+def make_environment() -> Callable[..., Environment]:
+    """Make an environment from runtime values; `profile` and `revoked` may be given."""
+
+    def make(
+        base_url: str = "http://127.0.0.1:9",
+        profile: Profile | None = None,
+        revoked: tuple[str, ...] = (),
+        name: str = "demo",
+        **values: str,
+    ) -> Environment:
+        hidden = {key: Secret(value) for key, value in values.items()}
+        return Environment(name, base_url, profile or Profile(), hidden, tuple(map(Secret, revoked)))
+
+    return make
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[..., Loopback]]:
+    """Start loopback servers; all of them stop with the test."""
+    started: list[Loopback] = []
+
+    def make(tls: ssl.SSLContext | None = None) -> Loopback:
+        started.append(Loopback(tls))
+        return started[-1]
+
+    yield make
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def server(make_server: Callable[..., Loopback]) -> Loopback:
+    """A loopback server."""
+    return make_server()
+
+
+@pytest.fixture
+def make_prober() -> Iterator[Callable[..., Prober]]:
+    """Make probers over real sockets, or over an `inner` transport; all of them close with the test."""
+    made: list[Prober] = []
+
+    def make(*, connections: int = 8, rate: float = 0, timeout: float = 5, inner: Any = None) -> Prober:
+        prober = Prober(
+            lambda: Transport(timeout=timeout, inner=inner),
+            connections=connections,
+            rate=rate,
+        )
+        made.append(prober)
+        return prober
+
+    yield make
+    for prober in made:
+        prober.close()
+
+
+@pytest.fixture
+def send() -> Callable[..., list[Exchange]]:
+    """Send requests one after the other through one transport, and return their exchanges."""
+
+    def run(*requests: Request, timeout: float = 5, inner: Any = None) -> list[Exchange]:
+        async def all_of_them() -> list[Exchange]:
+            transport = Transport(timeout=timeout, inner=inner)
+            try:
+                return [await transport.send(request) for request in requests]
+            finally:
+                await transport.aclose()
+
+        return asyncio.run(all_of_them())
+
+    return run
+
+
+@pytest.fixture
+def dead_origin() -> Iterator[str]:
+    """An origin of loopback that refuses every connection: its port is bound, and nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    """Write a file of the test's own directory."""
+
+    def make(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return make

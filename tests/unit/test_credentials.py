@@ -1,0 +1,162 @@
+"""The right ways to identify oneself, and the near misses that must open nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_caio import credentials
+from pytest_caio.environments import Environment, Profile
+from pytest_caio.probes import Credential, Request, get, post
+from pytest_caio.secret import Secret
+
+TOKEN = "Tok3n-abcdefghijklmnop"
+WORDS = st.text("abcXYZ019-_.~+/=", min_size=2, max_size=60)
+
+
+def sent(credential: Credential, environment: Environment, body: bytes = b"body") -> Request:
+    """Return the request that `credential` makes of a POST."""
+    return post("/x", credential, body=body).resolve(environment)
+
+
+@pytest.fixture
+def environment(make_environment: Callable) -> Environment:
+    """An environment with every secret, each another."""
+    return make_environment(
+        DASHBOARD_AUTH_TOKEN=TOKEN,
+        WEBHOOK_BEARER_TOKEN="webhook-bearer-value",
+        CLAY_WEBHOOK_SECRET="clay-secret-value",
+        INNGEST_SIGNING_KEY="signkey-test-0123456789abcdef",
+        revoked=("revoked-token-one", "revoked-token-two"),
+    )
+
+
+@pytest.mark.parametrize("kind", credentials.NEAR_MISSES)
+@settings(derandomize=True, database=None, deadline=None, max_examples=50)
+@given(token=WORDS)
+def test_a_near_miss_is_never_the_token(kind: str, token: str) -> None:
+    """Whatever the token, no near miss is it, nor is trimmed into it on the way."""
+    environment = Environment("e", "http://a", Profile(), {"DASHBOARD_AUTH_TOKEN": Secret(token)})
+    [(name, value)] = sent(credentials.near_miss(kind), environment).headers
+    assert name == "X-Dashboard-Token"
+    assert value.strip() != token
+    value.encode("ascii")
+
+
+def test_near_misses_are_near(environment: Environment) -> None:
+    """Each near miss differs in what its name says."""
+    value = {
+        kind: sent(credentials.near_miss(kind), environment).headers[0][1] for kind in credentials.NEAR_MISSES
+    }
+    assert TOKEN.startswith(value["a prefix"])
+    assert len(value["a prefix"]) > len(TOKEN) // 2
+    assert value["one more character"][:-1] == TOKEN
+    assert value["other case"].lower() == TOKEN.lower()
+    assert value["first character changed"][1:] == TOKEN[1:]
+    assert value["last character changed"][:-1] == TOKEN[:-1]
+
+
+def test_a_token_without_letters_still_has_a_near_miss(make_environment: Callable) -> None:
+    """Where there is no other case, a made-up value is sent, never the token."""
+    environment = make_environment(DASHBOARD_AUTH_TOKEN="1234567890-1234567890")
+    [(_, value)] = sent(credentials.near_miss("other case"), environment).headers
+    assert value != "1234567890-1234567890"
+    assert len(value) > 20
+
+
+@pytest.mark.parametrize("kind", credentials.NEAR_MISSES)
+def test_near_misses_are_not_shown(environment: Environment, kind: str) -> None:
+    """A near miss tells almost all of the token, so it is hidden as the token is."""
+    request = sent(credentials.near_miss(kind), environment)
+    assert request.secrets == ((f"DASHBOARD_AUTH_TOKEN, {kind}", request.headers[0][1]),)
+    assert TOKEN not in request.credential
+
+
+@pytest.mark.parametrize(
+    ("credential", "name", "value"),
+    [
+        (credentials.TOKEN, "X-Dashboard-Token", TOKEN),
+        (credentials.token_as("Authorization", "Bearer {}"), "Authorization", f"Bearer {TOKEN}"),
+        (credentials.token_as("Cookie", "caio_session={}"), "Cookie", f"caio_session={TOKEN}"),
+        (credentials.bearer("WEBHOOK_BEARER_TOKEN"), "Authorization", "Bearer webhook-bearer-value"),
+        (
+            credentials.bearer("WEBHOOK_BEARER_TOKEN", header_name="X-Dashboard-Token", template="{}"),
+            "X-Dashboard-Token",
+            "webhook-bearer-value",
+        ),
+        (credentials.revoked_token(1), "X-Dashboard-Token", "revoked-token-two"),
+    ],
+)
+def test_secrets_in_headers(environment: Environment, credential: Credential, name: str, value: str) -> None:
+    """A secret stands in the header it should, and is known as one."""
+    request = sent(credential, environment)
+    assert request.headers == ((name, value),)
+    assert [hidden for _, hidden in request.secrets] == [value]
+    assert request.credential == credential.name
+    assert value not in credential.name
+
+
+@pytest.mark.parametrize("value", ["", "x" * 8192, "a\x01b", b"caf\xc3\xa9"])
+def test_fixed_headers(environment: Environment, value: str | bytes) -> None:
+    """A fixed value is sent as it is, and is no secret."""
+    request = sent(credentials.header("X-A", value, "a fixed value"), environment)
+    [(_, text)] = request.headers
+    assert text.encode("latin-1") == (value.encode() if isinstance(value, str) else value)
+    assert (request.secrets, request.credential) == ((), "a fixed value")
+
+
+def test_the_token_in_the_query(make_environment: Callable) -> None:
+    """The token is percent-encoded into the query, and known in that form."""
+    environment = make_environment(DASHBOARD_AUTH_TOKEN="a b&c=d/\u00e9")
+    request = get("/x", credentials.query_token()).resolve(environment)
+    assert request.target == "/x?token=a%20b%26c%3Dd%2F%C3%A9"
+    assert request.headers == ()
+    assert request.secrets == (("DASHBOARD_AUTH_TOKEN", "a%20b%26c%3Dd%2F%C3%A9"),)
+
+
+def test_the_token_in_the_login_form(make_environment: Callable) -> None:
+    """The token is percent-encoded into the form's field."""
+    environment = make_environment(DASHBOARD_AUTH_TOKEN="a b&c=d")
+    request = sent(credentials.login_token(), environment)
+    assert (request.body, request.headers) == (b"token=a%20b%26c%3Dd", ())
+    assert request.secrets
+
+
+@pytest.mark.parametrize(
+    ("details", "signed"),
+    [({}, b"body"), ({"over": b"another"}, b"another"), ({"over": b""}, b""), ({"prefix": "sha256="}, b"body")],
+)
+def test_signed_requests(environment: Environment, details: dict, signed: bytes) -> None:
+    """A signature is over the body that is sent, or over the bytes that were asked for."""
+    credential = credentials.signed("CLAY_WEBHOOK_SECRET", "X-Clay-Signature", **details)
+    request = sent(credential, environment)
+    digest = hmac.new(b"clay-secret-value", signed, hashlib.sha256).hexdigest()
+    assert request.headers == (("X-Clay-Signature", details.get("prefix", "") + digest),)
+    assert request.body == b"body"
+    assert request.secrets[0][1] == request.headers[0][1]
+
+
+def test_signatures_are_told_apart() -> None:
+    """A good signature, one over another body and one over none are three credentials."""
+    names = {
+        credentials.signed("K", "X", **details).name for details in ({}, {"over": b"x"}, {"over": b""})
+    }
+    assert len(names) == 3
+
+
+def test_an_inngest_signature_is_of_now(environment: Environment) -> None:
+    """Inngest's signature carries the moment it was made, and can be replayed, so it is hidden."""
+    request = get("/inngest", credentials.inngest_signed()).resolve(environment)
+    [(name, value)] = request.headers
+    match = re.fullmatch(r"t=(\d+)&s=([0-9a-f]{64})", value)
+    assert name == "X-Inngest-Signature"
+    assert abs(int(match[1]) - time.time()) < 5
+    assert match[2] == hmac.new(b"0123456789abcdef", match[1].encode(), hashlib.sha256).hexdigest()
+    assert [hidden for _, hidden in request.secrets] == [value]

@@ -1,0 +1,128 @@
+"""Env files are read as the product reads them, and bad ones get one clear line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dotenv
+import pytest
+
+from pytest_caio.envfile import EnvFile
+from pytest_caio.errors import InputError
+
+SECRET = "hunter2-hunter2"
+Write = Callable[[str, str | bytes], Path]
+
+
+def read(path: Path) -> dict[str, str]:
+    """Return the values of an env file, revealed."""
+    return {key: value.reveal() for key, value in EnvFile.read(path).values.items()}
+
+
+GRAMMAR = """\
+# a comment
+PLAIN=value
+export EXPORTED=yes
+SPACED = around
+SINGLE='a "b" #c'
+DOUBLE="a 'b'\\n#c"
+COMMENTED=value # comment
+HASH=value#not
+EMPTY=
+QUOTED=""
+MULTI="one
+two"
+URL=redis://:p%40ss@host:6379/0?a=b
+REFERS=${PLAIN}-${MISSING:-fallback}-$PLAIN
+LATER=${AFTER}
+AFTER=after
+TWICE=1
+TWICE=2
+"""
+
+
+def test_the_grammar_is_dotenv_s(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """python-dotenv, which the product uses, reads the same values."""
+    path = write(".env", GRAMMAR)
+    monkeypatch.delenv("AFTER", raising=False)
+    monkeypatch.delenv("MISSING", raising=False)
+    assert read(path) == dotenv.dotenv_values(path)
+
+
+def test_variables_come_from_the_file_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process environment is not looked at, for the file is read in its place."""
+    monkeypatch.setenv("OUTER", "leaked")
+    assert read(write(".env", "A=${OUTER}\nB=${OUTER:-own}\n")) == {"A": "", "B": "own"}
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+def test_every_definition_knows_its_line(write: Write, line_end: str, mark: bytes) -> None:
+    """Lines count from 1, past comments, blanks and values of several lines; repeated keys are kept."""
+    text = line_end.join(["A=1", "", "# c", 'B="x', 'y"', "", "A=2", ""])
+    entries = EnvFile.read(write(".env", mark + text.encode())).entries
+    assert [(entry.key, entry.line) for entry in entries] == [("A", 1), ("B", 4), ("A", 7)]
+
+
+def test_the_last_definition_holds(write: Write) -> None:
+    """Of a key defined twice the last value is the one."""
+    assert read(write(".env", "A=1\nB=2\nA=3\n")) == {"A": "3", "B": "2"}
+
+
+def test_an_empty_file_has_no_values(write: Write) -> None:
+    """An empty env file, or one of comments, is no mistake of the file's."""
+    assert EnvFile.read(write(".env", "")).entries == ()
+    assert EnvFile.read(write(".env", "# nothing\n\n")).entries == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (f"A=1\n\n# c\nB {SECRET}\nC=2\n", 4),
+        (f"\n\nA='{SECRET}\nB=2\n", 3),
+        (f'A=1\r\nB="{SECRET}\r\n', 2),
+        (f"={SECRET}\n", 1),
+        (f"A=1\n{SECRET} and more\n", 2),
+    ],
+)
+def test_a_malformed_line_is_named(write: Write, content: str, line: int) -> None:
+    """The file and the line are named, what stands there is not."""
+    path = write(".env", content)
+    with pytest.raises(InputError) as caught:
+        EnvFile.read(path)
+    assert str(caught.value) == f"env file {path}, line {line}: is not KEY=value"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(write: Write, encoding: str) -> None:
+    """A file that PowerShell saved as UTF-16, with a byte order mark or without, is told as such."""
+    path = write(".env", f"A={SECRET}\nB=2\n".encode(encoding))
+    with pytest.raises(InputError, match=r"^env file .*: is UTF-16; save it as UTF-8") as caught:
+        EnvFile.read(path)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+def test_other_encodings_are_named_with_their_line(write: Write, mark: bytes) -> None:
+    """A byte that is not UTF-8 is told with its line."""
+    path = write(".env", mark + b"A=1\nB=2\nC=caf\xe9\n")
+    with pytest.raises(InputError) as caught:
+        EnvFile.read(path)
+    assert str(caught.value) == f"env file {path}, line 3: is not UTF-8 text"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A missing file and a directory are told in one line each."""
+    for path in (tmp_path / "missing.env", tmp_path):
+        with pytest.raises(InputError) as caught:
+            EnvFile.read(path)
+        assert str(caught.value).startswith(f"env file {path}: ")
+        assert "\n" not in str(caught.value)
+
+
+def test_values_are_not_shown(write: Write) -> None:
+    """Neither the file nor an entry shows a value."""
+    file = EnvFile.read(write(".env", f"DASHBOARD_AUTH_TOKEN={SECRET}\n"))
+    assert SECRET not in repr(file)
+    assert SECRET not in repr(file.values)

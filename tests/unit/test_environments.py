@@ -1,0 +1,322 @@
+"""Profiles, env files and the command line become one environment, and bad ones get one clear line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from pytest_caio.environments import (
+    Environment,
+    Profile,
+    checked_url,
+    load_environment,
+    read_profiles,
+    read_revoked,
+)
+from pytest_caio.errors import InputError
+from pytest_caio.secret import Secret
+
+SECRET = "hunter2-hunter2"
+Write = Callable[[str, str | bytes], Path]
+
+
+def refusal(action: Callable[[], object]) -> str:
+    """Return the one line with which `action` is refused; no line may hold a value."""
+    with pytest.raises(InputError) as caught:
+        action()
+    text = str(caught.value)
+    assert "\n" not in text
+    assert SECRET not in text
+    assert caught.value.__cause__ is None
+    return text
+
+
+def test_profiles_are_read_in_order(write: Write) -> None:
+    """Each table is a profile, with the defaults of what it leaves out."""
+    path = write("environments.toml", '[b]\nbase_url = "https://b.example"\n\n[a]\nquery_token = true\n')
+    profiles = read_profiles(path)
+    assert list(profiles) == ["b", "a"]
+    assert profiles["b"] == Profile(base_url="https://b.example")
+    assert profiles["a"].query_token is True
+
+
+def test_defaults_are_the_strict_ones() -> None:
+    """A profile that says nothing asks for everything."""
+    profile = Profile()
+    assert (profile.query_token, profile.probe_query_token, profile.reference) == (False, True, False)
+    assert (profile.ready_budget_ms, profile.revoked_sha256) == (1500, ())
+
+
+def test_a_byte_order_mark_is_no_mistake(write: Write) -> None:
+    """A profiles file that Notepad saved is read."""
+    assert list(read_profiles(write("p.toml", b"\xef\xbb\xbf[a]\n"))) == ["a"]
+
+
+def test_malformed_toml_names_file_and_line(write: Write) -> None:
+    """Broken TOML is told with its file and line."""
+    path = write("p.toml", f'[a]\nbase_url = "https://a.example"\nenv_file = {SECRET}\n')
+    text = refusal(lambda: read_profiles(path))
+    assert text.startswith(f"profiles {path}: ")
+    assert "line 3" in text
+
+
+@pytest.mark.parametrize("key", ["base_urll", "base-url", "\"odd key\"", "typo"])
+def test_an_unknown_key_is_named_with_the_valid_ones(write: Write, key: str) -> None:
+    """An unknown key is told with its line and with every key there is."""
+    path = write("p.toml", f'[b]\nenv_file = "x"\n\n[a]\nenv_file = "y"\n{key} = "{SECRET}"\n')
+    text = refusal(lambda: read_profiles(path))
+    assert text.startswith(f"profiles {path}, line 6: [a] unknown key {key.strip(chr(34))}; the keys are ")
+    assert text.split("the keys are ")[1].split(", ") == list(Profile.__struct_fields__)
+
+
+def test_the_line_is_the_one_in_its_own_table(write: Write) -> None:
+    """The same wrong key in a comment, or in another table's value, is not mistaken for it."""
+    path = write("p.toml", '# typo\n[b]\nenv_file = "typo"\n[a]\nbase_url = "https://a"\ntypo = 1\n')
+    assert ", line 6: [a] unknown key typo;" in refusal(lambda: read_profiles(path))
+
+
+def test_an_unknown_table_in_a_profile_is_named(write: Write) -> None:
+    """A table inside a profile is a key like any other."""
+    path = write("p.toml", "[a]\n[a.extras]\nx = 1\n")
+    assert ", line 2: [a] unknown key extras;" in refusal(lambda: read_profiles(path))
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        (f'query_token = "{SECRET}"', "query_token"),
+        (f'inngest_functions = "{SECRET}"', "inngest_functions"),
+        ("base_url = 1", "base_url"),
+        ("ready_budget_ms = 1.5", "ready_budget_ms"),
+        ("revoked_sha256 = [1]", "revoked_sha256[0]"),
+        (f'revoked_sha256 = "{SECRET}"', "revoked_sha256"),
+    ],
+)
+def test_a_value_of_another_type_is_named(write: Write, line: str, key: str) -> None:
+    """A wrong type is told with its line and key, and without the value."""
+    path = write("p.toml", f"[a]\n\n{line}\n")
+    text = refusal(lambda: read_profiles(path))
+    assert text.startswith(f"profiles {path}, line 3: [a] Expected ")
+    assert text.endswith(f"(key {key})")
+
+
+@pytest.mark.parametrize("line", [f'base_url = "{SECRET}"', f'[[base_url]]\nx = "{SECRET}"'])
+def test_a_key_outside_a_table_is_named(write: Write, line: str) -> None:
+    """A key before the first table belongs to no profile."""
+    path = write("p.toml", f"# profiles\n\n{line}\n[a]\n")
+    assert refusal(lambda: read_profiles(path)) == (
+        f"profiles {path}, line 3: base_url is no table; keys stand under [NAME]"
+    )
+
+
+def test_profiles_that_cannot_be_read_are_named(write: Write, tmp_path: Path) -> None:
+    """A missing profiles file, and one in another encoding, are told."""
+    missing = tmp_path / "missing.toml"
+    assert refusal(lambda: read_profiles(missing)).startswith(f"profiles {missing}: ")
+    path = write("p.toml", "[a]\n".encode("utf-16"))
+    assert refusal(lambda: read_profiles(path)) == f"profiles {path}: is not UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    ("url", "checked"),
+    [
+        ("https://caio.example.com", "https://caio.example.com"),
+        ("https://caio.example.com/", "https://caio.example.com"),
+        ("HTTPS://caio.example.com", "https://caio.example.com"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        (" https://caio.example.com\n", "https://caio.example.com"),
+    ],
+)
+def test_base_urls(url: str, checked: str) -> None:
+    """A base URL is a scheme and a host."""
+    assert checked_url(url, "--base-url") == checked
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("caio.example.com", "must start with https://"),
+        ("caio.example.com:443", "must start with https://"),
+        ("//caio.example.com", "must start with https://"),
+        ("ftp://caio.example.com", "must start with https://"),
+        ("https://", "must start with https://"),
+        (SECRET, "must start with https://"),
+        (f"https://me:{SECRET}@caio.example.com", "has credentials in it"),
+        (f"https://{SECRET}@caio.example.com", "has credentials in it"),
+        (f"https:/me:{SECRET}@caio.example.com", "has credentials in it"),
+        (f"me:{SECRET}@caio.example.com", "has credentials in it"),
+        ("https://caio.example.com/app", "must be scheme and host alone"),
+        (f"https://caio.example.com?token={SECRET}", "must be scheme and host alone"),
+        (f"https://caio.example.com/#{SECRET}", "must be scheme and host alone"),
+        ("https://caio.example.com:port", "is not a URL"),
+        ("https://caio.example.com:99999", "is not a URL"),
+        ("https://[::1", "is not a URL"),
+        ("https://caio example.com", "is not a URL"),
+    ],
+)
+def test_bad_base_urls(url: str, words: str) -> None:
+    """A base URL that cannot be used is told with its source, and is not quoted."""
+    assert refusal(lambda: checked_url(url, "--base-url")).startswith(f"--base-url: {words}")
+
+
+def load(profile: Profile | None = None, folder: Path = Path(), **details: object) -> Environment:
+    """Load the environment `stage`."""
+    given = {"keys": ("ENVIRONMENT", "DASHBOARD_AUTH_TOKEN", "CAIO_BASE_URL"), "process": {}, **details}
+    return load_environment("stage", profile or Profile(base_url="https://a.example"), folder, **given)
+
+
+def test_where_a_value_comes_from(write: Write) -> None:
+    """The command line comes before the env file, that before `<ENV>_<KEY>`, and that before `<KEY>`."""
+    process = {"DASHBOARD_AUTH_TOKEN": "bare", "STAGE_DASHBOARD_AUTH_TOKEN": "named", "ENVIRONMENT": "e"}
+    env_file = write("x.env", "DASHBOARD_AUTH_TOKEN=file\nOTHER=kept\n")
+    key = "DASHBOARD_AUTH_TOKEN"
+    assert load(process={key: "bare"}).value(key) == "bare"
+    assert load(process=process).value(key) == "named"
+    assert load(process=process, env_file=env_file).value(key) == "file"
+    both = load(process=process, env_file=env_file, token="line")
+    assert (both.value(key), both.value("OTHER"), both.value("ENVIRONMENT")) == ("line", "kept", "e")
+
+
+def test_other_keys_of_the_process_are_left_alone() -> None:
+    """Only runtime keys are looked for in the process environment."""
+    assert load(process={"PATH": "x", "STAGE_PATH": "y"}).values == {}
+
+
+def test_an_empty_name_of_its_own_hides_the_shared_one() -> None:
+    """`<ENV>_<KEY>` set to nothing says that this environment has no value."""
+    process = {"STAGE_DASHBOARD_AUTH_TOKEN": "", "DASHBOARD_AUTH_TOKEN": "bare"}
+    assert load(process=process).value("DASHBOARD_AUTH_TOKEN") == ""
+
+
+def test_a_profile_s_own_env_file_may_be_missing(tmp_path: Path, write: Write) -> None:
+    """CI has no env file; where it is there, it is read, relative to the profiles file."""
+    profile = Profile(base_url="https://a.example", env_file="own.env")
+    assert load(profile, tmp_path).values == {}
+    write("own.env", "ENVIRONMENT=staging\n")
+    assert load(profile, tmp_path).value("ENVIRONMENT") == "staging"
+
+
+def test_an_env_file_of_the_command_line_must_be_there(tmp_path: Path) -> None:
+    """A file that the user named and that is not there is told."""
+    missing = tmp_path / "missing.env"
+    assert refusal(lambda: load(env_file=missing)).startswith(f"env file {missing}: ")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="file modes are POSIX")
+def test_an_env_file_that_may_not_be_read_is_named(write: Write) -> None:
+    """A profile's env file that is there and cannot be read is told, not skipped."""
+    path = write("own.env", "A=1\n")
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("root reads everything")
+    profile = Profile(base_url="https://a.example", env_file="own.env")
+    assert refusal(lambda: load(profile, path.parent)).startswith(f"env file {path}: ")
+
+
+def test_a_bad_env_file_is_named_with_its_line(write: Write) -> None:
+    """What the env file refuses is refused here too."""
+    path = write("x.env", f"A=1\nB {SECRET}\n")
+    assert refusal(lambda: load(env_file=path)) == f"env file {path}, line 2: is not KEY=value"
+
+
+def test_where_the_base_url_comes_from(write: Write) -> None:
+    """The command line comes before the profile, and the profile before CAIO_BASE_URL."""
+    env_file = write("x.env", "CAIO_BASE_URL=https://file.example/\n")
+    assert load(Profile(), env_file=env_file).base_url == "https://file.example"
+    assert load(env_file=env_file).base_url == "https://a.example"
+    assert load(env_file=env_file, base_url="https://line.example").base_url == "https://line.example"
+    named = {"STAGE_CAIO_BASE_URL": "https://named.example"}
+    assert load(Profile(), process=named).base_url == "https://named.example"
+
+
+def test_no_base_url_is_told(tmp_path: Path) -> None:
+    """Without a base URL the user is told which of the ways to give one."""
+    text = refusal(lambda: load(Profile(env_file="own.env"), tmp_path))
+    assert text == (
+        f"--env stage: no base URL; give --base-url, or CAIO_BASE_URL in {tmp_path / 'own.env'}"
+    )
+    assert "None" not in refusal(lambda: load(Profile()))
+
+
+def test_a_reference_needs_no_base_url() -> None:
+    """The reference deployment's address is known only once it runs."""
+    assert load(Profile(reference=True)).base_url == ""
+
+
+@pytest.mark.parametrize(
+    ("details", "source"),
+    [
+        ({"base_url": f"https://me:{SECRET}@a.example"}, "--base-url"),
+        ({"profile": Profile(base_url="a.example")}, "base_url of profile stage"),
+        (
+            {"profile": Profile(), "process": {"CAIO_BASE_URL": "a.example"}},
+            "CAIO_BASE_URL of the process environment",
+        ),
+    ],
+)
+def test_a_bad_base_url_names_its_source(details: dict, source: str) -> None:
+    """A base URL that cannot be used is told with where it was given."""
+    assert refusal(lambda: load(**details)).startswith(f"{source}: ")
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback", "host"),
+    [
+        ("http://127.0.0.1:8080", True, "127.0.0.1"),
+        ("http://127.8.8.8", True, "127.8.8.8"),
+        ("http://[::1]:1", True, "::1"),
+        ("http://localhost:8080", True, "localhost"),
+        ("http://caio.localhost", True, "caio.localhost"),
+        ("https://localhost.example.com", False, "localhost.example.com"),
+        ("https://127.0.0.1.example.com", False, "127.0.0.1.example.com"),
+        ("https://10.0.0.1", False, "10.0.0.1"),
+    ],
+)
+def test_what_is_loopback(make_environment: Callable, url: str, loopback: bool, host: str) -> None:
+    """Only this machine is loopback, whatever a name looks like."""
+    environment = make_environment(url)
+    assert (environment.is_loopback, environment.host) == (loopback, host)
+
+
+def test_cors_origins(make_environment: Callable) -> None:
+    """The origins are listed once each, in order, without blanks."""
+    given = " https://a.example , https://b.example,,https://a.example "
+    assert make_environment(CORS_ALLOWED_ORIGINS=given).cors_origins == (
+        "https://a.example",
+        "https://b.example",
+    )
+    assert make_environment().cors_origins == ()
+
+
+def test_the_expected_environment(make_environment: Callable) -> None:
+    """A deployment must say the profile's word for it, else the profile's name."""
+    assert make_environment(name="staging").expected_environment == "staging"
+    assert make_environment(profile=Profile(environment="prod")).expected_environment == "prod"
+
+
+def test_an_environment_shows_no_values_and_does_not_change(make_environment: Callable) -> None:
+    """An environment is frozen, and its repr holds no secret."""
+    environment = make_environment(DASHBOARD_AUTH_TOKEN=SECRET, revoked=(SECRET,))
+    assert SECRET not in repr(environment)
+    assert "values" not in repr(environment)
+    with pytest.raises(FrozenInstanceError):
+        environment.name = "other"
+
+
+def test_revoked_tokens_are_read_one_a_line(write: Write) -> None:
+    """Blank lines and comments are left out, and blanks around a token."""
+    path = write("revoked.txt", "\ufeff# withdrawn in May\nfirst-token \r\n\n  second-token\n  # more\n")
+    assert read_revoked(path) == (Secret("first-token"), Secret("second-token"))
+
+
+def test_revoked_tokens_that_cannot_be_read_are_named(write: Write, tmp_path: Path) -> None:
+    """A missing file, and one in another encoding, are told by the option."""
+    missing = tmp_path / "missing.txt"
+    assert refusal(lambda: read_revoked(missing)).startswith(f"--revoked-tokens {missing}: ")
+    path = write("revoked.txt", b"\xff\xfe\x00")
+    assert refusal(lambda: read_revoked(path)) == f"--revoked-tokens {path}: is not UTF-8 text"

@@ -1,0 +1,154 @@
+"""An exchange reads its answer as the check asks, and says in words what it is instead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_caio.exchanges import Exchange, Mismatch, NoAnswer
+from pytest_caio.probes import Request
+
+
+class Report(msgspec.Struct):
+    """The report of a test."""
+
+    ready: bool
+    names: list[str] = []
+
+
+def answer(body: bytes = b"", status: int = 200, *headers: tuple[str, str], **details: Any) -> Exchange:
+    """Return an exchange with this answer."""
+    request = Request("GET", "http://a.example", "/x?token=hunter2-hunter2")
+    return Exchange(request, datetime.now(UTC), 1.5, status, headers, body, **details)
+
+
+def test_headers_have_no_case_and_may_repeat() -> None:
+    """A header is found in any case; repeated values are kept apart, or joined with a comma."""
+    exchange = answer(b"", 200, ("Vary", "a"), ("X-Empty", ""), ("vary", "b"))
+    assert exchange.header_values("VARY") == ["a", "b"]
+    assert exchange.header("vArY") == "a, b"
+    assert exchange.header("x-empty") == ""
+    assert exchange.header("missing") is None
+    assert exchange.header_values("missing") == []
+
+
+def test_text_is_utf_8_at_any_rate() -> None:
+    """A body is text even where it is not UTF-8."""
+    assert answer("\u00e9".encode()).text == "\u00e9"
+    assert answer(b"a\xffb").text == "a\ufffdb"
+
+
+def test_json_of_the_right_shape() -> None:
+    """A body of the right shape is read, unknown fields left out."""
+    assert answer(b'{"ready": true, "names": ["a"], "more": 1}').json(Report) == Report(True, ["a"])
+    assert answer(b'{"a": 1}').json(dict[str, Any]) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"ready": tru',
+        b'{"ready": "yes"}',
+        b'{"ready": 1}',
+        b'{"names": []}',
+        b"[]",
+        b"null",
+        b'{"ready": true} trailing',
+        b'{"ready": "\xff"}',
+        b'{"ready": true, "names": "a"}',
+        b'{"more": ' + b"[" * 100_000,
+        b'{"ready": NaN}',
+    ],
+)
+@pytest.mark.parametrize("model", [Report, dict[str, bool]])
+def test_json_of_another_shape(body: bytes, model: Any) -> None:
+    """Any other body is a mismatch that says what was expected, never a crash."""
+    exchange = answer(body)
+    if model is not Report and body == b'{"more": 1}':
+        return
+    with pytest.raises(Mismatch) as caught:
+        exchange.json(model)
+    words = "the report of a test" if model is Report else "an object"
+    assert caught.value.expected == f"{words} as JSON"
+    assert caught.value.observed.startswith("200, ")
+    assert str(caught.value) == f"expected {caught.value.expected}; observed {caught.value.observed}"
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 401, 403, 404, 500, 503])
+def test_a_report_is_a_200(status: int) -> None:
+    """The right body under another status is no report."""
+    for at in ("", "a.b"):
+        with pytest.raises(Mismatch) as caught:
+            answer(b'{"ready": true}', status).report(Report, at)
+        assert caught.value.expected == "200 with the report of a test"
+        assert caught.value.observed.startswith(f"{status}, ")
+
+
+def test_a_part_of_a_report() -> None:
+    """A part is read by its path, whatever else is wrong with the rest."""
+    exchange = answer(b'{"a": {"b": {"ready": false}, "c": 1}, "d": "x"}')
+    assert exchange.report(Report, at="a.b") == Report(False)
+    assert answer(b'{"ready": true}').report(Report) == Report(True)
+
+
+@pytest.mark.parametrize("at", ["a", "a.c", "a.c.x", "missing", "a.missing", "d", "list", "list.0"])
+def test_a_part_that_is_not_there(at: str) -> None:
+    """A part that is missing or of another shape is a mismatch that names its path."""
+    exchange = answer(b'{"a": {"b": 1, "c": 1}, "d": "x", "list": [{"ready": true}]}')
+    with pytest.raises(Mismatch) as caught:
+        exchange.report(Report, at=at)
+    assert caught.value.expected == f"the report of a test under {at}"
+    assert caught.value.observed.startswith(f"{at}: ")
+
+
+def test_no_answer_is_no_report() -> None:
+    """Where nothing answered, the reason is what was observed."""
+    exchange = answer(b"", 0, error="cannot connect: the connection was refused")
+    with pytest.raises(Mismatch, match="observed cannot connect: the connection was refused"):
+        exchange.report(Report)
+    assert NoAnswer("gone").expected == "an answer"
+    assert isinstance(NoAnswer("gone"), AssertionError)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "summary"),
+    [
+        (answer(), "200, empty body"),
+        (answer(b'{"a":\n  1}'), '200, {"a": 1}'),
+        (
+            answer(b"<p>hi</p>", 404, ("Content-Type", "text/html; charset=utf-8")),
+            "404, an HTML page of 9 bytes",
+        ),
+        (answer(b"", 302, ("Location", "/login?next=/")), "302, redirect to /login?next=/, empty body"),
+        (answer(b"", 0, error="no whole answer within 1 s"), "no whole answer within 1 s"),
+        (answer(b"x " * 500), "200, " + "x " * 99 + "…"),
+    ],
+)
+def test_the_summary_is_one_line(exchange: Exchange, summary: str) -> None:
+    """Status, redirect and the beginning of the body, in one line."""
+    assert exchange.summary == summary
+
+
+def test_a_summary_holds_no_half_of_a_secret() -> None:
+    """A word that stands at the cut is left out whole: redaction knows whole secrets alone."""
+    secret = "hunter2-hunter2-hunter2-hunter2"
+    for lead in range(160, 205):
+        body = b'{"detail":"' + b"x " * 40 + b"y" * (lead - 92) + b'","token":"' + secret.encode() + b'"}'
+        for shown in (
+            answer(body).summary,
+            answer(b"", 302, ("Location", body.decode())).summary,
+            str(pytest.raises(Mismatch, answer(b'{"a":' + body + b"}").report, int, "a").value),
+        ):
+            assert "hunter2" not in shown.replace(secret, "")
+
+
+def test_the_repr_shows_no_query() -> None:
+    """What pytest shows of an exchange holds neither the query nor headers nor the body."""
+    exchange = answer(b"secret body", 200, ("X-A", "secret header"))
+    assert repr(exchange) == "<GET /x: 200>"
+    assert repr(answer(b"", 0, error="gone")) == "<GET /x: gone>"

@@ -1,0 +1,353 @@
+"""The prober: every distinct request once, bounded, retried where that is right, and never waited for in vain."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import httpx
+import pytest
+from loopback import Loopback, http
+
+from pytest_caio.exchanges import Exchange
+from pytest_caio.prober import Prober
+from pytest_caio.probes import Effect, Request
+
+REFUSED = "cannot connect: the connection was refused"
+DROPPED = "the connection was dropped before a whole answer"
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the pauses before retries short."""
+    monkeypatch.setattr("pytest_caio.prober._PAUSE", 0.01)
+
+
+def get(server: Loopback, target: str = "/", **details: object) -> Request:
+    """Return a GET request of `server`."""
+    return replace(Request("GET", server.origin, target), **details)
+
+
+def answer_of(prober: Prober, request: Request) -> Exchange:
+    """Return the exchange of `request`."""
+    return prober.exchange(request).result(5)
+
+
+async def _drop(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def _hang(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+def test_the_same_request_is_sent_once(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Equal requests share one exchange, whoever asks and however often."""
+    prober = make_prober()
+    prober.ask([get(server), get(server), get(server, retry_statuses=frozenset(), credential="other")])
+    first = prober.exchange(get(server))
+    assert prober.exchange(get(server)) is first
+    assert first.result(5).status_code == 200
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"method": "HEAD"},
+        {"target": "/x"},
+        {"headers": (("X-A", "1"),)},
+        {"body": b"x"},
+        {"effect": Effect.ONCE},
+        {"sample": 2},
+    ],
+)
+def test_different_requests_are_sent_each(
+    server: Loopback, make_prober: Callable[..., Prober], difference: dict
+) -> None:
+    """Requests that differ in anything sent, or in the sample, are sent each."""
+    prober = make_prober()
+    answer_of(prober, get(server))
+    answer_of(prober, get(server, **difference))
+    assert len(server.received) == 2
+
+
+def test_threads_may_ask_together(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Threads that ask the same at the same time still have it sent once."""
+    prober = make_prober()
+    requests = [get(server, f"/{n}") for n in range(50)]
+    start = threading.Barrier(8)
+
+    def ask() -> list:
+        start.wait()
+        return [prober.exchange(request) for request in requests]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(8) as threads:
+            found = [future.result() for future in [threads.submit(ask) for _ in range(8)]]
+    finally:
+        sys.setswitchinterval(interval)
+    concurrent.futures.wait(found[0], 5)
+    assert all(one is other for futures in found for one, other in zip(futures, found[0], strict=True))
+    assert sorted(r.target for r in server.received) == sorted(r.target.encode() for r in requests)
+
+
+def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Asking returns at once; only who wants an answer waits."""
+    server.on("/hang", _hang)
+    prober = make_prober()
+    started = time.monotonic()
+    prober.ask([get(server, "/hang"), get(server)])
+    assert time.monotonic() - started < 1
+    assert answer_of(prober, get(server)).status_code == 200
+    assert prober.open_count == 1
+
+
+def test_requests_under_way_are_bounded(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """No more requests are under way than connections were allowed, and that many are."""
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.03)
+        writer.write(http())
+        await writer.drain()
+
+    requests = [get(server, f"/{n}") for n in range(12)]
+    for request in requests:
+        server.on(request.target, slowly)
+    prober = make_prober(connections=3)
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    assert server.most_open == 3
+
+
+def test_connections_are_few(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Many requests share the connections that were allowed."""
+    prober = make_prober(connections=3)
+    requests = [get(server, f"/{n}") for n in range(40)]
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    assert server.connections <= 3
+
+
+def test_the_rate_is_kept(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """No more requests a second are sent than were allowed."""
+    prober = make_prober(rate=40)
+    requests = [get(server, f"/{n}") for n in range(7)]
+    prober.ask(requests)
+    concurrent.futures.wait([prober.exchange(request) for request in requests], 5)
+    times = sorted(request.at for request in server.received)
+    assert len(times) == 7
+    # Six pauses of 25 ms; the arrival of one request may be late, and the first one most.
+    assert times[-1] - times[0] > 0.12
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_the_edge_is_asked_again(
+    server: Loopback, make_prober: Callable[..., Prober], status: int
+) -> None:
+    """A refusal of the edge is asked again, and every try is recorded."""
+    body = b'{"status":"error","code":502,"message":"Application failed to respond"}'
+    edge = http(status, body, Content_Type="application/json")
+    server.on("/", edge, http(status, b"<html>", Content_Type="text/html"), http())
+    exchange = answer_of(make_prober(), get(server))
+    assert exchange.status_code == 200
+    assert [attempt.status for attempt in exchange.attempts] == [status, status, 200]
+
+
+def test_a_dropped_connection_is_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A dropped connection is asked again, and that is recorded."""
+    server.on("/", _drop, http())
+    exchange = answer_of(make_prober(), get(server))
+    assert [(attempt.status, attempt.error) for attempt in exchange.attempts] == [(None, DROPPED), (200, "")]
+
+
+@pytest.mark.parametrize("answer", [_drop, http(502)], ids=["dropped", "edge"])
+def test_twice_and_no_more(
+    server: Loopback, make_prober: Callable[..., Prober], answer: object
+) -> None:
+    """What stays wrong is asked three times in all."""
+    server.on("/", answer)
+    exchange = answer_of(make_prober(), get(server))
+    assert len(server.received) == len(exchange.attempts) == 3
+    assert exchange.status_code == (0 if answer is _drop else 502)
+
+
+def test_harmless_requests_are_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A request that can do no harm may be repeated, whatever its method."""
+    server.on("/", _drop, http(401))
+    request = get(server, method="POST", body=b"{}", effect=Effect.HARMLESS)
+    assert answer_of(make_prober(), request).status_code == 401
+
+
+@pytest.mark.parametrize("effect", [Effect.ONCE, Effect.WRITE])
+@pytest.mark.parametrize("answer", [_drop, http(502)], ids=["dropped", "edge"])
+def test_what_counts_is_never_repeated(
+    server: Loopback, make_prober: Callable[..., Prober], effect: Effect, answer: object
+) -> None:
+    """A request that the deployment counts or acts on is sent once, whatever becomes of it."""
+    server.on("/", answer, http())
+    exchange = answer_of(make_prober(), get(server, method="POST", effect=effect))
+    assert len(server.received) == len(exchange.attempts) == 1
+
+
+def test_the_application_s_own_answer_is_not_asked_again(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """A 503 that the application itself gives, in JSON with a detail, is an answer."""
+    body = b'{"detail":"Runtime dependencies not ready: redis"}'
+    server.on("/", http(503, body, Content_Type="application/json"), http())
+    exchange = answer_of(make_prober(), get(server))
+    assert (exchange.status_code, len(server.received)) == (503, 1)
+
+
+def test_a_probe_says_which_statuses_are_flakes(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """Readiness' own 503 is an answer even without JSON."""
+    server.on("/", http(503, b"starting"), http())
+    exchange = answer_of(make_prober(), get(server, retry_statuses=frozenset({502, 504})))
+    assert (exchange.status_code, len(server.received)) == (503, 1)
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 500, 501])
+def test_other_statuses_are_answers(
+    server: Loopback, make_prober: Callable[..., Prober], status: int
+) -> None:
+    """Nothing else is asked again: a crash of the application is its answer."""
+    server.on("/", http(status), http())
+    assert answer_of(make_prober(), get(server)).status_code == status
+    assert len(server.received) == 1
+
+
+def test_a_hanging_answer_is_not_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A deadline that passed is no flake: three of them would be three times as long."""
+    server.on("/", _hang)
+    exchange = answer_of(make_prober(timeout=0.1), get(server))
+    assert exchange.error == "no whole answer within 0.1 s"
+    assert len(server.received) == 1
+
+
+class _Refusing(httpx.AsyncBaseTransport):
+    def __init__(self) -> None:
+        self.tries = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.tries += 1
+        await asyncio.sleep(0)
+        raise httpx.ConnectError("refused") from ConnectionRefusedError(111, "refused")
+
+
+def test_an_unreachable_origin_fails_the_rest_at_once(make_prober: Callable[..., Prober]) -> None:
+    """Once an origin could not be connected to, nothing more is sent there, and everything ends."""
+    inner = _Refusing()
+    prober = make_prober(connections=2, inner=inner)
+    requests = [Request("GET", "http://gone.example", f"/{n}") for n in range(100)]
+    started = time.monotonic()
+    prober.ask(requests)
+    exchanges = [answer_of(prober, request) for request in requests]
+    assert {exchange.error for exchange in exchanges} == {REFUSED}
+    assert inner.tries <= 2 * 3  # those under way, each with its retries
+    assert exchanges[-1].attempts == ()
+    assert time.monotonic() - started < 2
+    assert prober.open_count == 0
+
+
+def test_a_refusing_port_is_unreachable(dead_origin: str, make_prober: Callable[..., Prober]) -> None:
+    """A port where nobody listens is found unreachable over real sockets."""
+    prober = make_prober()
+    prober.ask([Request("GET", dead_origin, "/")])
+    assert prober.reached(dead_origin).result(5) == REFUSED
+
+
+def test_one_origin_does_not_condemn_another(
+    server: Loopback, dead_origin: str, make_prober: Callable[..., Prober]
+) -> None:
+    """Each origin is judged by itself."""
+    prober = make_prober()
+    answer_of(prober, Request("GET", dead_origin, "/"))
+    assert answer_of(prober, get(server)).status_code == 200
+    assert prober.reached(server.origin).result(5) == ""
+    assert prober.reached(dead_origin).result(5) == REFUSED
+
+
+def test_an_origin_that_answered_is_reached(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """After one answer a dropped connection is a fault of its own request alone."""
+    server.on("/drop", _drop)
+    prober = make_prober()
+    assert answer_of(prober, get(server)).status_code == 200
+    assert answer_of(prober, get(server, "/drop")).error == DROPPED
+    assert answer_of(prober, get(server, "/after")).status_code == 200
+    assert prober.reached(server.origin).result(5) == ""
+
+
+@pytest.mark.parametrize("value", ["line\nbreak", "beyond latin-1 \u2026"])
+def test_a_request_that_cannot_be_sent_condemns_nothing(
+    server: Loopback, make_prober: Callable[..., Prober], value: str
+) -> None:
+    """A request that is not HTTP says nothing of the deployment, and nobody waits for it for ever."""
+    prober = make_prober(connections=1)
+    bad = get(server, "/bad", headers=(("X-Dashboard-Token", value),))
+    prober.ask([bad, get(server)])
+    assert answer_of(prober, bad).error == "the request cannot be sent: it is not HTTP"
+    assert prober.reached(server.origin).result(5) == ""
+    assert answer_of(prober, get(server)).status_code == 200
+
+
+class _Broken(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise RuntimeError("a fault of our own")
+
+
+def test_a_fault_of_our_own_is_raised(make_prober: Callable[..., Prober]) -> None:
+    """A fault of the prober itself is raised to who asked, and to who waits for the first answer."""
+    prober = make_prober(inner=_Broken())
+    request = Request("GET", "http://caio.example", "/")
+    with pytest.raises(RuntimeError, match="a fault of our own"):
+        answer_of(prober, request)
+    with pytest.raises(RuntimeError, match="a fault of our own"):
+        prober.reached("http://caio.example").result(5)
+
+
+def test_send_looks_at_no_earlier_answer(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Sending now sends again, and once, although the same was asked before."""
+    server.on("/", http(), http(502))
+    prober = make_prober()
+    assert answer_of(prober, get(server)).status_code == 200
+    sent = prober.send(get(server))
+    assert (sent.status_code, len(sent.attempts), len(server.received)) == (502, 1, 2)
+
+
+def test_closing_while_answers_hang_is_quick(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Closing waits for nobody; who still waited is told that it was cancelled."""
+    requests = [get(server, f"/{n}") for n in range(20)]
+    for request in requests:
+        server.on(request.target, _hang)
+    prober = make_prober(connections=4, timeout=60)
+    prober.ask(requests)
+    deadline = time.monotonic() + 5
+    while server.open < 4 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    started = time.monotonic()
+    prober.close()
+    assert time.monotonic() - started < 1
+    for request in requests:
+        with pytest.raises(concurrent.futures.CancelledError):
+            prober.exchange(request).result(1)
+    assert len(server.received) == 4
+
+
+def test_closing_twice_or_unused_is_allowed(make_prober: Callable[..., Prober]) -> None:
+    """A prober that was never used closes, and closes again, and its thread ends."""
+    before = threading.active_count()
+    prober = make_prober()
+    assert threading.active_count() == before + 1
+    prober.close()
+    prober.close()
+    assert threading.active_count() == before

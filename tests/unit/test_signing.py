@@ -1,0 +1,39 @@
+"""Signatures are those that the providers and the Inngest SDK make."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+from inngest._internal import net
+
+from pytest_caio.signing import inngest_signature, webhook_signature
+
+KEY = "signkey-prod-b2ed992186a5cb19f6668aade821f502c1d00970dfd0e35128d51bac4649916c"
+
+
+def test_webhook_signatures_follow_rfc_4231() -> None:
+    """The HMAC is SHA-256's over the raw body, in lower-case hex (RFC 4231, test case 2)."""
+    known = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert webhook_signature("Jefe", b"what do ya want for nothing?") == known
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff\x00", b'{"a": "\xc3\xa9"}'])
+def test_the_body_is_signed_as_it_is(body: bytes) -> None:
+    """No body is decoded or trimmed before it is signed."""
+    assert webhook_signature("k\u00e9y", body) == hmac.new("k\u00e9y".encode(), body, "sha256").hexdigest()
+
+
+@pytest.mark.parametrize("body", [b"", b'{"a":1}'])
+def test_inngest_signatures_are_the_sdk_s(body: bytes) -> None:
+    """The Inngest SDK itself makes the same signature."""
+    assert inngest_signature(KEY, body, 1_767_225_600) == net.sign_request(body, KEY, 1_767_225_600)
+
+
+@pytest.mark.parametrize("key", [KEY, KEY.replace("prod", "test"), KEY.removeprefix("signkey-prod-")])
+def test_the_prefix_is_no_part_of_the_key(key: str) -> None:
+    """The key is used as text, without its prefix, whichever that is."""
+    bare = KEY.removeprefix("signkey-prod-").encode()
+    digest = hmac.new(bare, b"body" + b"17", hashlib.sha256).hexdigest()
+    assert inngest_signature(key, b"body", 17) == f"t=17&s={digest}"

@@ -1,0 +1,61 @@
+"""Text from a deployment is made fit to be shown."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_caio.text import beginning, printable
+
+quick = settings(derandomize=True, database=None, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, äöü, 日本", "plain text, äöü, 日本"),
+        ("two\nlines\r\n", "two\\nlines\\r\\n"),
+        ("\x1b[31mred\x1b]0;title\x07", "\\x1b[31mred\\x1b]0;title\\x07"),
+        ("\u202eevil\u2066", "\\u202eevil\\u2066"),
+        ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
+        ("line\u2028para\u2029next\x85", "line\\u2028para\\u2029next\\x85"),
+        ("\ud800", "\\ud800"),
+        ("no\u00a0break", "no\\xa0break"),
+        ("\0\x7f\x9b", "\\x00\\x7f\\x9b"),
+    ],
+)
+def test_what_steers_is_made_visible(text: str, shown: str) -> None:
+    """Control, format, separator and surrogate characters are shown as escapes; letters stay."""
+    assert printable(text) == shown
+
+
+@quick
+@given(st.text())
+def test_what_is_shown_is_one_harmless_line(text: str) -> None:
+    """Whatever comes in, one line without control characters goes out, and stays as it is when shown again."""
+    shown = printable(text)
+    assert all(character == " " or unicodedata.category(character)[0] not in "CZ" for character in shown)
+    assert len(shown.splitlines()) <= 1
+    assert printable(shown) == shown
+    shown.encode("utf-8")
+
+
+def test_a_beginning_ends_between_words() -> None:
+    """A word that would be cut is left out whole, so that no half of a secret is left standing."""
+    assert beginning("short", 5) == "short"
+    assert beginning('{"a": "one", "token": "abcdefghij"}', 28) == '{"a": "one", "token": "…'
+    assert beginning("aaa bbb ccc", 8) == "aaa bbb …"
+    assert beginning("x" * 1000, 500) == "x" * 300 + "…"
+
+
+@quick
+@given(st.text("ab \"',", max_size=80), st.integers(1, 60))
+def test_a_beginning_is_one(text: str, length: int) -> None:
+    """What is left is the beginning of the text, no longer than asked for, and the ellipsis says that it was cut."""
+    shown = beginning(text, length)
+    assert text.startswith(shown.removesuffix("…"))
+    assert len(shown.removesuffix("…")) <= length
+    assert (shown == text) is (len(text) <= length)
