@@ -55,10 +55,11 @@ class Prober:
 
     def ask(self, requests: Iterable[Request]) -> None:
         """Send every request that was not sent before, without waiting."""
-        new = [request for request in dict.fromkeys(requests) if request not in self._asked]
-        for request in new:
-            self._first.setdefault(request.origin, concurrent.futures.Future())
-            self._asked[request] = concurrent.futures.Future()
+        with self._asking:
+            new = [request for request in dict.fromkeys(requests) if request not in self._asked]
+            for request in new:
+                self._first.setdefault(request.origin, concurrent.futures.Future())
+                self._asked[request] = concurrent.futures.Future()
         if new:
             self._ready.wait()
             self._loop.call_soon_threadsafe(self._begin, new)

@@ -118,11 +118,14 @@ class Loopback:
 
         async def stop() -> None:
             self._server.close()
+            for _ in range(10):  # what was just accepted gets its task
+                await asyncio.sleep(0)
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(0)  # the transports' own closing
+            for _ in range(10):  # the transports' own closing
+                await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(stop(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)

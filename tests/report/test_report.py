@@ -1,0 +1,123 @@
+"""The HTML report as a person sees it, in a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import launch
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HOSTILE = (
+    b"<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'>"
+    b"</div></template><svg onload='window.pwned = 3'><a href='javascript:window.pwned = 4'>x</a>"
+    b'" autofocus onfocus=window.pwned=5 \xe2\x80\xaeesrever \x1b[2J ' + b"A" * 100_000
+)
+
+
+class _Hostile(BaseHTTPRequestHandler):
+    """Answers everything with markup, in the body and in a header."""
+
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        self.rfile.read(length)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Answer", "<script>window.pwned = 6</script>")
+        self.send_header("Content-Length", str(len(HOSTILE)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(HOSTILE)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _report(folder: Path, *arguments: str) -> Path:
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "acceptance", "-q", "--evidence-dir", str(folder), *arguments],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        check=False,
+    )
+    return next(folder.glob("*.html"))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real Chromium."""
+    with launch() as browser:
+        yield browser
+
+
+def _open(chromium: Browser, report: Path) -> tuple[Page, list[str]]:
+    asked: list[str] = []
+    page = chromium.new_page(viewport={"width": 1360, "height": 900})
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri())
+    return page, asked
+
+
+def test_report_of_a_failure(chromium: Browser, tmp_path: Path) -> None:
+    """The report opens with the verdict and the gates, and a failed check shows its id, fix and exchange."""
+    page, asked = _open(chromium, _report(tmp_path, "--fault", "double-slash"))
+    assert page.title() == "CAIO acceptance of demo: NO-GO"
+    banner = page.locator(".caio-verdict")
+    assert banner.inner_text().startswith("NO-GO")
+    assert "AUTH-10" in banner.inner_text()
+    box = banner.bounding_box()
+    assert box is not None
+    assert box["y"] < 300  # at the top, seen without scrolling
+    assert "auth" in page.locator(".caio-gates").inner_text()
+    row = page.locator("tbody.failed").first
+    assert row.locator(".col-check").inner_text() == "AUTH-10"
+    assert row.locator(".col-gate").inner_text() == "auth"
+    assert "No spelling of a protected path reaches it" in row.locator(".col-title").inner_text()
+    assert "observed:" in row.locator(".col-seen").inner_text()
+    assert "redeploy" in row.locator(".col-fix").inner_text()
+    assert "GET http" in row.locator(".caio-exchange").first.inner_text()
+    assert [url for url in asked if not url.startswith("file:")] == []
+
+
+def test_report_of_a_narrowed_run(chromium: Browser, tmp_path: Path) -> None:
+    """A report of a part of the checks says at its top that it is incomplete."""
+    page, _ = _open(chromium, _report(tmp_path, "-m", "cors"))
+    assert page.locator(".caio-verdict").inner_text().startswith("INCOMPLETE")
+    assert "INCOMPLETE" in page.title()
+
+
+def test_hostile_answers_do_nothing(chromium: Browser, tmp_path: Path) -> None:
+    """What a deployment answers is shown as text: it runs nothing, loads nothing, and does not grow."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    env_file = tmp_path / "env"
+    env_file.write_text(
+        "DASHBOARD_AUTH_TOKEN=tok-0123456789abcdefghij\nCORS_ALLOWED_ORIGINS=https://a.example\n", "utf-8"
+    )
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        report = _report(tmp_path, "--env", "production", "--base-url", url, "--env-file", str(env_file))
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert report.stat().st_size < 10_000_000
+    page, asked = _open(chromium, report)
+    page.locator("#show_all_details").click()
+    assert page.evaluate("window.pwned") is None
+    assert page.locator(".caio-exchange script, .caio-exchange img, .caio-exchange svg").count() == 0
+    assert page.locator("td script, td img[onerror], td svg").count() == 0
+    assert "<script>window.pwned" in page.locator("tbody.failed .caio-exchange").first.inner_text()
+    assert [url for url in asked if not url.startswith("file:")] == []

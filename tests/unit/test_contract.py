@@ -1,0 +1,180 @@
+"""What is relied on of a deployment: paths, keys, and the shape of its reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_caio import contract
+from pytest_caio.probes import Effect
+
+
+def test_paths_are_written_as_they_are_sent() -> None:
+    """No path is listed twice, and reading and acting paths are apart."""
+    paths = (*contract.READING_PATHS, *contract.ACTING_PATHS)
+    assert len(set(paths)) == len(paths) == 32 + 20
+    assert all(path.startswith("/api/") and not path.endswith("/") for path in paths)
+    assert not any("{" in path for path in paths)
+
+
+def test_public_paths_are_not_among_the_protected() -> None:
+    """A public path that was listed as protected would fail every release."""
+    public = {contract.HEALTH.target, contract.READINESS.target, contract.LOGIN, "/inngest", "/api/health/live"}
+    assert not public & {*contract.READING_PATHS, *contract.ACTING_PATHS}
+
+
+def test_runtime_keys_are_distinct() -> None:
+    """Every runtime key is listed once, and so is the base URL's."""
+    assert len(set(contract.RUNTIME_KEYS)) == len(contract.RUNTIME_KEYS) == 37
+    assert {"CAIO_BASE_URL", "DASHBOARD_AUTH_TOKEN", "RB2B_WEBHOOK_SECRET"} <= set(contract.RUNTIME_KEYS)
+
+
+def test_every_provider_has_a_route() -> None:
+    """The routes cover the providers, HeyReach's apart."""
+    assert {*contract.WEBHOOK_ROUTES.values(), "heyreach"} == set(contract.PROVIDERS)
+    assert contract.HEYREACH_ROUTE not in contract.WEBHOOK_ROUTES
+    assert len(contract.WEBHOOK_ROUTES) == 6
+
+
+def test_the_event_does_nothing_anywhere() -> None:
+    """A probe's event is unknown, and about an address that cannot exist (RFC 2606)."""
+    event = msgspec.json.decode(contract.WEBHOOK_EVENT)
+    assert event["email"].endswith("@example.com")
+    assert "probe" in event["event_type"]
+
+
+@pytest.mark.parametrize("name", ["HEALTH", "READINESS", "DEPENDENCIES", "OPERATOR_STATUS", "PENDING_EMAILS"])
+def test_shared_probes_only_read(name: str) -> None:
+    """A probe that checks share reads, and is found by a name of its own."""
+    shared = getattr(contract, name)
+    assert (shared.method, shared.effect) == ("GET", Effect.NONE)
+    assert shared.name
+
+
+def test_readiness_own_refusal_is_an_answer() -> None:
+    """Readiness' 503 is never retried away; the edge's refusals are."""
+    assert contract.READINESS.retry_statuses == {502, 504}
+    assert 503 in contract.HEALTH.retry_statuses
+
+
+REPORTS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "readiness": (contract.Readiness, {"status": "ready", "timestamp": 1.5, "checks": {"redis": True}}),
+    "redis": (
+        contract.Redis,
+        {"required": True, "configured": True, "connected": True, "ready": True, "latency_ms": 1, "message": None},
+    ),
+    "inngest": (
+        contract.Inngest,
+        {
+            "required": True,
+            "configured": True,
+            "keys_present": True,
+            "route_mounted": True,
+            "app_id": "x",
+            "status": "healthy",
+            "ready": True,
+        },
+    ),
+    "provider": (
+        contract.Provider,
+        {"hmac": True, "bearer": False, "unsigned_allowlisted": False, "authed": True},
+    ),
+    "checked at": (contract.CheckedAt, {"checked_at": "2026-02-24T01:02:03.456789+00:00"}),
+    "checked at, in Z": (contract.CheckedAt, {"checked_at": "2026-02-24T01:02:03Z"}),
+    "operator": (
+        contract.OperatorStatus,
+        {
+            "enabled": True,
+            "emergency_stop": False,
+            "ramp": {"active": True, "tier_filter": "tier_1"},
+            "today": {"outbound_email": 0},
+            "limits": {},
+            "gatekeeper": {"required": True, "pending_batch": None},
+        },
+    ),
+    "pending": (contract.PendingEmails, {"count": 0, "pending_emails": [], "refreshed_at": "x"}),
+    "webhook health": (contract.WebhookHealth, {"signature_strict_mode": True, "provider": "clay"}),
+    "introspection": (contract.Introspection, {"mode": "cloud", "function_count": 4, "schema_version": "x"}),
+    "auth": (
+        contract.Auth,
+        {
+            "strict_mode": True,
+            "query_token_enabled": False,
+            "token_header": "X-Dashboard-Token",
+            "token_configured": True,
+            "session_secret_explicit": True,
+            "session_secret_source": "env",
+            "webhook_signature_required": True,
+            "environment": "staging",
+        },
+    ),
+    "dependencies": (
+        contract.Dependencies,
+        {"status": "ready", "ready": True, "required_failures": [], "dependencies": {}, "auth": {}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "report"), REPORTS.values(), ids=REPORTS)
+def test_reports_of_a_deployment_are_read(model: Any, report: dict[str, Any]) -> None:
+    """What a deployment answers is read, fields that nobody judges left alone."""
+    read = msgspec.convert({**report, "another": {"x": [1]}}, model)
+    known = {field.encode_name for field in msgspec.structs.fields(read)}
+    assert known - set(report) <= {"timestamp", "checks", "status", "message", "latency_ms", "_shadow_queue_debug"}
+
+
+@pytest.mark.parametrize("name", [name for name in REPORTS if name not in ("readiness", "pending")])
+def test_every_judged_field_is_required(name: str) -> None:
+    """A report that lacks what is judged of it is no report: absent is never true."""
+    model, report = REPORTS[name]
+    for field in msgspec.structs.fields(model):
+        if field.required:
+            lacking = {key: value for key, value in report.items() if key != field.encode_name}
+            with pytest.raises(msgspec.ValidationError):
+                msgspec.convert(lacking, model)
+
+
+@pytest.mark.parametrize("value", ["true", 1, None, "yes"])
+def test_truth_is_a_boolean(value: object) -> None:
+    """Only a boolean is taken for one: "true" says nothing of a guard."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"signature_strict_mode": value}, contract.WebhookHealth)
+
+
+@pytest.mark.parametrize(
+    ("told", "connected"),
+    [({}, msgspec.UNSET), ({"redis_connected": None}, None), ({"redis_connected": False}, False)],
+)
+def test_the_queue_s_own_view_of_redis(told: dict[str, Any], connected: object) -> None:
+    """The queue may say whether it reaches Redis, or nothing."""
+    report = {"count": 0, "pending_emails": [], "_shadow_queue_debug": told}
+    debug = msgspec.convert(report, contract.PendingEmails).shadow_queue_debug
+    assert debug is not None
+    assert debug.redis_connected is connected
+
+
+@pytest.mark.parametrize(
+    ("report", "commit"),
+    [
+        ({"commit": "abc1234"}, "abc1234"),
+        ({"build": {"git_sha": "abc1234"}}, "abc1234"),
+        ({"a": {"b": {}}, "c": {"revision": "abc1234"}}, "abc1234"),
+        ({"commit": "", "sha": "abc1234"}, "abc1234"),
+        ({"commit": 7, "x": {"commit": None}}, ""),
+        ({"message": "commit"}, ""),
+        ([], ""),
+        ("commit", ""),
+        (None, ""),
+    ],
+)
+def test_the_reported_commit(report: object, commit: str) -> None:
+    """A commit is found under the keys that deployments use, at any depth."""
+    assert contract.reported_commit(report) == commit
+
+
+def test_a_deep_report_names_no_commit() -> None:
+    """A report that is nested as deep as its reader allows is no crash."""
+    deep = msgspec.json.decode(b'{"a":' * 900 + b"1" + b"}" * 900)
+    assert contract.reported_commit(deep) == ""

@@ -1,0 +1,144 @@
+"""What a check expected and observed is said in words, from its assertion."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_caio.exchanges import Mismatch
+from pytest_caio.expectation import expected_of, failure_of
+
+response = SimpleNamespace(status_code=503)
+OPERATORS: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.Lt: "<", ast.LtE: "<="}
+
+
+def compares() -> None:
+    assert response.status_code == 401
+
+
+def chains() -> None:
+    assert 400 <= response.status_code < 500
+
+
+def reversed_sides() -> None:
+    assert 401 == response.status_code  # noqa: SIM300
+
+
+def over_several_lines() -> None:
+    assert (
+        response.status_code
+        == 401
+    )
+
+
+def says_why() -> None:
+    assert response.status_code == 401, "the guard is missing"
+
+
+def holds_not() -> None:
+    assert not response.status_code
+
+
+def in_branches() -> None:
+    for _ in range(2):
+        if response.status_code != 200:
+            with pytest.raises(KeyError):
+                raise KeyError
+            try:
+                assert response.status_code in (200, 401)
+            finally:
+                pass
+        else:
+            assert response.status_code == 200
+
+
+def calls() -> None:
+    compares()
+
+
+def error_of(function: Callable[[], None]) -> BaseException:
+    """Return the error that `function` raises."""
+    try:
+        function()
+    except BaseException as error:  # noqa: BLE001
+        return error
+    raise LookupError("no error")
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (compares, "status_code == 401"),
+        (chains, "400 <= status_code < 500"),
+        (over_several_lines, "status_code == 401"),
+        (says_why, "status_code == 401"),
+        (in_branches, "status_code in (200, 401); status_code == 200"),
+        (calls, ""),
+    ],
+)
+def test_what_is_expected_is_the_assertion(function: Callable[[], None], expected: str) -> None:
+    """A check that holds says what it asserted, in order, wherever it stands in its function."""
+    assert expected_of(function) == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "comparison", "expected", "observed"),
+    [
+        (compares, ("==", 503, 401), "status_code == 401", "status_code is 503"),
+        (over_several_lines, ("==", 503, 401), "status_code == 401", "status_code is 503"),
+        (chains, ("<", 503, 500), "400 <= status_code < 500", "status_code is 503"),
+        (chains, ("<=", 400, 200), "400 <= status_code < 500", "status_code is 200"),
+        (chains, ("<", 500, 500), "400 <= status_code < 500", "status_code is 500"),
+        (reversed_sides, ("==", 401, 503), "401 == status_code", "status_code is 503"),
+        (calls, ("==", 503, 401), "status_code == 401", "status_code is 503"),
+        (compares, None, "status_code == 401", "it does not hold"),
+        (holds_not, ("==", 1, 2), "not status_code", "it does not hold"),
+        (says_why, ("==", 503, 401), "status_code == 401", "the guard is missing"),
+        (in_branches, ("in", 503, (200, 401)), "status_code in (200, 401)", "status_code is 503"),
+    ],
+)
+def test_what_was_observed(
+    function: Callable[[], None], comparison: Any, expected: str, observed: str
+) -> None:
+    """A failure says what was expected and the value that was seen instead."""
+    assert failure_of(error_of(function), comparison) == (expected, observed)
+
+
+def test_a_mismatch_is_taken_at_its_word() -> None:
+    """A failure that says both itself is not looked into."""
+
+    def mismatch() -> None:
+        raise Mismatch("200 with the report", "404")
+
+    assert failure_of(error_of(mismatch), ("==", 1, 2)) == ("200 with the report", "404")
+
+
+def test_a_failure_without_an_assertion() -> None:
+    """What failed without an assertion says its own name."""
+
+    def raises() -> None:
+        raise ValueError("odd")
+
+    assert failure_of(error_of(raises), None) == ("", "ValueError: odd")
+    assert failure_of(AssertionError("never raised"), None) == ("", "AssertionError: never raised")
+
+
+def test_long_values_are_cut() -> None:
+    """A value that fills a page is cut, and no word of it in half."""
+    value = "word " * 1000 + "secret"
+    _, observed = failure_of(error_of(compares), ("==", value, 401))
+    assert len(observed) < 350
+    assert observed.endswith("word …")
+
+
+def test_source_that_is_gone_is_no_crash() -> None:
+    """A check whose source cannot be read still fails in words."""
+    space: dict[str, Any] = {}
+    exec(compile("def gone():\n    assert 1 == 2\n", "/nowhere/gone.py", "exec"), space)
+    assert expected_of(space["gone"]) == ""
+    # The nearest assertion that can be read is that of a caller; here there is none.
+    assert failure_of(error_of(space["gone"]), None)[1].startswith("AssertionError")

@@ -1,0 +1,145 @@
+"""The ledger gathers results into the finished record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_caio.checks import GATES
+from pytest_caio.ledger import Ledger
+from pytest_caio.record import ExchangeRecord, Record, Result, RunRecord
+
+RUN = RunRecord("id", "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", {}, "acceptance", {})
+
+
+def result(nodeid: str, outcome: str = "passed", check: str = "AUTH-01", **details: Any) -> Result:
+    """Return the result of a case."""
+    given = {"environment": "demo", "gate": "auth", "title": "T", "fix": "F", "blocking": True, "name": nodeid}
+    return Result(check=check, outcome=outcome, nodeid=nodeid, **{**given, **details})
+
+
+def exchange(url: str) -> ExchangeRecord:
+    """Return the record of an exchange."""
+    return ExchangeRecord(0, "GET", url, 200, [], [], "", "", [], "", 1.0)
+
+
+@pytest.fixture
+def close(make_environment: Callable) -> Callable[..., Record]:
+    """Enter results and close the ledger of the environments `demo` and, where named, `other`."""
+
+    def make(*results: Result, names: tuple[str, ...] = ("demo",), narrowed: tuple[str, ...] = ()) -> Record:
+        ledger = Ledger()
+        for one in results:
+            ledger.add(one)
+        return ledger.close([make_environment(name=name) for name in names], RUN, narrowed)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ("passed", "error", "error"),
+        ("failed", "error", "failed"),
+        ("failed", "passed", "failed"),
+        ("passed", "not-run", "passed"),
+        ("advised", "failed", "failed"),
+    ],
+)
+def test_of_two_results_the_worse_holds(first: str, second: str, kept: str) -> None:
+    """A teardown that breaks amends a case that passed, and none makes it better."""
+    ledger = Ledger()
+    ledger.add(result("n", first))
+    ledger.add(result("n", second))
+    assert [(one.nodeid, one.outcome) for one in ledger.results] == [("n", kept)]
+
+
+def test_a_check_is_as_bad_as_its_worst_case(close: Callable[..., Record]) -> None:
+    """Cases are gathered under their check, in order of their ids."""
+    record = close(result("b", "failed", name="B"), result("a", name="A"), result("c", "missing-input"))
+    [check] = record.environments[0].checks
+    assert (check.id, check.outcome, check.title, check.fix) == ("AUTH-01", "failed", "T", "F")
+    assert [(case.name, case.outcome) for case in check.cases] == [
+        ("A", "passed"),
+        ("B", "failed"),
+        ("c", "missing-input"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counter"),
+    [
+        ("passed", "passed"),
+        ("failed", "failed"),
+        ("error", "failed"),
+        ("missing-input", "missing"),
+        ("waived", "waived"),
+        ("advised", "advised"),
+        ("not-run", "not_run"),
+    ],
+)
+def test_gates_count_checks(close: Callable[..., Record], outcome: str, counter: str) -> None:
+    """A gate counts its checks, each once, by outcome."""
+    [gate] = close(result("a", outcome), result("b", outcome)).environments[0].gates
+    counts = {name: getattr(gate, name) for name in gate.__struct_fields__ if name != "name"}
+    assert counts == {**dict.fromkeys(counts, 0), counter: 1}
+
+
+def test_gates_are_in_the_runbook_s_order(close: Callable[..., Record]) -> None:
+    """The order is the runbook's, whatever ran first; others come after."""
+    names = [*GATES[::-1], "other"]
+    results = [result(gate, check=f"X-{n:02}", gate=gate) for n, gate in enumerate(names)]
+    environment = close(*results).environments[0]
+    assert [gate.name for gate in environment.gates] == [*GATES, "other"]
+    assert [check.gate for check in environment.checks] == [*GATES, "other"]
+
+
+def test_exchanges_are_numbered_once(close: Callable[..., Record]) -> None:
+    """An exchange that several cases share is in the record once, and each case points at it."""
+    shared, own = exchange("/shared"), exchange("/own")
+    record = close(
+        result("a", exchanges={"1": shared}),
+        result("b", check="WH-01", exchanges={"1": exchange("/shared"), "2": own}),
+    )
+    environment = record.environments[0]
+    assert [(e.n, e.url) for e in environment.exchanges] == [(1, "/shared"), (2, "/own")]
+    assert [case.exchanges for check in environment.checks for case in check.cases] == [[1], [1, 2]]
+
+
+def test_environments_are_kept_apart(close: Callable[..., Record]) -> None:
+    """Each environment has its own checks, exchanges and verdict; that of the run is the worse."""
+    record = close(
+        result("a", exchanges={"1": exchange("/a")}),
+        result("b", "failed", environment="other", exchanges={"2": exchange("/b")}, commit="abc1234"),
+        names=("demo", "other"),
+    )
+    assert record.verdict == "NO-GO"
+    assert [(e.name, e.verdict, e.commit) for e in record.environments] == [
+        ("demo", "GO", ""),
+        ("other", "NO-GO", "abc1234"),
+    ]
+    assert [[x.n for x in e.exchanges] for e in record.environments] == [[1], [1]]
+
+
+def test_an_unreachable_environment_says_so(close: Callable[..., Record]) -> None:
+    """The reason why an environment was not reached is in its part of the record."""
+    record = close(result("a", "not-run", unreachable="gone"))
+    assert (record.verdict, record.environments[0].unreachable) == ("NO-GO", "gone")
+    assert record.reasons == ["demo could not be reached: gone"]
+
+
+def test_a_narrowed_run_is_incomplete_everywhere(close: Callable[..., Record]) -> None:
+    """What narrowed the run narrowed each environment."""
+    record = close(result("a"), narrowed=("single checks were named",))
+    assert (record.verdict, record.environments[0].verdict) == ("INCOMPLETE", "INCOMPLETE")
+    assert record.reasons == ["single checks were named"]
+
+
+def test_an_empty_run_makes_a_record(close: Callable[..., Record]) -> None:
+    """A run in which nothing ran has a record, and is no GO."""
+    record = close()
+    assert record.verdict == "INCOMPLETE"
+    assert (record.environments[0].checks, record.environments[0].gates) == ([], [])
+    assert (record.format, record.version) == ("caio-acceptance-evidence", 1)

@@ -1,0 +1,121 @@
+"""The plan knows every request before one is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pytest_caio.checks import Case, Check, NotApplicable
+from pytest_caio.credentials import TOKEN, bearer, query_token
+from pytest_caio.environments import Environment
+from pytest_caio.plan import Plan
+from pytest_caio.probes import Effect, MissingInput, Probe, get, post
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.fixture
+def environment(make_environment: Callable) -> Environment:
+    """An environment with a token."""
+    return make_environment(DASHBOARD_AUTH_TOKEN=SECRET)
+
+
+def plan_of(environment: Environment, *cases: tuple[Probe, ...], **details: object) -> Plan:
+    """Return a plan of these cases, each a check of its own."""
+    plan = Plan()
+    for number, probes in enumerate(cases):
+        made = Check(f"X-{number:02}", "Title", "Fix", **details)
+        plan.add(f"node{number}", made, Case(environment, f"case {number}", probes))
+    return plan
+
+
+def test_each_request_is_planned_once(environment: Environment) -> None:
+    """Checks that need the same answer share its request; the order is that of the run."""
+    plan = plan_of(environment, (get("/b"), get("/a")), (get("/a"),), (get("/a", TOKEN), get("/c")))
+    assert [(r.target, r.credential) for r in plan.ahead()] == [
+        ("/b", "none"),
+        ("/a", "none"),
+        ("/a", "DASHBOARD_AUTH_TOKEN"),
+        ("/c", "none"),
+    ]
+
+
+def test_samples_come_last(environment: Environment) -> None:
+    """What measures time is not in the way of the rest, nor the rest in its."""
+    plan = plan_of(environment, (get("/s", name="1", sample=1), get("/s", name="2", sample=2)), (get("/a"),))
+    assert [(r.target, r.sample) for r in plan.ahead()] == [("/a", 0), ("/s", 1), ("/s", 2)]
+
+
+def test_nothing_that_writes_goes_ahead(environment: Environment) -> None:
+    """A probe that the deployment acts on waits for its test, and so does all of a check that writes."""
+    writing = post("/w", effect=Effect.WRITE)
+    plan = plan_of(environment, (get("/a"), writing), (get("/b"),))
+    assert [r.target for r in plan.ahead()] == ["/b"]
+    assert plan.cases["node0"].writes
+    assert not plan.cases["node1"].writes
+    assert plan_of(environment, (get("/a"),), writes=True).ahead() == []
+
+
+def test_what_counts_and_what_is_harmless_go_ahead(environment: Environment) -> None:
+    """Requests that change nothing may go ahead, whatever their method."""
+    plan = plan_of(environment, (post("/once", effect=Effect.ONCE), post("/harmless")))
+    assert [r.target for r in plan.ahead()] == ["/once", "/harmless"]
+
+
+def test_missing_inputs_are_kept(make_environment: Callable) -> None:
+    """What a case lacks is all named once, and nothing of it is sent."""
+    probes = (
+        get("/a", TOKEN),
+        get("/b", TOKEN),
+        post("/c", bearer("WEBHOOK_BEARER_TOKEN")),
+        get("/d"),
+    )
+    plan = plan_of(make_environment(), probes)
+    planned = plan.cases["node0"]
+    assert isinstance(planned.obstacle, MissingInput)
+    assert planned.obstacle.names == ("DASHBOARD_AUTH_TOKEN", "WEBHOOK_BEARER_TOKEN")
+    assert plan.ahead() == []
+
+
+def test_an_obstacle_of_the_case_comes_first(environment: Environment) -> None:
+    """A check that does not apply is not asked, whatever else it lacks."""
+    plan = Plan()
+    reason = NotApplicable("not here")
+    plan.add("n", Check("X-01", "T", "F"), Case(environment, "", (get("/a"),), reason))
+    assert plan.cases["n"].obstacle is reason
+    assert plan.ahead() == []
+
+
+def test_silence_may_be_tolerated(environment: Environment) -> None:
+    """The labels of probes that may go unanswered are known."""
+    plan = plan_of(environment, (get("/a", tolerates_silence=True, name="quiet"), get("/b")))
+    assert plan.cases["node0"].tolerates_silence == {"quiet"}
+
+
+def test_the_table_shows_each_request_and_no_secret(environment: Environment) -> None:
+    """One row a request, with its checks, its credential by name, and what it does."""
+    shared = get("/a", TOKEN)
+    plan = plan_of(environment, (shared, get("/q", query_token())), (shared,))
+    lines = plan.table(writes=False)
+    assert lines[0].split() == ["environment", "method", "path", "credential", "effect", "checks"]
+    assert lines[1].split() == ["demo", "GET", "/a", "DASHBOARD_AUTH_TOKEN", "none", "X-00", "X-01"]
+    assert "/q?token=[DASHBOARD_AUTH_TOKEN]" in lines[2]
+    assert lines[4] == "2 requests; none was sent."
+    assert SECRET not in "\n".join(lines)
+    assert len({line.find("GET") for line in lines[1:3]}) == 1
+
+
+def test_the_table_shows_writes_only_where_they_would_be_sent(environment: Environment) -> None:
+    """Without permission a write would not be sent, and is not in the table."""
+    plan = plan_of(environment, (post("/w", effect=Effect.WRITE),))
+    assert "0 requests; none was sent." in plan.table(writes=False)
+    table = "\n".join(plan.table(writes=True))
+    assert "1 requests; none was sent." in table
+    assert "needs --allow-writes" in table
+
+
+def test_the_table_shows_what_cannot_be_asked(make_environment: Callable) -> None:
+    """What lacks an input is listed with it, at the end."""
+    lines = plan_of(make_environment(), (get("/a", TOKEN),)).table(writes=False)
+    assert lines[-2:] == ["Cannot be asked:", "  X-00 case 0: missing input: DASHBOARD_AUTH_TOKEN"]

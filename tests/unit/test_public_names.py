@@ -1,0 +1,70 @@
+"""What others may rely on."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import pytest_caio
+
+ROOT = Path(pytest_caio.__file__).parent
+MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py") if path.name != "__main__.py")
+
+
+def test_the_public_names_are_these() -> None:
+    """A check is written with these names; taking one away breaks every suite."""
+    assert sorted(pytest_caio.__all__) == [
+        "Exchange",
+        "Mismatch",
+        "MissingInput",
+        "NotApplicable",
+        "Probe",
+        "cases",
+        "check",
+        "delete",
+        "get",
+        "head",
+        "options",
+        "patch",
+        "post",
+        "probe",
+        "put",
+    ]
+
+
+@pytest.mark.parametrize("name", pytest_caio.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    """Each public name can be imported, and says what it is for."""
+    assert getattr(pytest_caio, name).__doc__
+
+
+def test_no_other_name_is_there() -> None:
+    """A name that is not public is not found in the package."""
+    assert not hasattr(pytest_caio, "Redactor")
+
+
+@pytest.mark.parametrize("path", MODULES)
+def test_every_module_says_what_it_gives(path: str) -> None:
+    """Each module has a docstring and an `__all__` of names that it defines."""
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    assert ast.get_docstring(tree), "no docstring"
+    if len(tree.body) == 1:
+        return
+    defined: set[str] = set()
+    listed: list[str] | None = None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            defined |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = {target.id for target in targets if isinstance(target, ast.Name)}
+            defined |= names
+            if "__all__" in names and node.value is not None:
+                listed = ast.literal_eval(node.value)
+    assert listed is not None, "no __all__"
+    assert set(listed) <= defined
+    assert not [name for name in listed if name.startswith("_")]

@@ -1,0 +1,140 @@
+"""Outcomes become one verdict, in one place, by the rules of the gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_caio.record import OUTCOMES, Result
+from pytest_caio.verdict import GO, INCOMPLETE, NO_GO, judge
+
+
+def result(outcome: str = "passed", check: str = "AUTH-01", **details: Any) -> Result:
+    """Return the result of a case."""
+    given = {"environment": "demo", "gate": "auth", "title": "T", "fix": "F", "blocking": True, "name": ""}
+    return Result(check=check, outcome=outcome, nodeid=check, **{**given, **details})
+
+
+def test_go_is_when_every_blocking_check_passed() -> None:
+    """GO needs no more than that every blocking check passed."""
+    verdict = judge([result(), result(check="WH-01")])
+    assert (verdict.word, verdict.reasons, verdict.exit_status) == (GO, (), 0)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "error", "missing-input"])
+def test_one_failure_is_no_go(outcome: str) -> None:
+    """A blocking check that failed, broke or lacked an input stops the release, and is named."""
+    verdict = judge([result(), result(outcome, "WH-02"), result(outcome, "CORS-01"), result(outcome, "WH-02")])
+    assert (verdict.word, verdict.exit_status) == (NO_GO, 1)
+    assert verdict.reasons == ("failed: CORS-01, WH-02",)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "error", "missing-input", "advised", "not-run"])
+def test_advice_is_never_no_go(outcome: str) -> None:
+    """What only advises stops nothing, even where it broke or did not run."""
+    assert judge([result(), result(outcome, "RDY-12", blocking=False)]).word == GO
+
+
+def test_a_waived_failure_is_go() -> None:
+    """A waived check does not stop the release."""
+    assert judge([result(), result("waived", "WH-08")]).word == GO
+
+
+def test_what_does_not_apply_is_go() -> None:
+    """A blocking check that has nothing to judge here leaves no gap."""
+    assert judge([result(), result("not-run", "AUTH-12", applicable=False)]).word == GO
+
+
+def test_what_did_not_run_is_incomplete() -> None:
+    """A blocking check that applies and did not run is a gap, and is named."""
+    verdict = judge([result(), result("not-run", "WH-03"), result("not-run", "WH-03")])
+    assert (verdict.word, verdict.exit_status) == (INCOMPLETE, 0)
+    assert verdict.reasons == ("did not run: WH-03",)
+
+
+def test_a_narrowed_run_is_incomplete() -> None:
+    """A part cannot vouch for the whole, and says how it was narrowed."""
+    verdict = judge([result()], ["checks were deselected (-k)"])
+    assert (verdict.word, verdict.exit_status) == (INCOMPLETE, 0)
+    assert verdict.reasons == ("checks were deselected (-k)",)
+
+
+def test_a_failure_of_a_narrowed_run_is_no_go() -> None:
+    """A part can still fail the whole."""
+    verdict = judge([result("failed")], ["checks were deselected (-k)"])
+    assert verdict.word == NO_GO
+    assert verdict.reasons == ("failed: AUTH-01", "checks were deselected (-k)")
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [],
+        [result(blocking=False)],
+        [result("not-run", applicable=False)],
+        [result("advised", blocking=False)],
+    ],
+    ids=["nothing", "advice alone", "nothing applies", "advised"],
+)
+def test_nothing_asked_is_no_go_ahead(results: list[Result]) -> None:
+    """A run in which no blocking check ran is never GO."""
+    verdict = judge(results)
+    assert (verdict.word, verdict.reasons) == (INCOMPLETE, ("no blocking check ran",))
+
+
+def test_an_unreachable_deployment_is_no_go() -> None:
+    """A deployment that nobody reaches is told once, and not check by check."""
+    why = "cannot connect: the connection was refused"
+    silent = [result("not-run", f"AUTH-0{n}", unreachable=why) for n in range(3)]
+    missing = result("missing-input", "WH-06")
+    verdict = judge([*silent, missing])
+    assert (verdict.word, verdict.exit_status) == (NO_GO, 1)
+    assert verdict.reasons == (f"demo could not be reached: {why}",)
+
+
+def test_an_unreachable_deployment_that_only_advice_met_is_no_go() -> None:
+    """Who asks does not matter: an unreachable deployment cannot go live."""
+    assert judge([result(), result("not-run", blocking=False, unreachable="gone")]).word == NO_GO
+
+
+def test_each_environment_counts() -> None:
+    """The verdict of two environments is one, and the worse."""
+    here, there = result(environment="staging"), result("failed", "WH-01", environment="production")
+    assert judge([here, there]).word == NO_GO
+    gone = result("not-run", environment="production", unreachable="gone")
+    verdict = judge([result("failed", environment="staging"), gone])
+    assert verdict.reasons == ("production could not be reached: gone", "failed: AUTH-01")
+
+
+@settings(derandomize=True, database=None, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            result,
+            st.sampled_from(OUTCOMES),
+            st.sampled_from(["AUTH-01", "WH-01"]),
+            blocking=st.booleans(),
+            applicable=st.booleans(),
+            unreachable=st.sampled_from(["", "", "", "gone"]),
+        )
+    ),
+    st.lists(st.just("narrowed"), max_size=1),
+)
+def test_go_is_never_given_away(results: list[Result], narrowed: list[str]) -> None:
+    """Whatever the outcomes, GO means that all that blocks ran and held, and something did."""
+    verdict = judge(results, narrowed)
+    blocking = [r for r in results if r.blocking]
+    bad = any(r.outcome in ("failed", "error", "missing-input") for r in blocking)
+    if verdict.word == GO:
+        assert not narrowed
+        assert not bad
+        assert not any(r.unreachable for r in results)
+        assert not any(r.outcome == "not-run" and r.applicable for r in blocking)
+        assert any(r.outcome == "passed" for r in blocking)
+    if bad or any(r.unreachable for r in results):
+        assert verdict.word == NO_GO
+    assert bool(verdict.reasons) is (verdict.word != GO)
+    assert judge(results[::-1], narrowed).word == verdict.word
