@@ -11,7 +11,7 @@ acceptance: $(VENV)/.demo
 	$(BIN)/python -m pytest acceptance $(ARGS)
 
 test: $(VENV)/.test browser
-	$(BIN)/python -m pytest tests -n auto $(ARGS)
+	$(BIN)/python -m pytest tests -n auto --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

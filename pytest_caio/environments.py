@@ -15,6 +15,7 @@ import msgspec
 from pytest_caio.envfile import EnvFile
 from pytest_caio.errors import InputError
 from pytest_caio.secret import Secret
+from pytest_caio.sections import ReplaySection, StateSection
 
 __all__ = ["Environment", "Profile", "checked_url", "load_environment", "read_profiles", "read_revoked"]
 
@@ -31,6 +32,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inngest_functions: int | None = None
     ready_budget_ms: int = 1500
     revoked_sha256: tuple[str, ...] = ()
+    state: StateSection | None = None
+    replay: ReplaySection | None = None
 
 
 @dataclass(frozen=True)
@@ -90,28 +93,46 @@ def read_profiles(path: Path) -> dict[str, Profile]:
             line = _line_of(text, "", name)
             raise InputError(f"profiles {path}, line {line}: {name} is no table; keys stand under [NAME]")
         try:
-            profiles[name] = msgspec.convert(table, Profile)
+            profiles[name] = _anchored(msgspec.convert(table, Profile), path.parent)
         except msgspec.ValidationError as error:
-            key = (re.findall(r"`(?:\$\.)?([^`\[]+)[^`]*`", str(error)) or [""])[-1]
-            where = f"profiles {path}, line {_line_of(text, name, key)}: [{name}]"
-            raise InputError(f"{where} {_plain(str(error))}") from None
+            section, key, reason = _explained(str(error))
+            heading = f"{name}.{section}" if section else name
+            where = f"profiles {path}, line {_line_of(text, heading, key)}: [{heading}]"
+            raise InputError(f"{where} {reason}") from None
     return profiles
 
 
-def _plain(message: str) -> str:
+def _anchored(profile: Profile, folder: Path) -> Profile:
+    """Return the profile with its sections' paths made relative to nothing; `folder` is its file's."""
+    sections = {
+        name: section.anchored(folder)
+        for name in ("state", "replay")
+        if (section := getattr(profile, name)) is not None
+    }
+    return msgspec.structs.replace(profile, **sections)
+
+
+def _explained(message: str) -> tuple[str, str, str]:
+    """Return the section (empty for the profile itself), the key and the reason of a validation error."""
+    path = re.search(r" - at `\$\.?([^`\[]*)[^`]*`", message)
+    *sections, key = path[1].split(".") if path else [""]
     unknown = re.search(r"unknown field `([^`]*)`", message)
     if unknown:
-        return f"unknown key {unknown[1]}; the keys are {', '.join(Profile.__struct_fields__)}"
-    return re.sub(r" - at `\$\.?(.*)`", r" (key \1)", message)
+        keys = {"state": StateSection, "replay": ReplaySection}.get(key, Profile).__struct_fields__
+        return key, unknown[1], f"unknown key {unknown[1]}; the keys are {', '.join(keys)}"
+    return ".".join(sections), key, re.sub(r" - at `.*`", f" (key {key})", message)
 
 
-def _line_of(text: str, table: str, key: str) -> int:
-    inside, start = not table, 1
+def _line_of(text: str, heading: str, key: str) -> int:
+    """Return the line of `key` under a heading, that of the heading, or else of the profile's."""
+    inside, start, known = not heading, 1, ""
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[([^\[\]]+)\]", line)
         if header:
-            inside = header[1].strip().strip("\"'").split(".")[0] == table
-            start = number if inside and start == 1 else start
+            name = ".".join(part.strip().strip("\"'") for part in header[1].split("."))
+            inside = f"{name}.".startswith(f"{heading}.")
+            if f"{heading}.".startswith(f"{name}.") and len(name) > len(known):
+                start, known = number, name
         if inside and key and re.match(rf"\s*(\[+|\[.*\.)?[\"']?{re.escape(key)}\b", line):
             return number
     return start

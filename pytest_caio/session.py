@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Generator
 from dataclasses import asdict
@@ -119,6 +120,11 @@ class AcceptanceSession:
             self._run.narrowed.append(f"{report.nodeid} could not be collected")
 
     @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Put checks that measure time last: their samples are sent last, and others would wait behind them."""
+        items.sort(key=_measures_time)
+
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Make the plan of what was selected."""
         for item in session.items:
@@ -144,6 +150,9 @@ class AcceptanceSession:
             # everything would ask it twice.
             if getattr(self._config.option, "dist", "no") == "no":
                 self._run.ask_ahead()
+            # What stands by now stays to the end; looking through it for garbage, again and again while
+            # answers come in, would take longer than judging them.
+            gc.freeze()
         return None
 
     # --- one test case
@@ -266,3 +275,9 @@ class AcceptanceSession:
         """Say whether an ordinary test beside the checks failed, or something could not be collected."""
         bad = sum(r.outcome in ("failed", "error", "missing-input") for r in self._run.ledger.results)
         return session.testsfailed > bad
+
+
+def _measures_time(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("_caio_case") if callspec else None
+    return isinstance(case, Case) and any(probe.sample for probe in case.probes)

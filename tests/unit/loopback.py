@@ -117,9 +117,9 @@ class Loopback:
         """Drop every connection and stop."""
 
         async def stop() -> None:
-            self._server.close()
-            for _ in range(10):  # what was just accepted gets its task
+            for _ in range(10):  # what was just accepted gets its task; a closed server would lose it
                 await asyncio.sleep(0)
+            self._server.close()
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()

@@ -49,7 +49,13 @@ def test_blocking_is_the_default() -> None:
         """Title."""
 
     made = declared(test_function)
-    assert (made.blocking, made.waivable, made.writes, made.probes, made.cases) == (True, False, False, (), None)
+    assert (made.blocking, made.waivable, made.writes, made.probes, made.cases) == (
+        True,
+        False,
+        False,
+        (),
+        None,
+    )
 
 
 @pytest.mark.parametrize("check_id", ["", "AUTH", "AUTH-1", "AUTH-001", "auth-01", "AUTH-01 ", "AUTH_01"])
@@ -106,7 +112,7 @@ def test_an_obstacle_is_a_case(make_environment: Callable, obstacle: Exception) 
     assert (case.obstacle, case.probes, case.name) == (obstacle, (), "")
 
 
-@pytest.mark.parametrize("made", [{}, lambda environment: {}])
+@pytest.mark.parametrize("made", [{}, lambda _: {}])
 def test_no_cases_are_a_missing_input(make_environment: Callable, made: object) -> None:
     """A check with no case does not go missing in silence: it blocks."""
     [case] = expand(made, make_environment())
@@ -117,7 +123,7 @@ def test_no_cases_are_a_missing_input(make_environment: Callable, made: object) 
 def test_a_fault_in_a_check_is_raised(make_environment: Callable) -> None:
     """Only what is meant to be said of an environment is an obstacle."""
     with pytest.raises(KeyError):
-        expand(lambda environment: {}["x"], make_environment())
+        expand(lambda _: {}["x"], make_environment())
 
 
 @pytest.mark.parametrize(

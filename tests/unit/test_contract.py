@@ -21,7 +21,13 @@ def test_paths_are_written_as_they_are_sent() -> None:
 
 def test_public_paths_are_not_among_the_protected() -> None:
     """A public path that was listed as protected would fail every release."""
-    public = {contract.HEALTH.target, contract.READINESS.target, contract.LOGIN, "/inngest", "/api/health/live"}
+    public = {
+        contract.HEALTH.target,
+        contract.READINESS.target,
+        contract.LOGIN,
+        "/inngest",
+        "/api/health/live",
+    }
     assert not public & {*contract.READING_PATHS, *contract.ACTING_PATHS}
 
 
@@ -63,7 +69,14 @@ REPORTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "readiness": (contract.Readiness, {"status": "ready", "timestamp": 1.5, "checks": {"redis": True}}),
     "redis": (
         contract.Redis,
-        {"required": True, "configured": True, "connected": True, "ready": True, "latency_ms": 1, "message": None},
+        {
+            "required": True,
+            "configured": True,
+            "connected": True,
+            "ready": True,
+            "latency_ms": 1,
+            "message": None,
+        },
     ),
     "inngest": (
         contract.Inngest,
@@ -122,7 +135,14 @@ def test_reports_of_a_deployment_are_read(model: Any, report: dict[str, Any]) ->
     """What a deployment answers is read, fields that nobody judges left alone."""
     read = msgspec.convert({**report, "another": {"x": [1]}}, model)
     known = {field.encode_name for field in msgspec.structs.fields(read)}
-    assert known - set(report) <= {"timestamp", "checks", "status", "message", "latency_ms", "_shadow_queue_debug"}
+    assert known - set(report) <= {
+        "timestamp",
+        "checks",
+        "status",
+        "message",
+        "latency_ms",
+        "_shadow_queue_debug",
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in REPORTS if name not in ("readiness", "pending")])

@@ -131,7 +131,12 @@ def test_the_token_in_the_login_form(make_environment: Callable) -> None:
 
 @pytest.mark.parametrize(
     ("details", "signed"),
-    [({}, b"body"), ({"over": b"another"}, b"another"), ({"over": b""}, b""), ({"prefix": "sha256="}, b"body")],
+    [
+        ({}, b"body"),
+        ({"over": b"another"}, b"another"),
+        ({"over": b""}, b""),
+        ({"prefix": "sha256="}, b"body"),
+    ],
 )
 def test_signed_requests(environment: Environment, details: dict, signed: bytes) -> None:
     """A signature is over the body that is sent, or over the bytes that were asked for."""
@@ -145,9 +150,7 @@ def test_signed_requests(environment: Environment, details: dict, signed: bytes)
 
 def test_signatures_are_told_apart() -> None:
     """A good signature, one over another body and one over none are three credentials."""
-    names = {
-        credentials.signed("K", "X", **details).name for details in ({}, {"over": b"x"}, {"over": b""})
-    }
+    names = {credentials.signed("K", "X", **details).name for details in ({}, {"over": b"x"}, {"over": b""})}
     assert len(names) == 3
 
 

@@ -64,7 +64,7 @@ def test_malformed_toml_names_file_and_line(write: Write) -> None:
     assert "line 3" in text
 
 
-@pytest.mark.parametrize("key", ["base_urll", "base-url", "\"odd key\"", "typo"])
+@pytest.mark.parametrize("key", ["base_urll", "base-url", '"odd key"', "typo"])
 def test_an_unknown_key_is_named_with_the_valid_ones(write: Write, key: str) -> None:
     """An unknown key is told with its line and with every key there is."""
     path = write("p.toml", f'[b]\nenv_file = "x"\n\n[a]\nenv_file = "y"\n{key} = "{SECRET}"\n')
@@ -237,9 +237,7 @@ def test_where_the_base_url_comes_from(write: Write) -> None:
 def test_no_base_url_is_told(tmp_path: Path) -> None:
     """Without a base URL the user is told which of the ways to give one."""
     text = refusal(lambda: load(Profile(env_file="own.env"), tmp_path))
-    assert text == (
-        f"--env stage: no base URL; give --base-url, or CAIO_BASE_URL in {tmp_path / 'own.env'}"
-    )
+    assert text == (f"--env stage: no base URL; give --base-url, or CAIO_BASE_URL in {tmp_path / 'own.env'}")
     assert "None" not in refusal(lambda: load(Profile()))
 
 

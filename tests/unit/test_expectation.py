@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -13,37 +12,43 @@ from pytest_caio.exchanges import Mismatch
 from pytest_caio.expectation import expected_of, failure_of
 
 response = SimpleNamespace(status_code=503)
-OPERATORS: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.Lt: "<", ast.LtE: "<="}
 
 
 def compares() -> None:
+    """Fail on a value."""
     assert response.status_code == 401
 
 
 def chains() -> None:
+    """Fail on a range."""
     assert 400 <= response.status_code < 500
 
 
 def reversed_sides() -> None:
+    """Fail with the constant first."""
     assert 401 == response.status_code  # noqa: SIM300
 
 
 def over_several_lines() -> None:
-    assert (
-        response.status_code
-        == 401
+    """Fail over several lines."""
+    assert response.status_code in (
+        401,
+        403,
     )
 
 
 def says_why() -> None:
+    """Fail with a message."""
     assert response.status_code == 401, "the guard is missing"
 
 
 def holds_not() -> None:
+    """Fail without a comparison."""
     assert not response.status_code
 
 
 def in_branches() -> None:
+    """Fail within other statements."""
     for _ in range(2):
         if response.status_code != 200:
             with pytest.raises(KeyError):
@@ -57,6 +62,7 @@ def in_branches() -> None:
 
 
 def calls() -> None:
+    """Fail in a function that is called."""
     compares()
 
 
@@ -74,7 +80,7 @@ def error_of(function: Callable[[], None]) -> BaseException:
     [
         (compares, "status_code == 401"),
         (chains, "400 <= status_code < 500"),
-        (over_several_lines, "status_code == 401"),
+        (over_several_lines, "status_code in (401, 403)"),
         (says_why, "status_code == 401"),
         (in_branches, "status_code in (200, 401); status_code == 200"),
         (calls, ""),
@@ -89,7 +95,7 @@ def test_what_is_expected_is_the_assertion(function: Callable[[], None], expecte
     ("function", "comparison", "expected", "observed"),
     [
         (compares, ("==", 503, 401), "status_code == 401", "status_code is 503"),
-        (over_several_lines, ("==", 503, 401), "status_code == 401", "status_code is 503"),
+        (over_several_lines, ("in", 503, (401, 403)), "status_code in (401, 403)", "status_code is 503"),
         (chains, ("<", 503, 500), "400 <= status_code < 500", "status_code is 503"),
         (chains, ("<=", 400, 200), "400 <= status_code < 500", "status_code is 200"),
         (chains, ("<", 500, 500), "400 <= status_code < 500", "status_code is 500"),

@@ -51,15 +51,18 @@ def imports(nodes: Iterator[ast.AST] | list[ast.stmt]) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if re.fullmatch(r"pytest_caio(\.\w+)+", node.value):
-                found.add(node.value)
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"pytest_caio(\.\w+)+", str(node.value)):
+            found.add(str(node.value))
     return found
 
 
 def own(names: set[str]) -> set[str]:
     """Return the modules of ours among dotted names, as they are listed above."""
-    paths = {name.removeprefix("pytest_caio.").replace(".", "/") for name in names if name.startswith("pytest_caio.")}
+    paths = {
+        name.removeprefix("pytest_caio.").replace(".", "/")
+        for name in names
+        if name.startswith("pytest_caio.")
+    }
     return {path for path in paths if path in MODULES or f"{path}/__init__" in MODULES}
 
 

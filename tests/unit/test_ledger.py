@@ -16,7 +16,14 @@ RUN = RunRecord("id", "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", 
 
 def result(nodeid: str, outcome: str = "passed", check: str = "AUTH-01", **details: Any) -> Result:
     """Return the result of a case."""
-    given = {"environment": "demo", "gate": "auth", "title": "T", "fix": "F", "blocking": True, "name": nodeid}
+    given = {
+        "environment": "demo",
+        "gate": "auth",
+        "title": "T",
+        "fix": "F",
+        "blocking": True,
+        "name": nodeid,
+    }
     return Result(check=check, outcome=outcome, nodeid=nodeid, **{**given, **details})
 
 

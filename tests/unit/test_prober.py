@@ -1,4 +1,4 @@
-"""The prober: every distinct request once, bounded, retried where that is right, and never waited for in vain."""
+"""The prober: each request once, bounded, retried where that is right, and never waited for in vain."""
 
 from __future__ import annotations
 
@@ -149,9 +149,7 @@ def test_the_rate_is_kept(server: Loopback, make_prober: Callable[..., Prober]) 
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_the_edge_is_asked_again(
-    server: Loopback, make_prober: Callable[..., Prober], status: int
-) -> None:
+def test_the_edge_is_asked_again(server: Loopback, make_prober: Callable[..., Prober], status: int) -> None:
     """A refusal of the edge is asked again, and every try is recorded."""
     body = b'{"status":"error","code":502,"message":"Application failed to respond"}'
     edge = http(status, body, Content_Type="application/json")
@@ -169,9 +167,7 @@ def test_a_dropped_connection_is_asked_again(server: Loopback, make_prober: Call
 
 
 @pytest.mark.parametrize("answer", [_drop, http(502)], ids=["dropped", "edge"])
-def test_twice_and_no_more(
-    server: Loopback, make_prober: Callable[..., Prober], answer: object
-) -> None:
+def test_twice_and_no_more(server: Loopback, make_prober: Callable[..., Prober], answer: object) -> None:
     """What stays wrong is asked three times in all."""
     server.on("/", answer)
     exchange = answer_of(make_prober(), get(server))
@@ -207,9 +203,7 @@ def test_the_application_s_own_answer_is_not_asked_again(
     assert (exchange.status_code, len(server.received)) == (503, 1)
 
 
-def test_a_probe_says_which_statuses_are_flakes(
-    server: Loopback, make_prober: Callable[..., Prober]
-) -> None:
+def test_a_probe_says_which_statuses_are_flakes(server: Loopback, make_prober: Callable[..., Prober]) -> None:
     """Readiness' own 503 is an answer even without JSON."""
     server.on("/", http(503, b"starting"), http())
     exchange = answer_of(make_prober(), get(server, retry_statuses=frozenset({502, 504})))
@@ -238,7 +232,7 @@ class _Refusing(httpx.AsyncBaseTransport):
     def __init__(self) -> None:
         self.tries = 0
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
         self.tries += 1
         await asyncio.sleep(0)
         raise httpx.ConnectError("refused") from ConnectionRefusedError(111, "refused")
@@ -301,7 +295,7 @@ def test_a_request_that_cannot_be_sent_condemns_nothing(
 
 
 class _Broken(httpx.AsyncBaseTransport):
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
         raise RuntimeError("a fault of our own")
 
 

@@ -10,7 +10,9 @@ import pytest
 import pytest_caio
 
 ROOT = Path(pytest_caio.__file__).parent
-MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py") if path.name != "__main__.py")
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py") if path.name != "__main__.py"
+)
 
 
 def test_the_public_names_are_these() -> None:

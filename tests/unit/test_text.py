@@ -35,7 +35,7 @@ def test_what_steers_is_made_visible(text: str, shown: str) -> None:
 @quick
 @given(st.text())
 def test_what_is_shown_is_one_harmless_line(text: str) -> None:
-    """Whatever comes in, one line without control characters goes out, and stays as it is when shown again."""
+    """Whatever comes in, one line without control characters goes out, and shown again it stays."""
     shown = printable(text)
     assert all(character == " " or unicodedata.category(character)[0] not in "CZ" for character in shown)
     assert len(shown.splitlines()) <= 1
@@ -54,7 +54,7 @@ def test_a_beginning_ends_between_words() -> None:
 @quick
 @given(st.text("ab \"',", max_size=80), st.integers(1, 60))
 def test_a_beginning_is_one(text: str, length: int) -> None:
-    """What is left is the beginning of the text, no longer than asked for, and the ellipsis says that it was cut."""
+    """What is left is the beginning, no longer than asked for, and the ellipsis says that it was cut."""
     shown = beginning(text, length)
     assert text.startswith(shown.removesuffix("…"))
     assert len(shown.removesuffix("…")) <= length

@@ -27,6 +27,13 @@ from pytest_caio.transport import MAX_BODY, PASSING_FAULTS, Transport
 SECRET = "s3cr3t-token-value-0123456789"
 
 
+@pytest.fixture
+def no_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust nobody: loading the real authorities may take longer than the deadline of a test."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    monkeypatch.setattr("pytest_caio.transport._authorities", lambda: context)
+
+
 def get(server: Loopback, target: str = "/", *headers: tuple[str, str]) -> Request:
     """Return a GET request of `server`."""
     return Request("GET", server.origin, target, headers)
@@ -303,7 +310,7 @@ class _Failing(httpx.AsyncBaseTransport):
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
         raise self._error
 
 
@@ -355,7 +362,7 @@ def test_a_host_that_is_none(send: Callable[..., list]) -> None:
 
 
 def test_errors_quote_neither_address_nor_headers(
-    server: Loopback, dead_origin: str, send: Callable[..., list], monkeypatch: pytest.MonkeyPatch
+    server: Loopback, dead_origin: str, send: Callable[..., list], no_authorities: None
 ) -> None:
     """Whatever goes wrong, the words hold no part of what was sent."""
     server.on(f"/drop?token={SECRET}", _drop)
@@ -473,7 +480,9 @@ def test_tls_where_there_is_none(server: Loopback, send: Callable[..., list]) ->
 
 def test_httpx_is_given_the_target_apart(httpx_mock: HTTPXMock) -> None:
     """Under httpx's own transport, the raw target travels beside a URL that could be normalised."""
-    httpx_mock.add_response(url="https://caio.example/", status_code=418, headers={"X-A": "b"}, content=b"tea")
+    httpx_mock.add_response(
+        url="https://caio.example/", status_code=418, headers={"X-A": "b"}, content=b"tea"
+    )
 
     async def ask() -> None:
         transport = Transport(timeout=5)
@@ -503,13 +512,8 @@ def test_network_errors_are_passing_faults(httpx_mock: HTTPXMock, error: Excepti
     assert asyncio.run(ask()) in PASSING_FAULTS
 
 
-def test_a_handshake_that_hangs_leaves_nothing_open(
-    send: Callable[..., list], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_handshake_that_hangs_leaves_nothing_open(send: Callable[..., list], no_authorities: None) -> None:
     """A TLS handshake that is never answered ends at the deadline, and its socket is closed."""
-    # Loading the real authorities may take longer than the deadline of this test.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    monkeypatch.setattr("pytest_caio.transport._authorities", lambda: context)
     gc.collect()
     with socket.create_server(("127.0.0.1", 0)) as silent, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -27,7 +27,9 @@ def test_go_is_when_every_blocking_check_passed() -> None:
 @pytest.mark.parametrize("outcome", ["failed", "error", "missing-input"])
 def test_one_failure_is_no_go(outcome: str) -> None:
     """A blocking check that failed, broke or lacked an input stops the release, and is named."""
-    verdict = judge([result(), result(outcome, "WH-02"), result(outcome, "CORS-01"), result(outcome, "WH-02")])
+    verdict = judge(
+        [result(), result(outcome, "WH-02"), result(outcome, "CORS-01"), result(outcome, "WH-02")]
+    )
     assert (verdict.word, verdict.exit_status) == (NO_GO, 1)
     assert verdict.reasons == ("failed: CORS-01, WH-02",)
 

@@ -1,0 +1,64 @@
+"""The sections of a profile: what its gates of state and replay are to look at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import msgspec
+
+__all__ = ["ReplaySection", "StateSection"]
+
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table under a profile's; relative paths are relative to the profiles file."""
+
+    def _anchored(self, folder: Path, *keys: str) -> Self:
+        given = {key: getattr(self, key) for key in keys}
+        paths = {key: str((folder / path).absolute()) for key, path in given.items() if path}
+        return msgspec.structs.replace(self, **paths)
+
+
+class StateSection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.state]`: the file state whose twins must be in Redis.
+
+    `hive_dir` is empty where all file state was removed, and None where nothing is said of it. `cutover`
+    is the moment since which nothing may write files, UTC unless it has a zone.
+    """
+
+    hive_dir: str | None = None
+    cutover: datetime | None = None
+    summary: str = ""  # what the last migration left: `migrate-state --summary`
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the section with its paths starting at `folder`."""
+        return self._anchored(folder, "hive_dir", "summary")
+
+
+class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.replay]`: the golden set, and what answers it: a command, or answers that were recorded."""
+
+    golden_set: str = ""
+    runner: str = ""
+    cwd: str = "."  # where the runner's command is run
+    protocol: Literal["process", "lines"] = "process"
+    answers: str = ""  # recorded answers, in place of a runner
+    baseline: str = ""  # an earlier release's answers
+    min_pass_rate: _Share = 0.95
+    min_cases: _Count = 50
+    workers: _Count = 4
+    case_seconds: _Seconds = 60.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where both kinds of answers are given: which one counts is not ours to say."""
+        if self.runner and self.answers:
+            raise ValueError("give runner or answers, not both")
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the section with its paths starting at `folder`."""
+        return self._anchored(folder, "golden_set", "cwd", "answers", "baseline")
