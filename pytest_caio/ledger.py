@@ -87,6 +87,7 @@ def _environment(
         check.outcome = min(check.outcome, result.outcome, key=OUTCOMES.index)
         check.cases.append(
             CaseRecord(
+                id=result.nodeid,
                 name=result.name,
                 outcome=result.outcome,
                 expected=result.expected,

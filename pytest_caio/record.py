@@ -72,8 +72,9 @@ class Result(Struct):
 
 
 class CaseRecord(Struct):
-    """One case of a check."""
+    """One case of a check; `id` is pytest's, to run this case alone."""
 
+    id: str
     name: str
     outcome: str
     expected: str
