@@ -42,7 +42,8 @@ def timed(arguments: list[str]) -> tuple[float, str]:
 
 def main() -> None:
     """Measure, and print one line."""
-    with tempfile.TemporaryDirectory() as folder, ReferenceProcess("--latency-ms", str(LATENCY_MS)) as deployment:
+    latency = ("--latency-ms", str(LATENCY_MS))
+    with tempfile.TemporaryDirectory() as folder, ReferenceProcess(*latency) as deployment:
         asked = [
             *("acceptance", "--env", "production", "--base-url", deployment.base_url),
             *("--env-file", str(deployment.env_file), "--evidence-dir", folder),
@@ -51,7 +52,7 @@ def main() -> None:
         tests = sum("::" in line for line in counted.splitlines())
         empty = Path(folder) / "test_empty.py"
         empty.write_text(
-            f"import pytest\n\n@pytest.mark.parametrize('n', range({tests}))\ndef test_nothing(n):\n    pass\n",
+            f"import pytest\n@pytest.mark.parametrize('n', range({tests}))\ndef test_nothing(n):\n    pass\n",
             encoding="utf-8",
         )
         nothing = [str(empty), "-c", "pytest.ini", f"--html={folder}/empty.html", "--self-contained-html"]

@@ -73,7 +73,7 @@ class Prober:
     def send(self, request: Request) -> Exchange:
         """Send `request` now, once, without looking at earlier answers, and return its exchange."""
         self._ready.wait()
-        return self._submit(self._transport.send(request)).result()
+        return self._submit(self._try(request)).result()
 
     def reached(self, origin: str) -> concurrent.futures.Future[str]:
         """Return a future that is empty at the first answer of `origin`, else says why there is none."""

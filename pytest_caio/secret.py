@@ -6,7 +6,9 @@ import re
 
 __all__ = ["Secret", "names_secret"]
 
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|(?:^|_)KEY(?:$|_)|DSN|CREDENTIAL", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSW(?:OR)?D|(?:^|_)(?:PASS|PWD|KEYS?)(?:$|_)|API_?KEY|DSN|CREDENTIAL", re.IGNORECASE
+)
 _SWITCH_NAME = re.compile(r"_(ENABLED|REQUIRED|HEADER|ALLOWLIST|DAYS|SECONDS)$", re.IGNORECASE)
 _CREDENTIALS_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]+@")
 

@@ -48,13 +48,9 @@ class AcceptanceSession:
             except OSError as error:
                 raise InputError(f"--evidence-dir {options.evidence}: {error.strerror}") from None
             if config.pluginmanager.hasplugin("html"):
-                from pytest_caio.evidence.html import HtmlReport  # noqa: PLC0415
+                from pytest_caio.evidence import html  # noqa: PLC0415 - a run without pytest-html has none
 
-                config.option.htmlpath = config.option.htmlpath or str(
-                    options.evidence / f"{options.stem}.html"
-                )
-                config.option.self_contained_html = True
-                config.pluginmanager.register(HtmlReport(session._run), "caio-html")
+                html.register(config, session._run, options.evidence / f"{options.stem}.html")
         return session
 
     def _say(self, line: str) -> None:
@@ -121,7 +117,7 @@ class AcceptanceSession:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put checks that measure time last: their samples are sent last, and others would wait behind them."""
+        """Put checks that measure time last: their samples are sent last, and others would wait for them."""
         items.sort(key=_measures_time)
 
     @pytest.hookimpl(trylast=True)

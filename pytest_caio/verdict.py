@@ -46,6 +46,8 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = ()) -> Verdict:
         return Verdict(NO_GO, (*reasons, *narrowed))
     skipped = sorted({r.check for r in blocking if r.outcome == "not-run" and r.applicable})
     gaps = [*narrowed, *([f"did not run: {', '.join(skipped)}"] if skipped else [])]
-    if not any(result.outcome == "passed" for result in blocking) and not gaps:
-        gaps.append("no blocking check ran")
+    vouched = {result.environment for result in blocking if result.outcome == "passed"}
+    unvouched = sorted({result.environment for result in results} - vouched)
+    if (unvouched or not vouched) and not gaps:
+        gaps.append(" for ".join(["no blocking check ran", *([", ".join(unvouched)] if unvouched else [])]))
     return Verdict(INCOMPLETE, tuple(gaps)) if gaps else Verdict(GO, ())

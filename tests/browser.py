@@ -24,7 +24,7 @@ _QUIET = [
 
 @contextmanager
 def launch() -> Iterator[Browser]:
-    """Start the Chromium on PATH, else the one that Playwright installed; headless, and quiet on the network."""
+    """Start the Chromium on PATH, else the one that Playwright installed; quiet on the network."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_QUIET)

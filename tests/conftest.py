@@ -7,7 +7,7 @@ import pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep each file on one xdist worker, but for the faults, of which each starts a deployment of its own."""
+    """Keep each file on one xdist worker, but for the faults: each starts a deployment of its own."""
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:

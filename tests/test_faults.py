@@ -1,4 +1,4 @@
-"""Every fault of the reference deployment that a gate can see turns its checks red, and the verdict with them."""
+"""Every fault of the reference deployment that a gate can see turns its checks red, and so the verdict."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_caio.record import ExchangeRecord, Record
 from pytest_caio.run import Run
 from pytest_caio.text import printable
 
-__all__ = ["HtmlReport"]
+__all__ = ["HtmlReport", "register"]
 
 _COLOURS = {"GO": "#176f2c", "NO-GO": "#b3261e", "INCOMPLETE": "#8a5a00"}
 _BAD = ("failed", "error", "missing-input", "advised")
@@ -101,6 +102,13 @@ class HtmlReport:
         if self._report is not None:
             self._report.title = f"CAIO acceptance of {names}: {record.verdict}"
         prefix.extend([_STYLE, _banner(record), _gates(record)])
+
+
+def register(config: pytest.Config, run: Run, path: Path) -> None:
+    """Have pytest-html write `run`'s report to `path`, or where --html says; always self-contained."""
+    config.option.htmlpath = config.option.htmlpath or str(path)
+    config.option.self_contained_html = True
+    config.pluginmanager.register(HtmlReport(run), "caio-html")
 
 
 def _banner(record: Record) -> str:

@@ -71,7 +71,7 @@ class RedisServer:
         )
 
     def start(self) -> Self:
-        """Start the server and wait until it answers PING; raises RuntimeError with its output if it does not."""
+        """Start the server and wait until it answers PING; raises RuntimeError with its output otherwise."""
         binary = find_redis_server()
         tail = ""
         for _ in range(5):  # the free port may be taken between our look and the server's bind

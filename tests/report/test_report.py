@@ -39,7 +39,11 @@ class _Hostile(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(HOSTILE)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer
+    def __getattr__(self, name: str) -> object:
+        """Answer every method alike."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -126,6 +126,7 @@ def test_secrets_may_be_added_later() -> None:
     redactor = Redactor()
     assert redactor.text(PLAIN) == PLAIN
     redactor.add("FIRST", PLAIN)
+    assert redactor.text(PLAIN) == "[redacted: FIRST]"
     redactor.add("SECOND", PLAIN)
     redactor.add("THIRD", "another-secret")
     assert redactor.text(f"{PLAIN} another-secret") == "[redacted: FIRST] [redacted: THIRD]"

@@ -84,7 +84,16 @@ def test_a_failure_of_a_narrowed_run_is_no_go() -> None:
 def test_nothing_asked_is_no_go_ahead(results: list[Result]) -> None:
     """A run in which no blocking check ran is never GO."""
     verdict = judge(results)
-    assert (verdict.word, verdict.reasons) == (INCOMPLETE, ("no blocking check ran",))
+    where = " for demo" if results else ""
+    assert (verdict.word, verdict.reasons) == (INCOMPLETE, (f"no blocking check ran{where}",))
+
+
+def test_an_environment_without_a_pass_is_no_go_ahead() -> None:
+    """Of two environments each must have passed something: one cannot vouch for the other."""
+    other = result("not-run", applicable=False)
+    other.environment = "staging"
+    verdict = judge([result(), other])
+    assert (verdict.word, verdict.reasons) == (INCOMPLETE, ("no blocking check ran for staging",))
 
 
 def test_an_unreachable_deployment_is_no_go() -> None:
