@@ -15,7 +15,7 @@ import msgspec
 from pytest_caio.envfile import EnvFile
 from pytest_caio.errors import InputError
 from pytest_caio.secret import Secret
-from pytest_caio.sections import ReplaySection, StateSection
+from pytest_caio.sections import SECTIONS, OperatorSection, PackSection, ReplaySection, StateSection
 
 __all__ = ["Environment", "Profile", "checked_url", "load_environment", "read_profiles", "read_revoked"]
 
@@ -34,6 +34,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revoked_sha256: tuple[str, ...] = ()
     state: StateSection | None = None
     replay: ReplaySection | None = None
+    operator: OperatorSection | None = None
+    pack: PackSection | None = None
 
 
 @dataclass(frozen=True)
@@ -103,24 +105,22 @@ def read_profiles(path: Path) -> dict[str, Profile]:
 
 
 def _anchored(profile: Profile, folder: Path) -> Profile:
-    """Return the profile with its sections' paths made relative to nothing; `folder` is its file's."""
+    """Return the profile with its sections' relative paths starting at `folder`, where its file is."""
     sections = {
-        name: section.anchored(folder)
-        for name in ("state", "replay")
-        if (section := getattr(profile, name)) is not None
+        name: section.anchored(folder) for name in SECTIONS if (section := getattr(profile, name)) is not None
     }
     return msgspec.structs.replace(profile, **sections)
 
 
 def _explained(message: str) -> tuple[str, str, str]:
     """Return the section (empty for the profile itself), the key and the reason of a validation error."""
-    path = re.search(r" - at `\$\.?([^`\[]*)[^`]*`", message)
+    path = re.search(r" - at `\$\.?([^`\[]*)([^`]*)`", message)
     *sections, key = path[1].split(".") if path else [""]
     unknown = re.search(r"unknown field `([^`]*)`", message)
     if unknown:
-        keys = {"state": StateSection, "replay": ReplaySection}.get(key, Profile).__struct_fields__
+        keys = SECTIONS.get(key, Profile).__struct_fields__
         return key, unknown[1], f"unknown key {unknown[1]}; the keys are {', '.join(keys)}"
-    return ".".join(sections), key, re.sub(r" - at `.*`", f" (key {key})", message)
+    return ".".join(sections), key, re.sub(r" - at `.*`", f" (key {key}{path[2] if path else ''})", message)
 
 
 def _line_of(text: str, heading: str, key: str) -> int:

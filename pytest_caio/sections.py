@@ -1,4 +1,4 @@
-"""The sections of a profile: what its gates of state and replay are to look at."""
+"""The sections of a profile: what its gates beyond HTTP are to look at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 import msgspec
 
-__all__ = ["ReplaySection", "StateSection"]
+__all__ = ["SECTIONS", "OperatorSection", "PackSection", "ReplaySection", "StateSection"]
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -18,9 +18,13 @@ _Seconds = Annotated[float, msgspec.Meta(gt=0)]
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table under a profile's; relative paths are relative to the profiles file."""
 
+    def anchored(self, folder: Path) -> Self:  # noqa: ARG002
+        """Return the section with its paths starting at `folder`; this one has none."""
+        return self
+
     def _anchored(self, folder: Path, *keys: str) -> Self:
         given = {key: getattr(self, key) for key in keys}
-        paths = {key: str((folder / path).absolute()) for key, path in given.items() if path}
+        paths = {key: str((folder / path).resolve()) for key, path in given.items() if path}
         return msgspec.structs.replace(self, **paths)
 
 
@@ -62,3 +66,28 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
     def anchored(self, folder: Path) -> Self:
         """Return the section with its paths starting at `folder`."""
         return self._anchored(folder, "golden_set", "cwd", "answers", "baseline")
+
+
+class OperatorSection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.operator]`: how many emails a supervised day may send at most."""
+
+    daily_limit: _Count = 5
+
+
+class PackSection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.pack]`: the product's critical tests, and the checkout they are run in."""
+
+    cwd: str = "."
+    tests: tuple[str, ...] = ()
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the section with its paths starting at `folder`."""
+        return self._anchored(folder, "cwd")
+
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "state": StateSection,
+    "replay": ReplaySection,
+    "operator": OperatorSection,
+    "pack": PackSection,
+}

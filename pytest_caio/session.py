@@ -168,6 +168,7 @@ class AcceptanceSession:
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """End a check that cannot be judged before its assertions are."""
+        __tracebackhide__ = True  # where it was raised says nothing of the deployment
         planned = self._run.plan.cases.get(pyfuncitem.nodeid)
         if planned is None:
             return (yield)

@@ -318,3 +318,36 @@ def test_revoked_tokens_that_cannot_be_read_are_named(write: Write, tmp_path: Pa
     assert refusal(lambda: read_revoked(missing)).startswith(f"--revoked-tokens {missing}: ")
     path = write("revoked.txt", b"\xff\xfe\x00")
     assert refusal(lambda: read_revoked(path)) == f"--revoked-tokens {path}: is not UTF-8 text"
+
+
+def test_the_profile_of_the_architecture_is_read(tmp_path: Path) -> None:
+    """A profile may have every section of the runbook's gates, with paths relative to its file."""
+    path = tmp_path / "p.toml"
+    path.write_text(
+        """
+        [production]
+        base_url = "https://caio.example.com"
+        [production.state]
+        hive_dir = ".hive-mind"
+        cutover = 2026-02-24T00:00:00Z
+        [production.replay]
+        golden_set = "golden.json"
+        runner = "python runner.py"
+        protocol = "process"
+        min_pass_rate = 0.95
+        min_cases = 50
+        [production.operator]
+        daily_limit = 5
+        [production.pack]
+        cwd = "."
+        tests = ["tests/test_gatekeeper_integration.py"]
+        """,
+        "utf-8",
+    )
+    profile = read_profiles(path)["production"]
+    assert profile.state is not None
+    assert profile.state.hive_dir == str(tmp_path.resolve() / ".hive-mind")
+    assert profile.operator is not None
+    assert profile.operator.daily_limit == 5
+    assert profile.pack is not None
+    assert profile.pack.cwd == str(tmp_path.resolve())

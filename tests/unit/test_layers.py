@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2] / "pytest_caio"
 LAYERS = (
     "errors secret text",
     "state/ replay/ reference/",
-    "envfile redaction",
+    "envfile redaction sections",
     "environments",
     "signing probes",
     "credentials exchanges",
