@@ -80,9 +80,9 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--max-connections",
         dest="caio_connections",
-        default=100,
+        default=64,
         metavar="N",
-        help="requests under way at once (default: 100)",
+        help="requests under way at once (default: 64)",
     )
     add(
         "--request-rate",
