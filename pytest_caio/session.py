@@ -16,6 +16,7 @@ from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError
 from pytest_caio.evidence import document, terminal
 from pytest_caio.exchanges import NoAnswer
+from pytest_caio.expectation import expected_of
 from pytest_caio.fixtures import ANSWERS, CheckFixtures
 from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, observe, result_of
 from pytest_caio.record import WRITES
@@ -146,10 +147,18 @@ class AcceptanceSession:
             # everything would ask it twice.
             if getattr(self._config.option, "dist", "no") == "no":
                 self._run.ask_ahead()
+                self._make_ready(session.items)
             # What stands by now stays to the end; looking through it for garbage, again and again while
             # answers come in, would take longer than judging them.
             gc.freeze()
         return None
+
+    def _make_ready(self, items: list[pytest.Item]) -> None:
+        """Do what every judgement needs while the first answers are on their way."""
+        self._run.redactor.text("")
+        for item in items:
+            if item.nodeid in self._run.plan.cases and isinstance(item, pytest.Function):
+                expected_of(item.function)
 
     # --- one test case
 

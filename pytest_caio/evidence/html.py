@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ td.col-testId{max-width:16em;overflow-wrap:anywhere;font-size:.85em}
 </style>"""
 
 
+@functools.lru_cache(maxsize=1024)  # a check's title and fix stand in every row of its cases
 def _shown(text: str) -> str:
     return escape("\n".join(map(printable, text.splitlines())), quote=True)
 
@@ -65,6 +67,9 @@ class HtmlReport:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
         """Fill our columns; collection errors and ordinary tests have none of it."""
+        if getattr(report, "when", "") in ("setup", "teardown") and report.passed and not report.sections:
+            cells.clear()  # pytest-html shows no such row, but would first work out all of it
+            return
         result = result_of(report)
         values = dict.fromkeys(_COLUMNS, "")
         if result is not None:
