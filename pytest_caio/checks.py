@@ -13,7 +13,7 @@ import pytest
 from pytest_caio.environments import Environment
 from pytest_caio.probes import MissingInput, Probe
 
-__all__ = ["GATES", "MARK", "Case", "Check", "NotApplicable", "cases", "check", "check_of"]
+__all__ = ["GATES", "MARK", "Case", "Check", "NotApplicable", "case_name", "cases", "check", "check_of"]
 
 MARK = "caio_check"
 # The gates of the runbook, in its order; each is a module `test_<gate>.py` and a marker.
@@ -64,9 +64,14 @@ class Check:
         if not declared:
             return [Case(environment, "", (), MissingInput(f"cases of {self.id}"))]
         return [
-            Case(environment, _UNSAFE_IN_NAME.sub("_", name), (*self.probes, *_tuple(probes)))
+            Case(environment, case_name(name), (*self.probes, *_tuple(probes)))
             for name, probes in declared.items()
         ]
+
+
+def case_name(text: str) -> str:
+    """Return `text` as the name of a case, which reports show unescaped."""
+    return _UNSAFE_IN_NAME.sub("_", text)
 
 
 def _tuple(probes: _Probes) -> tuple[Probe, ...]:

@@ -12,6 +12,7 @@ from pytest_caio.probes import get
 
 __all__ = [
     "ACTING_PATHS",
+    "CADENCE_LEADS",
     "DEPENDENCIES",
     "HEALTH",
     "HEYREACH_ROUTE",
@@ -27,6 +28,8 @@ __all__ = [
     "WEBHOOK_EVENT",
     "WEBHOOK_ROUTES",
     "Auth",
+    "CadenceLead",
+    "CadenceLeads",
     "CheckedAt",
     "Dependencies",
     "Inngest",
@@ -215,6 +218,18 @@ class PendingEmails(Struct):
     shadow_queue_debug: _QueueDebug | None = field(default=None, name="_shadow_queue_debug")
 
 
+class CadenceLead(Struct):
+    """One lead that a deployment sees."""
+
+    email: str
+
+
+class CadenceLeads(Struct):
+    """The leads that a deployment sees."""
+
+    leads: list[CadenceLead]
+
+
 class WebhookHealth(Struct):
     """A webhook provider's health report."""
 
@@ -252,4 +267,5 @@ READINESS = get(
 )
 DEPENDENCIES = get("/api/runtime/dependencies", TOKEN, name="dependencies")
 OPERATOR_STATUS = get("/api/operator/status", TOKEN, name="operator status")
+CADENCE_LEADS = get("/api/cadence/leads", TOKEN, name="cadence leads")
 PENDING_EMAILS = get("/api/pending-emails", TOKEN, name="pending emails")

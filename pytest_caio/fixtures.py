@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_caio.background import Background
 from pytest_caio.checks import Case
 from pytest_caio.environments import Environment
 from pytest_caio.exchanges import Exchange
 from pytest_caio.redaction import Redactor
+
+if TYPE_CHECKING:
+    from pytest_caio.rehearsal import Rehearsal
+    from pytest_caio.twins import Twins
 
 __all__ = ["ANSWERS", "CheckFixtures"]
 
@@ -19,8 +25,9 @@ ANSWERS: pytest.StashKey[dict[str, Exchange]] = pytest.StashKey()
 class CheckFixtures:
     """The fixtures of a run that asks a deployment; other runs do not see them."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, background: Background) -> None:
         self._redactor = redactor
+        self._background = background
 
     @pytest.fixture(autouse=True)
     def _caio_case(self, request: pytest.FixtureRequest) -> Case | None:
@@ -56,3 +63,20 @@ class CheckFixtures:
             raise LookupError(f"a check of {len(responses)} probes takes `responses`, not `response`")
         # A case that cannot be asked has no answer; it ends before its function is called.
         return next(iter(responses.values()), None)
+
+    @pytest.fixture
+    def twins(self, _caio_case: Case) -> Twins | None:
+        """The file state of this case's environment and its twins in Redis."""
+        from pytest_caio.twins import Twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+
+        # A case that cannot be judged ends before its function is called.
+        name = f"twins of {_caio_case.environment.name}"
+        return None if _caio_case.obstacle else self._background.result(name, Twins)
+
+    @pytest.fixture
+    def rehearsal(self, _caio_case: Case) -> Rehearsal | None:
+        """The replay of this case's environment."""
+        from pytest_caio.rehearsal import Rehearsal  # noqa: PLC0415 - other runs pay nothing
+
+        name = f"rehearsal of {_caio_case.environment.name}"
+        return None if _caio_case.obstacle else self._background.result(name, Rehearsal)

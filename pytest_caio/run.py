@@ -6,28 +6,35 @@ import hashlib
 import platform
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
+from pytest_caio.background import Background
+from pytest_caio.checks import NotApplicable
 from pytest_caio.commandline import Options
 from pytest_caio.contract import READINESS, RUNTIME_KEYS
-from pytest_caio.environments import Environment, load_environment, read_revoked
+from pytest_caio.environments import Environment, Profile, load_environment, read_profiles, read_revoked
 from pytest_caio.exchanges import Exchange
+from pytest_caio.inputs import needs_replay
 from pytest_caio.ledger import Ledger
 from pytest_caio.plan import Plan, Planned
 from pytest_caio.prober import Prober
-from pytest_caio.probes import Request
+from pytest_caio.probes import MissingInput, Request
 from pytest_caio.record import Record, RunRecord
 from pytest_caio.redaction import Redactor
 from pytest_caio.secret import names_secret
 
 if TYPE_CHECKING:
     from pytest_caio.reference.client import ReferenceProcess
+    from pytest_caio.twins import Twins
 
 __all__ = ["Given", "Run"]
 
@@ -43,14 +50,33 @@ class Given:
     base_url: str
     env_file: str
     revoked_file: str
+    profiles: str
+
+    @property
+    def summary(self) -> str:
+        """Where the summary of the migration of its file state is."""
+        return str(Path(self.profiles).with_name("migration.json"))
+
+    def complete(self, profile: Profile) -> Profile:
+        """Return the profile with the deployment's own sections where it has none."""
+        (ready,) = read_profiles(Path(self.profiles)).values()
+        assert ready.state is not None
+        state = msgspec.structs.replace(ready.state, summary=self.summary)
+        return msgspec.structs.replace(
+            profile, state=profile.state or state, replay=profile.replay or ready.replay
+        )
 
 
 class Run:
-    """The state of one run. `say` writes a line of progress to the person watching, if there is one."""
+    """The state of one run. `say` writes a line of progress to the person watching, if there is one.
 
-    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+    `meeting` is where a worker finds what was done for all of them (see `Background`).
+    """
+
+    def __init__(self, options: Options, say: Callable[[str], None], meeting: str = "") -> None:
         self.options = options
         self.say = say
+        self.background = Background(say, meeting)
         self.environments: tuple[Environment, ...] = options.environments
         self.redactor = Redactor()
         self.plan = Plan()
@@ -75,7 +101,7 @@ class Run:
             opened.append(
                 load_environment(
                     environment.name,
-                    environment.profile,
+                    given.complete(environment.profile),
                     Path(),
                     keys=RUNTIME_KEYS,
                     process={},
@@ -98,7 +124,7 @@ class Run:
         from pytest_caio.reference.client import ReferenceProcess  # noqa: PLC0415 - demo alone needs it
 
         faults = self.options.faults
-        self._reference = ReferenceProcess("--environment", "demo", faults=faults, access_log=False)
+        self._reference = ReferenceProcess(environment="demo", faults=faults, access_log=False)
         self._reference.start()
         given = self.given
         assert given is not None
@@ -110,7 +136,12 @@ class Run:
         reference = self._reference
         if reference is None:
             return None
-        return Given(reference.base_url, str(reference.env_file), str(reference.revoked_file))
+        return Given(
+            reference.base_url,
+            str(reference.env_file),
+            str(reference.revoked_file),
+            str(reference.profiles_file),
+        )
 
     @property
     def prober(self) -> Prober:
@@ -131,6 +162,32 @@ class Run:
         if self.options.wait_ready:
             for environment in self.environments:
                 self._wait_ready(environment)
+
+    def begin(self, wanted: Collection[str]) -> None:
+        """Start what is done once and not asked of the deployment: of `twins` and `rehearsal`."""
+        for environment in self.environments:
+            if "twins" in wanted:
+                self.background.start(f"twins of {environment.name}", partial(self._look, environment))
+            if "rehearsal" in wanted:
+                self._rehearse(environment)
+
+    def _look(self, environment: Environment) -> Twins:
+        from pytest_caio import twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+
+        state, given = environment.profile.state, self.given
+        if given is not None and state is not None and state.summary == given.summary:
+            twins.migrate_state(environment)
+        return twins.look(environment)
+
+    def _rehearse(self, environment: Environment) -> None:
+        from pytest_caio.rehearsal import Rehearsing  # noqa: PLC0415 - other runs pay nothing
+
+        try:
+            needs_replay(environment)
+        except (MissingInput, NotApplicable):
+            return  # the checks will say so
+        rehearsing = Rehearsing(environment)
+        self.background.start(f"rehearsal of {environment.name}", rehearsing, rehearsing.end)
 
     def ask_ahead(self) -> None:
         """Send everything planned that only reads."""
@@ -223,7 +280,8 @@ class Run:
         return self.record
 
     def close(self) -> None:
-        """Stop the prober and the reference deployment; may be called twice."""
+        """Stop the background, the prober and the reference deployment; may be called twice."""
+        self.background.close()
         if self._prober is not None:
             self._prober.close()
             self._prober = None

@@ -25,6 +25,8 @@ from pytest_caio.run import Given, Run
 __all__ = ["RUN", "AcceptanceSession"]
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
+# What the checks of a gate ask for that is done once, in the background: the fixture's name.
+_BACKGROUND = {"state": "twins", "replay": "rehearsal"}
 
 
 class AcceptanceSession:
@@ -33,7 +35,8 @@ class AcceptanceSession:
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self._config = config
         self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-        self._run = config.stash[RUN] = Run(options, self._say)
+        meeting = self._worker["caio_meeting"] if self._worker else ""
+        self._run = config.stash[RUN] = Run(options, self._say, meeting)
         self._planned = 0
 
     @classmethod
@@ -41,7 +44,9 @@ class AcceptanceSession:
         """Register the session, its fixtures and the report writers. Raises InputError."""
         session = cls(config, options)
         config.pluginmanager.register(session, "caio-session")
-        config.pluginmanager.register(CheckFixtures(session._run.redactor), "caio-fixtures")
+        config.pluginmanager.register(
+            CheckFixtures(session._run.redactor, session._run.background), "caio-fixtures"
+        )
         quiet = options.plan or config.option.collectonly or config.option.help
         if session._worker is None and not quiet:
             try:
@@ -78,6 +83,13 @@ class AcceptanceSession:
         """Tell a worker where the reference deployment is."""
         given = self._run.given
         node.workerinput["caio_given"] = asdict(given) if given else None
+        node.workerinput["caio_meeting"] = self._run.background.share()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Start what a worker will ask for, here, where it is done once."""
+        gates = {Path(nodeid.partition("::")[0]).stem.removeprefix("test_") for nodeid in ids}
+        self._run.begin({_BACKGROUND[gate] for gate in gates & _BACKGROUND.keys()})
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ARG002
@@ -135,13 +147,16 @@ class AcceptanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Print the plan and run nothing under --plan; else send what only reads."""
-        if session.config.option.collectonly or session.testsfailed:
+        option = session.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None
         if self._run.options.plan:
             lines = self._run.plan.table(writes=self._run.options.writes)
             sys.stdout.write("\n" + "\n".join(map(self._run.redactor.text, lines)) + "\n")
             return True
         if self._worker is None:
+            wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+            self._run.begin(wanted & set(_BACKGROUND.values()))
             self._run.wait_ready()
             # A worker is told its tests one by one, and asks for each when it comes; two workers asking
             # everything would ask it twice.

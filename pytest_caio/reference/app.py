@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -27,11 +28,14 @@ __all__ = ["build_app"]
 
 
 def build_app(
-    deployment: Deployment, seed_leads: int = 0, log: Callable[[str], Any] | None = None
+    deployment: Deployment,
+    seed_leads: int = 0,
+    log: Callable[[str], Any] | None = None,
+    hive_dir: Path | None = None,
 ) -> ASGIApp:
     """Return the ASGI app of a deployment; the Redis of its settings is seeded as it starts.
 
-    `log` is handed one JSON line a request.
+    `log` is handed one JSON line a request; `hive_dir` is given the file state that was migrated.
     """
     state = State(deployment.settings)
 
@@ -39,7 +43,7 @@ def build_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Where the operator's file says it is, which is not where a broken deployment looks.
         published = State(deployment.published)
-        await seed(published, seed_leads)
+        await seed(published, seed_leads, hive_dir)
         await published.close()
         yield
         await state.close()

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -17,13 +18,24 @@ from pytest_caio.reference.settings import RUNTIME_KEYS
 
 __all__ = ["ReferenceProcess"]
 
+_HERE = Path(__file__).parent
+_REPLAY = {
+    "golden_set": str(_HERE / "golden" / "golden_set.json"),
+    "runner": "python -m pytest_caio.reference.golden.agent --lines",
+    "cwd": str(_HERE.parents[1]),  # where that finds the package, installed or a checkout
+    "protocol": "lines",
+    "workers": 2,
+}
+
 
 class ReferenceProcess:
     """`python -m pytest_caio serve` with these options, as a context manager.
 
     `options` are passed on as written (for instance `"--latency-ms", "50"`), `environment` is what it says
     it is, `faults` name the ways to break it. Its files are in a temporary folder of this process, which
-    `stop` removes. `start_seconds` is how long it may take to answer.
+    `stop` removes; `profiles_file` among them is for `--profiles`, with `env_file` for `--env-file`: it
+    has one profile, named like `environment`, with all that a run needs. `start_seconds` is how long it may
+    take to answer.
     """
 
     def __init__(
@@ -40,6 +52,7 @@ class ReferenceProcess:
             *options,
             *(part for fault in faults for part in ("--fault", fault)),
         ]
+        self._environment = environment
         self._start_seconds = start_seconds
         self._logging = access_log
         self._process: subprocess.Popen[str] | None = None
@@ -47,6 +60,8 @@ class ReferenceProcess:
         self.base_url = ""
         self.env_file = Path()
         self.revoked_file = Path()
+        self.hive_dir = Path()
+        self.profiles_file = Path()
         self.access_log = Path()
 
     def start(self) -> Self:
@@ -90,6 +105,9 @@ class ReferenceProcess:
         self.base_url = told["base_url"]
         self.env_file = Path(told["env_file"])
         self.revoked_file = Path(told["revoked_file"])
+        self.hive_dir = Path(told["hive_dir"])
+        self.profiles_file = folder / "environments.toml"
+        self.profiles_file.write_text(self._profile(), "utf-8")
         return self
 
     def stop(self) -> None:
@@ -107,6 +125,19 @@ class ReferenceProcess:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+
+    def _profile(self) -> str:
+        profile: dict[str, Mapping[str, object]] = {
+            "": {"base_url": self.base_url, "inngest_functions": 4},
+            ".state": {"hive_dir": str(self.hive_dir), "cutover": datetime.now(UTC).isoformat()},
+            ".replay": _REPLAY,
+        }
+        name = json.dumps(self._environment)
+        # Numbers and texts are written alike in JSON and TOML.
+        return "".join(
+            f"[{name}{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+            for section, keys in profile.items()
+        )
 
     def _first_line(self) -> str:
         assert self._process is not None

@@ -54,6 +54,7 @@ def host(args: argparse.Namespace) -> None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="caio-reference-"))
             env_file = Path(folder) / "caio.env"
         revoked_file = env_file.with_name(env_file.name + ".revoked")
+        hive_dir = _hive_dir(args.hive_dir, env_file.parent, stack)
         name = f"[{args.host}]" if ":" in args.host else args.host
         base_url = f"http://{name}:{bound.getsockname()[1]}"
         deployment = Deployment(
@@ -82,6 +83,7 @@ def host(args: argparse.Namespace) -> None:
                 "base_url": base_url,
                 "env_file": str(env_file),
                 "revoked_file": str(revoked_file),
+                "hive_dir": str(hive_dir.absolute()),
                 "commit": deployment.commit,
             }
             sys.stdout.write(json.dumps(summary) + "\n")
@@ -89,10 +91,26 @@ def host(args: argparse.Namespace) -> None:
             sys.stderr.write(f"Open {base_url}/login; the token is DASHBOARD_AUTH_TOKEN in {env_file}\n")
             sys.stderr.flush()
 
-        server = Server(build_app(deployment, args.seed_leads, log), bound)
+        server = Server(build_app(deployment, args.seed_leads, log, hive_dir), bound)
         if args.watch_stdin:
             threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
         server.serve_until_stopped(announce)
+
+
+def _hive_dir(asked: Path | None, beside: Path, stack: ExitStack) -> Path:
+    """Return an empty folder for the file state: the one asked for, or one that is removed in the end."""
+    try:
+        if asked is None:
+            made = tempfile.TemporaryDirectory(prefix="hive-", dir=beside, ignore_cleanup_errors=True)
+            return Path(stack.enter_context(made))
+        asked.mkdir(parents=True, exist_ok=True)
+        empty = not any(asked.iterdir())
+    except OSError as error:
+        option = f"--hive-dir {asked}" if asked else f"--env-file: cannot write {beside}"
+        raise InputError(f"{option}: {error.strerror}") from None
+    if not empty:
+        raise InputError(f"--hive-dir {asked}: is not empty; give a new folder")
+    return asked
 
 
 def _watch_stdin(server: Server) -> None:

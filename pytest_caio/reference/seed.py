@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from pytest_caio.reference.state import State, today
@@ -57,8 +61,12 @@ async def seed_pending(state: State) -> int:
     return len(cards)
 
 
-async def seed(state: State, leads: int) -> None:
-    """Fill an empty Redis with so many leads, today's operator state, one batch and an email queue."""
+async def seed(state: State, leads: int, hive_dir: Path | None = None) -> None:
+    """Fill an empty Redis with so many leads, today's operator state, one batch and an email queue.
+
+    `hive_dir` is given the file state that those records came from, as it was left before a cutover.
+    """
+    files: dict[str, dict[str, Any]] = {}
     for number in range(1, leads + 1):
         lead = {
             "email": f"lead{number}@example.com",
@@ -71,7 +79,9 @@ async def seed(state: State, leads: int) -> None:
             "next_due": today(),
         }
         await state.save_lead(lead)
-    await state.save_operator({**await state.operator(), "outbound_email": 1, "clean_days_completed": 3})
+        files[f"cadence_state/lead_{number:03d}.json"] = lead
+    operator = {**await state.operator(), "outbound_email": 1, "clean_days_completed": 3}
+    await state.save_operator(operator)
     batch = {
         "batch_id": f"batch_{today().replace('-', '')}_001",
         "status": "pending",
@@ -80,6 +90,19 @@ async def seed(state: State, leads: int) -> None:
         "emails": ["lead1@example.com", "lead2@example.com"],
     }
     await state.save_batch(batch)
+    files |= {"operator_state.json": operator, f"operator_batches/{batch['batch_id']}.json": batch}
+    if hive_dir is not None:
+        _write_files(hive_dir, files)
     await seed_pending(state)
     await state.save_email("history", history_email(pending_email(9, "contact-009"), "sent"))
     await state.save_email("history", history_email(pending_email(8, None), "rejected"))
+
+
+def _write_files(hive_dir: Path, files: dict[str, dict[str, Any]]) -> None:
+    """Write file state that nothing has changed since yesterday."""
+    yesterday = time.time() - 24 * 3600
+    for name, record in files.items():
+        path = hive_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, indent=2), "utf-8")
+        os.utime(path, (yesterday, yesterday))

@@ -53,6 +53,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="one JSON line a request, headers whole: it holds secrets",
     )
+    add(
+        "--hive-dir",
+        type=Path,
+        metavar="PATH",
+        help="where to write its file state (default: a temporary folder beside the env file)",
+    )
     add("--watch-stdin", action="store_true", help="stop when standard input ends")
     add("--seed-leads", type=int, default=3, metavar="N", help="lead records in Redis (default %(default)s)")
     add(

@@ -105,6 +105,11 @@ class CommandRunner:
         self._protocol, self._cwd, self._env = protocol, cwd, None if env is None else dict(env)
         self._workers, self._executor = workers, executor
         self._case_seconds, self._total_seconds = case_seconds, total_seconds
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """End what is under way in threads, from another thread: those cases and the rest become failures."""
+        self._ended.set()
 
     def ask(self, questions: Sequence[Question]) -> list[Exchange]:
         """Answer each question, in order, within the total time; what goes wrong is that case's failure."""
@@ -120,9 +125,13 @@ class CommandRunner:
             answered = _gather([self._executor.submit(work, launch, part) for part in parts], parts, timeout)
         else:
             stop = threading.Event()
+
+            def stopped() -> bool:
+                return stop.is_set() or self._ended.is_set()
+
             with ThreadPoolExecutor(self._workers, "replay") as pool:
                 try:
-                    futures = [pool.submit(work, launch, part, stop.is_set) for part in parts]
+                    futures = [pool.submit(work, launch, part, stopped) for part in parts]
                     answered = _gather(futures, parts, timeout)
                 finally:
                     stop.set()  # after an interruption nobody should have to wait for a hanging runner

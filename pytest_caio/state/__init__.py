@@ -8,6 +8,7 @@ from pytest_caio.state.comparison import (
     Unequal,
     compare,
     compare_leads,
+    look_at_files,
     survey,
 )
 from pytest_caio.state.keys import batch_key, lead_key, state_key
@@ -34,6 +35,7 @@ __all__ = [
     "connect",
     "inspect_server",
     "lead_key",
+    "look_at_files",
     "migrate",
     "read_index",
     "read_records",

@@ -23,6 +23,7 @@ __all__ = [
     "Unequal",
     "compare",
     "compare_leads",
+    "look_at_files",
     "survey",
     "unlike",
 ]
@@ -101,11 +102,27 @@ def compare(
     when Redis does not answer.
     """
     index = read_index(hive_dir, prefix, progress)
+    return _comparison(index, _unequal(index, client), cutover)
+
+
+def look_at_files(hive_dir: Path, prefix: str, *, cutover: datetime | None = None) -> Comparison:
+    """Return what can be said of the files where there is no Redis to compare them with (`unequal` is empty).
+
+    Raises InputError for a directory that is none of ours.
+    """
+    return _comparison(read_index(hive_dir, prefix), [], cutover)
+
+
+def _unequal(index: Index, client: redis.Redis) -> list[Unequal]:
     unequal: list[Unequal] = []
     for batch in index.batches():
         for (key, entry), value in zip(batch.items(), fetch(client, list(batch)), strict=True):
             if reason := unlike(entry, value):
                 unequal.append(Unequal(mask(entry.path), mask(key), reason))
+    return unequal
+
+
+def _comparison(index: Index, unequal: list[Unequal], cutover: datetime | None) -> Comparison:
     return Comparison(
         counts=index.counts,
         digest=index.digest,

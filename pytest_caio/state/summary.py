@@ -76,8 +76,11 @@ def read_summary(path: Path) -> Summary:
         raise InputError(f"summary {path}: no summary of a migration ({error})") from None
 
 
-def summary_faults(summary: Summary, there: Comparison) -> tuple[str, ...]:
-    """Return why a summary does not vouch for what is there now; empty when it does."""
+def summary_faults(summary: Summary, there: Comparison | None) -> tuple[str, ...]:
+    """Return why a summary does not vouch for what is there now; empty when it does.
+
+    `there` is None where the files it counted were removed since.
+    """
     faults = []
     if not summary.ok:
         faults.append("the migration was not ok")
@@ -87,6 +90,8 @@ def summary_faults(summary: Summary, there: Comparison) -> tuple[str, ...]:
         faults.append(f"it had {len(summary.errors)} error(s), the first: {summary.errors[0]}")
     if summary.conflicts or summary.unconfirmed:
         faults.append(f"it left {summary.conflicts} conflict(s), {summary.unconfirmed} unconfirmed record(s)")
+    if there is None:
+        return tuple(faults)
     for kind in sorted(summary.counts.keys() | there.counts.keys()):
         told, found = summary.counts.get(kind, 0), there.counts.get(kind, 0)
         if told != found:

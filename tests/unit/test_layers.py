@@ -12,15 +12,15 @@ import pytest
 ROOT = Path(__file__).parents[2] / "pytest_caio"
 # From the bottom; a row imports only from rows under it. A name with a slash is a whole package.
 LAYERS = (
-    "errors secret text",
+    "errors secret text background",
     "state/ replay/ reference/",
     "envfile redaction sections",
     "environments",
     "signing probes",
     "credentials exchanges",
     "contract checks transport record expectation",
-    "prober plan waivers verdict",
-    "ledger evidence/document evidence/terminal",
+    "prober plan waivers verdict inputs twins",
+    "ledger evidence/document evidence/terminal rehearsal",
     "commandline",
     "run",
     "observer fixtures",

@@ -1,0 +1,126 @@
+"""Work that a run does once, beside its requests, whichever of its processes asks for the result."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+__all__ = ["Background"]
+
+_Found = TypeVar("_Found", bound=msgspec.Struct)
+_AT_ONCE = 4
+_PATIENCE = 2.0  # seconds until a wait is worth a line
+_REMINDER = 10.0
+_GLANCE = 0.02
+
+
+class Background:
+    """The work under way, by name.
+
+    A run of one process does it in threads. Where there are workers, the process that started them does it
+    and leaves the results in a folder, `share`, which a worker is given as `meeting`. `say` writes a line of
+    progress to the person watching.
+    """
+
+    def __init__(self, say: Callable[[str], None], meeting: str = "") -> None:
+        self._say = say
+        self._meeting = Path(meeting) if meeting else None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._futures: dict[str, Future[Any]] = {}
+        self._ends: list[Callable[[], None]] = []
+        self._results: dict[str, msgspec.Struct] = {}
+
+    def share(self) -> str:
+        """Return the folder in which workers find the results of what is started from now on."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="caio-run-", ignore_cleanup_errors=True)
+        return self._folder.name
+
+    def start(
+        self, name: str, work: Callable[[], msgspec.Struct], end: Callable[[], None] = lambda: None
+    ) -> None:
+        """Begin `work`, once; `end` is what stops it, from another thread."""
+        if name in self._futures:
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_AT_ONCE, "caio-background")
+        self._ends.append(end)
+        if self._folder is None:
+            self._futures[name] = self._pool.submit(work)
+            return
+        path = _path(self._folder.name, name)
+        path.touch()  # a worker that asks for what was not started learns so at once
+        self._futures[name] = self._pool.submit(work)
+        self._futures[name].add_done_callback(lambda future: _publish(path, future))
+
+    def result(self, name: str, kind: type[_Found]) -> _Found:
+        """Return the result of the work, waiting for it.
+
+        Raises RuntimeError where the work broke, LookupError where it was not started.
+        """
+        if name not in self._results:
+            self._results[name] = self._await(name, kind)
+        found = self._results[name]
+        assert isinstance(found, kind)
+        return found
+
+    def _await(self, name: str, kind: type[_Found]) -> _Found:
+        if self._meeting is not None:
+            path = _path(str(self._meeting), name)
+            if not path.exists():
+                raise LookupError(f"{name} was not started")
+            while not (text := path.read_text("utf-8")):
+                time.sleep(_GLANCE)
+            value, trouble = json.loads(text)
+            if trouble:
+                raise RuntimeError(trouble)
+            return msgspec.convert(value, kind)
+        if name not in self._futures:
+            raise LookupError(f"{name} was not started")
+        future, waited, step = self._futures[name], 0.0, _PATIENCE
+        while True:
+            try:
+                found: _Found = future.result(timeout=step)
+            except TimeoutError:
+                if future.done():
+                    raise
+                waited, step = waited + step, _REMINDER
+                self._say(f"caio: waiting for the {name} ({waited:.0f} s so far)")
+            else:
+                return found
+
+    def close(self) -> None:
+        """End what is under way and remove the folder; may be called twice."""
+        for end in self._ends:
+            end()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+
+def _path(folder: str, name: str) -> Path:
+    return Path(folder) / f"{quote(name, safe='')}.json"
+
+
+def _publish(path: Path, future: Future[Any]) -> None:
+    if future.cancelled():
+        return
+    error = future.exception()
+    trouble = f"{type(error).__name__}: {error}" if error else ""
+    value = None if error else msgspec.to_builtins(future.result())
+    # A name of a file need not be valid Unicode; the standard library writes it all the same.
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps([value, trouble]), "utf-8")
+    beside.replace(path)

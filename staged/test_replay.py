@@ -1,0 +1,70 @@
+"""The quality threshold: golden cases replayed against the swarm, which must answer them honestly."""
+
+from pytest_caio import cases, check
+from pytest_caio.environments import Environment
+from pytest_caio.inputs import needs_baseline, needs_golden_set, needs_replay, needs_runner
+from pytest_caio.rehearsal import Rehearsal, golden_cases, golden_set
+
+GOLDEN = "Mend the golden set (`golden_set` of the profile's replay section) where the message says; each case needs every field."
+QUALITY = "Look at the cases that RPL-02 shows, mend the agent, its tools or its sources, and replay; do not release."
+GROUND = "Escalate today: the agent claims what its sources do not say. Mend retrieval or the prompt for the cases named, then replay."
+HONEST = (
+    "Have the runner (`runner` of the profile's replay section) answer from the question alone, and keep the golden set "
+    "where it cannot read it."
+)
+FALLEN = "Compare these answers with the earlier release's (`baseline` of the profile's replay section), and mend what changed."
+
+
+@check("RPL-01", fix=GOLDEN)
+@cases(needs_golden_set)
+def test_golden_set_is_well_formed(environment: Environment) -> None:
+    """The golden set is well formed and has cases enough."""
+    problems = golden_set(environment).problems
+    assert not problems, f"{len(problems)} problems, the first: {problems[0]}"
+
+
+@check("RPL-02", blocking=False, fix=QUALITY)
+@cases(golden_cases)
+def test_golden_case(rehearsal: Rehearsal, case: str) -> None:
+    """Each golden case is answered as expected; misses within the error budget are shown."""
+    results = rehearsal.results[case]
+    failed = [result.why for result in results if not result.passed]
+    assert not failed, "; ".join(failed)
+
+
+@check("RPL-03", fix=QUALITY)
+@cases(needs_replay)
+def test_pass_rate_is_enough(rehearsal: Rehearsal) -> None:
+    """The pass rate reaches the threshold, below which the build is blocked."""
+    replay = rehearsal.replay
+    passed = sum(result.passed for result in replay.cases)
+    said = f"{passed} of {len(replay.cases)} cases passed, and {replay.min_pass_rate:.0%} must"
+    missed = ", ".join(result.id for result in replay.cases if not result.passed)
+    assert replay.cases, "no case is usable"
+    assert not replay.block_build, f"{said}; missed: {missed}"
+
+
+@check("RPL-04", fix=GROUND)
+@cases(needs_replay)
+def test_answers_are_grounded(rehearsal: Rehearsal) -> None:
+    """No answer claims what its sources do not say."""
+    replay = rehearsal.replay
+    assert any(result.judgement for result in replay.cases), "no case was answered"
+    assert not replay.ungrounded, f"ungrounded: {', '.join(replay.ungrounded)}"
+
+
+@check("RPL-05", fix=HONEST)
+@cases(needs_runner)
+def test_runner_is_honest(rehearsal: Rehearsal) -> None:
+    """The runner answers from the question alone: it passes no decoy and was handed no expectation."""
+    honesty = rehearsal.replay.honesty
+    assert honesty.honest is True, "; ".join(honesty.reasons)
+
+
+@check("RPL-06", blocking=False, fix=FALLEN)
+@cases(needs_baseline)
+def test_no_case_fell(rehearsal: Rehearsal) -> None:
+    """No case that passed with the baseline's answer fails now."""
+    falls = rehearsal.replay.falls
+    assert falls is not None, "there is no baseline"
+    assert not falls, "fallen: " + ", ".join(f"{fall.id} ({fall.why})" for fall in falls)

@@ -1,0 +1,97 @@
+"""Work that is done once: its result, its failure, and what a worker is told of both."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import msgspec
+import pytest
+
+from pytest_caio.background import Background
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A result; a file's name in it need not be valid Unicode."""
+
+    name: str = "caf\udce9"
+    keys: frozenset[str] = frozenset({"a"})
+
+
+def broken() -> Found:
+    """Break as work does that has a mistake in it."""
+    raise KeyError("no such thing")
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """What was said to the person watching."""
+    return []
+
+
+@pytest.fixture
+def owner(lines: list[str]) -> Iterator[Background]:
+    """The process that does the work."""
+    with closing(Background(lines.append)) as background:
+        yield background
+
+
+@pytest.fixture
+def worker(owner: Background) -> Background:
+    """A worker of that process."""
+    return Background(lambda _: None, owner.share())
+
+
+def test_work_is_done_once(owner: Background) -> None:
+    """Work that is started twice runs once, and each asker is given the same result."""
+    calls: list[int] = []
+    for _ in range(2):
+        owner.start("it", lambda: calls.append(1) or Found())  # type: ignore[func-returns-value]
+    assert owner.result("it", Found) is owner.result("it", Found)
+    assert calls == [1]
+
+
+def test_worker_is_given_the_result(owner: Background, worker: Background) -> None:
+    """A worker waits for the result and is given an equal one."""
+    go = threading.Event()
+    owner.start("it of a/b", lambda: Found() if go.wait(10) else broken())
+    threading.Timer(0.1, go.set).start()
+    assert worker.result("it of a/b", Found) == owner.result("it of a/b", Found) == Found()
+
+
+def test_broken_work_is_told(owner: Background, worker: Background) -> None:
+    """Work that breaks raises where its result is asked for, in a worker too."""
+    owner.start("it", broken)
+    with pytest.raises(KeyError):
+        owner.result("it", Found)
+    with pytest.raises(RuntimeError, match="KeyError: 'no such thing'"):
+        worker.result("it", Found)
+
+
+def test_work_that_was_not_started(owner: Background, worker: Background) -> None:
+    """Asking for what nobody started is an error at once, rather than a wait without end."""
+    for asker in (owner, worker):
+        with pytest.raises(LookupError, match="it was not started"):
+            asker.result("it", Found)
+
+
+def test_closing_ends_the_work(lines: list[str]) -> None:
+    """Closing ends what is under way, and removes what workers were to find."""
+    background, over = Background(lines.append), threading.Event()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        background.start("it", lambda: Found() if over.wait(30) else broken(), over.set)
+        background.close()
+        background.close()
+    assert time.monotonic() - began < 10
+
+
+def test_long_wait_is_announced(owner: Background, lines: list[str]) -> None:
+    """After two seconds the person watching is told what is waited for."""
+    over = threading.Event()
+    owner.start("replay", lambda: (over.wait(2.3), Found())[1])
+    owner.result("replay", Found)
+    assert lines == ["caio: waiting for the replay (2 s so far)"]

@@ -1,0 +1,34 @@
+"""The demo's agent, led astray: `python wayward_agent.py WAY [ID ...]`, a question a line.
+
+For the cases with these ids it `dies`, or is `ungrounded` (forgets what it had retrieved); `idle` it never
+answers. What it is asked is noted, a line each, in the file that the variable WAYWARD_LOG names.
+"""
+
+# ruff: noqa: T201 (a runner answers on standard output)
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from pytest_caio.reference.golden.agent import answer
+from pytest_caio.reference.golden.desk import Desk
+
+__all__: list[str] = []
+
+if __name__ == "__main__":
+    way, *ids = sys.argv[1:]
+    for line in sys.stdin:
+        asked = json.loads(line)
+        with Path(os.environ.get("WAYWARD_LOG", os.devnull)).open("a", encoding="utf-8") as log:
+            log.write(line)
+        if way == "idle":
+            time.sleep(60)
+        said = answer(asked["input_query"], Desk.open())
+        if asked["id"] in ids:
+            if way == "dies":
+                sys.exit("the model key is missing")
+            said["rag_context_chunks"] = []
+        print(json.dumps(said), flush=True)
