@@ -19,6 +19,8 @@ from pytest_caio.reference.client import ReferenceProcess
 ROUNDS = 5
 LATENCY_MS = 50
 CHECKOUT = Path(__file__).resolve().parents[1]
+# The gates whose time is network time; the others also read files, ask Redis and run the product's agent.
+GATES = tuple(f"acceptance/test_{gate}.py" for gate in ("auth", "webhooks", "readiness", "cors"))
 
 
 def timed(arguments: list[str]) -> tuple[float, str]:
@@ -45,10 +47,10 @@ def main() -> None:
     latency = ("--latency-ms", str(LATENCY_MS))
     with tempfile.TemporaryDirectory() as folder, ReferenceProcess(*latency) as deployment:
         asked = [
-            *("acceptance", "--env", "production", "--base-url", deployment.base_url),
+            *(*GATES, "--env", "production", "--base-url", deployment.base_url),
             *("--env-file", str(deployment.env_file), "--evidence-dir", folder),
         ]
-        counted = timed(["acceptance", "--collect-only", *asked[1:]])[1]
+        counted = timed(["--collect-only", *asked])[1]
         tests = sum("::" in line for line in counted.splitlines())
         empty = Path(folder) / "test_empty.py"
         empty.write_text(

@@ -141,6 +141,7 @@ class Deployment:
             self.environment,
             f"--base-url={self.process.base_url}",
             f"--env-file={self.process.env_file}",
+            f"--profiles={self.process.profiles_file}",
         )
 
     @property

@@ -39,7 +39,10 @@ CASES = {
     "no URL": Bad(
         ("--env=staging", "--profiles={}/bare.toml"), ("--env staging", "CAIO_BASE_URL"), complete=False
     ),
-    "two environments, one URL": Bad(("--env=staging",), ("--base-url", "--env", "staging", "production")),
+    "two environments, one URL": Bad(
+        ("--env=staging", "--profiles=acceptance/environments.toml"),
+        ("--base-url", "--env", "staging", "production"),
+    ),
     "empty token": Bad(("--token=",), ("--token", "empty")),
     "token of a missing file": Bad(("--token=@{}/none.txt",), ("--token", "No such file")),
     "token of an empty file": Bad(("--token=@{}/empty.txt",), ("--token", "empty")),
