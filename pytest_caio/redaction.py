@@ -2,84 +2,177 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import html
-import json
 import re
+import threading
+from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, quote_plus, unquote
+from typing import Any, NamedTuple
 
 import ahocorasick
 
-__all__ = ["Redactor"]
+from pytest_caio.forms import ORDINARY, SHORTEST, cores, pieces, wholes
 
-# Shorter values would smear over words and numbers of the report; the environment gate refuses them.
-_SHORTEST = 8
-# Words that a deployment reports and that an env file may hold under a secret's name.
-_STATUS_WORDS = frozenset({"production", "staging", "disabled", "required", "connected", "configured"})
+__all__ = ["Redactor", "Span"]
+
 _EMAIL = re.compile(r"(?<![\w.%+'-])([\w.%+'-])[\w.%+'-]*@((?:[\w-]+\.)+[^\W\d_]{2,})")
 # Credentials that the deployment makes, and that nobody can know beforehand.
 _MADE = re.compile(r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=)[\w.+/=-]{8,}")
-# Parts of a secret that are secrets themselves: a URL's password, an Inngest key without its prefix.
-_PARTS = re.compile(r"://[^/\s@]*:(\S+)@|^signkey-\w+-(\S+)")
+# What may stand inside a secret where a line was broken (also of a text in a repr, or of a diff), or where
+# a terminal was told a colour.
+_BREAK = re.compile(r"(?:\r?\n|(?:\\r)?\\n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?['\"]?|\x1b\[[0-9;]*m")
+# Of the start of a secret, so many characters may be shown before it is known to be one.
+_HARMLESS = 3
+_LONGEST_START = 48
+# A piece that a public answer holds is taken for the secret from this length on.
+_TELLING = 12
+
+
+class Span(NamedTuple):
+    """Where a secret stands in a text."""
+
+    start: int
+    end: int
+    name: str
+
+
+class _Pattern(NamedTuple):
+    size: int
+    name: str
+    whole: bool
+    told: bool
 
 
 class Redactor:
     """Replaces every known secret, in every encoding it could take, by its name.
 
-    All forms are looked for in one pass (Aho-Corasick), so the time is that of the text, however many
-    secrets there are. Secrets of fewer than 8 characters and status words are left alone.
+    No run of eight characters of a secret is left, wherever a text was cut or wrapped. All pieces of all
+    forms are looked for in one pass (Aho-Corasick), so the time is that of the text, however many secrets
+    there are. Secrets of fewer than 8 characters and words of the report are left alone. Threads may call
+    every method.
     """
 
     def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
-        self._names: dict[str, str] = {}
-        self._forms: dict[str, str] = {}
+        self._values: set[str] = set()
+        self._ordinary = ORDINARY.casefold()
+        self._patterns: dict[str, _Pattern] = {}
+        self._changing = threading.Lock()
         self._automaton: Any = None
         for name, value in (secrets or {}).items():
             self.add(name, value)
 
-    def add(self, name: str, value: str) -> None:
-        """Make `value` known under `name`, which is shown in its place."""
-        if value in self._names or len(value) < _SHORTEST or value.lower() in _STATUS_WORDS:
+    def leave(self, *texts: str) -> None:
+        """Leave these words alone, also where a secret that is added later has them in it."""
+        self._ordinary += "".join(f"\n{text.casefold()}" for text in texts)
+
+    def add(self, name: str, value: str, *, told: bool = True) -> None:
+        """Make `value` known under `name`, which is shown in its place.
+
+        `told` is whether `names_in` tells of it: a session is no leak in the answer that opens it.
+        """
+        if value in self._values or len(value) < SHORTEST or value.casefold() in self._ordinary:
             return
-        self._names[value] = name
-        for form in _forms(value):
-            self._forms.setdefault(form, name)
-        if part := _PARTS.search(value):
-            inner = part[1] or part[2]
-            self.add(name, inner)
-            self.add(name, unquote(inner))
-        self._automaton = None
+        found: dict[str, _Pattern] = {}
+        for core in cores(value):
+            if len(core) >= SHORTEST and core.casefold() not in self._ordinary:
+                for piece in pieces(core, f"{self._ordinary}\n{name.casefold()}"):
+                    found.setdefault(piece, _Pattern(len(piece), name, False, told))
+                for form in wholes(core):
+                    found[form] = _Pattern(len(form), name, True, told)
+        for form in wholes(value):
+            found[form] = _Pattern(len(form), name, True, told)
+        with self._changing:
+            self._values.add(value)
+            for form, pattern in found.items():
+                known = self._patterns.get(form)
+                if known is None or (pattern.whole and not known.whole):
+                    self._patterns[form] = pattern
+            self._automaton = None
 
     def names_in(self, text: str) -> list[str]:
-        """Return the names of the secrets that `text` holds, in any form."""
-        return sorted({name for _, _, name in self._found(text)})
+        """Return the names of the secrets that `text` holds, whole or enough of them, in any form."""
+        begun: dict[str, int] = {}
+        until: dict[str, int] = {}
+        names = set()
+        for start, end, pattern in self._found(text):
+            if pattern.told:
+                if start > until.get(pattern.name, -1):
+                    begun[pattern.name] = start
+                until[pattern.name] = max(end, until.get(pattern.name, 0))
+                if pattern.whole or end - begun[pattern.name] >= _TELLING:
+                    names.add(pattern.name)
+        return sorted(names)
 
     def text(self, text: str) -> str:
         """Return `text` with every known secret replaced by its name, and email addresses masked."""
-        parts, done = [], 0
-        for start, end, name in self._found(text):
-            if start < done:  # two forms overlap: what is left of the second goes too
-                parts.append("") if end <= done else parts.append(f"[redacted: {name}]")
-            else:
-                parts += [text[done:start], f"[redacted: {name}]"]
-            done = max(done, end)
-        shown = _MADE.sub(r"\1[redacted]", "".join([*parts, text[done:]]) if parts else text)
+        return self.shown(text, self.spans(text), 0, len(text))
+
+    def shown(self, text: str, spans: list[Span], start: int, end: int) -> str:
+        """Return `text[start:end]` as `text` would be shown, `spans` being its own."""
+        parts, done = [], start
+        for span in spans:
+            if span.end > start and span.start < end:
+                parts += [text[done : max(done, span.start)], f"[redacted: {span.name}]"]
+                done = min(span.end, end)
+        shown = "".join([*parts, text[done:end]]) if parts else text[start:end]
+        shown = _MADE.sub(r"\1[redacted]", shown)
         return _EMAIL.sub(r"\1***@\2", shown) if "@" in shown else shown
 
-    def _found(self, text: str) -> list[tuple[int, int, str]]:
-        """Return (start, end, name) of each form in `text`, the longest first where two start together."""
-        if not self._forms:
+    def spans(self, text: str) -> list[Span]:
+        """Return where secrets stand in `text`, in order and apart from each other."""
+        spans: list[Span] = []
+        longest = 0
+        for start, end, pattern in self._found(text):
+            if spans and start < spans[-1].end:
+                name = pattern.name if pattern.size > longest else spans[-1].name
+                spans[-1] = Span(spans[-1].start, max(end, spans[-1].end), name)
+                longest = max(longest, pattern.size)
+            else:
+                spans.append(Span(start, end, pattern.name))
+                longest = pattern.size
+        return spans
+
+    def held(self, text: str) -> int:
+        """Return how many characters at the end of `text` could be the start of a secret."""
+        automaton = self._searching()
+        if automaton is None:
+            return 0
+        joined, gaps = _joined(text)
+        longest = 0
+        for seen in {text, joined}:
+            size = len(seen)
+            for start in range(max(0, size - _LONGEST_START), size - _HARMLESS):
+                if automaton.longest_prefix(seen[start:]) == size - start:
+                    place = start if seen is text else _place(gaps, start)
+                    longest = max(longest, len(text) - place)
+                    break
+        return longest
+
+    def _found(self, text: str) -> list[tuple[int, int, _Pattern]]:
+        """Return start, end and pattern of all that is found in `text`, its broken lines joined too."""
+        automaton = self._searching()
+        if automaton is None:
             return []
-        if self._automaton is None:
-            self._automaton = ahocorasick.Automaton()
-            for form, name in self._forms.items():
-                self._automaton.add_word(form, (len(form), name))
-            self._automaton.make_automaton()
-        found = [(end + 1 - size, end + 1, name) for end, (size, name) in self._automaton.iter(text)]
-        return sorted(found, key=lambda span: (span[0], -span[1]))
+        found = [(end + 1 - pattern.size, end + 1, pattern) for end, pattern in automaton.iter(text)]
+        joined, gaps = _joined(text)
+        if gaps:
+            for last, pattern in automaton.iter(joined):
+                start, end = _place(gaps, last + 1 - pattern.size), _place(gaps, last) + 1
+                if end - start > pattern.size:  # the others were found already
+                    found.append((start, end, pattern))
+        return sorted(found) if found else found
+
+    def _searching(self) -> Any:
+        """Return what searches for the secrets known by now; None where there are none."""
+        automaton = self._automaton
+        if automaton is None and self._patterns:
+            with self._changing:
+                automaton = ahocorasick.Automaton()
+                for form, pattern in self._patterns.items():
+                    automaton.add_word(form, pattern)
+                automaton.make_automaton()
+                self._automaton = automaton
+        return automaton
 
     def tree(self, value: Any) -> Any:
         """Return `value` redacted: text in containers is replaced, dataclasses are changed in place."""
@@ -96,29 +189,29 @@ class Redactor:
         return value
 
 
-def _forms(value: str) -> set[str]:
-    raw = value.encode("utf-8", "surrogateescape")
-    # Of URLs: Python's forms, and encodeURIComponent's.
-    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw), quote(raw, safe="!~*'()")}
-    escaped = html.escape(value)
-    forms = quoted | {
-        value,
-        *(re.sub(r"%[0-9A-F]{2}", lambda code: code[0].lower(), form) for form in quoted),
-        raw.hex(),
-        raw.hex().upper(),
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        escaped,
-        escaped.replace("&#x27;", "&#39;"),
-        escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-        html.escape(value, quote=False),
-        repr(value)[1:-1],
-        repr(raw)[2:-1],
-    }
-    # base64 of a longer text that holds the secret: at each alignment the inner characters are fixed.
-    for lead in range(3):
-        skip = (0, 2, 3)[lead]
-        encoded = base64.b64encode(b"\0" * lead + raw).decode().rstrip("=")
-        inner = encoded[skip : len(encoded) - ((len(raw) + lead) % 3 > 0)]
-        forms |= {inner, inner.replace("+", "-").replace("/", "_")}
-    return {form for form in forms if len(form) >= _SHORTEST}
+_Gaps = list[tuple[int, int]]
+
+
+def _joined(text: str) -> tuple[str, _Gaps]:
+    """Return `text` without what breaks its lines, and where, in what is left, how much was left out."""
+    if "\n" not in text and "\\n" not in text and "\x1b" not in text:
+        return text, []
+    parts, gaps, done, out = [], [], 0, 0
+    for gap in _BREAK.finditer(text):
+        start = gap.start()
+        if text[start] != "\x1b":
+            while start > done and text[start - 1] in " \t":
+                start -= 1
+            if start > done and text[start - 1] in "'\"":
+                start -= 1
+        parts.append(text[done:start])
+        out += gap.end() - start
+        gaps.append((start - (out - (gap.end() - start)), out))
+        done = gap.end()
+    return "".join([*parts, text[done:]]), gaps
+
+
+def _place(gaps: _Gaps, position: int) -> int:
+    """Return where a character of the joined text stands in the whole one."""
+    index = bisect_right(gaps, position, key=lambda gap: gap[0])
+    return position + (gaps[index - 1][1] if index else 0)

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2] / "pytest_caio"
 LAYERS = (
     "errors secret text background",
     "state/ replay/ reference/",
-    "envfile redaction sections",
+    "envfile forms sections",
+    "redaction",
     "environments",
     "signing probes",
     "credentials exchanges",
