@@ -17,6 +17,7 @@ __all__ = [
     "SIGNATURE_HEADERS",
     "TOKEN",
     "TOKEN_HEADER",
+    "TOKEN_KEY",
     "bearer",
     "header",
     "inngest_signed",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 TOKEN_HEADER = "X-Dashboard-Token"  # noqa: S105 - the header's name
-_TOKEN_KEY = "DASHBOARD_AUTH_TOKEN"  # noqa: S105 - the key's name
+TOKEN_KEY = "DASHBOARD_AUTH_TOKEN"  # noqa: S105 - the key's name
 SIGNATURE_HEADERS = {
     "instantly": "X-Instantly-Signature",
     "heyreach": "X-HeyReach-Signature",
@@ -71,7 +72,7 @@ def _from_keys(label: str, keys: tuple[str, ...], make: Callable[..., tuple[str,
     return Credential(label, keys, apply)
 
 
-TOKEN = _from_keys(_TOKEN_KEY, (_TOKEN_KEY,), lambda token: (TOKEN_HEADER, token))
+TOKEN = _from_keys(TOKEN_KEY, (TOKEN_KEY,), lambda token: (TOKEN_HEADER, token))
 
 
 def near_miss(kind: str) -> Credential:
@@ -83,13 +84,13 @@ def near_miss(kind: str) -> Credential:
         # A token without letters has no other case; a made-up value is then the nearest miss there is.
         return TOKEN_HEADER, missed if missed != token else secrets.token_urlsafe(24)
 
-    return _from_keys(f"{_TOKEN_KEY}, {kind}", (_TOKEN_KEY,), make)
+    return _from_keys(f"{TOKEN_KEY}, {kind}", (TOKEN_KEY,), make)
 
 
 def token_as(header_name: str, template: str) -> Credential:
     """Send the right token where it does not belong: `template` is a header value with `{}` for it."""
-    label = f"{_TOKEN_KEY} as {header_name}: {template.format('...')}"
-    return _from_keys(label, (_TOKEN_KEY,), lambda token: (header_name, template.format(token)))
+    label = f"{TOKEN_KEY} as {header_name}: {template.format('...')}"
+    return _from_keys(label, (TOKEN_KEY,), lambda token: (header_name, template.format(token)))
 
 
 def revoked_token(index: int) -> Credential:
@@ -107,24 +108,24 @@ def login_token() -> Credential:
     """Send the right token in the login form, which opens a session."""
 
     def apply(request: Request, environment: Environment) -> Request:
-        value = quote(environment.value(_TOKEN_KEY), safe="")
-        return replace(request, body=f"token={value}".encode(), secrets=((_TOKEN_KEY, value),))
+        value = quote(environment.value(TOKEN_KEY), safe="")
+        return replace(request, body=f"token={value}".encode(), secrets=((TOKEN_KEY, value),))
 
-    return Credential(f"{_TOKEN_KEY} in the login form", (_TOKEN_KEY,), apply)
+    return Credential(f"{TOKEN_KEY} in the login form", (TOKEN_KEY,), apply)
 
 
 def query_token() -> Credential:
     """Send the token as `?token=`, which writes it into the server's access log."""
 
     def apply(request: Request, environment: Environment) -> Request:
-        value = quote(environment.value(_TOKEN_KEY), safe="")
+        value = quote(environment.value(TOKEN_KEY), safe="")
         return replace(
             request,
             target=f"{request.target}?token={value}",
-            secrets=(*request.secrets, (_TOKEN_KEY, value)),
+            secrets=(*request.secrets, (TOKEN_KEY, value)),
         )
 
-    return Credential(f"{_TOKEN_KEY} as ?token=", (_TOKEN_KEY,), apply)
+    return Credential(f"{TOKEN_KEY} as ?token=", (TOKEN_KEY,), apply)
 
 
 def bearer(key: str, *, header_name: str = "Authorization", template: str = "Bearer {}") -> Credential:

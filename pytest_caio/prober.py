@@ -27,10 +27,19 @@ class Prober:
 
     `connections` bounds the requests under way, `rate` the requests a second (0: no limit). Threads may
     call every method. An origin that cannot be connected to, and never answered, is not asked further.
+    `heard` is called with each exchange, in the prober's thread, before anybody else has it.
     """
 
-    def __init__(self, transport: Callable[[], Transport], *, connections: int, rate: float = 0) -> None:
+    def __init__(
+        self,
+        transport: Callable[[], Transport],
+        *,
+        connections: int,
+        rate: float = 0,
+        heard: Callable[[Exchange], None] | None = None,
+    ) -> None:
         self._make_transport = transport
+        self._heard = heard
         self._connections = connections
         self._interval = 1 / rate if rate else 0.0
         self._asking = threading.Lock()
@@ -152,7 +161,10 @@ class Prober:
         reason = self._unreachable.get(request.origin)
         if reason and request.origin not in self._answered:
             return Exchange(request, datetime.now(UTC), 0.0, error=reason)
-        return await self._transport.send(request)
+        exchange = await self._transport.send(request)
+        if self._heard is not None:
+            self._heard(exchange)
+        return exchange
 
     def _may_retry(self, exchange: Exchange) -> bool:
         """Only a dropped connection or the edge's own refusal is a flake; the application's answer is not.

@@ -17,7 +17,10 @@ __all__ = ["Redactor", "Span"]
 
 _EMAIL = re.compile(r"(?<![\w.%+'-])([\w.%+'-])[\w.%+'-]*@((?:[\w-]+\.)+[^\W\d_]{2,})")
 # Credentials that the deployment makes, and that nobody can know beforehand.
-_MADE = re.compile(r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=)[\w.+/=-]{8,}")
+_MADE = re.compile(
+    r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=|(?i:set-cookie)\W{1,8}[\w-]{1,64}=)"
+    r"[\w.+/=%-]{8,}"
+)
 # What may stand inside a secret where a line was broken (also of a text in a repr, or of a diff), or where
 # a terminal was told a colour.
 _BREAK = re.compile(r"(?:\r?\n|(?:\\r)?\\n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?['\"]?|\x1b\[[0-9;]*m")
@@ -56,8 +59,10 @@ class Redactor:
         self._values: set[str] = set()
         self._ordinary = ORDINARY.casefold()
         self._patterns: dict[str, _Pattern] = {}
+        self._late: dict[str, _Pattern] = {}  # those not in the first automaton
         self._changing = threading.Lock()
-        self._automaton: Any = None
+        self._first: Any = None
+        self._automata: tuple[Any, ...] | None = ()
         for name, value in (secrets or {}).items():
             self.add(name, value)
 
@@ -86,8 +91,8 @@ class Redactor:
             for form, pattern in found.items():
                 known = self._patterns.get(form)
                 if known is None or (pattern.whole and not known.whole):
-                    self._patterns[form] = pattern
-            self._automaton = None
+                    self._patterns[form] = self._late[form] = pattern
+            self._automata = None
 
     def names_in(self, text: str) -> list[str]:
         """Return the names of the secrets that `text` holds, whole or enough of them, in any form."""
@@ -134,45 +139,47 @@ class Redactor:
 
     def held(self, text: str) -> int:
         """Return how many characters at the end of `text` could be the start of a secret."""
-        automaton = self._searching()
-        if automaton is None:
-            return 0
         joined, gaps = _joined(text)
         longest = 0
-        for seen in {text, joined}:
-            size = len(seen)
-            for start in range(max(0, size - _LONGEST_START), size - _HARMLESS):
-                if automaton.longest_prefix(seen[start:]) == size - start:
-                    place = start if seen is text else _place(gaps, start)
-                    longest = max(longest, len(text) - place)
-                    break
+        for automaton in self._searching():
+            for seen in (text, joined) if gaps else (text,):
+                size = len(seen)
+                for start in range(max(0, size - _LONGEST_START), size - _HARMLESS):
+                    if automaton.longest_prefix(seen[start:]) == size - start:
+                        place = start if seen is text else _place(gaps, start)
+                        longest = max(longest, len(text) - place)
+                        break
         return longest
 
     def _found(self, text: str) -> list[tuple[int, int, _Pattern]]:
         """Return start, end and pattern of all that is found in `text`, its broken lines joined too."""
-        automaton = self._searching()
-        if automaton is None:
-            return []
-        found = [(end + 1 - pattern.size, end + 1, pattern) for end, pattern in automaton.iter(text)]
-        joined, gaps = _joined(text)
-        if gaps:
-            for last, pattern in automaton.iter(joined):
-                start, end = _place(gaps, last + 1 - pattern.size), _place(gaps, last) + 1
-                if end - start > pattern.size:  # the others were found already
-                    found.append((start, end, pattern))
+        found = []
+        automata = self._searching()
+        joined, gaps = _joined(text) if automata else (text, [])
+        for automaton in automata:
+            found += [(end + 1 - pattern.size, end + 1, pattern) for end, pattern in automaton.iter(text)]
+            if gaps:
+                for last, pattern in automaton.iter(joined):
+                    start, end = _place(gaps, last + 1 - pattern.size), _place(gaps, last) + 1
+                    if end - start > pattern.size:  # the others were found already
+                        found.append((start, end, pattern))
         return sorted(found) if found else found
 
-    def _searching(self) -> Any:
-        """Return what searches for the secrets known by now; None where there are none."""
-        automaton = self._automaton
-        if automaton is None and self._patterns:
+    def _searching(self) -> tuple[Any, ...]:
+        """Return what searches for the secrets known by now.
+
+        A secret that came late does not cost a new search of all others, as long as those are few.
+        """
+        automata = self._automata
+        if automata is None:
             with self._changing:
-                automaton = ahocorasick.Automaton()
-                for form, pattern in self._patterns.items():
-                    automaton.add_word(form, pattern)
-                automaton.make_automaton()
-                self._automaton = automaton
-        return automaton
+                first = self._first
+                if first is None or len(self._late) > len(self._patterns) // 3:
+                    first = self._first = _automaton(self._patterns)
+                    self._late = {}
+                automata = (first, _automaton(self._late)) if self._late else (first,)
+                self._automata = automata
+        return automata
 
     def tree(self, value: Any) -> Any:
         """Return `value` redacted: text in containers is replaced, dataclasses are changed in place."""
@@ -187,6 +194,14 @@ class Redactor:
             for name in vars(value):
                 object.__setattr__(value, name, self.tree(getattr(value, name)))
         return value
+
+
+def _automaton(patterns: Mapping[str, _Pattern]) -> Any:
+    automaton = ahocorasick.Automaton()
+    for form, pattern in patterns.items():
+        automaton.add_word(form, pattern)
+    automaton.make_automaton()
+    return automaton
 
 
 _Gaps = list[tuple[int, int]]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
+import re
 import time
 import uuid
 from collections.abc import Callable, Collection
@@ -14,13 +16,15 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 import msgspec
 
 from pytest_caio.background import Background
 from pytest_caio.checks import NotApplicable
 from pytest_caio.commandline import Options
-from pytest_caio.contract import READINESS, RUNTIME_KEYS
+from pytest_caio.contract import ACTING_PATHS, READINESS, READING_PATHS, RUNTIME_KEYS
+from pytest_caio.credentials import NEAR_MISSES, TOKEN_KEY
 from pytest_caio.environments import Environment, Profile, load_environment, read_profiles, read_revoked
 from pytest_caio.exchanges import Exchange
 from pytest_caio.inputs import needs_replay
@@ -30,7 +34,7 @@ from pytest_caio.prober import Prober
 from pytest_caio.probes import MissingInput, Request
 from pytest_caio.record import Record, RunRecord
 from pytest_caio.redaction import Redactor
-from pytest_caio.secret import names_secret
+from pytest_caio.secret import is_path, names_secret
 
 if TYPE_CHECKING:
     from pytest_caio.reference.client import ReferenceProcess
@@ -41,6 +45,9 @@ __all__ = ["Given", "Run"]
 _Value = TypeVar("_Value")
 _PATIENCE = 2.0  # seconds until a wait is worth a line
 _REMINDER = 10.0
+# A cookie is taken for a session from this length on; what a hostile deployment can have us learn is bounded.
+_SHORTEST_COOKIE = 16
+_MOST_OF_COOKIES = 32_768  # characters
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class Run:
         self.id = uuid.uuid4().hex
         self.comparison: tuple[str, Any, Any] | None = None
         self._reached: dict[str, str] = {}
+        self._cookies = 0  # characters learned
         self._prober: Prober | None = None
         self._reference: ReferenceProcess | None = None
 
@@ -112,13 +120,44 @@ class Run:
                 )
             )
         self.environments = tuple(opened)
+        self.learn()
+
+    def learn(self) -> None:
+        """Make every secret known that is known by now: of env files, of the command line, of the process."""
+        redactor = self.redactor
+        redactor.leave(*RUNTIME_KEYS, *READING_PATHS, *ACTING_PATHS)
+        for environment in self.environments:
+            redactor.leave(environment.name, environment.base_url)
         for environment in self.environments:
             for key, value in environment.values.items():
                 if names_secret(key, value.reveal()):
-                    self.redactor.add(key, value.reveal())
-            self.redactor.add("hash of INNGEST_SIGNING_KEY", _hash(environment.value("INNGEST_SIGNING_KEY")))
-            for number, token in enumerate(environment.revoked, 1):
-                self.redactor.add(f"revoked token {number}", token.reveal())
+                    redactor.add(key, value.reveal())
+            redactor.add("hash of INNGEST_SIGNING_KEY", _hash(environment.value("INNGEST_SIGNING_KEY")))
+            for number, revoked in enumerate(environment.revoked, 1):
+                redactor.add(f"revoked token {number}", revoked.reveal())
+            for kind, change in NEAR_MISSES.items():  # also where the probe is another process's
+                token = environment.value(TOKEN_KEY)
+                redactor.add(f"{TOKEN_KEY}, {kind}", change(token) if token else "")
+        for key, text in os.environ.items():
+            if names_secret(key, text) and not is_path(text):
+                redactor.add(key, text)
+
+    def learn_planned(self) -> None:
+        """Make every secret known that a planned request carries, near misses and signatures too."""
+        for planned in self.plan.cases.values():
+            for request in planned.requests.values():
+                self._known(request)
+
+    def _heard(self, exchange: Exchange) -> None:
+        """Make the cookies known that an answer sets, before anything shows them."""
+        for header in exchange.header_values("set-cookie"):
+            name, _, value = header.partition(";")[0].partition("=")
+            shown = f"cookie {name.strip()}" if re.fullmatch(r"[\w-]{1,40}", name.strip()) else "a cookie"
+            value = value.strip().strip('"')
+            self._cookies += len(value)
+            if len(value) >= _SHORTEST_COOKIE and self._cookies <= _MOST_OF_COOKIES:
+                self.redactor.add(shown, value, told=False)
+                self.redactor.add(shown, unquote(value), told=False)
 
     def _start_reference(self) -> Given:
         from pytest_caio.reference.client import ReferenceProcess  # noqa: PLC0415 - demo alone needs it
@@ -154,6 +193,7 @@ class Run:
                 lambda: Transport(timeout=options.timeout),
                 connections=options.connections,
                 rate=options.rate,
+                heard=self._heard,
             )
         return self._prober
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Secret", "names_secret"]
+__all__ = ["Secret", "is_path", "names_secret"]
 
 _SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASSW(?:OR)?D|(?:^|_)(?:PASS|PWD|KEYS?)(?:$|_)|API_?KEY|DSN|CREDENTIAL", re.IGNORECASE
+    r"TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|BEARER|JWT|(?:^|_)(?:PASS|PWD|KEYS?)(?:$|_)|API_?KEY|DSN|CREDENTIAL",
+    re.IGNORECASE,
 )
 _SWITCH_NAME = re.compile(r"_(ENABLED|REQUIRED|HEADER|ALLOWLIST|DAYS|SECONDS)$", re.IGNORECASE)
 _CREDENTIALS_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]+@")
@@ -49,3 +50,8 @@ def names_secret(key: str, value: str) -> bool:
     return bool(
         (_SECRET_NAME.search(key) and not _SWITCH_NAME.search(key)) or _CREDENTIALS_IN_URL.search(value)
     )
+
+
+def is_path(value: str) -> bool:
+    """Say whether `value` names a place on this machine: where a secret is kept is no secret."""
+    return bool(re.match(r"[~/.]|[A-Za-z]:[\\/]", value)) and not re.search(r"\s", value)

@@ -18,6 +18,7 @@ from pytest_caio.evidence import document, terminal
 from pytest_caio.exchanges import NoAnswer
 from pytest_caio.expectation import expected_of
 from pytest_caio.fixtures import ANSWERS, CheckFixtures
+from pytest_caio.guard import ReportGuard
 from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, observe, result_of
 from pytest_caio.record import WRITES
 from pytest_caio.run import Given, Run
@@ -47,6 +48,8 @@ class AcceptanceSession:
         config.pluginmanager.register(
             CheckFixtures(session._run.redactor, session._run.background), "caio-fixtures"
         )
+        session._run.learn()
+        ReportGuard(config, session._run.redactor).stand()
         quiet = options.plan or config.option.collectonly or config.option.help
         if session._worker is None and not quiet:
             try:
@@ -109,7 +112,8 @@ class AcceptanceSession:
         if mark is None:
             return
         found = [case for environment in self._run.environments for case in mark.args[0].expand(environment)]
-        ids = [f"{case.environment.name}-{case.name}".rstrip("-") for case in found]
+        redact = self._run.redactor.text
+        ids = [redact(f"{case.environment.name}-{case.name}".rstrip("-")) for case in found]
         metafunc.parametrize("_caio_case", found, ids=ids, indirect=True)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
@@ -143,6 +147,7 @@ class AcceptanceSession:
                 assert isinstance(case, Case)
                 self._run.plan.add(item.nodeid, check, case)
         self._planned = len(self._run.plan.cases)
+        self._run.learn_planned()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -152,7 +157,7 @@ class AcceptanceSession:
             return None
         if self._run.options.plan:
             lines = self._run.plan.table(writes=self._run.options.writes)
-            sys.stdout.write("\n" + "\n".join(map(self._run.redactor.text, lines)) + "\n")
+            sys.stdout.write("\n" + "\n".join(lines) + "\n")
             return True
         if self._worker is None:
             wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
@@ -218,15 +223,12 @@ class AcceptanceSession:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach the result of a check, then redact the report before anything shows it."""
+        """Attach the result of a check."""
         report = yield
         planned = self._run.plan.cases.get(item.nodeid)
         if planned is not None and isinstance(item, pytest.Function):
+            report.nodeid = self._run.redactor.text(report.nodeid)
             observe(self._run, item, call, report, planned, item.stash.get(ANSWERS, {}))
-        redact = self._run.redactor.tree
-        report.longrepr = redact(report.longrepr)
-        report.sections = redact(report.sections)
-        report.user_properties = redact(report.user_properties)
         return report
 
     @pytest.hookimpl(tryfirst=True)

@@ -16,6 +16,7 @@ LAYERS = (
     "state/ replay/ reference/",
     "envfile forms sections",
     "redaction",
+    "streams",
     "environments",
     "signing probes",
     "credentials exchanges",
@@ -24,13 +25,22 @@ LAYERS = (
     "ledger evidence/document evidence/terminal rehearsal",
     "commandline",
     "run",
-    "observer fixtures",
+    "observer fixtures guard",
     "evidence/html",
     "session",
     "plugin cli",
     "__main__",
 )
-KNOWS_PYTEST = {"plugin", "session", "commandline", "observer", "fixtures", "checks", "evidence/html"}
+KNOWS_PYTEST = {
+    "plugin",
+    "session",
+    "commandline",
+    "observer",
+    "fixtures",
+    "checks",
+    "evidence/html",
+    "guard",
+}
 MODULES = sorted(
     path.relative_to(ROOT).with_suffix("").as_posix()
     for path in ROOT.rglob("*.py")

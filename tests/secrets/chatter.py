@@ -1,0 +1,78 @@
+"""Tests that tell a secret by every way out that a test has; copied beside the checks of a run.
+
+CHATTER names a JSON file: the texts to tell, each holding a secret in some form.
+"""
+
+import json
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+TEXTS = json.loads(Path(os.environ["CHATTER"]).read_text("utf-8"))
+
+
+@pytest.fixture(params=TEXTS, ids=lambda text: text.encode("ascii", "ignore").decode())
+def told(request):
+    return request.param
+
+
+def test_prints(told):
+    print(told)
+    sys.stderr.write(told + "\n")
+
+
+def test_prints_in_pieces(told):
+    for start in range(0, len(told), 5):
+        sys.stdout.write(told[start : start + 5])
+        sys.stdout.flush()
+    sys.stdout.buffer.write(told.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def test_logs(told):
+    logging.getLogger("chatter").warning("told %s", told)
+    try:
+        raise ValueError(told)
+    except ValueError:
+        logging.getLogger("chatter").exception("it broke")
+
+
+def test_warns(told):
+    warnings.warn(f"told {told}", UserWarning, stacklevel=1)
+
+
+def test_raises(told):
+    local = {"value": told, "list": [told, told]}
+    raise RuntimeError(told, local)
+
+
+def test_compares(told):
+    assert f"{told}\nand more" == f"x{told[:-3]}yyy\nand less"
+
+
+def test_compares_dicts(told):
+    assert {"a": told, "b": [told] * 3} == {"a": told + "x", "b": [told[1:]] * 3}
+
+
+def test_records(told, record_property, record_testsuite_property):
+    record_property("told", told)
+    record_testsuite_property("told", told)
+    pytest.skip(told)
+
+
+@pytest.fixture
+def broken(told):
+    raise LookupError(told)
+
+
+def test_setup(broken):
+    pass
+
+
+@pytest.mark.xfail(reason="expected")
+def test_expected(told):
+    pytest.xfail(told)

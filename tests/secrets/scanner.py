@@ -1,0 +1,98 @@
+"""Looks for secrets in what a run left, by decoding: the opposite way to that of redaction."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import ahocorasick
+
+__all__ = ["Scanner"]
+
+RUN = 8
+_LINE_BREAK = re.compile(rb"['\"]?[ \t]*\r?\n(?:E  )?[ \t]*(?:[-+?>|] +)?['\"]?")
+_ESCAPED_BREAK = re.compile(rb"['\"]?[ \t]*(?:\\r)?\\n[ \t]*['\"]?")
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
+_HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
+_ESCAPE = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_SHORT = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    if match[1]:
+        return chr(int(match[1], 16)).encode("utf-8", "surrogatepass")
+    if match[2]:
+        return bytes([int(match[2], 16)])
+    return _SHORT.get(match[3], match[3])
+
+
+def _html(data: bytes) -> bytes:
+    return html.unescape(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _escapes(data: bytes) -> bytes:
+    return _ESCAPE.sub(_unescaped, data)
+
+
+def _joined(data: bytes) -> bytes:
+    return _ESCAPED_BREAK.sub(b"", _COLOUR.sub(b"", _LINE_BREAK.sub(b"", data)))
+
+
+def _codes(data: bytes) -> bytes:
+    """Return all that stands in base64 or hex in `data`, at every alignment."""
+    pieces = []
+    for run in _BASE64.findall(data):
+        run = run.replace(b"-", b"+").replace(b"_", b"/")
+        pieces += [base64.b64decode(run[n:] + b"A" * (-(len(run) - n) % 4)) for n in range(4)]
+    for run in _HEX.findall(data):
+        pieces += [bytes.fromhex(run[n : n + (len(run) - n) // 2 * 2].decode()) for n in range(2)]
+    return b"\0".join(pieces)
+
+
+def _views(data: bytes) -> set[bytes]:
+    """Return `data` and everything that it may be an encoding of."""
+    views = {
+        data,
+        _html(data),
+        _escapes(data),
+        unquote_to_bytes(data),
+        unquote_to_bytes(data.replace(b"+", b" ")),
+    }
+    views |= {_joined(view) for view in list(views)}
+    plain = _escapes(_html(_escapes(_html(data))))  # a report in HTML holds JSON that holds HTML
+    views |= {plain, _joined(plain), _html(plain)}
+    views |= {_codes(view) for view in (data, _joined(data), plain, _joined(plain), unquote_to_bytes(plain))}
+    return views
+
+
+class Scanner:
+    """Knows secrets, and finds any eight characters in a row of one, in any encoding."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._automaton = ahocorasick.Automaton()
+        for secret in secrets:
+            for start in range(len(secret) - RUN + 1):
+                run = secret[start : start + RUN]
+                self._automaton.add_word(run.encode().decode("latin-1"), run)
+        self._automaton.make_automaton()
+
+    def leaks(self, data: bytes | str) -> list[str]:
+        """Return the runs of secrets that `data` holds."""
+        raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+        views = (view.decode("latin-1") for view in _views(raw))
+        return sorted({run for view in views for _, run in self._automaton.iter(view)})
+
+    def leaks_under(self, *folders: Path) -> dict[str, list[str]]:
+        """Return the leaks by file, names of files and folders among them."""
+        found: dict[str, list[str]] = {}
+        for folder in folders:
+            for path in folder.rglob("*"):
+                found[str(path)] = self.leaks(path.name)
+                if path.is_file():
+                    found[str(path)] += self.leaks(path.read_bytes())
+        return {path: leaks for path, leaks in found.items() if leaks}
