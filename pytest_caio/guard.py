@@ -64,9 +64,15 @@ class ReportGuard:
 
     def _clean(self, report: Any) -> None:
         tree = self._redactor.tree
-        report.nodeid = tree(report.nodeid)
         report.longrepr = tree(report.longrepr)
         report.sections = tree(report.sections)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Redact a test's name, which its parameters are in."""
+        # A worker's must stay: its controller knows the test by it, and comes here too.
+        if not hasattr(self._config, "workerinput"):
+            report.nodeid = self._redactor.text(report.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:

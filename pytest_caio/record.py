@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from pytest_caio.excerpt import excerpt
 from pytest_caio.exchanges import Exchange
 from pytest_caio.text import beginning
 
@@ -155,8 +156,9 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
     sent = [(name, hidden.get(value, value)) for name, value in request.headers]
     got = [(name, beginning(value, _EXCERPT)) for name, value in exchange.headers[:_MOST_HEADERS]]
     # All of it is redacted in one pass; NUL stands in no header, and in a body it may end an excerpt.
-    excerpt = beginning(exchange.text, _EXCERPT).replace("\0", "\\0")
-    parts = [request.origin + target, excerpt, *(part for header in (*sent, *got) for part in header)]
+    shown = excerpt(request.target, exchange.text, exchange.header("content-type") or "")
+    shown = beginning(shown, _EXCERPT).replace("\0", "\\0")
+    parts = [request.origin + target, shown, *(part for header in (*sent, *got) for part in header)]
     url, shown, *headers = redact("\0".join(parts)).split("\0")
     pairs = list(zip(headers[::2], headers[1::2], strict=True))
     return ExchangeRecord(

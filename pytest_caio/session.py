@@ -227,7 +227,6 @@ class AcceptanceSession:
         report = yield
         planned = self._run.plan.cases.get(item.nodeid)
         if planned is not None and isinstance(item, pytest.Function):
-            report.nodeid = self._run.redactor.text(report.nodeid)
             observe(self._run, item, call, report, planned, item.stash.get(ANSWERS, {}))
         return report
 

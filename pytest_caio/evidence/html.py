@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Generator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_caio.evidence.policy import secured
 from pytest_caio.observer import result_of
 from pytest_caio.record import ExchangeRecord, Record
 from pytest_caio.run import Run
@@ -16,7 +18,6 @@ from pytest_caio.text import printable
 
 __all__ = ["HtmlReport", "register"]
 
-_COLOURS = {"GO": "#176f2c", "NO-GO": "#b3261e", "INCOMPLETE": "#8a5a00"}
 _BAD = ("failed", "error", "missing-input", "advised")
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
@@ -26,6 +27,9 @@ body{display:flex;flex-direction:column;min-width:0}
 #environment-header,#environment{order:1}
 .summary .additional-summary.prefix,#results-table td:not(.col-result),.caio-gates{color:#222}
 .caio-verdict{color:#fff;padding:.6em 1em;border-radius:6px;font-size:28px;font-weight:700;margin:0 0 .5em}
+.caio-GO{background:#176f2c}
+.caio-NO-GO{background:#b3261e}
+.caio-INCOMPLETE{background:#8a5a00}
 .caio-verdict small{display:block;font-size:13px;font-weight:400}
 .caio-gates{border-collapse:collapse;margin:.5em 0 1em}
 .caio-gates td,.caio-gates th{border:1px solid #ccc;padding:.25em .7em;text-align:left}
@@ -45,8 +49,9 @@ def _shown(text: str) -> str:
 class HtmlReport:
     """Shapes pytest-html's report: a banner with the verdict, a gate table, our columns, the exchanges."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, path: Path) -> None:
         self._run = run
+        self._path = path
         self._report: Any = None
 
     @pytest.hookimpl(optionalhook=True)
@@ -97,6 +102,15 @@ class HtmlReport:
                 {"name": None, "format_type": "html", "content": shown, "mime_type": None, "extension": None}
             ]
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Give the finished report its policy."""
+        result = yield
+        if self._path.is_file():
+            text = self._path.read_text("utf-8", "surrogateescape")
+            self._path.write_text(secured(text), "utf-8", "surrogateescape", newline="\n")
+        return result
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Open the report with the verdict and the gates."""
@@ -113,7 +127,7 @@ def register(config: pytest.Config, run: Run, path: Path) -> None:
     """Have pytest-html write `run`'s report to `path`, or where --html says; always self-contained."""
     config.option.htmlpath = config.option.htmlpath or str(path)
     config.option.self_contained_html = True
-    config.pluginmanager.register(HtmlReport(run), "caio-html")
+    config.pluginmanager.register(HtmlReport(run, Path(config.option.htmlpath)), "caio-html")
 
 
 def _banner(record: Record) -> str:
@@ -124,8 +138,7 @@ def _banner(record: Record) -> str:
         *record.reasons,
     ]
     small = "".join(f"<small>{_shown(line)}</small>" for line in lines)
-    colour = _COLOURS[record.verdict]
-    return f'<div class="caio-verdict" style="background:{colour}">{record.verdict}{small}</div>'
+    return f'<div class="caio-verdict caio-{record.verdict}">{record.verdict}{small}</div>'
 
 
 def _gates(record: Record) -> str:

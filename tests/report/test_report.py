@@ -125,3 +125,56 @@ def test_hostile_answers_do_nothing(chromium: Browser, tmp_path: Path) -> None:
     assert page.locator("td script, td img[onerror], td svg").count() == 0
     assert "<script>window.pwned" in page.locator("tbody.failed .caio-exchange").first.inner_text()
     assert [url for url in asked if not url.startswith("file:")] == []
+
+
+def test_the_policy_lets_the_report_work(chromium: Browser, tmp_path: Path) -> None:
+    """Under a policy that allows its own script alone, the report still sorts, filters and unfolds."""
+    report = _report(tmp_path, "--fault", "double-slash", "-m", "auth")
+    told: list[str] = []
+    page = chromium.new_page()
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.goto(report.as_uri())
+    policy = page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    colour = "getComputedStyle(document.querySelector('.caio-verdict')).backgroundColor"
+    assert page.evaluate(colour) == "rgb(179, 38, 30)"
+    checks = page.locator("tbody .col-check")
+    page.locator("th[data-column-type=check]").click()
+    first = checks.first.inner_text()
+    page.locator("th[data-column-type=check]").click()
+    assert {first, checks.first.inner_text()} == {
+        min(checks.all_inner_texts()),
+        max(checks.all_inner_texts()),
+    }
+    many = page.locator("tbody.results-table-row").count()
+    page.locator("input[data-test-result=passed]").click()
+    assert 0 < page.locator("tbody.results-table-row").count() < many
+    page.locator("#show_all_details").click()
+    assert page.locator(".extras-row:not(.hidden)").count() > 0
+    page.locator("#hide_all_details").click()
+    assert page.locator(".extras-row:not(.hidden)").count() == 0
+    assert told == []
+
+
+PLANTED = (
+    "<script>window.pwned = 1</script><img src=http://127.0.0.1:9/x onerror='window.pwned = 2'>"
+    "<a id=trap href='javascript:window.pwned = 3'>x</a><style>body{background:url(http://127.0.0.1:9/y)}"
+    "</style><iframe src=http://127.0.0.1:9/z></iframe><form action=http://127.0.0.1:9/f><button id=send>"
+)
+
+
+def test_the_policy_holds_what_escaping_let_through(chromium: Browser, tmp_path: Path) -> None:
+    """Markup that came to stand in the page itself runs nothing and asks nobody."""
+    report = _report(tmp_path, "-m", "cors")
+    text = report.read_text("utf-8").replace('<h1 id="title">', f'{PLANTED}<h1 id="title">')
+    report.write_text(text, "utf-8")
+    page, asked = _open(chromium, report)
+    page.locator("#trap").click()
+    page.locator("#send").click()
+    page.evaluate("document.body.setAttribute('onclick', 'window.pwned = 4'); document.body.click()")
+    assert page.evaluate("window.pwned") is None
+    assert page.locator(".caio-verdict").inner_text().startswith("INCOMPLETE")
+    assert [url for url in asked if not url.startswith("file:")] == []

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "pytest_caio"
 # From the bottom; a row imports only from rows under it. A name with a slash is a whole package.
 LAYERS = (
-    "errors secret text background",
+    "errors secret text background excerpt",
     "state/ replay/ reference/",
     "envfile forms sections",
     "redaction",
@@ -22,7 +22,7 @@ LAYERS = (
     "credentials exchanges",
     "contract checks transport record expectation",
     "prober plan waivers verdict inputs twins",
-    "ledger evidence/document evidence/terminal rehearsal",
+    "ledger evidence/document evidence/terminal evidence/policy rehearsal",
     "commandline",
     "run",
     "observer fixtures guard",

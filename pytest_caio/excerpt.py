@@ -1,0 +1,63 @@
+"""What of a body that is about people may be shown: counts, ids and states, not who and not what was written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+__all__ = ["excerpt"]
+
+# Answers that hold leads, messages or their histories.
+_ABOUT_PEOPLE = re.compile(
+    r"/+api/+(?:pending-emails|emails?\b|leads|cadence|queue|call-prep|clay-callback|traces|alerts|instantly"
+    r"|operator/+(?:history|pending-batch|revival|approve|reject|trigger)|rejection-tags|actions)"
+    r"|/+webhooks/+(?!\w+/health)",
+    re.IGNORECASE,
+)
+_PERSONAL = re.compile(
+    r"(?:^|_)(?:name|names|firstname|lastname|fullname|to|from|cc|bcc|recipients?|sender|subject|body|html|text"
+    r"|message|messages|snippet|preview|content|company|organization|title|headline|phone|mobile|linkedin|url"
+    r"|address|city|notes?|comments?|feedback|reply|replies|email|emails?_address|lead|contact|persona)$"
+)
+_KEPT_TEXT = 64  # no state or id is longer; a message may be
+
+
+def excerpt(target: str, text: str, content_type: str) -> str:
+    """Return what may be shown of the body `text` of an answer to `target`.
+
+    In JSON about people the values of personal keys are masked; what cannot be read shows its length.
+    """
+    if not text or not _ABOUT_PEOPLE.match(target):
+        return text
+    try:
+        decoded = msgspec.json.decode(text)
+        return msgspec.json.encode(_masked(decoded)).decode()
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        kind = content_type.partition(";")[0].strip()[:_KEPT_TEXT]
+        return f"[{len(text)} characters{f' of {kind}' if kind else ''}, not shown: they may be about people]"
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _hidden(item) if _PERSONAL.search(_snake(key)) else _masked(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return _hidden(value) if isinstance(value, str) and len(value) > _KEPT_TEXT else value
+
+
+def _hidden(value: Any) -> Any:
+    """Return `value` with its text masked; how many there are is kept, and so is nothing, truth and number."""
+    if isinstance(value, dict):
+        return _masked(value)
+    if isinstance(value, list):
+        return [_hidden(item) for item in value]
+    return f"[{len(value)} characters]" if isinstance(value, str) and value else value
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[-. ]", "_", key).lower()
