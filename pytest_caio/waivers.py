@@ -144,7 +144,7 @@ def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
         return ""
     covered = [result for result in own if waiver.number in result.waivers]
     if not covered and complete:
-        names = beginning(", ".join(result.name for result in own), 400)
+        names = beginning(", ".join(sorted(result.name for result in own)), 400)
         return f"is unused, there is no case {waiver.case}; correct its name, or remove it. Cases: {names}"
     if waiver.case == "*" and not complete:
         return ""

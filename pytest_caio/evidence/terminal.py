@@ -71,12 +71,10 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
 def _waiver(waiver: WaiverRecord) -> str:
     case = "" if waiver.case == "*" else f" case {waiver.case}"
     became = "fails the run" if waiver.problem else "used" if waiver.used else "not called for in this run"
-    left = f"{waiver.days_left} day{'' if waiver.days_left == 1 else 's'} left"
-    return beginning(
-        f"waiver {waiver.number}: {waiver.check}{case} in {waiver.environment} until {waiver.expires} ({left}), "
-        f"{became}; {waiver.owner}: {waiver.reason}",
-        2 * _LINE,
-    )
+    left = waiver.days_left or 0
+    until = f"{waiver.expires} (expired)" if left < 0 else f"{waiver.expires} (days left: {left})"
+    what = f"{waiver.check}{case} in {waiver.environment} until {until}, {became}"
+    return beginning(f"waiver {waiver.number}: {what}; {waiver.owner}: {waiver.reason}", 2 * _LINE)
 
 
 def _waits_for_permission(check: CheckRecord) -> bool:
