@@ -38,6 +38,7 @@ class Case:
     name: str
     probes: tuple[Probe, ...] = ()
     obstacle: MissingInput | NotApplicable | None = None
+    of: int = 1  # how many cases the check has there
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Check:
         if not declared:
             return [Case(environment, "", (), MissingInput(f"cases of {self.id}"))]
         return [
-            Case(environment, case_name(name), (*self.probes, *_tuple(probes)))
+            Case(environment, case_name(name), (*self.probes, *_tuple(probes)), of=len(declared))
             for name, probes in declared.items()
         ]
 
