@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.contract import RUNTIME_KEYS
 from pytest_caio.environments import Environment, load_environment, read_profiles, read_revoked
 from pytest_caio.errors import InputError
+from pytest_caio.runtime import RUNTIME_KEYS
 from pytest_caio.secret import Secret
 
 __all__ = ["Options", "add_options", "find_suite", "join_files"]

@@ -20,7 +20,7 @@ import msgspec
 from pytest_caio.background import Background
 from pytest_caio.checks import NotApplicable
 from pytest_caio.commandline import Options
-from pytest_caio.contract import READINESS, RUNTIME_KEYS
+from pytest_caio.contract import READINESS
 from pytest_caio.environments import Environment, Profile, load_environment, read_profiles, read_revoked
 from pytest_caio.exchanges import Exchange
 from pytest_caio.inputs import needs_replay
@@ -30,6 +30,7 @@ from pytest_caio.prober import Prober
 from pytest_caio.probes import MissingInput, Request
 from pytest_caio.record import Record, RunRecord
 from pytest_caio.redaction import Redactor
+from pytest_caio.runtime import RUNTIME_KEYS
 from pytest_caio.secret import names_secret
 
 if TYPE_CHECKING:
