@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.contract import RUNTIME_KEYS
 from pytest_caio.environments import Environment, load_environment, read_profiles, read_revoked
 from pytest_caio.errors import InputError
+from pytest_caio.runtime import RUNTIME_KEYS
 from pytest_caio.secret import Secret
 from pytest_caio.waivers import Waivers, read_waivers
 

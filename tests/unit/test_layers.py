@@ -12,14 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[2] / "pytest_caio"
 # From the bottom; a row imports only from rows under it. A name with a slash is a whole package.
 LAYERS = (
-    "errors secret text background",
+    "errors secret text background runtime",
     "state/ replay/ reference/",
-    "envfile redaction sections",
+    "envfile redaction sections addresses",
     "environments",
     "signing probes",
     "credentials exchanges",
     "contract checks transport record expectation",
-    "prober plan waivers verdict inputs twins",
+    "prober plan waivers verdict inputs twins store settings secrecy",
     "ledger evidence/document evidence/terminal rehearsal",
     "commandline",
     "run",
