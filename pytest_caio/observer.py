@@ -10,7 +10,7 @@ import pytest
 
 from pytest_caio.checks import Advice, NotApplicable
 from pytest_caio.contract import HEALTH, reported_commit
-from pytest_caio.exchanges import Exchange
+from pytest_caio.exchanges import Exchange, NoAnswer
 from pytest_caio.expectation import expected_of, failure_of
 from pytest_caio.plan import Planned
 from pytest_caio.probes import MissingInput
@@ -67,8 +67,10 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         _skipped(result, report)
     elif report.failed:
         _failed(run, result, call)
-    # What broke, lacked an input or failed around the check was not judged: nobody can answer for it.
-    if result.outcome == "failed" and report.when == "call" and check.waivable and waivers:
+    # What broke, lacked an input, had no answer or failed around the check was not judged: nobody can
+    # answer for it.
+    judged = report.when == "call" and not (call.excinfo and isinstance(call.excinfo.value, NoAnswer))
+    if result.outcome == "failed" and judged and check.waivable and waivers:
         result.outcome = "waived"
         report.outcome = "skipped"
         report.wasxfail = printable(redact(waivers[0].sentence))
