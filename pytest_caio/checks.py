@@ -17,7 +17,7 @@ __all__ = ["GATES", "MARK", "Case", "Check", "NotApplicable", "case_name", "case
 
 MARK = "caio_check"
 # The gates of the runbook, in its order; each is a module `test_<gate>.py` and a marker.
-GATES = ("auth", "webhooks", "readiness", "cors", "state", "replay")
+GATES = ("auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack")
 _ID = re.compile(r"[A-Z]+-\d\d")
 _UNSAFE_IN_NAME = re.compile(r"[^\w ./:;,()+=@?%~#-]")
 

@@ -12,14 +12,12 @@ _NAME = r"[\w.%+'-]"
 _HOST = r"(?:[\w-]+\.)+[^\W\d_]{2,}"
 # A name begins where no character of a name stands before it, so that each text is tried from there once;
 # after the escapes of other characters (%22jane%40...), which are no part of it.
-_ADDRESS = re.compile(
-    rf"(?<!{_NAME})((?:%[0-9a-f]{{2}})*+{_NAME}){_NAME}*({_AT}{_HOST})", re.IGNORECASE
-)
+_ADDRESS = re.compile(rf"(?<!{_NAME})((?:%[0-9a-f]{{2}})*+{_NAME}){_NAME}*({_AT}{_HOST})", re.IGNORECASE)
 _SIGN = re.compile(_AT, re.IGNORECASE)
 
 
 def masked(text: str) -> str:
-    """Return `text` with the name of every email address cut down to its first character: `j***@host.example`.
+    """Return `text` with the name of every email address cut to its first character: `j***@host.example`.
 
     An address is one whose host ends in a domain of letters: neither `@decorator` nor `package@1.2` is one.
     """

@@ -22,6 +22,7 @@ __all__ = [
     "Record",
     "Result",
     "RunRecord",
+    "Table",
     "exchange_record",
 ]
 
@@ -50,6 +51,14 @@ class ExchangeRecord(Struct):
     truncated: bool = False
 
 
+class Table(Struct):
+    """What a check looked at, for people to read: shown whether it passed or not."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
 class Result(Struct):
     """What one test case reports, on its way from where it ran to the record."""
 
@@ -69,6 +78,7 @@ class Result(Struct):
     commit: str = ""
     duration_ms: float = 0.0
     exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
 
 
 class CaseRecord(Struct):
@@ -81,6 +91,7 @@ class CaseRecord(Struct):
     observed: str
     duration_ms: float
     exchanges: list[int]
+    tables: list[Table] = field(default_factory=list)
 
 
 class CheckRecord(Struct):

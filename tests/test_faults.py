@@ -24,7 +24,7 @@ IDS = frozenset(
 )
 # What no fault of a deployment on loopback over http can turn red: it has neither certificate nor TLS; and
 # what is judged without asking it, which tests/gates turns red.
-ELSEWHERE = {*(f"STATE-0{n}" for n in range(1, 6)), *(f"RPL-0{n}" for n in range(1, 7))}
+ELSEWHERE = {*(f"STATE-0{n}" for n in range(1, 6)), *(f"RPL-0{n}" for n in range(1, 7)), "PACK-01"}
 OUT_OF_REACH = {"RDY-11"} | ELSEWHERE
 VISIBLE = sorted(name for name, fault in FAULTS.items() if IDS & set(fault.reds))
 

@@ -67,7 +67,9 @@ def test_no_address_survives(before: str, address: str, after: str) -> None:
 
 
 @quick
-@given(st.lists(ADDRESSES, min_size=2, max_size=5), st.sampled_from(["", ",", " ", ".", "/", "@", "%40", "+"]))
+@given(
+    st.lists(ADDRESSES, min_size=2, max_size=5), st.sampled_from(["", ",", " ", ".", "/", "@", "%40", "+"])
+)
 def test_none_of_many_survives(addresses: list[str], between: str) -> None:
     """Of many addresses none is left, be they written one after the other without a gap."""
     shown = masked(between.join(addresses))
@@ -93,7 +95,19 @@ def test_text_without_addresses_stays(text: str) -> None:
 
 def test_hard_text_takes_little_time() -> None:
     """Texts that are made to slow a search down take time in proportion to their length."""
-    parts = ("a.", "a@", "a%40", "%40", "%25", "\\", "a\\u0040", "a@b.", "a@b.c1.", "%25" * 99 + "40", "x" * 500 + "@")
+    parts = (
+        "a.",
+        "a@",
+        "a%40",
+        "%40",
+        "%25",
+        "\\",
+        "a\\u0040",
+        "a@b.",
+        "a@b.c1.",
+        "%25" * 99 + "40",
+        "x" * 500 + "@",
+    )
     started = time.perf_counter()
     for part in parts:
         masked(part * (300_000 // len(part)))
