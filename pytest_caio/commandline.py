@@ -18,6 +18,7 @@ from pytest_caio.secret import Secret
 
 __all__ = ["Options", "add_options", "find_suite", "join_files"]
 
+_LONGEST = 100  # characters of the names of environments in a file's name, which may have 255
 _PROFILES = "environments.toml"
 
 
@@ -209,7 +210,7 @@ class Options:
             suite=folder,
             environments=environments,
             evidence=evidence,
-            stem=f"{'+'.join(names)}-{stamp}",
+            stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from pytest_caio.reference.faults.access import ACCESS
 from pytest_caio.reference.faults.cors import CORS
 from pytest_caio.reference.faults.fault import Fault
+from pytest_caio.reference.faults.operation import OPERATION
 from pytest_caio.reference.faults.paths import PATHS
 from pytest_caio.reference.faults.readiness import READINESS
 from pytest_caio.reference.faults.state import STATE
@@ -15,4 +16,6 @@ from pytest_caio.reference.faults.webhooks import WEBHOOKS
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS: Mapping[str, Fault] = MappingProxyType({**ACCESS, **PATHS, **WEBHOOKS, **CORS, **READINESS, **STATE})
+FAULTS: Mapping[str, Fault] = MappingProxyType(
+    {**ACCESS, **PATHS, **WEBHOOKS, **CORS, **READINESS, **STATE, **OPERATION}
+)
