@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -25,7 +26,8 @@ __all__ = ["Packed", "Packing", "read_junit"]
 
 _LARGEST = 32 << 20  # bytes of a JUnit file
 _TAIL = 2000  # bytes of output
-_SHOWN = 300
+_SHOWN = 200
+_RULES = re.compile(r"[=_-]{4,}")  # the lines that pytest draws
 _NAMED = 3
 # pytest's exit statuses (pytest.ExitCode) that say that there is no result.
 _STATUSES = {
@@ -130,7 +132,7 @@ def _without_secrets(process: Mapping[str, str], environment: Environment) -> di
 def _ending(status: int, said: str) -> str:
     how = f"signal {-status}" if status < 0 else f"status {status}"
     why = f", {_STATUSES[status]}" if status in _STATUSES else ""
-    words = " ".join(said.split())[-_SHOWN:]
+    words = " ".join(_RULES.sub(" ", said).split())[-_SHOWN:]
     return f"they ended with {how}{why}" + (f": ...{words}" if words else "")
 
 
