@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from suite_runs import ROOT, Ask, Deployment, Outcome, closed_port
+from suite_runs import ROOT, Ask, Deployment, Outcome, closed_port, serving
 
 LISTED = ("--fault", "heyreach-allowlisted")  # WH-08 fails in its case `allowlist`, and nothing else does
 UNSIGNED = ("--fault", "heyreach-unsigned")  # HeyReach cannot sign, as the runbook's fallback has it
@@ -199,6 +200,23 @@ def test_a_missing_input_is_not_waived(
     assert (outcome.status, outcome.checks["WH-08"]) == (1, "missing-input")
     assert "WH-08" in outcome.evidence["reasons"][0]
     assert [reason for reason in outcome.evidence["reasons"] if "waiver" in reason] == []
+
+
+def test_silence_is_not_waived(ask: Ask, deployment: Deployment, waive: Callable) -> None:
+    """A route that gives no answer was not judged either, while one that answers wrongly is waived."""
+
+    def answer(connection: socket.socket) -> None:
+        if b" /webhooks/heyreach " not in connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    given = waive({"environment": '"production"'})
+    with serving(answer) as url:
+        selection = ("acceptance/test_webhooks.py", "-k", "test_heyreach")
+        outcome = ask(*selection, *deployment.arguments, f"--base-url={url}", *given)
+    (check,) = outcome.evidence["environments"][0]["checks"]
+    outcomes = {case["name"]: case["outcome"] for case in check["cases"]}
+    assert (outcome.status, check["outcome"]) == (1, "failed")
+    assert (outcomes["allowlist"], outcomes["unsigned"]) == ("waived", "failed")
 
 
 def test_what_a_waiver_says_is_redacted_and_shown_as_text(
