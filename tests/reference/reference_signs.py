@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from redis import Redis
 from reference_site import Site
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -109,7 +110,43 @@ def slow(site: Site) -> bool:
     return site.get(READY).elapsed > timedelta(seconds=1.5)
 
 
+def file_says(key: str, value: str | None) -> Callable[[Site], bool]:
+    """The operator's file has this value under a key, None for no such key."""
+    return lambda site: site.file.get(key) == value
+
+
+def evicts(site: Site) -> bool:
+    """Say whether the deployment's Redis may evict what it holds."""
+    with Redis.from_url(site.settings["REDIS_URL"]) as client:
+        return bool(client.info("memory")["maxmemory_policy"] != "noeviction")
+
+
 SIGNS: Mapping[str, Callable[[Site], bool]] = {
+    # the environment file
+    "session-secret-unset": file_says("SESSION_SECRET_KEY", None),
+    "event-key-empty": file_says("INNGEST_EVENT_KEY", ""),
+    "file-redis-optional": file_says("REDIS_REQUIRED", "no"),
+    "file-flag-unclear": file_says("DASHBOARD_AUTH_STRICT", "enabled"),
+    "file-of-another": file_says("ENVIRONMENT", "development"),
+    "file-origin-wildcard": lambda site: "*" in site.file["CORS_ALLOWED_ORIGINS"],
+    "file-origin-http": lambda site: (
+        "http://reports.caio.example" in site.file["CORS_ALLOWED_ORIGINS"].split(",")
+        and site.allowed("http://reports.caio.example")
+    ),
+    "inngest-elsewhere": file_says("INNGEST_WEBHOOK_URL", "https://caio.example.com/inngest"),
+    "inngest-unencrypted": lambda site: site.file["INNGEST_WEBHOOK_URL"] == f"{site.base_url}/inngest",
+    "dual-read": file_says("STATE_DUAL_READ_ENABLED", "true"),
+    "namespace-of-staging": file_says("RATE_LIMIT_REDIS_NAMESPACE", "caio:staging:ratelimit"),
+    "namespace-unnamed": file_says("CONTEXT_REDIS_PREFIX", "caio:context"),
+    "retention-in-words": file_says("TRACE_RETENTION_DAYS", "a month"),
+    "secret-placeholder": file_says("INNGEST_EVENT_KEY", "your-inngest-event-key-here"),
+    "secret-short": lambda site: len(site.file["SESSION_SECRET_KEY"]) == 8,
+    "secret-reused": lambda site: site.file["SESSION_SECRET_KEY"] == site.token,
+    "secret-revoked": lambda site: site.file["SESSION_SECRET_KEY"] in site.revoked,
+    "file-allowlists-heyreach": file_says("HEYREACH_UNSIGNED_ALLOWLIST", "true"),
+    "redis-evicts": evicts,
+    "provider-unkeyed": file_says("RB2B_WEBHOOK_SECRET", None),
+    "key-misspelled": file_says("REDIS_MAX_CONECTIONS", "50"),
     # credentials
     "any-token": token_opens(lambda _: "anything"),
     "empty-token": token_opens(lambda _: ""),
