@@ -13,11 +13,22 @@ import pytest
 from pytest_caio.environments import Environment
 from pytest_caio.probes import MissingInput, Probe
 
-__all__ = ["GATES", "MARK", "Case", "Check", "NotApplicable", "case_name", "cases", "check", "check_of"]
+__all__ = [
+    "GATES",
+    "MARK",
+    "Advice",
+    "Case",
+    "Check",
+    "NotApplicable",
+    "case_name",
+    "cases",
+    "check",
+    "check_of",
+]
 
 MARK = "caio_check"
 # The gates of the runbook, in its order; each is a module `test_<gate>.py` and a marker.
-GATES = ("auth", "webhooks", "readiness", "cors", "state", "replay")
+GATES = ("environment", "auth", "webhooks", "readiness", "cors", "state", "replay")
 _ID = re.compile(r"[A-Z]+-\d\d")
 _UNSAFE_IN_NAME = re.compile(r"[^\w ./:;,()+=@?%~#-]")
 
@@ -28,6 +39,10 @@ _Cases = Mapping[str, _Probes] | Callable[[Environment], Mapping[str, _Probes]]
 
 class NotApplicable(Exception):
     """The check has nothing to judge in this environment; the text says why."""
+
+
+class Advice(Exception):
+    """The check cannot tell here, and says what to look at: it advises, even where it blocks otherwise."""
 
 
 @dataclass(frozen=True)

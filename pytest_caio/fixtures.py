@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ from pytest_caio.redaction import Redactor
 
 if TYPE_CHECKING:
     from pytest_caio.rehearsal import Rehearsal
+    from pytest_caio.store import Store
     from pytest_caio.twins import Twins
 
 __all__ = ["ANSWERS", "CheckFixtures"]
@@ -25,9 +26,12 @@ ANSWERS: pytest.StashKey[dict[str, Exchange]] = pytest.StashKey()
 class CheckFixtures:
     """The fixtures of a run that asks a deployment; other runs do not see them."""
 
-    def __init__(self, redactor: Redactor, background: Background) -> None:
+    def __init__(
+        self, redactor: Redactor, background: Background, asked: Callable[[], Sequence[Environment]]
+    ) -> None:
         self._redactor = redactor
         self._background = background
+        self._asked = asked
 
     @pytest.fixture(autouse=True)
     def _caio_case(self, request: pytest.FixtureRequest) -> Case | None:
@@ -38,6 +42,11 @@ class CheckFixtures:
     def environment(self, _caio_case: Case) -> Environment:
         """The environment that this case asks."""
         return _caio_case.environment
+
+    @pytest.fixture
+    def environments(self) -> Sequence[Environment]:
+        """Every environment of the run, this case's among them."""
+        return self._asked()
 
     @pytest.fixture
     def case(self, _caio_case: Case) -> str:
@@ -63,6 +72,15 @@ class CheckFixtures:
             raise LookupError(f"a check of {len(responses)} probes takes `responses`, not `response`")
         # A case that cannot be asked has no answer; it ends before its function is called.
         return next(iter(responses.values()), None)
+
+    @pytest.fixture
+    def store(self, _caio_case: Case) -> Store | None:
+        """What the Redis of this case's environment answered."""
+        from pytest_caio.store import Store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+
+        # A case that cannot be judged ends before its function is called.
+        name = f"answer of Redis to {_caio_case.environment.name}"
+        return None if _caio_case.obstacle else self._background.result(name, Store)
 
     @pytest.fixture
     def twins(self, _caio_case: Case) -> Twins | None:

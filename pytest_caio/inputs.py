@@ -1,4 +1,4 @@
-"""What the gates of state and replay need of an environment; each function is the cases of a check.
+"""What the gates of environment, state and replay need; each function is the cases of a check.
 
 Each returns one case, or raises MissingInput naming the key to give, or NotApplicable.
 """
@@ -17,6 +17,7 @@ from pytest_caio.sections import ReplaySection, StateSection
 __all__ = [
     "needs_baseline",
     "needs_cutover",
+    "needs_env_file",
     "needs_files",
     "needs_golden_set",
     "needs_redis",
@@ -34,6 +35,13 @@ def needs_redis(environment: Environment) -> _One:
     """Need the Redis of the deployment."""
     if not environment.value("REDIS_URL").strip():
         raise MissingInput("REDIS_URL")
+    return _ONE
+
+
+def needs_env_file(environment: Environment) -> _One:
+    """Need the env file as it is written."""
+    if environment.file is None:
+        raise NotApplicable("there is no env file: the values come from the process environment")
     return _ONE
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_caio.checks import NotApplicable
+from pytest_caio.checks import Advice, NotApplicable
 from pytest_caio.contract import HEALTH, reported_commit
 from pytest_caio.exchanges import Exchange
 from pytest_caio.expectation import expected_of, failure_of
@@ -111,6 +111,8 @@ def _failed(run: Run, result: Result, call: pytest.CallInfo[None]) -> None:
         # The answer itself says most: it follows what the assertion saw.
         seen = "" if observed in result.observed or result.observed in observed else f"; {result.observed}"
         result.expected, result.observed = expected, observed + seen
+    elif isinstance(error, Advice):
+        result.outcome, result.observed = "advised", str(error)
     elif error is not None:
         result.observed = f"the check itself broke: {type(error).__name__}: {error}"
     if not result.blocking and not isinstance(error, NotApplicable):

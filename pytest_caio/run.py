@@ -32,9 +32,11 @@ from pytest_caio.record import Record, RunRecord
 from pytest_caio.redaction import Redactor
 from pytest_caio.runtime import RUNTIME_KEYS
 from pytest_caio.secret import names_secret
+from pytest_caio.settings import env_diff
 
 if TYPE_CHECKING:
     from pytest_caio.reference.client import ReferenceProcess
+    from pytest_caio.store import Store
     from pytest_caio.twins import Twins
 
 __all__ = ["Given", "Run"]
@@ -165,12 +167,21 @@ class Run:
                 self._wait_ready(environment)
 
     def begin(self, wanted: Collection[str]) -> None:
-        """Start what is done once and not asked of the deployment: of `twins` and `rehearsal`."""
+        """Start what is done once and not asked of the deployment: of `store`, `twins` and `rehearsal`."""
         for environment in self.environments:
+            if "store" in wanted:
+                self.background.start(
+                    f"answer of Redis to {environment.name}", partial(self._knock, environment)
+                )
             if "twins" in wanted:
                 self.background.start(f"twins of {environment.name}", partial(self._look, environment))
             if "rehearsal" in wanted:
                 self._rehearse(environment)
+
+    def _knock(self, environment: Environment) -> Store:
+        from pytest_caio import store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+
+        return store.look(environment)
 
     def _look(self, environment: Environment) -> Twins:
         from pytest_caio import twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
@@ -278,6 +289,7 @@ class Run:
             },
         )
         self.record = self.ledger.close(self.environments, run, narrowed)
+        self.record.env_diff = self.redactor.tree(env_diff(self.environments))
         return self.record
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ __all__ = ["RUN", "AcceptanceSession"]
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 # What the checks of a gate ask for that is done once, in the background: the fixture's name.
-_BACKGROUND = {"state": "twins", "replay": "rehearsal"}
+_BACKGROUND = {"environment": "store", "state": "twins", "replay": "rehearsal"}
 
 
 class AcceptanceSession:
@@ -45,7 +45,8 @@ class AcceptanceSession:
         session = cls(config, options)
         config.pluginmanager.register(session, "caio-session")
         config.pluginmanager.register(
-            CheckFixtures(session._run.redactor, session._run.background), "caio-fixtures"
+            CheckFixtures(session._run.redactor, session._run.background, lambda: session._run.environments),
+            "caio-fixtures",
         )
         quiet = options.plan or config.option.collectonly or config.option.help
         if session._worker is None and not quiet:

@@ -23,8 +23,8 @@ IDS = frozenset(
     for check in DECLARED.findall(module.read_text("utf-8"))
 )
 # What no fault of a deployment on loopback over http can turn red: it has neither certificate nor TLS; and
-# what is judged without asking it, which tests/gates turns red.
-ELSEWHERE = {*(f"STATE-0{n}" for n in range(1, 6)), *(f"RPL-0{n}" for n in range(1, 7))}
+# what is judged without asking it, or of two environments, which tests/gates turns red.
+ELSEWHERE = {"ENV-10", *(f"STATE-0{n}" for n in range(1, 6)), *(f"RPL-0{n}" for n in range(1, 7))}
 OUT_OF_REACH = {"RDY-11"} | ELSEWHERE
 VISIBLE = sorted(name for name, fault in FAULTS.items() if IDS & set(fault.reds))
 
@@ -69,7 +69,12 @@ def test_no_fault_is_go(tmp_path: Path) -> None:
     """Without a fault nothing is red, and the verdict is GO."""
     status, evidence = run(tmp_path, "--expect-commit", COMMIT)
     outcomes = {check["id"]: check["outcome"] for check in evidence["environments"][0]["checks"]}
-    assert {i for i, outcome in outcomes.items() if outcome != "passed"} == {"RDY-11", "RPL-02", "RPL-06"}
+    assert {i for i, outcome in outcomes.items() if outcome != "passed"} == {
+        "ENV-10",
+        "RDY-11",
+        "RPL-02",
+        "RPL-06",
+    }
     assert set(outcomes) == IDS
     assert (status, evidence["verdict"]) == (0, "GO")
 

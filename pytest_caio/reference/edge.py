@@ -123,7 +123,7 @@ class Pace:
 
 
 class AccessLog:
-    """Writes one JSON object a request: time, method, target as sent, header pairs and status."""
+    """Writes one JSON object a request: time, method, target as sent, header pairs, body and status."""
 
     def __init__(self, app: ASGIApp, write: Callable[[str], Any]) -> None:
         self._app = app
@@ -145,6 +145,10 @@ class AccessLog:
                 [name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]
             ],
         }
+        if scope["type"] == "http":
+            # Read here, whole, since a request that is refused is refused unread.
+            body, receive = await _read(receive)
+            line["body"] = body.decode("latin-1")
         written = False
 
         async def note(message: Message) -> None:
@@ -156,3 +160,18 @@ class AccessLog:
             await send(message)
 
         await self._app(scope, receive, note)
+
+
+async def _read(receive: Receive) -> tuple[bytes, Receive]:
+    """Return a request's whole body, and a channel that gives it again before what comes after it."""
+    messages: list[Message] = []
+    more = True
+    while more:
+        messages.append(await receive())
+        more = messages[-1].get("more_body", False)
+    body = b"".join(message.get("body", b"") for message in messages)
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return body, again

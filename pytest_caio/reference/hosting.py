@@ -18,7 +18,7 @@ from pytest_caio.reference.app import build_app
 from pytest_caio.reference.deployment import Deployment
 from pytest_caio.reference.faults import FAULTS, Fault
 from pytest_caio.reference.server import Server, loopback_socket
-from pytest_caio.reference.settings import fresh_settings, write_private, write_settings
+from pytest_caio.reference.settings import RUNTIME_KEYS, fresh_settings, write_private, write_settings
 from pytest_caio.reference.storage import RedisServer
 
 __all__ = ["FAULTS", "chosen_faults", "host"]
@@ -44,6 +44,7 @@ def host(args: argparse.Namespace) -> None:
     for option, value in (("--latency-ms", args.latency_ms), ("--seed-leads", args.seed_leads)):
         if not 0 <= value < 1_000_000:
             raise InputError(f"{option} {value}: give a number from 0 to 999999")
+    given = _given(args.setting)
     with ExitStack() as stack:
         bound = stack.enter_context(loopback_socket(args.host, args.port))
         store = RedisServer()
@@ -58,7 +59,7 @@ def host(args: argparse.Namespace) -> None:
         name = f"[{args.host}]" if ":" in args.host else args.host
         base_url = f"http://{name}:{bound.getsockname()[1]}"
         deployment = Deployment(
-            fresh_settings(args.environment, base_url, store.url, args.bearer_only),
+            {**fresh_settings(args.environment, base_url, store.url, args.bearer_only), **given},
             revoked=(secrets.token_urlsafe(32), secrets.token_urlsafe(32)),
             inngest_sdk=args.inngest_sdk,
             latency=args.latency_ms / 1000,
@@ -95,6 +96,17 @@ def host(args: argparse.Namespace) -> None:
         if args.watch_stdin:
             threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
         server.serve_until_stopped(announce)
+
+
+def _given(settings: list[str]) -> dict[str, str]:
+    """Return the settings of `--setting KEY=VALUE`; values are not quoted in what goes wrong."""
+    pairs = [setting.partition("=") for setting in settings]
+    for number, (key, equals, _) in enumerate(pairs, 1):
+        if not equals:
+            raise InputError(f"--setting {number}: is not KEY=VALUE")
+        if key not in RUNTIME_KEYS:
+            raise InputError(f"--setting {number}: no such runtime key; there are {', '.join(RUNTIME_KEYS)}")
+    return {key: value for key, _, value in pairs}
 
 
 def _hive_dir(asked: Path | None, beside: Path, stack: ExitStack) -> Path:

@@ -69,6 +69,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=sorted(BEARER_KEYS),
         help="leave this provider's HMAC secret out",
     )
+    add(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="give a runtime key this value, in the deployment and in its env file; may repeat",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

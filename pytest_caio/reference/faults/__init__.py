@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from pytest_caio.reference.faults.access import ACCESS
 from pytest_caio.reference.faults.cors import CORS
+from pytest_caio.reference.faults.environment import ENVIRONMENT
 from pytest_caio.reference.faults.fault import Fault
 from pytest_caio.reference.faults.paths import PATHS
 from pytest_caio.reference.faults.readiness import READINESS
@@ -15,4 +16,6 @@ from pytest_caio.reference.faults.webhooks import WEBHOOKS
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS: Mapping[str, Fault] = MappingProxyType({**ACCESS, **PATHS, **WEBHOOKS, **CORS, **READINESS, **STATE})
+FAULTS: Mapping[str, Fault] = MappingProxyType(
+    {**ENVIRONMENT, **ACCESS, **PATHS, **WEBHOOKS, **CORS, **READINESS, **STATE}
+)
