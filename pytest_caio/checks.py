@@ -53,6 +53,7 @@ class Case:
     name: str
     probes: tuple[Probe, ...] = ()
     obstacle: MissingInput | NotApplicable | None = None
+    of: int = 1  # how many cases the check has there
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Check:
         if not declared:
             return [Case(environment, "", (), MissingInput(f"cases of {self.id}"))]
         return [
-            Case(environment, case_name(name), (*self.probes, *_tuple(probes)))
+            Case(environment, case_name(name), (*self.probes, *_tuple(probes)), of=len(declared))
             for name, probes in declared.items()
         ]
 

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, field
 
 from pytest_caio.credentials import TOKEN
+from pytest_caio.environments import Environment
 from pytest_caio.probes import get
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Redis",
     "WebhookHealth",
     "Webhooks",
+    "heyreach_unsigned",
     "reported_commit",
 ]
 
@@ -226,6 +228,16 @@ class Introspection(Struct):
 
     mode: str
     function_count: int
+
+
+def heyreach_unsigned(environment: Environment) -> bool:
+    """Say whether the env file lets HeyReach in unsigned: on the allowlist, without a secret or a bearer.
+
+    That is the fallback for which WH-08 and ENV-11 may be waived: there is no credential of HeyReach then.
+    """
+    given = [environment.value(key) for key in ("HEYREACH_WEBHOOK_SECRET", "HEYREACH_BEARER_TOKEN")]
+    allowed = environment.value("HEYREACH_UNSIGNED_ALLOWLIST").strip().lower()
+    return not any(given) and allowed in ("1", "true", "yes", "on")
 
 
 _COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sha")

@@ -10,12 +10,13 @@ import pytest
 
 from pytest_caio.checks import Advice, NotApplicable
 from pytest_caio.contract import HEALTH, reported_commit
-from pytest_caio.exchanges import Exchange
+from pytest_caio.exchanges import Exchange, NoAnswer
 from pytest_caio.expectation import expected_of, failure_of
 from pytest_caio.plan import Planned
 from pytest_caio.probes import MissingInput
 from pytest_caio.record import WRITES, Result, exchange_record
 from pytest_caio.run import Run
+from pytest_caio.text import printable
 
 __all__ = ["NOT_APPLICABLE", "UNREACHABLE", "observe", "result_of"]
 
@@ -44,6 +45,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
     if report.when != "call" and report.passed:
         return
     check, case, redact = planned.check, planned.case, run.redactor.text
+    waivers = run.options.waivers.covering(case.environment.name, check.id, case.name, run.today)
     result = Result(
         environment=case.environment.name,
         check=check.id,
@@ -57,11 +59,21 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         duration_ms=round(call.duration * 1000, 1),
         expected=expected_of(item.function),
         observed="; ".join(f"{label}: {answer.summary}" for label, answer in answers.items()),
+        of=case.of,
+        waivable=check.waivable,
+        waivers=[waiver.number for waiver in waivers],
     )
     if report.skipped:
         _skipped(result, report)
     elif report.failed:
         _failed(run, result, call)
+    # What broke, lacked an input, had no answer or failed around the check was not judged: nobody can
+    # answer for it.
+    judged = report.when == "call" and not (call.excinfo and isinstance(call.excinfo.value, NoAnswer))
+    if result.outcome == "failed" and judged and check.waivable and waivers:
+        result.outcome = "waived"
+        report.outcome = "skipped"
+        report.wasxfail = printable(redact(waivers[0].sentence))
     if result.outcome == "advised":
         report.outcome = "skipped"
         report.wasxfail = f"advises: {redact(result.observed)}"

@@ -22,6 +22,7 @@ __all__ = [
     "Record",
     "Result",
     "RunRecord",
+    "WaiverRecord",
     "exchange_record",
 ]
 
@@ -67,6 +68,9 @@ class Result(Struct):
     applicable: bool = True
     unreachable: str = ""
     commit: str = ""
+    of: int = 1  # how many cases its check has in this environment
+    waivable: bool = False
+    waivers: list[int] = field(default_factory=list)  # the numbers of those that cover it, the closest first
     duration_ms: float = 0.0
     exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
 
@@ -83,6 +87,25 @@ class CaseRecord(Struct):
     exchanges: list[int]
 
 
+class WaiverRecord(Struct):
+    """A waiver and what became of it: `used`, or a `problem` that fails the run, or neither.
+
+    `expires` is the last day on which it holds, UTC, and `days_left` is 0 on that day.
+    """
+
+    number: int
+    line: int
+    check: str
+    case: str
+    environment: str
+    owner: str
+    reason: str
+    expires: str
+    days_left: int | None
+    used: bool
+    problem: str
+
+
 class CheckRecord(Struct):
     """One check in one environment; its outcome is the worst of its cases'."""
 
@@ -92,7 +115,7 @@ class CheckRecord(Struct):
     blocking: bool
     outcome: str
     fix: str
-    waiver: dict[str, Any] | None
+    waiver: WaiverRecord | None
     cases: list[CaseRecord]
 
 
@@ -114,6 +137,7 @@ class EnvironmentRecord(Struct):
     name: str
     base_url: str
     verdict: str
+    headline: str
     commit: str
     unreachable: str
     gates: list[GateRecord]
@@ -133,13 +157,14 @@ class RunRecord(Struct):
 
 
 class Record(Struct):
-    """The evidence of one run."""
+    """The evidence of one run; `headline` is the verdict as it is shown, with what was waived for it."""
 
     verdict: str
+    headline: str
     reasons: list[str]
     run: RunRecord
     environments: list[EnvironmentRecord]
-    waivers: list[dict[str, Any]] = field(default_factory=list)
+    waivers: list[WaiverRecord] = field(default_factory=list)
     env_diff: dict[str, Any] = field(default_factory=dict)
     format: str = "caio-acceptance-evidence"
     version: int = 1

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -73,10 +73,13 @@ class Given:
 class Run:
     """The state of one run. `say` writes a line of progress to the person watching, if there is one.
 
-    `meeting` is where a worker finds what was done for all of them (see `Background`).
+    `meeting` is where a worker finds what was done for all of them (see `Background`), and `started` when
+    the run that it works for began.
     """
 
-    def __init__(self, options: Options, say: Callable[[str], None], meeting: str = "") -> None:
+    def __init__(
+        self, options: Options, say: Callable[[str], None], meeting: str = "", started: datetime | None = None
+    ) -> None:
         self.options = options
         self.say = say
         self.background = Background(say, meeting)
@@ -86,12 +89,17 @@ class Run:
         self.ledger = Ledger()
         self.narrowed: list[str] = []
         self.record: Record | None = None
-        self.started = datetime.now(UTC)
+        self.started = started or datetime.now(UTC)
         self.id = uuid.uuid4().hex
         self.comparison: tuple[str, Any, Any] | None = None
         self._reached: dict[str, str] = {}
         self._prober: Prober | None = None
         self._reference: ReferenceProcess | None = None
+
+    @property
+    def today(self) -> date:
+        """The day of the run's start, UTC, by which waivers hold or not until its end."""
+        return self.started.astimezone(UTC).date()
 
     def open(self, given: Given | None) -> None:
         """Start the reference deployment where the profile asks for it, or take the one `given`."""
@@ -288,7 +296,11 @@ class Run:
                 "faults": list(options.faults),
             },
         )
-        self.record = self.ledger.close(self.environments, run, narrowed)
+        names = {environment.name for environment in self.environments}
+        waivers = options.waivers.review(
+            self.ledger.results, self.today, names, whole=not narrowed, redact=self.redactor.text
+        )
+        self.record = self.ledger.close(self.environments, run, narrowed, waivers)
         self.record.env_diff = self.redactor.tree(env_diff(self.environments))
         return self.record
 

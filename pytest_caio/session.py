@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Generator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from pytest_caio.fixtures import ANSWERS, CheckFixtures
 from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, observe, result_of
 from pytest_caio.record import WRITES
 from pytest_caio.run import Given, Run
+from pytest_caio.text import printable
 
 __all__ = ["RUN", "AcceptanceSession"]
 
@@ -36,7 +38,8 @@ class AcceptanceSession:
         self._config = config
         self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         meeting = self._worker["caio_meeting"] if self._worker else ""
-        self._run = config.stash[RUN] = Run(options, self._say, meeting)
+        started = datetime.fromisoformat(self._worker["caio_started"]) if self._worker else None
+        self._run = config.stash[RUN] = Run(options, self._say, meeting, started)
         self._planned = 0
 
     @classmethod
@@ -84,6 +87,7 @@ class AcceptanceSession:
         """Tell a worker where the reference deployment is."""
         given = self._run.given
         node.workerinput["caio_given"] = asdict(given) if given else None
+        node.workerinput["caio_started"] = self._run.started.isoformat()
         node.workerinput["caio_meeting"] = self._run.background.share()
 
     @pytest.hookimpl(optionalhook=True)
@@ -101,8 +105,17 @@ class AcceptanceSession:
             self._planned = max(self._planned, told["planned"])
 
     def pytest_report_header(self) -> list[str]:
-        """Name what is asked."""
-        return [f"caio: {e.name} at {e.base_url or 'loopback'}" for e in self._run.environments]
+        """Name what is asked, and the waivers that the file holds for it."""
+        run = self._run
+        names = {environment.name for environment in run.environments}
+        waivers = [w for w in run.options.waivers.listed if w.environment in names]
+        return [
+            *(f"caio: {e.name} at {e.base_url or 'loopback'}" for e in run.environments),
+            *(
+                printable(run.redactor.text(f"caio: waiver {w.number}: {w.check} in {w.environment}"))
+                for w in waivers
+            ),
+        ]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make one test case a case of a check and environment."""

@@ -21,6 +21,12 @@ class Verdict:
 
     word: str
     reasons: tuple[str, ...]
+    waived: int = 0  # checks that GO rests on a waiver for, each environment's counted
+
+    @property
+    def headline(self) -> str:
+        """The word as it is shown: a GO that rests on waivers says on how many."""
+        return f"{self.word} ({self.waived} waived)" if self.waived else self.word
 
     @property
     def exit_status(self) -> int:
@@ -28,10 +34,11 @@ class Verdict:
         return 1 if self.word == NO_GO else 0
 
 
-def judge(results: Iterable[Result], narrowed: Sequence[str] = ()) -> Verdict:
+def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequence[str] = ()) -> Verdict:
     """Judge the results of one or more environments.
 
-    NO-GO when a blocking check failed, broke or lacked an input, or a deployment could not be reached;
+    NO-GO when a blocking check failed, broke or lacked an input, a deployment could not be reached, or a
+    waiver should not be there (`waivers` says which and why);
     INCOMPLETE when the run was narrowed (`narrowed` says how), or a blocking check did not run although it
     applies; GO otherwise, and only when something was asked at all.
     """
@@ -42,6 +49,7 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = ()) -> Verdict:
     reasons = [f"{name} could not be reached: {why}" for name, why in unreachable.items()]
     if failed:
         reasons.append(f"failed: {', '.join(failed)}")
+    reasons += waivers
     if reasons:
         return Verdict(NO_GO, (*reasons, *narrowed))
     skipped = sorted({r.check for r in blocking if r.outcome == "not-run" and r.applicable})
@@ -50,4 +58,7 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = ()) -> Verdict:
     unvouched = sorted({result.environment for result in results} - vouched)
     if (unvouched or not vouched) and not gaps:
         gaps.append(" for ".join(["no blocking check ran", *([", ".join(unvouched)] if unvouched else [])]))
-    return Verdict(INCOMPLETE, tuple(gaps)) if gaps else Verdict(GO, ())
+    if gaps:
+        return Verdict(INCOMPLETE, tuple(gaps))
+    waived = {(result.environment, result.check) for result in blocking if result.outcome == "waived"}
+    return Verdict(GO, (), len(waived))

@@ -17,7 +17,7 @@ from pytest_caio.text import printable
 __all__ = ["HtmlReport", "register"]
 
 _COLOURS = {"GO": "#176f2c", "NO-GO": "#b3261e", "INCOMPLETE": "#8a5a00"}
-_BAD = ("failed", "error", "missing-input", "advised")
+_BAD = ("failed", "error", "missing-input", "waived", "advised")
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
 _SORTABLE = ' class="sortable"'
@@ -78,7 +78,8 @@ class HtmlReport:
                 "check": result.check + ("" if result.blocking else " (advises)"),
                 "gate": result.gate,
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
-                "seen": f"{seen}observed: {result.observed}",
+                "seen": f"{seen}observed: {result.observed}"
+                + (f"\n{report.wasxfail}" if result.outcome == "waived" else ""),
                 "fix": result.fix if result.outcome in _BAD else "",
             }
         # pytest-html inserts the test's id unescaped.
@@ -105,8 +106,8 @@ class HtmlReport:
             return
         names = " + ".join(environment.name for environment in record.environments)
         if self._report is not None:
-            self._report.title = f"CAIO acceptance of {names}: {record.verdict}"
-        prefix.extend([_STYLE, _banner(record), _gates(record)])
+            self._report.title = f"CAIO acceptance of {names}: {record.headline}"
+        prefix.extend([_STYLE, _banner(record), _waivers(record), _gates(record)])
 
 
 def register(config: pytest.Config, run: Run, path: Path) -> None:
@@ -125,7 +126,7 @@ def _banner(record: Record) -> str:
     ]
     small = "".join(f"<small>{_shown(line)}</small>" for line in lines)
     colour = _COLOURS[record.verdict]
-    return f'<div class="caio-verdict" style="background:{colour}">{record.verdict}{small}</div>'
+    return f'<div class="caio-verdict" style="background:{colour}">{record.headline}{small}</div>'
 
 
 def _gates(record: Record) -> str:
@@ -141,6 +142,32 @@ def _gates(record: Record) -> str:
             rows.append(f"<tr><td>{_shown(environment.name)}</td><td>{gate.name}</td>{cells}</tr>")
     titles = "".join(f"<th>{title}</th>" for title in head)
     return f'<table class="caio-gates"><tr>{titles}</tr>{"".join(rows)}</table>'
+
+
+def _waivers(record: Record) -> str:
+    if not record.waivers:
+        return ""
+    head = (
+        "waiver",
+        "check",
+        "case",
+        "environment",
+        "owner",
+        "reason",
+        "expires",
+        "days left",
+        "what became of it",
+    )
+    rows = []
+    for waiver in record.waivers:
+        became = waiver.problem or ("used" if waiver.used else "not called for in this run")
+        left = "" if waiver.days_left is None else waiver.days_left
+        values = (waiver.number, waiver.check, waiver.case, waiver.environment, waiver.owner, waiver.reason)
+        cells = "".join(f"<td>{_shown(str(value))}</td>" for value in (*values, waiver.expires, left))
+        mark = ' class="caio-bad"' if waiver.problem else ""
+        rows.append(f"<tr>{cells}<td{mark}>{_shown(became)}</td></tr>")
+    titles = "".join(f"<th>{title}</th>" for title in head)
+    return f'<table class="caio-gates caio-waivers"><tr>{titles}</tr>{"".join(rows)}</table>'
 
 
 def _exchange(exchange: ExchangeRecord) -> str:

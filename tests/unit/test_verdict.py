@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from pytest_caio.verdict import GO, INCOMPLETE, NO_GO, judge
 def result(outcome: str = "passed", check: str = "AUTH-01", **details: Any) -> Result:
     """Return the result of a case."""
     given = {"environment": "demo", "gate": "auth", "title": "T", "fix": "F", "blocking": True, "name": ""}
-    return Result(check=check, outcome=outcome, nodeid=check, **{**given, **details})
+    return Result(check=check, outcome=outcome, **{"nodeid": check, **given, **details})
 
 
 def test_go_is_when_every_blocking_check_passed() -> None:
@@ -43,6 +44,31 @@ def test_advice_is_never_no_go(outcome: str) -> None:
 def test_a_waived_failure_is_go() -> None:
     """A waived check does not stop the release."""
     assert judge([result(), result("waived", "WH-08")]).word == GO
+
+
+def test_go_says_how_many_checks_it_waived() -> None:
+    """The headline counts checks, each once an environment, and not cases; the word stays GO."""
+    waived = [result("waived", "WH-08", nodeid=str(n), environment="staging") for n in range(3)]
+    verdict = judge([result(), result(environment="staging"), result("waived", "WH-08"), *waived])
+    assert (verdict.word, verdict.headline, verdict.exit_status) == (GO, "GO (2 waived)", 0)
+    assert judge([result()]).headline == "GO"
+
+
+def test_only_go_counts_waived_checks() -> None:
+    """What is no GO anyway rests on no waiver."""
+    waived = result("waived", "WH-08")
+    assert judge([result(), waived, result("failed")]).headline == NO_GO
+    assert judge([result(), waived], ["checks were deselected"]).headline == INCOMPLETE
+    assert judge([waived]).headline == INCOMPLETE  # a waiver vouches for nothing
+
+
+@pytest.mark.parametrize("narrowed", [[], ["checks were deselected"]])
+def test_a_waiver_that_should_not_be_there_is_no_go(narrowed: list[str]) -> None:
+    """It fails the run, whole or not, and is named after what failed."""
+    verdict = judge([result()], narrowed, ["waiver 1: expired"])
+    assert (verdict.word, verdict.exit_status) == (NO_GO, 1)
+    assert verdict.reasons == ("waiver 1: expired", *narrowed)
+    assert judge([result("failed")], (), ["w"]).reasons == ("failed: AUTH-01", "w")
 
 
 def test_what_does_not_apply_is_go() -> None:
@@ -120,20 +146,23 @@ def test_each_environment_counts() -> None:
     assert verdict.reasons == ("production could not be reached: gone", "failed: AUTH-01")
 
 
-@settings(derandomize=True, database=None, deadline=None)
-@given(
-    st.lists(
-        st.builds(
-            result,
-            st.sampled_from(OUTCOMES),
-            st.sampled_from(["AUTH-01", "WH-01"]),
-            blocking=st.booleans(),
-            applicable=st.booleans(),
-            unreachable=st.sampled_from(["", "", "", "gone"]),
-        )
-    ),
-    st.lists(st.just("narrowed"), max_size=1),
+RESULTS = st.lists(
+    st.builds(
+        result,
+        st.sampled_from(OUTCOMES),
+        st.sampled_from(["AUTH-01", "WH-01"]),
+        environment=st.sampled_from(["demo", "demo", "staging"]),
+        blocking=st.booleans(),
+        applicable=st.booleans(),
+        unreachable=st.sampled_from(["", "", "", "gone"]),
+    )
 )
+NARROWED = st.lists(st.just("narrowed"), max_size=1)
+QUICK = settings(derandomize=True, database=None, deadline=None)
+
+
+@QUICK
+@given(RESULTS, NARROWED)
 def test_go_is_never_given_away(results: list[Result], narrowed: list[str]) -> None:
     """Whatever the outcomes, GO means that all that blocks ran and held, and something did."""
     verdict = judge(results, narrowed)
@@ -149,3 +178,50 @@ def test_go_is_never_given_away(results: list[Result], narrowed: list[str]) -> N
         assert verdict.word == NO_GO
     assert bool(verdict.reasons) is (verdict.word != GO)
     assert judge(results[::-1], narrowed).word == verdict.word
+
+
+@QUICK
+@given(RESULTS, NARROWED, st.integers(0, 100))
+def test_a_failure_is_always_no_go(results: list[Result], narrowed: list[str], place: int) -> None:
+    """Whatever else there is, and wherever it comes, a failed blocking result is NO-GO."""
+    results.insert(place, result("failed", "WH-02", environment="production"))
+    assert judge(results, narrowed).word == NO_GO
+
+
+@QUICK
+@given(RESULTS, NARROWED, st.randoms(use_true_random=False))
+def test_order_does_not_matter(results: list[Result], narrowed: list[str], random: Random) -> None:
+    """Workers report in any order; word, headline and what failed are the same."""
+    first = judge(results, narrowed)
+    random.shuffle(results)
+    again = judge(results, narrowed)
+    assert (again.word, again.headline, sorted(again.reasons)) == (
+        first.word,
+        first.headline,
+        sorted(first.reasons),
+    )
+
+
+@QUICK
+@given(RESULTS, NARROWED)
+def test_a_waiver_is_no_better_than_a_pass(results: list[Result], narrowed: list[str]) -> None:
+    """Waiving what failed makes of NO-GO at most what passing would, and touches nothing else."""
+    failed = [r for r in results if r.blocking and r.outcome == "failed"]
+    for one in failed:
+        one.outcome = "waived"
+    waived = judge(results, narrowed)
+    for one in failed:
+        one.outcome = "passed"
+    passed = judge(results, narrowed)
+    ranks = [NO_GO, INCOMPLETE, GO]
+    assert ranks.index(waived.word) <= ranks.index(passed.word)
+    assert (waived.word == NO_GO) is (passed.word == NO_GO)
+
+
+@QUICK
+@given(RESULTS, st.just(["narrowed"]), st.lists(st.just("waiver"), max_size=1))
+def test_a_part_is_never_go(results: list[Result], narrowed: list[str], waivers: list[str]) -> None:
+    """A narrowed run is never GO, and a waiver's problem is NO-GO in it too."""
+    verdict = judge(results, narrowed, waivers)
+    assert verdict.word != GO
+    assert not waivers or verdict.word == NO_GO

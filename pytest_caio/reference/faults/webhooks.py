@@ -144,6 +144,17 @@ def heyreach_allowlisted(deployment: Deployment) -> None:
     deployment.settings["HEYREACH_UNSIGNED_ALLOWLIST"] = "true"
 
 
+@fault(
+    "HeyReach cannot sign: by decision, the deployment and its file let it in unsigned.", "WH-08", "ENV-11"
+)
+def heyreach_unsigned(deployment: Deployment) -> None:
+    """Fall back as a waiver allows: allowlisted, without a secret or a bearer, in its file too."""
+    heyreach_open(deployment)
+    for key in (SECRET_KEYS["heyreach"], BEARER_KEYS["heyreach"]):
+        deployment.published.pop(key, None)
+    deployment.published["HEYREACH_UNSIGNED_ALLOWLIST"] = "true"
+
+
 @fault("Webhook signatures are not required.", "WH-01", "WH-11", "RDY-08")
 def signatures_optional(deployment: Deployment) -> None:
     """Turn strict mode off."""
