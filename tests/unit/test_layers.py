@@ -20,7 +20,7 @@ LAYERS = (
     "credentials exchanges",
     "contract checks transport record expectation",
     "prober plan waivers verdict inputs twins store settings secrecy",
-    "ledger evidence/document evidence/terminal rehearsal pack operation",
+    "bootstrap/ ledger evidence/document evidence/terminal rehearsal pack operation",
     "commandline",
     "run",
     "observer fixtures",

@@ -1,0 +1,121 @@
+"""An env file's text is changed in one place, and nowhere else."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from dotenv.parser import parse_stream
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_caio.bootstrap.dotenvtext import DotenvText
+from pytest_caio.envfile import EnvFile
+from pytest_caio.errors import InputError
+
+KEYS = st.sampled_from(["REDIS_URL", "A", "B", "lower.case-9", "ENVIRONMENT"])
+BLANKS = st.sampled_from(["", " ", "\t", "  "])
+BARE = st.text("abc:/@%+=$\\'\"#é -", max_size=8).map(str.strip).filter(lambda text: text[:1] not in "'\"")
+QUOTED = st.text("ab #'=\n\\é", max_size=8).map(
+    lambda text: "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+) | st.text("ab #'=\n", max_size=8).map(lambda text: f'"{text}"')
+COMMENT = st.sampled_from(["", " # said", "  #said", ' # it\'s "so"'])
+DEFINITION = st.builds(
+    lambda export, key, before, after, value, comment: f"{export}{key}{before}={after}{value}{comment}",
+    st.sampled_from(["", "export ", "  "]),
+    KEYS,
+    BLANKS,
+    BLANKS,
+    BARE | QUOTED,
+    COMMENT,
+)
+LINE = DEFINITION | st.sampled_from(["", "   ", "# a comment", "#A=1", "NO_VALUE", "NO_VALUE # why", "'Q'=1"])
+LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+VALUES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(
+    lambda text: text.isprintable() and "${" not in text
+)
+
+
+@st.composite
+def env_texts(draw: st.DrawFn) -> bytes:
+    """Make an env file: any definitions, comments and blank lines, line ends alike or not, perhaps a BOM."""
+    ends = LINE_ENDS if draw(st.booleans()) else st.just(draw(LINE_ENDS))
+    text = "".join(line + draw(ends) for line in draw(st.lists(LINE, max_size=8)))
+    if draw(st.booleans()):
+        text = text.rstrip("\r\n")
+    return (draw(st.sampled_from(["", "\ufeff"])) + text).encode("utf-8")
+
+
+def bindings(raw: bytes) -> list[tuple[str, str | None]]:
+    """Return an env file's definitions, uninterpolated, as python-dotenv reads them."""
+    parts = list(parse_stream(StringIO(raw.decode("utf-8"))))
+    assert not any(part.error for part in parts)
+    return [(part.key, part.value) for part in parts if part.key is not None]
+
+
+@given(raw=env_texts(), key=KEYS, value=VALUES)
+def test_one_value_changes_and_nothing_else(raw: bytes, key: str, value: str) -> None:
+    """Whatever the file: the key has the value, all other definitions and comments are what they were."""
+    text = DotenvText(raw)
+    assert text.encode() == raw
+    text.put(key, value)
+    old, new = bindings(raw), bindings(text.encode())
+    places = [index for index, (known, _) in enumerate(old) if known == key]
+    if places:
+        old[places[-1]] = (key, value)
+    else:
+        old.append((key, value))
+        assert text.encode().startswith(raw)
+    assert new == old
+    for line in raw.decode("utf-8").splitlines():
+        if line.startswith("#"):
+            assert line in text.encode().decode("utf-8").splitlines()
+    assert text.encode().startswith(b"\xef\xbb\xbf") == raw.startswith(b"\xef\xbb\xbf")
+    again = DotenvText(text.encode())
+    again.put(key, value)
+    assert again.encode() == text.encode()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "K=new\n"),
+        ("A=1", "A=1\nK=new\n"),
+        ("A=1\r\n", "A=1\r\nK=new\r\n"),
+        ("# only a comment", "# only a comment\nK=new\n"),
+        ("K=\n", "K=new\n"),
+        ("K=   # why\nA=1\n", "K=new   # why\nA=1\n"),
+        ("export K = 'old' # why\n", "export K = new # why\n"),
+        ('K="old\nlines"\nA=1\n', "K=new\nA=1\n"),
+        ("K=a\n\n  K=b #c\n", "K=a\n\n  K=new #c\n"),
+        ("K\n", "K=new\n"),
+        ("K # why\n", "K=new # why\n"),
+        ("K='old'#why\n", "K=new #why\n"),
+        ("K=old#not a comment\n", "K=new\n"),
+    ],
+)
+def test_the_line_keeps_its_form(before: str, after: str) -> None:
+    """What stands before and after a value stays; a new key has the file's line end."""
+    text = DotenvText(before.encode())
+    text.put("K", "new")
+    assert text.encode().decode() == after
+
+
+@pytest.mark.parametrize("value", ["a b", "a#b", "it's", 'a"b', "back\\slash", "$HOME", "`x`", "ключ"])
+def test_unusual_values_read_back(value: str) -> None:
+    """What a file would take for something else is written in quotes."""
+    text = DotenvText(b"")
+    text.put("K", value)
+    values = EnvFile.parse(text.encode(), Path("x.env")).values
+    assert values["K"].reveal() == value
+
+
+@pytest.mark.parametrize(
+    "value", ["two\nlines", "nul\0", "car\rriage", "bell\a", "zero\u200bwidth", "${OTHER}"]
+)
+def test_values_that_no_file_can_hold(value: str) -> None:
+    """They are refused, by key and without the value."""
+    with pytest.raises(InputError, match=r"^K: has") as caught:
+        DotenvText(b"").put("K", value)
+    assert value not in str(caught.value)
