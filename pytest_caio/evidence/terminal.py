@@ -17,10 +17,10 @@ _LINE = 240
 _BAD = ("failed", "error", "missing-input")
 
 
-def write(record: Record, paths: Sequence[Path], terminal: Any, trouble: str) -> None:
+def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     """Write the verdict through pytest's terminal reporter, which knows about colours and NO_COLOR.
 
-    `paths` are the evidence files, `trouble` says what of them could not be written.
+    `paths` are the evidence files.
     """
     colour = {_COLOURS[record.verdict]: True}
     terminal.write_sep("=", f"CAIO acceptance: {record.verdict}", bold=True, **colour)
@@ -30,8 +30,6 @@ def write(record: Record, paths: Sequence[Path], terminal: Any, trouble: str) ->
         _environment(environment, terminal)
     for path in paths:
         terminal.write_line(f"evidence: {path}")
-    if trouble:
-        terminal.write_line(trouble, red=True)
     terminal.write_line(record.verdict, bold=True, **colour)
 
 

@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2] / "pytest_caio"
 # From the bottom; a row imports only from rows under it. A name with a slash is a whole package.
 LAYERS = (
-    "errors secret text background",
+    "errors secret text background interruption guard",
     "state/ replay/ reference/",
-    "envfile redaction sections",
+    "envfile redaction sections evidence/file",
     "environments",
     "signing probes",
     "credentials exchanges",
