@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 from typing import Self
 
 __all__ = ["Guard"]
@@ -37,9 +38,11 @@ class Guard:
     """Holds processes, each the leader of a group of its own, and ends those still held when we are gone.
 
     It learns so from its standard input, which ends with us, however we end. `close` lets everything be.
+    Threads may call every method.
     """
 
     def __init__(self) -> None:
+        self._telling = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM],
             stdin=subprocess.PIPE,
@@ -71,6 +74,7 @@ class Guard:
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # a guard that is gone guards nothing, and is no reason to stop
+        # A guard that is gone guards nothing, and is no reason to stop.
+        with self._telling, contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from pytest_caio.guard import Guard
+
 __all__ = ["OUTPUT_LIMIT", "Child", "ChildError"]
 
 OUTPUT_LIMIT = 1 << 20  # bytes of standard output kept for one case
@@ -59,6 +61,8 @@ class _Pipe:
 class Child:
     """One process of a runner. Every wait ends at `until` (a `time.monotonic()` value) or when `stopped()`.
 
+    `guard`, where there is one, ends it should this process be killed.
+
     `close` ends the process and its descendants: on POSIX the whole process group (a descendant that
     opens a session of its own escapes), on Windows the tree below a process that is still running.
     Raises OSError where the program cannot be started.
@@ -71,8 +75,10 @@ class Child:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        guard: Guard | None = None,
     ) -> None:
         self._stopped = stopped
+        self._guard = guard
         self._process = subprocess.Popen(
             argv,
             cwd=cwd,
@@ -82,6 +88,8 @@ class Child:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        if guard is not None:
+            guard.hold(self._process.pid)
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr
@@ -136,6 +144,8 @@ class Child:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(grace)
         _kill_tree(self._process)
+        if self._guard is not None:
+            self._guard.let(self._process.pid)
         self._process.wait()
         for thread in (self._writer, self._out.thread, self._err.thread):
             if thread:
