@@ -94,6 +94,7 @@ def _environment(
                 observed=result.observed,
                 duration_ms=result.duration_ms,
                 exchanges=[numbers[key] for key in result.exchanges],
+                retried=result.retried,
             )
         )
     gates: dict[str, GateRecord] = {}

@@ -44,6 +44,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
     if report.when != "call" and report.passed:
         return
     check, case, redact = planned.check, planned.case, run.redactor.text
+    told = sorted(answers.items(), key=lambda one: not one[1].retries)  # a long text is cut, but not at these
     result = Result(
         environment=case.environment.name,
         check=check.id,
@@ -56,7 +57,8 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         nodeid=report.nodeid,
         duration_ms=round(call.duration * 1000, 1),
         expected=expected_of(item.function),
-        observed="; ".join(f"{label}: {answer.summary}" for label, answer in answers.items()),
+        observed="; ".join(f"{label}: {answer.summary}" for label, answer in told),
+        retried="; ".join(dict.fromkeys(a.retries for a in answers.values() if a.retries)),
     )
     if report.skipped:
         _skipped(result, report)

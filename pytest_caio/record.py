@@ -68,11 +68,15 @@ class Result(Struct):
     unreachable: str = ""
     commit: str = ""
     duration_ms: float = 0.0
+    retried: str = ""
     exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
 
 
 class CaseRecord(Struct):
-    """One case of a check; `id` is pytest's, to run this case alone."""
+    """One case of a check; `id` is pytest's, to run this case alone.
+
+    `retried` is what each try brought, in order, where an answer came only on retry.
+    """
 
     id: str
     name: str
@@ -81,6 +85,7 @@ class CaseRecord(Struct):
     observed: str
     duration_ms: float
     exchanges: list[int]
+    retried: str = ""
 
 
 class CheckRecord(Struct):
@@ -119,6 +124,16 @@ class EnvironmentRecord(Struct):
     gates: list[GateRecord]
     checks: list[CheckRecord]
     exchanges: list[ExchangeRecord]
+
+    @property
+    def retried(self) -> str:
+        """The checks of which a case passed only on retry, and what the tries brought: a flake is shown."""
+        found: dict[str, dict[str, None]] = {}
+        for check in self.checks:
+            for case in check.cases:
+                if case.retried and case.outcome == "passed":
+                    found.setdefault(case.retried, {})[check.id] = None
+        return "; ".join(f"{', '.join(ids)} ({tries})" for tries, ids in found.items())
 
 
 class RunRecord(Struct):

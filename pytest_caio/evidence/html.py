@@ -156,6 +156,7 @@ def _banner(record: Record) -> str:
         where,
         f"{record.run.started} to {record.run.finished} UTC, run {record.run.id}",
         *record.reasons,
+        *(f"retried for {e.name}: {e.retried}" for e in record.environments if e.retried),
     ]
     small = "".join(f"<small>{_shown(line)}</small>" for line in lines)
     colour = _COLOURS[record.verdict]
@@ -181,6 +182,6 @@ def _exchange(exchange: ExchangeRecord) -> str:
     sent = "\n".join(f"{name}: {value}" for name, value in exchange.request_headers)
     answer = f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else exchange.error
     got = "\n".join(f"{name}: {value}" for name, value in exchange.response_headers)
-    tries = f" after {len(exchange.attempts)} tries" if len(exchange.attempts) > 1 else ""
+    tries = f" after {len(exchange.attempts)} tries" if exchange.attempts[1:] else ""
     parts = (f"{exchange.method} {exchange.url}", sent, "", answer + tries, got, "", exchange.body_excerpt)
     return f'<div class="caio-exchange">{_shown(chr(10).join(parts))}</div>'

@@ -55,6 +55,8 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
         for check in environment.checks:
             if check.outcome in outcomes and not _waits_for_permission(check):
                 _check(check, mark, outcomes, terminal)
+    if environment.retried:
+        terminal.write_line(f"  retried: {environment.retried}", yellow=True)
     waiting = [check.id for check in environment.checks if _waits_for_permission(check)]
     if waiting:
         terminal.write_line(f"  not run {', '.join(waiting)}: the deployment acts on them (--allow-writes)")

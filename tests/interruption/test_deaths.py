@@ -114,7 +114,7 @@ def hang(connection: socket.socket) -> None:
 
 @posix
 def test_a_check_that_is_timed_out(broken: Broken, deployment: Deployment) -> None:
-    """A check that pytest-timeout ends has not passed: NO-GO, and with -x the rest is said not to have run."""
+    """A check that pytest-timeout ends has not passed: NO-GO, and -x is said to have kept the rest."""
     with serving(hang) as url:
         options = (*deployment.arguments, f"--base-url={url}", "-x", "--timeout=1", "--timeout-method=signal")
         status = broken.run(CORS, *options)
