@@ -111,11 +111,17 @@ class Exchange:
             ) from None
 
     @property
+    def retries(self) -> str:
+        """What each try brought, in order; empty where there was but one."""
+        return ", then ".join(a.error or str(a.status) for a in self.attempts) if self.attempts[1:] else ""
+
+    @property
     def summary(self) -> str:
-        """The answer in one line: status, media type, and the beginning of the body."""
+        """The answer in one line: status, tries if more than one, media type, the beginning of the body."""
+        tries = [f"after {len(self.attempts)} tries ({self.retries})"] if self.retries else []
         if self.error:
-            return self.error
-        parts = [str(self.status_code)]
+            return ", ".join([self.error, *tries])
+        parts = [str(self.status_code), *tries]
         location = self.header("location")
         if location is not None:
             parts.append(f"redirect to {beginning(location, _EXCERPT)}")

@@ -111,6 +111,7 @@ def _environment(
                 duration_ms=result.duration_ms,
                 exchanges=[numbers[key] for key in result.exchanges],
                 tables=result.tables,
+                retried=result.retried,
             )
         )
     gates: dict[str, GateRecord] = {}

@@ -47,6 +47,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         return
     check, case, redact = planned.check, planned.case, run.redactor.text
     waivers = run.options.waivers.covering(case.environment.name, check.id, case.name, run.today)
+    told = sorted(answers.items(), key=lambda one: not one[1].retries)  # a long text is cut, but not at these
     result = Result(
         environment=case.environment.name,
         check=check.id,
@@ -59,10 +60,11 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         nodeid=report.nodeid,
         duration_ms=round(call.duration * 1000, 1),
         expected=expected_of(item.function),
-        observed="; ".join(f"{label}: {answer.summary}" for label, answer in answers.items()),
+        observed="; ".join(f"{label}: {answer.summary}" for label, answer in told),
         of=case.of,
         waivable=check.waivable,
         waivers=[waiver.number for waiver in waivers],
+        retried="; ".join(dict.fromkeys(a.retries for a in answers.values() if a.retries)),
     )
     if report.skipped:
         _skipped(result, report)

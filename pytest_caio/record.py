@@ -81,12 +81,16 @@ class Result(Struct):
     waivable: bool = False
     waivers: list[int] = field(default_factory=list)  # the numbers of those that cover it, the closest first
     duration_ms: float = 0.0
+    retried: str = ""
     exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
 
 
 class CaseRecord(Struct):
-    """One case of a check; `id` is pytest's, to run this case alone."""
+    """One case of a check; `id` is pytest's, to run this case alone.
+
+    `retried` is what each try brought, in order, where an answer came only on retry.
+    """
 
     id: str
     name: str
@@ -96,6 +100,7 @@ class CaseRecord(Struct):
     duration_ms: float
     exchanges: list[int]
     tables: list[Table] = field(default_factory=list)
+    retried: str = ""
 
 
 class WaiverRecord(Struct):
@@ -154,6 +159,16 @@ class EnvironmentRecord(Struct):
     gates: list[GateRecord]
     checks: list[CheckRecord]
     exchanges: list[ExchangeRecord]
+
+    @property
+    def retried(self) -> str:
+        """The checks of which a case passed only on retry, and what the tries brought: a flake is shown."""
+        found: dict[str, dict[str, None]] = {}
+        for check in self.checks:
+            for case in check.cases:
+                if case.retried and case.outcome == "passed":
+                    found.setdefault(case.retried, {})[check.id] = None
+        return "; ".join(f"{', '.join(ids)} ({tries})" for tries, ids in found.items())
 
 
 class RunRecord(Struct):

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -318,13 +319,14 @@ class Run:
 
     def close(self) -> None:
         """Stop the background, the prober and the reference deployment; may be called twice."""
-        self.background.close()
-        if self._prober is not None:
-            self._prober.close()
-            self._prober = None
-        if self._reference is not None:
-            self._reference.stop()
-            self._reference = None
+        prober, self._prober = self._prober, None
+        reference, self._reference = self._reference, None
+        with ExitStack() as stack:  # each is stopped, whatever becomes of the others
+            if reference is not None:
+                stack.callback(reference.stop)
+            if prober is not None:
+                stack.callback(prober.close)
+            stack.callback(self.background.close)
 
 
 def _hash(signing_key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,13 @@ from pytest_caio.checks import GATES, MARK, Case, NotApplicable, check_of
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError
 from pytest_caio.evidence import document, terminal
+from pytest_caio.evidence.file import ready_folder
 from pytest_caio.exchanges import NoAnswer
 from pytest_caio.expectation import expected_of
 from pytest_caio.fixtures import ANSWERS, TABLES, CheckFixtures
+from pytest_caio.interruption import Interruption
 from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, observe, result_of
-from pytest_caio.record import WRITES
+from pytest_caio.record import WRITES, Record
 from pytest_caio.run import Given, Run
 from pytest_caio.text import printable
 
@@ -41,6 +43,11 @@ class AcceptanceSession:
         started = datetime.fromisoformat(self._worker["caio_started"]) if self._worker else None
         self._run = config.stash[RUN] = Run(options, self._say, meeting, started)
         self._planned = 0
+        self._interruption = Interruption()
+        self._interrupted = ""
+        path = options.evidence / f"{options.stem}.json"
+        # Where each part of the evidence goes, and what writes it there.
+        self._evidence: dict[Path, Callable[[Record], str]] = {path: lambda r: document.write(r, path)}
 
     @classmethod
     def register(cls, config: pytest.Config, options: Options) -> Self:
@@ -53,14 +60,12 @@ class AcceptanceSession:
         )
         quiet = options.plan or config.option.collectonly or config.option.help
         if session._worker is None and not quiet:
-            try:
-                options.evidence.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InputError(f"--evidence-dir {options.evidence}: {error.strerror}") from None
+            ready_folder(options.evidence, "--evidence-dir")
             if config.pluginmanager.hasplugin("html"):
                 from pytest_caio.evidence import html  # noqa: PLC0415 - a run without pytest-html has none
 
-                html.register(config, session._run, options.evidence / f"{options.stem}.html")
+                report = html.register(config, options.evidence / f"{options.stem}.html")
+                session._evidence = {Path(config.option.htmlpath): report.write, **session._evidence}
         return session
 
     def _say(self, line: str) -> None:
@@ -74,6 +79,8 @@ class AcceptanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Start the reference deployment where it is the one to ask."""
+        if self._worker is None:
+            self._interruption.begin()
         given = (
             Given(**self._worker["caio_given"]) if self._worker and self._worker.get("caio_given") else None
         )
@@ -97,12 +104,14 @@ class AcceptanceSession:
         self._run.begin({_BACKGROUND[gate] for gate in gates & _BACKGROUND.keys()})
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ARG002
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Take over what a worker alone could see: what was deselected, and how many cases there were."""
         told = getattr(node, "workeroutput", {}).get("caio")
         if told:
             self._run.narrowed += told["narrowed"]
             self._planned = max(self._planned, told["planned"])
+        elif error and error != "keyboard-interrupt":
+            self._run.narrowed.append("a worker of the run died")
 
     def pytest_report_header(self) -> list[str]:
         """Name what is asked, and the waivers that the file holds for it."""
@@ -253,32 +262,67 @@ class AcceptanceSession:
 
     # --- the way out
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note what ended the run before its time: a signal, pytest.exit, or a plugin."""
+        self._interruption.ending = True
+        said = self._interruption.arrived or next(iter(str(excinfo.value).splitlines()), "")
+        self._interrupted = self._run.redactor.text(said) or "SIGINT"
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
         """Judge, set the exit status, leave the evidence, and end the terminal with the verdict."""
+        self._interruption.ending = True
         run, config = self._run, self._config
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self._worker is not None:
             told = {"narrowed": run.narrowed, "planned": self._planned}
             config.workeroutput["caio"] = told  # type: ignore[attr-defined]  # xdist's way back
         asked = self._worker is None and not (run.options.plan or config.option.collectonly)
-        record = None
+        narrowed: list[str] = []
         if asked:
-            record = run.finish(self._selection(), self._narrowed(exitstatus))
+            narrowed = self._narrowed(exitstatus)
+            record = run.finish(self._selection(), narrowed)
             if carried_through and (record.verdict == "NO-GO" or not self._others_failed(session)):
                 session.exitstatus = 1 if record.verdict == "NO-GO" else 0
+            if self._stopped_by():
+                session.exitstatus = session.exitstatus or pytest.ExitCode.INTERRUPTED
+                run.background.close()  # workers may be waiting for it
         try:
             yield
+        except BaseException as error:
+            narrowed.append(f"the run broke at its end ({type(error).__name__})")
+            raise
         finally:
-            if record is not None:
-                path = run.options.evidence / f"{run.options.stem}.json"
-                failed = document.write(record, path)
-                html = config.option.htmlpath if config.pluginmanager.hasplugin("html") else ""
-                paths = [*([Path(html)] if html else []), path]
-                reporter = config.pluginmanager.get_plugin("terminalreporter")
-                if reporter is not None:
-                    terminal.write(record, paths, reporter, failed)
-            run.close()
+            try:
+                if asked:
+                    self._leave_evidence(session, narrowed)
+            finally:
+                run.close()
+
+    def _leave_evidence(self, session: pytest.Session, narrowed: list[str]) -> None:
+        """Write every part, without which no run is GO, and end the terminal."""
+        record = self._run.finish(self._selection(), narrowed)
+        troubles = [trouble for write in self._evidence.values() if (trouble := write(record))]
+        if troubles:
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+            record = self._run.finish(self._selection(), [*narrowed, *troubles])
+            for write in self._evidence.values():
+                write(record)
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            terminal.write(record, [path for path in self._evidence if path.is_file()], reporter)
+
+    def pytest_unconfigure(self) -> None:
+        """Stop what was started, also where the session came to no end, and give the signals back."""
+        self._interruption.ending = True
+        try:
+            self._run.close()
+        finally:
+            self._interruption.end()
+
+    def _stopped_by(self) -> str:
+        return self._interrupted or self._interruption.arrived
 
     def _selection(self) -> str:
         option = self._config.option
@@ -303,8 +347,10 @@ class AcceptanceSession:
         lacking = self._planned - len(run.ledger.results)
         if lacking > 0:
             narrowed.append(f"{lacking} cases did not run: the run was stopped early")
-        if exitstatus not in (0, 1, 5):
-            narrowed.append("the run was interrupted")
+        if exitstatus not in (0, 1, 5) or self._stopped_by():
+            broke = "an internal error" if exitstatus == pytest.ExitCode.INTERNAL_ERROR else ""
+            by = self._stopped_by() or broke
+            narrowed.append("the run was interrupted" + (f": {by}" if by else ""))
         return narrowed
 
     def _others_failed(self, session: pytest.Session) -> bool:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+import os
+from collections.abc import Callable, Generator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_html.basereport import BaseReport
 
+from pytest_caio.errors import InputError
+from pytest_caio.evidence.file import ready_folder, write_whole
 from pytest_caio.observer import result_of
 from pytest_caio.record import ExchangeRecord, Record, Table
-from pytest_caio.run import Run
 from pytest_caio.text import printable
 
 __all__ = ["HtmlReport", "register"]
@@ -43,16 +47,49 @@ def _shown(text: str) -> str:
 
 
 class HtmlReport:
-    """Shapes pytest-html's report: a banner with the verdict, a gate table, our columns, the exchanges."""
+    """Shapes pytest-html's report: a banner with the verdict, a gate table, our columns, the exchanges.
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    pytest-html would write it where it stands while others still end the run; `write` does so instead.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._plugins = config.pluginmanager
         self._report: Any = None
+        self._path = Path()
+        self._text = ""
+        self._render: Callable[[], None] = lambda: None
+        self._ours: list[str] = []
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
-        """Keep the report: its title is known only at the end."""
+        """Keep the report, whose title is known only at the end, and keep pytest-html from writing it."""
         self._report = report
+        writer: Any = next(one for one in self._plugins.get_plugins() if isinstance(one, BaseReport))
+        self._path, self._render = writer._report_path, writer._generate_report
+        writer._generate_report, writer._write_report = lambda: None, self._keep
+
+    def _keep(self, text: str) -> None:
+        self._text = text
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Keep pytest-html from naming a file that is not written yet; the end of the terminal names it."""
+        for one in [one for one in self._plugins.get_plugins() if isinstance(one, BaseReport)]:
+            self._plugins.unregister(one)
+        return (yield)
+
+    def write(self, record: Record) -> str:
+        """Write the report, with `record`'s verdict at its head; return why it could not be written."""
+        if self._report is None:  # pytest-html was not begun
+            return ""
+        names = " + ".join(environment.name for environment in record.environments)
+        self._report.title = f"CAIO acceptance of {names}: {record.headline}"
+        head = self._report.additional_summary["prefix"]
+        theirs = [part for part in head if part not in self._ours]
+        self._ours = [_STYLE, _banner(record), _waivers(record), _gates(record)]
+        head[:] = [*self._ours, *theirs]
+        self._render()
+        return write_whole(self._path, self._text.encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -99,23 +136,20 @@ class HtmlReport:
                 {"name": None, "format_type": "html", "content": shown, "mime_type": None, "extension": None}
             ]
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """Open the report with the verdict and the gates."""
-        record = self._run.record
-        if record is None:
-            return
-        names = " + ".join(environment.name for environment in record.environments)
-        if self._report is not None:
-            self._report.title = f"CAIO acceptance of {names}: {record.headline}"
-        prefix.extend([_STYLE, _banner(record), _waivers(record), _gates(record)])
 
-
-def register(config: pytest.Config, run: Run, path: Path) -> None:
-    """Have pytest-html write `run`'s report to `path`, or where --html says; always self-contained."""
-    config.option.htmlpath = config.option.htmlpath or str(path)
+def register(config: pytest.Config, path: Path) -> HtmlReport:
+    """Make the report for `path`, or where --html says; always self-contained. Raises InputError."""
+    asked = config.option.htmlpath
+    if asked:
+        there = Path(os.path.expandvars(asked)).expanduser()  # as pytest-html reads it
+        if there.is_dir():
+            raise InputError(f"--html {asked}: is a folder; name a file")
+        ready_folder(there.parent, f"--html {asked}")
+    config.option.htmlpath = asked or str(path)
     config.option.self_contained_html = True
-    config.pluginmanager.register(HtmlReport(run), "caio-html")
+    report = HtmlReport(config)
+    config.pluginmanager.register(report, "caio-html")
+    return report
 
 
 def _banner(record: Record) -> str:
@@ -124,6 +158,7 @@ def _banner(record: Record) -> str:
         where,
         f"{record.run.started} to {record.run.finished} UTC, run {record.run.id}",
         *record.reasons,
+        *(f"retried for {e.name}: {e.retried}" for e in record.environments if e.retried),
     ]
     small = "".join(f"<small>{_shown(line)}</small>" for line in lines)
     colour = _COLOURS[record.verdict]
@@ -183,6 +218,6 @@ def _exchange(exchange: ExchangeRecord) -> str:
     sent = "\n".join(f"{name}: {value}" for name, value in exchange.request_headers)
     answer = f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else exchange.error
     got = "\n".join(f"{name}: {value}" for name, value in exchange.response_headers)
-    tries = f" after {len(exchange.attempts)} tries" if len(exchange.attempts) > 1 else ""
+    tries = f" after {len(exchange.attempts)} tries" if exchange.attempts[1:] else ""
     parts = (f"{exchange.method} {exchange.url}", sent, "", answer + tries, got, "", exchange.body_excerpt)
     return f'<div class="caio-exchange">{_shown(chr(10).join(parts))}</div>'

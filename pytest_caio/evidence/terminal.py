@@ -17,10 +17,10 @@ _LINE = 240
 _BAD = ("failed", "error", "missing-input")
 
 
-def write(record: Record, paths: Sequence[Path], terminal: Any, trouble: str) -> None:
+def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     """Write the verdict through pytest's terminal reporter, which knows about colours and NO_COLOR.
 
-    `paths` are the evidence files, `trouble` says what of them could not be written.
+    `paths` are the evidence files.
     """
     colour = {_COLOURS[record.verdict]: True}
     terminal.write_sep("=", f"CAIO acceptance: {record.headline}", bold=True, **colour)
@@ -33,8 +33,6 @@ def write(record: Record, paths: Sequence[Path], terminal: Any, trouble: str) ->
             terminal.write_line(printable(_waiver(waiver)), red=bool(waiver.problem), yellow=waiver.used)
     for path in paths:
         terminal.write_line(f"evidence: {path}")
-    if trouble:
-        terminal.write_line(trouble, red=True)
     terminal.write_line(record.headline, bold=True, **colour)
 
 
@@ -60,6 +58,8 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
         for check in environment.checks:
             if check.outcome in outcomes and not _waits_for_permission(check):
                 _check(check, mark, outcomes, terminal)
+    if environment.retried:
+        terminal.write_line(f"  retried: {environment.retried}", yellow=True)
     waiting = [check.id for check in environment.checks if _waits_for_permission(check)]
     if waiting:
         terminal.write_line(f"  not run {', '.join(waiting)}: the deployment acts on them (--allow-writes)")

@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2] / "pytest_caio"
 # From the bottom; a row imports only from rows under it. A name with a slash is a whole package.
 LAYERS = (
-    "errors secret text background runtime personal",
+    "errors secret text background runtime personal interruption guard",
     "state/ replay/ reference/",
-    "envfile redaction sections addresses",
+    "envfile redaction sections addresses evidence/file",
     "environments",
     "signing probes",
     "credentials exchanges",
