@@ -22,7 +22,8 @@ from pytest_caio.probes import Credential, Effect
 JSON = {"Content-Type": "application/json"}
 SIGN = (
     "In Railway, set the provider's secret (INSTANTLY_WEBHOOK_SECRET, CLAY_WEBHOOK_SECRET, RB2B_WEBHOOK_SECRET; "
-    "503 means that it is missing) and WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy."
+    "503 means that it is missing) and WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy; if they are set, have the "
+    "webhook handler corrected, or see the deploy logs."
 )
 VERIFY = (
     "Have the dashboard's webhook handler verify the HMAC over the raw body with this provider's own "
@@ -176,7 +177,8 @@ def test_signatures_of_other_bodies(response: Exchange) -> None:
 
 @check(
     "WH-07",
-    fix="Give each provider its own *_WEBHOOK_SECRET or bearer in Railway, none twice, then redeploy.",
+    fix="Give each provider its own *_WEBHOOK_SECRET or bearer in Railway, none twice, then redeploy; if they differ, "
+    "have the webhook handler corrected.",
 )
 @cases(
     lambda environment: {

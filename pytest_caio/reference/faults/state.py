@@ -16,23 +16,37 @@ _TRIGGER = "/api/operator/trigger"
 _PENDING = "/api/pending-emails"
 
 
-@fault("The deployment looks for its state under another prefix and sees no leads.", "STATE-06")
+@fault(
+    "The deployment looks for its state under another prefix and sees no leads.",
+    "STATE-06",
+    place="STATE_REDIS_PREFIX",
+)
 def wrong_prefix(deployment: Deployment) -> None:
     """Read state where nothing was written."""
     deployment.settings["STATE_REDIS_PREFIX"] = "caio"
 
 
-@fault("The deployment uses another database of Redis and sees no leads.", "STATE-06")
+@fault("The deployment uses another database of Redis and sees no leads.", "STATE-06", place="REDIS_URL")
 def wrong_database(deployment: Deployment) -> None:
     """Read database 1, where nothing was written."""
     url = deployment.settings["REDIS_URL"]
     deployment.settings["REDIS_URL"] = url.rpartition("/")[0] + "/1"
 
 
-@fault("The deployment drops one lead without a word.", "STATE-06")
+@fault("The deployment drops one lead without a word.", "STATE-06", place="lead records")
 def lead_dropped(deployment: Deployment) -> None:
     """Leave the first lead out."""
     edit_json(deployment, "/api/cadence/leads", lambda body: body["leads"].pop(0))
+
+
+@fault("The deployment lists a lead that Redis does not hold.", "STATE-06", place="REDIS_URL")
+def lead_invented(deployment: Deployment) -> None:
+    """List one lead more."""
+    edit_json(
+        deployment,
+        "/api/cadence/leads",
+        lambda body: body["leads"].append({**body["leads"][0], "email": "nobody@leads.example"}),
+    )
 
 
 @fault("A dry run says it was a live one.", "OPS-01")
@@ -141,7 +155,7 @@ def no_clean_days(deployment: Deployment) -> None:
     edit_json(deployment, "/api/operator/status", lambda body: body["ramp"].update(clean_days_completed=0))
 
 
-@fault("The sales page is dead: it does not refresh its list.", "OPS-10", "AUTH-13")
+@fault("The sales page is dead: it does not refresh its list.", "OPS-10", then=("AUTH-13",))
 def sales_unwired(deployment: Deployment) -> None:
     """Serve the sales page to everybody, without its script."""
 
