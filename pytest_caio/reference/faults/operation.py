@@ -21,7 +21,7 @@ def _break(reply: Reply) -> None:
     reply.status, reply.body = 500, json.dumps({"detail": "Internal Server Error"}).encode()
 
 
-@fault("The operator cannot be triggered (500).", "OPS-01", "OPS-02")
+@fault("The operator cannot be triggered (500).", "OPS-01", "OPS-02", place="deploy logs")
 def trigger_broken(deployment: Deployment) -> None:
     """Answer 500 to whom the trigger let in."""
 
@@ -32,37 +32,37 @@ def trigger_broken(deployment: Deployment) -> None:
     rewrite(deployment, _TRIGGER, change)
 
 
-@fault("A dry run writes to leads who had gone quiet.", "OPS-01")
+@fault("A dry run writes to leads who had gone quiet.", "OPS-01", place="deploy logs")
 def dry_run_revives(deployment: Deployment) -> None:
     """Report that revival dispatched."""
     edit_json(deployment, _TRIGGER, lambda body: body.update(revival_dispatched=3))
 
 
-@fault("A dry run is a live one on LinkedIn.", "OPS-01")
+@fault("A dry run is a live one on LinkedIn.", "OPS-01", place="deploy logs")
 def dry_run_half_live(deployment: Deployment) -> None:
     """Say `dry_run` false in HeyReach's part alone."""
     edit_json(deployment, _TRIGGER, lambda body: body["heyreach_report"].update(dry_run=False))
 
 
-@fault("The operator runs another motion than it was asked for.", "OPS-01")
+@fault("The operator runs another motion than it was asked for.", "OPS-01", place="deploy logs")
 def motion_confused(deployment: Deployment) -> None:
     """Run `outbound`, whatever was asked."""
     edit_json(deployment, _TRIGGER, lambda body: body.update(motion="outbound"))
 
 
-@fault("The ramp lets every tier through.", "OPS-03")
+@fault("The ramp lets every tier through.", "OPS-03", place="ramp")
 def ramp_all_tiers(deployment: Deployment) -> None:
     """Filter by no tier, with the ramp still active."""
     edit_json(deployment, _STATUS, lambda body: body["ramp"].update(tier_filter="all"))
 
 
-@fault("The ramp has no daily limit.", "OPS-03")
+@fault("The ramp has no daily limit.", "OPS-03", place="ramp")
 def ramp_unlimited(deployment: Deployment) -> None:
     """Say that there is no limit."""
     edit_json(deployment, _STATUS, lambda body: body["ramp"].update(email_limit_override=None))
 
 
-@fault("The pending queue answers once, then fails (500).", "OPS-04")
+@fault("The pending queue answers once, then fails (500).", "OPS-04", place="deploy logs")
 def queue_tires(deployment: Deployment) -> None:
     """Answer every second poll with 500."""
     polls: list[int] = []
@@ -76,13 +76,13 @@ def queue_tires(deployment: Deployment) -> None:
     rewrite(deployment, _PENDING, change)
 
 
-@fault("The pending queue counts more cards than it shows.", "OPS-05")
+@fault("The pending queue counts more cards than it shows.", "OPS-05", place="/sales")
 def cards_miscounted(deployment: Deployment) -> None:
     """Count one card too many."""
     edit_json(deployment, _PENDING, lambda body: body.update(count=body["count"] + 1))
 
 
-@fault("A pending card names no campaign.", "OPS-05")
+@fault("A pending card names no campaign.", "OPS-05", place="/sales")
 def cards_uncampaigned(deployment: Deployment) -> None:
     """Empty the campaign's id of the last card."""
     edit_json(
@@ -92,7 +92,7 @@ def cards_uncampaigned(deployment: Deployment) -> None:
     )
 
 
-@fault("A pending card does not say when it was made.", "OPS-06")
+@fault("A pending card does not say when it was made.", "OPS-06", place="/sales")
 def cards_undated(deployment: Deployment) -> None:
     """Leave the time of the first card out."""
     edit_json(deployment, _PENDING, lambda body: body["pending_emails"][0].pop("timestamp"))
@@ -109,26 +109,26 @@ def _send_another(deployment: Deployment, **proof: Any) -> None:
     edit_json(deployment, _HISTORY, edit)
 
 
-@fault("An email counts as sent, and no conversation shows it.", "OPS-07")
+@fault("An email counts as sent, and no conversation shows it.", "OPS-07", place="GHL")
 def sent_half_proved(deployment: Deployment) -> None:
     """Add a send whose proof names no evidence."""
     _send_another(deployment, proof_evidence_id=None)
 
 
-@fault("An email counts as sent although its proof was refused.", "OPS-07")
+@fault("An email counts as sent although its proof was refused.", "OPS-07", place="GHL")
 def sent_disproved(deployment: Deployment) -> None:
     """Add a send whose proof says that it is none."""
     _send_another(deployment, proof_status="not_verified")
 
 
-@fault("Beside proved emails one counts as sent without a word of proof.", "OPS-07")
+@fault("Beside proved emails one counts as sent without a word of proof.", "OPS-07", place="GHL")
 def sent_wordlessly(deployment: Deployment) -> None:
     """Add a send that leaves every field of proof out."""
     fields = ("sent_via_ghl", "proof_status", "proof_source", "proof_timestamp", "proof_evidence_id")
     _send_another(deployment, **dict.fromkeys(fields))
 
 
-@fault("Nothing was sent under supervision so far.", "OPS-08")
+@fault("Nothing was sent under supervision so far.", "OPS-08", place="/sales")
 def nothing_sent(deployment: Deployment) -> None:
     """Leave the emails sent out of the history."""
 
@@ -138,7 +138,7 @@ def nothing_sent(deployment: Deployment) -> None:
     edit_json(deployment, _HISTORY, edit)
 
 
-@fault("The old bookmark leads to another host.", "OPS-10")
+@fault("The old bookmark leads to another host.", "OPS-10", place="/ChiefAIOfficer")
 def bookmark_elsewhere(deployment: Deployment) -> None:
     """Send the old bookmark away."""
 
