@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from pytest_caio.exchanges import Exchange
 from pytest_caio.probes import Request
-from pytest_caio.transport import SILENCE, UNSENDABLE
+from pytest_caio.transport import FINAL, SILENCE, UNSENDABLE
 
 __all__ = ["Origin"]
 
@@ -66,7 +66,8 @@ class Origin:
             self._slowest = max(self._slowest, exchange.elapsed_ms / 1000)
         elif exchange.error != UNSENDABLE:  # that says nothing of the origin
             self._reason = self._reason or exchange.error
-        known = self._answered or not self._sent or exchange.error.startswith(SILENCE)
+        # Silence was a whole deadline long, and what TLS or a name server says goes for every request.
+        known = self._answered or not self._sent or exchange.error.startswith((SILENCE, *FINAL))
         if known and not self.first.done():
             self.first.set_result("" if self._answered else self._reason)
 

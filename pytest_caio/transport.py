@@ -19,21 +19,34 @@ from pytest_caio.certificates import authorities, distrust, handshake_failure, t
 from pytest_caio.exchanges import Attempt, Exchange
 from pytest_caio.probes import Request
 
-__all__ = ["MAX_BODY", "PASSING_FAULTS", "SILENCE", "TOO_LARGE", "UNSENDABLE", "Transport"]
+__all__ = [
+    "FINAL",
+    "MAX_BODY",
+    "PASSING_FAULTS",
+    "SILENCE",
+    "TOO_LARGE",
+    "TOO_MANY_HEADERS",
+    "UNSENDABLE",
+    "Transport",
+]
 
 MAX_BODY = 1024 * 1024
-_MAX_ALL = 40 * 1024 * 1024  # of all answers together, those still coming in included
+_MAX_ALL = 24 * 1024 * 1024  # of all answers together, those still coming in included
 _HEADER_COST = 200  # what Python's objects take for one header, beside its text
+_MOST_HEADERS = 1000
 _BEGINNING = 4096  # what is kept of an answer that is too large, to show it
 SILENCE = "no whole answer within"
-TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 40 MiB)"
+TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 24 MiB)"
+TOO_MANY_HEADERS = "the answer has more than 1000 headers"
 _LOST = "the connection was dropped before a whole answer"
 _REFUSED = "cannot connect: the connection was refused"
+_NAMELESS = "cannot connect: the host name does not resolve"
 UNSENDABLE = "the request cannot be sent: it is not HTTP"
+# What goes for every request of an origin, as the first finds out.
+FINAL = (_NAMELESS, "cannot connect: the certificate")
 # Errors that a restart or a busy network makes for a moment; a bad name or certificate stays bad.
 PASSING_FAULTS = frozenset({_LOST, _REFUSED})
 _AGENT = "pytest-caio"
-_MOST_HEADERS = 100
 _LEFT_OVER = "left over"
 _NOT_HTTP = {
     _LEFT_OVER: "the answer is not HTTP: there is more after its end",
@@ -116,18 +129,18 @@ class Transport:
         try:
             begun.status = response.status_code
             upgraded = response.status_code == 101  # what follows is no longer HTTP
-            body, too_large = (b"", False) if upgraded else await self._body(response)
+            raw = response.headers.raw
             exchange = replace(
                 exchange,
-                headers=tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw),
-                body=body,
-                truncated=too_large,
+                headers=tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in raw[:_MOST_HEADERS]),
                 tls=tls_of(response.extensions.get("network_stream")),
             )
+            if len(raw) > _MOST_HEADERS:
+                return replace(exchange, error=TOO_MANY_HEADERS, begun=begun.status)
+            body, too_large = (b"", False) if upgraded else await self._body(response)
+            exchange = replace(exchange, body=body, truncated=too_large)
             if too_large:
-                return replace(
-                    exchange, headers=exchange.headers[:_MOST_HEADERS], error=TOO_LARGE, begun=begun.status
-                )
+                return replace(exchange, error=TOO_LARGE, begun=begun.status)
             if not upgraded and _left_over(transport):
                 await transport.aclose()  # it would be taken for the next answer
                 raise httpx.RemoteProtocolError(_LEFT_OVER)
@@ -229,7 +242,7 @@ def _in_words(error: BaseException) -> str | ssl.SSLCertVerificationError:
         if isinstance(link, ssl.SSLCertVerificationError):
             return link
         if isinstance(link, socket.gaierror):
-            return "cannot connect: the host name does not resolve"
+            return _NAMELESS
         if isinstance(link, ConnectionRefusedError):
             return _REFUSED
         if isinstance(link, ssl.SSLError):
