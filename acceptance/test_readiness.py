@@ -180,7 +180,7 @@ CONNECTION_STRING = re.compile(
     r"\b(rediss?|postgres(ql)?|mysql|mongodb(\+srv)?|amqps?)://\S+|://[^/\s:@\"'<>]*:[^/\s@\"'<>]+@", re.I
 )
 STACK_TRACE = re.compile(
-    r"Traceback \(most recent call last\)|File \"[^\"]+\", line \d+|^\s+at \S+ \(\S+:\d+:\d+\)", re.M
+    r"Traceback \(most recent call last\)|File \"[^\"]+\", line \d+|^[ \t]+at \S+ \(\S+:\d+:\d+\)", re.M
 )
 PUBLIC = (
     HEALTH,

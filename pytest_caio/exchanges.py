@@ -53,8 +53,9 @@ class Tls:
 class Exchange:
     """One request and what came of it.
 
-    `status_code` is 0 and `error` says why in plain words where there was no answer. `body` is at most
-    1 MiB; `truncated` says that there was more. `attempts` holds every try, retries first.
+    `status_code` is 0 and `error` says why in plain words where there was no whole answer; `begun` is then
+    the status of one that began. `body` is at most 1 MiB; `truncated` says that there was more, and only the
+    beginning was kept. `attempts` holds every try, retries first.
     """
 
     request: Request
@@ -67,6 +68,7 @@ class Exchange:
     error: str = ""
     attempts: tuple[Attempt, ...] = ()
     tls: Tls | None = None
+    begun: int = 0
 
     @property
     def text(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_caio.record import Result
+from pytest_caio.record import ExchangeRecord, Result
 
 __all__ = ["GO", "INCOMPLETE", "NO_GO", "Verdict", "judge"]
 
@@ -13,6 +13,13 @@ GO = "GO"
 NO_GO = "NO-GO"
 INCOMPLETE = "INCOMPLETE"
 _BAD = frozenset({"failed", "error", "missing-input"})
+_ENOUGH = 5  # different requests, for their answers to say something of all
+_HINTS = {
+    429: "it limits how often it is asked; give --request-rate, or ask later",
+    502: "its edge cannot reach it",
+    503: "its edge cannot reach it, or it does not run",
+    504: "its edge cannot reach it",
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequ
     reasons = [f"{name} could not be reached: {why}" for name, why in unreachable.items()]
     if failed:
         reasons.append(f"failed: {', '.join(failed)}")
+        reasons += _alike(results)
     reasons += waivers
     if reasons:
         return Verdict(NO_GO, (*reasons, *narrowed))
@@ -62,3 +70,29 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequ
         return Verdict(INCOMPLETE, tuple(gaps))
     waived = {(result.environment, result.check) for result in blocking if result.outcome == "waived"}
     return Verdict(GO, (), len(waived))
+
+
+def _alike(results: Iterable[Result]) -> list[str]:
+    """Say of each environment that answers everything alike: then the matter is another than its checks."""
+    answers: dict[str, list[ExchangeRecord]] = {}
+    for result in results:
+        answers.setdefault(result.environment, []).extend(result.exchanges.values())
+    lines = []
+    for name, own in answers.items():
+        statuses = {answer.status for answer in own}
+        if len(statuses) != 1 or None in statuses or len({answer.url for answer in own}) < _ENOUGH:
+            continue
+        (status,) = statuses
+        if status == 200 and all(map(_is_page, own)):
+            lines.append(
+                f"{name} answers 200 with an HTML page to everything: is this the deployment, or a login "
+                "page of the network in between?"
+            )
+        else:
+            hint = _HINTS.get(status or 0, "")
+            lines.append(f"{name} answers {status} to everything{hint and f': {hint}'}")
+    return lines
+
+
+def _is_page(answer: ExchangeRecord) -> bool:
+    return any(name.lower() == "content-type" and "html" in value for name, value in answer.response_headers)

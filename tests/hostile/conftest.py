@@ -1,0 +1,34 @@
+"""Fixtures of the hostile tests: runs of the real suite, and a healthy deployment to stand behind others."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.suite_runs import Ask, Deployment, run_suite
+
+
+@pytest.fixture(scope="session")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    """Run the suite; each run has an evidence folder of its own."""
+    return lambda *arguments, **how: run_suite(*arguments, folder=tmp_path_factory.mktemp("evidence"), **how)
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Iterator[Deployment]:
+    """A healthy deployment; its options are what every run is given."""
+    deployment = Deployment()
+    with deployment.process:
+        yield deployment
+
+
+@pytest.fixture
+def ask_at(ask: Ask, deployment: Deployment) -> Ask:
+    """Run the suite with all that the healthy deployment needs, but against another address."""
+
+    def run(url: str, *arguments: str, **how: object) -> object:
+        return ask(*arguments, *deployment.arguments, f"--base-url={url}", **how)
+
+    return functools.wraps(run)(run)
