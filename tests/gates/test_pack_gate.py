@@ -36,7 +36,7 @@ TESTS = {
     "expected": "import pytest\n@pytest.mark.xfail\ndef test_it(): assert False\n",
     "crashing": "import os\ndef test_it(): os._exit(3)\n",
     "vanishing": "import os\ndef test_it(): os._exit(0)\n",
-    "shouting": "import os\ndef test_it(capfd):\n    with capfd.disabled():\n        os.write(1, b'y' * 3_000_000)\n",
+    "shouting": "import os\ndef test_it(capfd):\n    with capfd.disabled(): os.write(1, b'y' * 3_000_000)\n",
     "hanging": (
         "import pathlib, subprocess, sys, time\n"
         "def test_it():\n"
