@@ -52,7 +52,7 @@ def test_dry_run_is_dry(response: Exchange, case: str) -> None:
 
 @check("OPS-02", blocking=False, writes=True, fix=DRY)
 @get(OPERATOR_STATUS.target, OPERATOR_STATUS.credential, name="status before", sample=1)
-@dry_run("outbound")
+@dry_run("outbound", sample=1)
 @get(OPERATOR_STATUS.target, OPERATOR_STATUS.credential, name="status after", sample=2)
 def test_dry_run_is_not_counted(responses: Mapping[str, Exchange]) -> None:
     """The day's counters are the same before and after a dry run."""

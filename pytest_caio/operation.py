@@ -55,12 +55,12 @@ EMAIL_HISTORY = get("/api/emails/history", TOKEN, name="email history")
 POLL_AGAIN = get("/api/pending-emails", TOKEN, name="second poll", again_after=1.1)
 
 
-def dry_run(motion: str) -> Probe:
-    """Return the probe that triggers a dry run of a motion: `outbound` or `all`."""
+def dry_run(motion: str, sample: int = 0) -> Probe:
+    """Return the probe that triggers a dry run of `outbound` or `all`; `sample` tells two of them apart."""
     body = msgspec.json.encode({"dry_run": True, "motion": motion})
     kind = {"Content-Type": "application/json"}
-    name = f"dry run of {motion}"
-    return post("/api/operator/trigger", TOKEN, headers=kind, body=body, effect=Effect.WRITE, name=name)
+    details = {"effect": Effect.WRITE, "name": f"dry run of {motion}", "sample": sample}
+    return post("/api/operator/trigger", TOKEN, headers=kind, body=body, **details)
 
 
 class _Channel(Struct):

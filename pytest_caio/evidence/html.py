@@ -28,11 +28,12 @@ _SORTABLE = ' class="sortable"'
 _STYLE = """<style>
 body{display:flex;flex-direction:column;min-width:0}
 #environment-header,#environment{order:1}
-.summary .additional-summary.prefix,#results-table td:not(.col-result),.caio-gates{color:#222}
+.summary .additional-summary.prefix,#results-table td:not(.col-result),.caio-gates,.caio-table{color:#222}
 .caio-verdict{color:#fff;padding:.6em 1em;border-radius:6px;font-size:28px;font-weight:700;margin:0 0 .5em}
 .caio-verdict small{display:block;font-size:13px;font-weight:400}
-.caio-gates{border-collapse:collapse;margin:.5em 0 1em}
-.caio-gates td,.caio-gates th{border:1px solid #ccc;padding:.25em .7em;text-align:left}
+.caio-gates,.caio-table{border-collapse:collapse;margin:.5em 0 1em}
+.caio-gates td,.caio-gates th,.caio-table td,.caio-table th{border:1px solid #ccc;padding:.25em .7em;
+ text-align:left}
 .caio-bad{color:#b3261e;font-weight:700}
 .caio-exchange{white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;font-size:11px;
  border-left:3px solid #999;padding-left:.6em;margin:.4em 0}
@@ -210,7 +211,7 @@ def _table(table: Table) -> str:
     rows = "".join(f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>" for row in table.rows)
     titles = "".join(f"<th>{_shown(column)}</th>" for column in table.columns)
     return (
-        f'<table class="caio-gates"><caption>{_shown(table.title)}</caption><tr>{titles}</tr>{rows}</table>'
+        f'<table class="caio-table"><caption>{_shown(table.title)}</caption><tr>{titles}</tr>{rows}</table>'
     )
 
 

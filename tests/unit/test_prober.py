@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -97,6 +98,28 @@ def test_threads_may_ask_together(server: Loopback, make_prober: Callable[..., P
     concurrent.futures.wait(found[0], 5)
     assert all(one is other for futures in found for one, other in zip(futures, found[0], strict=True))
     assert sorted(r.target for r in server.received) == sorted(r.target.encode() for r in requests)
+
+
+def test_the_same_is_asked_again_after_its_answer(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """A request that asks again is sent so long after the first one's answer, with no connection held."""
+    prober = make_prober(connections=1)
+    again, other = get(server, again_after=0.3), get(server, "/other")
+    prober.ask([again, get(server), other])
+    first, second = answer_of(prober, get(server)), answer_of(prober, again)
+    answered = first.started + timedelta(milliseconds=first.elapsed_ms)
+    assert second.started - answered >= timedelta(milliseconds=290)
+    assert answer_of(prober, other).started < second.started
+    assert len(server.received) == 3
+
+
+def test_what_asks_again_may_be_all_that_is_asked(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """The first request is sent for the sake of the second, and an answer that fails does not prevent it."""
+    server.on("/", http(500), http())
+    assert answer_of(make_prober(), get(server, again_after=0.01)).status_code == 200
 
 
 def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Prober]) -> None:
