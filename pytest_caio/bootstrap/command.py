@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     summary.missing = said.missing
     overwritable = {**said.faults, **{k: v for k, v in said.waivable.items() if k not in chosen}}
     summary.errors += [
-        reason if key in changes else f"{reason}; --overwrite {key} replaces it"
+        reason if key in changes else f"{reason}; correct it in the file, or add --overwrite {key}"
         for key, reason in overwritable.items()
     ]
     summary.ok = not summary.errors and not summary.missing
@@ -142,7 +142,8 @@ def _changes(
     if not overwrite <= set(RUNTIME_KEYS):
         raise InputError(f"--overwrite: takes a runtime key; they are {', '.join(RUNTIME_KEYS)}")
     prefix = f"{args.mode.upper()}_"
-    offered = {key: os.environ[prefix + key].strip() for key in RUNTIME_KEYS if os.environ.get(prefix + key)}
+    process = {key: os.environ.get(prefix + key, "").strip() for key in RUNTIME_KEYS}
+    offered = {key: value for key, value in process.items() if value}
     address = "CAIO_BASE_URL"
     old_url = "" if address in overwrite else current.get(address, "")
     values = {**defaults(args.mode, old_url or given.get(address, "") or offered.get(address, "")), **offered}
@@ -156,7 +157,7 @@ def _changes(
             summary.kept.append(key)
             if given.get(key, has) != has:
                 summary.errors.append(
-                    f"{key} holds another value than the one given; --overwrite {key} replaces it"
+                    f"{key} holds another value than the one given; add --overwrite {key} to replace it"
                 )
             continue
         value = values.get(key, "")

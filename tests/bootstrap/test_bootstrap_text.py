@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from bootstrap_outside import BASE_URL, OUTSIDE
 from dotenv.parser import parse_stream
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_caio.bootstrap.dotenvtext import DotenvText
+from pytest_caio.cli import main
 from pytest_caio.envfile import EnvFile
 from pytest_caio.errors import InputError
 
@@ -21,16 +25,23 @@ QUOTED = st.text("ab #'=\n\\é", max_size=8).map(
     lambda text: "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 ) | st.text("ab #'=\n", max_size=8).map(lambda text: f'"{text}"')
 COMMENT = st.sampled_from(["", " # said", "  #said", ' # it\'s "so"'])
-DEFINITION = st.builds(
-    lambda export, key, before, after, value, comment: f"{export}{key}{before}={after}{value}{comment}",
-    st.sampled_from(["", "export ", "  "]),
-    KEYS,
-    BLANKS,
-    BLANKS,
-    BARE | QUOTED,
-    COMMENT,
-)
-LINE = DEFINITION | st.sampled_from(["", "   ", "# a comment", "#A=1", "NO_VALUE", "NO_VALUE # why", "'Q'=1"])
+
+
+def lines(keys: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Make one line of an env file: a definition of one of `keys`, a comment, or nothing."""
+    definition = st.builds(
+        lambda export, key, before, after, value, comment: f"{export}{key}{before}={after}{value}{comment}",
+        st.sampled_from(["", "export ", "  "]),
+        keys,
+        BLANKS,
+        BLANKS,
+        BARE | QUOTED,
+        COMMENT,
+    )
+    others = ["", "   ", "# a comment", "#A=1", "NO_VALUE", "NO_VALUE # why", "'Q'=1"]
+    return definition | st.sampled_from(others)
+
+
 LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 VALUES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(
     lambda text: text.isprintable() and "${" not in text
@@ -38,10 +49,10 @@ VALUES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(
 
 
 @st.composite
-def env_texts(draw: st.DrawFn) -> bytes:
+def env_texts(draw: st.DrawFn, keys: st.SearchStrategy[str] = KEYS) -> bytes:
     """Make an env file: any definitions, comments and blank lines, line ends alike or not, perhaps a BOM."""
     ends = LINE_ENDS if draw(st.booleans()) else st.just(draw(LINE_ENDS))
-    text = "".join(line + draw(ends) for line in draw(st.lists(LINE, max_size=8)))
+    text = "".join(line + draw(ends) for line in draw(st.lists(lines(keys), max_size=8)))
     if draw(st.booleans()):
         text = text.rstrip("\r\n")
     return (draw(st.sampled_from(["", "\ufeff"])) + text).encode("utf-8")
@@ -75,6 +86,25 @@ def test_one_value_changes_and_nothing_else(raw: bytes, key: str, value: str) ->
     again = DotenvText(text.encode())
     again.put(key, value)
     assert again.encode() == text.encode()
+
+
+@settings(deadline=None)
+@given(raw=env_texts(st.sampled_from(["A", "B", "lower.case-9"])))
+def test_a_filled_in_file_begins_with_what_was_there(raw: bytes) -> None:
+    """The command adds to whatever file it finds, and every byte that was there is there still."""
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()) as out:
+        path = Path(folder) / ".env.production"
+        path.write_bytes(raw)
+        given_values = [f"--set={key}={value}" for key, value in OUTSIDE.items()]
+        options = ["--mode=production", f"--base-url={BASE_URL}", "--generate-secrets", *given_values]
+        assert main(["bootstrap", f"--env-file={path}", *options]) == 0
+        after = path.read_bytes()
+        assert after.startswith(raw)
+        assert bindings(after)[: len(bindings(raw))] == bindings(raw)
+        assert bindings(after)[-1] == ("CAIO_BASE_URL", BASE_URL)
+        assert main(["bootstrap", f"--env-file={path}", *options]) == 0
+        assert path.read_bytes() == after
+    assert OUTSIDE["INNGEST_EVENT_KEY"] not in out.getvalue()
 
 
 @pytest.mark.parametrize(
