@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ CATALOGUED = {
 }
 # What no fault of a deployment on loopback can turn red, and where it is proved instead.
 ELSEWHERE = {
-    "RDY-11": "tests/hostile",
+    "RDY-11": "tests/test_harmless.py",
     **dict.fromkeys((f"STATE-0{n}" for n in range(1, 6)), "tests/gates/test_state_gate.py"),
     **dict.fromkeys((f"RPL-0{n}" for n in range(1, 7)), "tests/gates/test_replay_gate.py"),
 }
@@ -93,3 +94,9 @@ def test_there_are_faults_enough() -> None:
     """There are ninety faults or more that the suite sees, each said in its own words."""
     assert len(VISIBLE) >= 90
     assert len({FAULTS[name].says for name in VISIBLE}) == len(VISIBLE)
+
+
+def test_the_page_is_current() -> None:
+    """docs/detection.md is what `python docs/detection.py` writes."""
+    docs = CHECKOUT / "docs"
+    assert (docs / "detection.md").read_text("utf-8") == runpy.run_path(str(docs / "detection.py"))["page"]()
