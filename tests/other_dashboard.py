@@ -1,4 +1,4 @@
-"""A dashboard written from the contract alone: other words, order and server, nothing of the reference.
+"""A dashboard written from the contract alone: other words, other order, nothing of the reference deployment.
 
 `OtherDashboard(redis_url, lead, broken)` serves on loopback while it is entered; `broken` names what is wrong
 with it, if anything. Its wire is that of Python's own http.server, in HTTP/1.0 or chunked HTTP/1.1.
@@ -11,6 +11,7 @@ import hmac
 import json
 import re
 import secrets
+import ssl
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,11 +35,22 @@ FORM = "<HTML><BODY><FORM METHOD=post ACTION=login>Key: <INPUT NAME=token TYPE=p
 class OtherDashboard:
     """The whole dashboard: `settings` is its environment file, `base_url` where it is while entered."""
 
-    def __init__(self, redis_url: str, lead: str, broken: str = "", wire: str = "HTTP/1.0") -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        lead: str,
+        broken: str = "",
+        wire: str = "HTTP/1.0",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.lead, self.broken, self.wire = lead, broken, wire
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls:  # the handshake is for each connection's own thread
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
         self._sessions: set[str] = set()
         self.settings = {
             **dict.fromkeys(

@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 USUAL = {"ENV-10": "not-run", "RDY-11": "not-run", "RPL-02": "advised", "RPL-06": "not-run"}
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+def run(folder: Path, *arguments: str, **variables: str) -> tuple[int, dict[str, Any]]:
     """Run the suite, on the reference deployment or where the arguments say; return status and evidence."""
     done = subprocess.run(
         [
@@ -28,7 +28,7 @@ def run(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
             *("--evidence-dir", str(folder), *arguments),
         ],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", **variables},
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,9 @@ def test_there_are_faults_enough() -> None:
     """There are ninety faults or more that the suite sees, each said in its own words."""
     assert len(VISIBLE) >= 90
     assert len({FAULTS[name].says for name in VISIBLE}) == len(VISIBLE)
+
+
+def test_the_page_is_current() -> None:
+    """docs/detection.md is what `python docs/detection.py` writes."""
+    docs = CHECKOUT / "docs"
+    assert (docs / "detection.md").read_text("utf-8") == runpy.run_path(str(docs / "detection.py"))["page"]()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+import trustme
 from other_dashboard import OtherDashboard
 from proof_runs import CHECKOUT, reds, run
 
@@ -62,7 +65,7 @@ def store() -> Iterator[str]:
         server.stop()
 
 
-def ask(dashboard: OtherDashboard, folder: Path) -> tuple[int, dict[str, Any]]:
+def ask(dashboard: OtherDashboard, folder: Path, **variables: str) -> tuple[int, dict[str, Any]]:
     """Run the suite against the other dashboard, with an environment file and a profile of its own."""
     env_file, profiles = folder / "other.env", folder / "profiles.toml"
     env_file.write_text("".join(f"{key}={value}\n" for key, value in dashboard.settings.items()), "utf-8")
@@ -84,7 +87,9 @@ def ask(dashboard: OtherDashboard, folder: Path) -> tuple[int, dict[str, Any]]:
         for line in (f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()))
     ]
     profiles.write_text("\n".join(lines) + "\n", "utf-8")
-    return run(folder / "evidence", "--env=staging", f"--env-file={env_file}", f"--profiles={profiles}")
+    return run(
+        folder / "evidence", "--env=staging", f"--env-file={env_file}", f"--profiles={profiles}", **variables
+    )
 
 
 @pytest.mark.parametrize("wire", ["HTTP/1.0", "HTTP/1.1"])
@@ -114,3 +119,20 @@ def test_other_dashboard_is_found_out(broken: str, expected: set[str], store: st
         status, evidence = ask(dashboard, tmp_path)
     assert set(reds(evidence)) - {"RDY-13"} == expected
     assert (status, evidence["verdict"]) == (1, "NO-GO")
+
+
+@pytest.mark.parametrize(("days", "expected"), [(90, set()), (9, {"RDY-11"})])
+def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_path: Path) -> None:
+    """Over https everything is judged as over http, and RDY-11 looks at how long the certificate lasts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ends = datetime.now(UTC) + timedelta(days=days)
+    authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
+    with OtherDashboard(store, LEAD, wire="HTTP/1.1", tls=context) as dashboard:
+        status, evidence = ask(dashboard, tmp_path, SSL_CERT_FILE=str(tmp_path / "authority.pem"))
+    outcomes = {check["id"]: check["outcome"] for check in evidence["environments"][0]["checks"]}
+    # It names no commit and sends no HSTS, which advise.
+    assert set(reds(evidence)) - {"RDY-13", "RDY-14"} == expected
+    assert outcomes["RDY-11"] == ("failed" if expected else "passed")
+    assert (status, evidence["verdict"]) == ((1, "NO-GO") if expected else (0, "GO"))

@@ -249,6 +249,7 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
     "login-elsewhere": lambda site: (
         site.get("/sales").headers["location"].startswith("https://login.example")
     ),
+    "login-for-good": opens("/sales", status=301),
     "readiness-guarded": opens(READY, status=401),
     "pages-open": opens("/sales"),
     "refusal-redirects": opens(STATUS, status=302),

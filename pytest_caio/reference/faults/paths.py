@@ -225,4 +225,15 @@ def login_elsewhere(deployment: Deployment) -> None:
     deployment.rewrites.append(change)
 
 
+@fault("Pages send visitors to the login for good (301), which browsers remember.", "AUTH-13", place="/login")
+def login_for_good(deployment: Deployment) -> None:
+    """Redirect permanently, so that the page stays out of reach after the login too."""
+
+    def change(asked: Asked, reply: Reply) -> None:
+        if asked.path in {"/", "/sales", "/leads", "/scorecard"} and reply.status == 302:
+            reply.status = 301
+
+    deployment.rewrites.append(change)
+
+
 PATHS = fault.all
