@@ -24,6 +24,7 @@ from pytest_caio.interruption import Interruption
 from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, observe, result_of
 from pytest_caio.record import WRITES, Record
 from pytest_caio.run import Given, Run
+from pytest_caio.scope import narrowings, selection
 from pytest_caio.text import printable
 
 __all__ = ["RUN", "AcceptanceSession"]
@@ -281,8 +282,8 @@ class AcceptanceSession:
         asked = self._worker is None and not (run.options.plan or config.option.collectonly)
         narrowed: list[str] = []
         if asked:
-            narrowed = self._narrowed(exitstatus)
-            record = run.finish(self._selection(), narrowed)
+            narrowed = narrowings(config, run, self._planned, exitstatus, self._stopped_by())
+            record = run.finish(selection(config), narrowed)
             if carried_through and (record.verdict == "NO-GO" or not self._others_failed(session)):
                 session.exitstatus = 1 if record.verdict == "NO-GO" else 0
             if self._stopped_by():
@@ -302,11 +303,11 @@ class AcceptanceSession:
 
     def _leave_evidence(self, session: pytest.Session, narrowed: list[str]) -> None:
         """Write every part, without which no run is GO, and end the terminal."""
-        record = self._run.finish(self._selection(), narrowed)
+        record = self._run.finish(selection(self._config), narrowed)
         troubles = [trouble for write in self._evidence.values() if (trouble := write(record))]
         if troubles:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-            record = self._run.finish(self._selection(), [*narrowed, *troubles])
+            record = self._run.finish(selection(self._config), [*narrowed, *troubles])
             for write in self._evidence.values():
                 write(record)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -323,35 +324,6 @@ class AcceptanceSession:
 
     def _stopped_by(self) -> str:
         return self._interrupted or self._interruption.arrived
-
-    def _selection(self) -> str:
-        option = self._config.option
-        parts = [str(a) for a in self._config.args]
-        parts += [f"-k {option.keyword}"] if option.keyword else []
-        parts += [f"-m {option.markexpr}"] if option.markexpr else []
-        return " ".join(parts)
-
-    def _narrowed(self, exitstatus: int) -> list[str]:
-        """Say in words how the run was less than whole."""
-        run = self._run
-        narrowed = list(dict.fromkeys(run.narrowed))
-        option = self._config.option
-        if (option.keyword or option.markexpr) and not narrowed:
-            narrowed.append("checks were deselected (-k or -m)")
-        if any("::" in str(argument) for argument in self._config.args):
-            narrowed.append("single checks were named")
-        gates = {result.gate for result in run.ledger.results}
-        missing = [gate for gate in GATES if gate not in gates]
-        if missing and not narrowed:
-            narrowed.append(f"gates that did not run: {', '.join(missing)}")
-        lacking = self._planned - len(run.ledger.results)
-        if lacking > 0:
-            narrowed.append(f"{lacking} cases did not run: the run was stopped early")
-        if exitstatus not in (0, 1, 5) or self._stopped_by():
-            broke = "an internal error" if exitstatus == pytest.ExitCode.INTERNAL_ERROR else ""
-            by = self._stopped_by() or broke
-            narrowed.append("the run was interrupted" + (f": {by}" if by else ""))
-        return narrowed
 
     def _others_failed(self, session: pytest.Session) -> bool:
         """Say whether an ordinary test beside the checks failed, or something could not be collected."""

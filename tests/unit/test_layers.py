@@ -25,13 +25,22 @@ LAYERS = (
     "bootstrap/ ledger evidence/document evidence/terminal rehearsal pack operation",
     "commandline",
     "run",
-    "observer fixtures",
+    "observer fixtures scope",
     "evidence/html",
     "session",
     "plugin cli",
     "__main__",
 )
-KNOWS_PYTEST = {"plugin", "session", "commandline", "observer", "fixtures", "checks", "evidence/html"}
+KNOWS_PYTEST = {
+    "plugin",
+    "session",
+    "scope",
+    "commandline",
+    "observer",
+    "fixtures",
+    "checks",
+    "evidence/html",
+}
 MODULES = sorted(
     path.relative_to(ROOT).with_suffix("").as_posix()
     for path in ROOT.rglob("*.py")
