@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
-import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,20 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_caio.reference.client import ReferenceProcess
-from pytest_caio.reference.deployment import COMMIT
 from pytest_caio.reference.faults import FAULTS
+from tests.proof_runs import CHECKOUT, DIFFERENT, Case, ask
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 GATES = ("auth", "webhooks", "readiness", "cors", "state")
 # What is proved by tests of their own: it does not rest on a fault of a deployment on loopback over http.
 ELSEWHERE = {"RDY-11", *(f"STATE-0{n}" for n in range(1, 6))}
-# Other healthy deployments, whose faults reach assertions that the usual one's do not.
-OPTIONS: tuple[tuple[str, ...], ...] = (
-    (),
-    ("--inngest-sdk", "old"),
-    ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly"),
-)
 
 
 @dataclass(frozen=True)
@@ -76,50 +65,30 @@ def mutants(gate: str) -> Iterator[Mutant]:
                     yield Mutant(check_id(function), function.name, gate, node.lineno, text, "".join(emptied))
 
 
-def is_red(suite: Path, mutant: Mutant, fault: str, options: tuple[str, ...]) -> bool:
+def is_red(suite: Path, mutant: Mutant, case: Case) -> bool:
     """Say whether a check of a suite is red on a deployment with a fault."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ReferenceProcess(*options, faults=[fault], environment="production", access_log=False) as deployment,
-    ):
-        asked = [
-            *(f"{suite}/test_{mutant.gate}.py::{mutant.function}", "--env=production", "--allow-writes"),
-            *(f"--base-url={deployment.base_url}", f"--env-file={deployment.env_file}"),
-            *(f"--profiles={deployment.profiles_file}", f"--revoked-tokens=@{deployment.revoked_file}"),
-            *(f"--expect-commit={COMMIT}", f"--evidence-dir={folder}"),
-        ]
-        plugins = ["-p", "pytest_base_url.plugin", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", *plugins, *asked],
-            cwd=CHECKOUT,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
+    narrowed = (f"{suite}/test_{mutant.gate}.py::{mutant.function}",)
+    with tempfile.TemporaryDirectory() as folder:
+        _, evidence = ask(
+            Path(folder), *case.options, fault=case.fault, profile=case.profile, narrowed=narrowed
         )
-        written = list(Path(folder).glob("*.json"))
-        if not written:
-            raise RuntimeError(f"the run left no evidence: {done.stdout}{done.stderr}")
-        checks = json.loads(written[0].read_text("utf-8"))["environments"][0]["checks"]
-        return {c["outcome"] for c in checks if c["id"] == mutant.check} <= {"failed", "advised"}
+    checks = evidence["environments"][0]["checks"]
+    return {c["outcome"] for c in checks if c["id"] == mutant.check} <= {"failed", "advised"}
 
 
-def noticed(mutant: Mutant) -> str:
-    """Return the first fault that a suite without this assertion misses, or an empty text."""
-    named = [name for name, fault in FAULTS.items() if mutant.check in fault.reds]
-    named += [name for name, fault in FAULTS.items() if mutant.check in fault.consequences]
+def noticed(mutant: Mutant) -> Case | None:
+    """Return the first fault that a suite without this assertion misses, or None."""
+    check = mutant.check
+    named = [Case(name, frozenset(f.reds)) for name, f in FAULTS.items() if check in f.reds]
+    named += [Case(name, frozenset(f.reds)) for name, f in FAULTS.items() if check in f.consequences]
+    named += [case for case in DIFFERENT if check in case.reds]
     with tempfile.TemporaryDirectory() as folder:
         suite = Path(folder) / "acceptance"
         shutil.copytree(CHECKOUT / "acceptance", suite, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(CHECKOUT / "conftest.py", folder)
         shutil.copy(CHECKOUT / "pytest.ini", folder)
         (suite / f"test_{mutant.gate}.py").write_text(mutant.source, "utf-8")
-        for options in OPTIONS:
-            for fault in named:
-                if not is_red(suite, mutant, fault, options):
-                    return " ".join((fault, *options))
-    return ""
+        return next((case for case in named if not is_red(suite, mutant, case)), None)
 
 
 def main() -> int:
@@ -134,7 +103,7 @@ def main() -> int:
     with ThreadPoolExecutor(2) as pool:
         for mutant, by in zip(tried, pool.map(noticed, tried), strict=True):
             survivors += not by
-            told = f"missed by: {by}" if by else "SURVIVES"
+            told = " ".join(("missed:", by.fault, by.profile, *by.options)) if by else "SURVIVES"
             print(f"{mutant.check} test_{mutant.gate}.py:{mutant.line} {mutant.text}: {told}", flush=True)
     print(f"{len(tried)} assertions, {survivors} survive, {time.perf_counter() - started:.0f} s")
     return int(survivors > 0)

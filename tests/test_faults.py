@@ -7,7 +7,7 @@ import runpy
 from pathlib import Path
 
 import pytest
-from proof_runs import CHECKOUT, USUAL, run
+from proof_runs import CHECKOUT, DIFFERENT, USUAL, Case, ask, reds, run
 
 from pytest_caio.reference.faults import FAULTS
 
@@ -61,6 +61,16 @@ def test_fault_turns_its_checks_red(name: str, tmp_path: Path) -> None:
     assert fault.place in checks[first]["fix"]
     blocked = any(CATALOGUED[i] for i in changed)
     assert (evidence["verdict"], status) == (("NO-GO", 1) if blocked else ("GO", 0))
+
+
+@pytest.mark.parametrize(
+    "case", DIFFERENT, ids=lambda case: f"{case.fault} {case.profile}{' '.join(case.options)}"
+)
+def test_fault_of_another_deployment_is_found(case: Case, tmp_path: Path) -> None:
+    """A fault is found as exactly where the deployment, or what its profile expects, is not the usual one."""
+    status, evidence = ask(tmp_path, *case.options, fault=case.fault, profile=case.profile)
+    assert set(reds(evidence)) == case.reds
+    assert (evidence["verdict"], status) == ("NO-GO", 1)
 
 
 def test_no_fault_is_go(tmp_path: Path) -> None:

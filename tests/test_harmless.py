@@ -14,9 +14,8 @@ import pytest
 import redis
 import trustme
 from other_dashboard import OtherDashboard
-from proof_runs import CHECKOUT, reds, run
+from proof_runs import CHECKOUT, ask, reds, run
 
-from pytest_caio.reference.client import ReferenceProcess
 from pytest_caio.reference.storage import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
 
@@ -34,19 +33,10 @@ HEALTHY = {
 }
 
 
-def arguments(deployment: ReferenceProcess, environment: str) -> tuple[str, ...]:
-    """Return the options that make a run ask a reference deployment as any other."""
-    return (
-        *("--env", environment, f"--base-url={deployment.base_url}", f"--env-file={deployment.env_file}"),
-        *(f"--profiles={deployment.profiles_file}", f"--revoked-tokens=@{deployment.revoked_file}"),
-    )
-
-
 @pytest.mark.parametrize("name", HEALTHY)
 def test_harmless_variation_is_go(name: str, tmp_path: Path) -> None:
     """A variation that a healthy deployment may have turns nothing red."""
-    with ReferenceProcess(*HEALTHY[name], environment="production", access_log=False) as deployment:
-        status, evidence = run(tmp_path, *arguments(deployment, "production"))
+    status, evidence = ask(tmp_path, *HEALTHY[name])
     assert reds(evidence) == {}
     assert (status, evidence["verdict"]) == (0, "GO")
 
@@ -65,7 +55,7 @@ def store() -> Iterator[str]:
         server.stop()
 
 
-def ask(dashboard: OtherDashboard, folder: Path, **variables: str) -> tuple[int, dict[str, Any]]:
+def ask_other(dashboard: OtherDashboard, folder: Path, **variables: str) -> tuple[int, dict[str, Any]]:
     """Run the suite against the other dashboard, with an environment file and a profile of its own."""
     env_file, profiles = folder / "other.env", folder / "profiles.toml"
     env_file.write_text("".join(f"{key}={value}\n" for key, value in dashboard.settings.items()), "utf-8")
@@ -96,7 +86,7 @@ def ask(dashboard: OtherDashboard, folder: Path, **variables: str) -> tuple[int,
 def test_other_dashboard_is_go(wire: str, store: str, tmp_path: Path) -> None:
     """A dashboard that others wrote from the contract is GO, over HTTP/1.0 and in chunks."""
     with OtherDashboard(store, LEAD, wire=wire) as dashboard:
-        status, evidence = ask(dashboard, tmp_path)
+        status, evidence = ask_other(dashboard, tmp_path)
     # It names no commit, which advises.
     assert {i: said for i, said in reds(evidence).items() if i != "RDY-13"} == {}
     assert (status, evidence["verdict"]) == (0, "GO")
@@ -116,7 +106,7 @@ def test_other_dashboard_is_go(wire: str, store: str, tmp_path: Path) -> None:
 def test_other_dashboard_is_found_out(broken: str, expected: set[str], store: str, tmp_path: Path) -> None:
     """A dashboard that others wrote is NO-GO for what is wrong with it, and for nothing else."""
     with OtherDashboard(store, LEAD, broken) as dashboard:
-        status, evidence = ask(dashboard, tmp_path)
+        status, evidence = ask_other(dashboard, tmp_path)
     assert set(reds(evidence)) - {"RDY-13"} == expected
     assert (status, evidence["verdict"]) == (1, "NO-GO")
 
@@ -130,7 +120,7 @@ def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_pa
     ends = datetime.now(UTC) + timedelta(days=days)
     authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
     with OtherDashboard(store, LEAD, wire="HTTP/1.1", tls=context) as dashboard:
-        status, evidence = ask(dashboard, tmp_path, SSL_CERT_FILE=str(tmp_path / "authority.pem"))
+        status, evidence = ask_other(dashboard, tmp_path, SSL_CERT_FILE=str(tmp_path / "authority.pem"))
     outcomes = {check["id"]: check["outcome"] for check in evidence["environments"][0]["checks"]}
     # It names no commit and sends no HSTS, which advise.
     assert set(reds(evidence)) - {"RDY-13", "RDY-14"} == expected

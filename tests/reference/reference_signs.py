@@ -67,9 +67,10 @@ def bearer_opens(site: Site, key: str) -> bool:
     return site.knock("/webhooks/clay", Authorization=f"Bearer {site.settings[key]}").is_success
 
 
-def heyreach_authed(site: Site) -> bool:
-    """Say what the report says of HeyReach."""
-    return bool(site.report()["dependencies"]["webhooks"]["provider_auth"]["heyreach"]["authed"])
+def provider(site: Site, name: str) -> dict[str, bool]:
+    """Return what the report says of a provider."""
+    said: dict[str, bool] = site.report()["dependencies"]["webhooks"]["provider_auth"][name]
+    return said
 
 
 def counts_dry_run(site: Site) -> bool:
@@ -267,7 +268,9 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
     "bounce-unsigned": lambda site: site.knock("/webhooks/instantly/bounce").is_success,
     "open-unsigned": lambda site: site.knock("/webhooks/instantly/open").is_success,
     "clay-unsigned": lambda site: site.knock("/webhooks/clay").is_success,
-    "heyreach-unsigned": lambda site: site.knock("/webhooks/heyreach").is_success and heyreach_authed(site),
+    "heyreach-unsigned": lambda site: (
+        site.knock("/webhooks/heyreach").is_success and provider(site, "heyreach")["authed"]
+    ),
     "bearer-beside-secret": lambda site: bearer_opens(site, "WEBHOOK_BEARER_TOKEN"),
     "shared-bearer": lambda site: bearer_opens(site, "HEYREACH_BEARER_TOKEN"),
     "signature-form": lambda site: site.knock("/webhooks/clay", X_Clay_Signature="b" * 64).is_success,
@@ -316,7 +319,12 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
     "provider-unreported": lambda site: (
         "rb2b" not in site.report()["dependencies"]["webhooks"]["provider_auth"]
     ),
-    "heyreach-slandered": lambda site: not heyreach_authed(site),
+    "heyreach-slandered": lambda site: not provider(site, "heyreach")["authed"],
+    "secret-unsaid": lambda site: not provider(site, "clay")["hmac"],
+    "heyreach-said-open": lambda site: provider(site, "heyreach")["unsigned_allowlisted"],
+    "clay-vouched-for": lambda site: (
+        site.knock("/webhooks/clay").status_code == 503 and provider(site, "clay")["authed"]
+    ),
     # cors
     "origin-reflected": origin_allowed(lambda _: "https://other.example"),
     "origin-null": origin_allowed(lambda _: "null"),

@@ -150,4 +150,22 @@ def webhooks_not_ready(deployment: Deployment) -> None:
     _say(deployment, lambda webhooks: webhooks.update(ready=False, status="unhealthy"))
 
 
+@fault("Clay's secret is said to be missing, though it guards.", "WH-12", place="secrets")
+def secret_unsaid(deployment: Deployment) -> None:
+    """Say that Clay has a bearer alone."""
+    _say(deployment, lambda webhooks: webhooks["provider_auth"]["clay"].update(hmac=False))
+
+
+@fault(
+    "HeyReach is said to be open to everybody, and refuses.",
+    "WH-08",
+    "WH-12",
+    place="HEYREACH_UNSIGNED_ALLOWLIST",
+)
+def heyreach_said_open(deployment: Deployment) -> None:
+    """Say that HeyReach is allowlisted and has nothing else."""
+    told = {"hmac": False, "bearer": False, "unsigned_allowlisted": True}
+    _say(deployment, lambda webhooks: webhooks["provider_auth"]["heyreach"].update(told))
+
+
 REPORTS = fault.all

@@ -158,6 +158,20 @@ def secret_missing(deployment: Deployment) -> None:
 
 
 @fault(
+    "Clay has neither secret nor bearer, and is said to authenticate.",
+    *("WH-02", "WH-03", "WH-12"),
+    then=("AUTH-03", "RDY-01", "RDY-02", "WH-09", "WH-10", *UNASKED),
+    place="CLAY_WEBHOOK_SECRET",
+)
+def clay_vouched_for(deployment: Deployment) -> None:
+    """Take both away, and say that Clay authenticates all the same."""
+    secret_missing(deployment)
+    deployment.report_edits.append(
+        lambda report: report["dependencies"]["webhooks"]["provider_auth"]["clay"].update(authed=True)
+    )
+
+
+@fault(
     "HeyReach's webhooks are open to everybody.", "WH-08", then=("WH-12",), place="HEYREACH_WEBHOOK_SECRET"
 )
 def heyreach_open(deployment: Deployment) -> None:
