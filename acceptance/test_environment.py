@@ -64,8 +64,8 @@ SPELLING = (
 @cases(dict.fromkeys(REQUIRED_KEYS, ()))
 def test_required_keys(environment: Environment, case: str) -> None:
     """Every required key is present and not empty."""
-    fault = absence(environment, case)
-    assert not fault, fault
+    wrong = absence(environment, case)
+    assert not wrong, wrong
 
 
 @check("ENV-02", fix=STRICT)
@@ -73,24 +73,24 @@ def test_required_keys(environment: Environment, case: str) -> None:
 def test_strict_mode(environment: Environment, case: str) -> None:
     """Everything that guards the deployment is required, and it is the environment asked for."""
     if case == "ENVIRONMENT":
-        fault = name_fault(environment)
+        wrong = name_fault(environment)
     else:
-        fault = flag_fault(environment, case, wanted=STRICT_FLAGS[case])
-    assert not fault, fault
+        wrong = flag_fault(environment, case, wanted=STRICT_FLAGS[case])
+    assert not wrong, wrong
 
 
 @check("ENV-03", fix=ORIGINS)
 def test_cors_origins(environment: Environment) -> None:
     """The allowed origins are an explicit list of https origins."""
-    faults = origin_faults(environment)
-    assert not faults, "; ".join(faults)
+    wrong = origin_faults(environment)
+    assert not wrong, "; ".join(wrong)
 
 
 @check("ENV-04", fix=INNGEST)
 def test_inngest_url(environment: Environment) -> None:
     """Inngest is told to call this deployment's /inngest over https."""
-    fault = inngest_fault(environment)
-    assert not fault, fault
+    wrong = inngest_fault(environment)
+    assert not wrong, wrong
 
 
 @check("ENV-05", waivable=True, fix=BACKEND)
@@ -99,10 +99,10 @@ def test_redis_is_the_only_store(environment: Environment, case: str) -> None:
     """State is kept in Redis, and neither read from files nor written to them."""
     wanted = flag(REDIS_ONLY[case])
     if wanted is None:
-        fault = choice_fault(environment, case, REDIS_ONLY[case])
+        wrong = choice_fault(environment, case, REDIS_ONLY[case])
     else:
-        fault = flag_fault(environment, case, wanted=wanted)
-    assert not fault, fault
+        wrong = flag_fault(environment, case, wanted=wanted)
+    assert not wrong, wrong
 
 
 @check("ENV-06", fix=NAMESPACES)
@@ -119,8 +119,8 @@ def test_redis_namespaces(environment: Environment, environments: Sequence[Envir
     """
     others = others_of(environment, environments)
     if case != "shared with another":
-        fault = namespace_fault(environment, case, others)
-        assert not fault, fault
+        wrong = namespace_fault(environment, case, others)
+        assert not wrong, wrong
     elif not others:
         raise NotApplicable("no other environment is asked in this run")
     else:
@@ -132,24 +132,24 @@ def test_redis_namespaces(environment: Environment, environments: Sequence[Envir
 @cases(dict.fromkeys(("TRACE_ENVELOPE_ENABLED", "TRACE_CLEANUP_ENABLED", *NUMBERS), ()))
 def test_traces_and_numbers(environment: Environment, case: str) -> None:
     """Traces are kept for 30 days and cleaned up, and numbers are numbers."""
-    fault = number_fault(environment, case) if case in NUMBERS else flag_fault(environment, case, wanted=True)
-    assert not fault, fault
+    wrong = number_fault(environment, case) if case in NUMBERS else flag_fault(environment, case, wanted=True)
+    assert not wrong, wrong
 
 
 @check("ENV-08", fix=SECRET)
 @cases(given_secrets)
 def test_secrets_are_strong(environment: Environment, case: str) -> None:
     """No secret is a placeholder, short, or used for two purposes."""
-    faults = secret_faults(environment, case)
-    assert not faults, "; ".join(faults)
+    wrong = secret_faults(environment, case)
+    assert not wrong, "; ".join(wrong)
 
 
 @check("ENV-09", fix=SECRET)
 @cases(revoked_secrets)
 def test_secrets_are_not_revoked(environment: Environment, case: str) -> None:
     """No secret is one that was revoked."""
-    fault = revoked_fault(environment, case)
-    assert not fault, fault
+    wrong = revoked_fault(environment, case)
+    assert not wrong, wrong
 
 
 def separate_things(environment: Environment) -> Mapping[str, tuple[()]]:
@@ -176,8 +176,8 @@ def test_environments_are_apart(
 @check("ENV-11", waivable=True, fix=ALLOWLIST)
 def test_heyreach_is_not_allowlisted(environment: Environment) -> None:
     """HeyReach's webhooks are not let in unsigned."""
-    fault = flag_fault(environment, "HEYREACH_UNSIGNED_ALLOWLIST", wanted=False)
-    assert not fault, fault
+    wrong = flag_fault(environment, "HEYREACH_UNSIGNED_ALLOWLIST", wanted=False)
+    assert not wrong, wrong
 
 
 def redis_parts(environment: Environment) -> Mapping[str, tuple[()]]:
@@ -206,8 +206,8 @@ def test_providers_have_a_secret(environment: Environment, case: str) -> None:
     """Every webhook provider has a secret or a bearer."""
     if case == "heyreach" and heyreach_unsigned(environment):
         raise NotApplicable("HeyReach is let in unsigned, which ENV-11 judges")
-    fault = unguarded(environment, case)
-    assert not fault, fault
+    wrong = unguarded(environment, case)
+    assert not wrong, wrong
 
 
 @check("ENV-14", blocking=False, fix=SPELLING)
