@@ -137,7 +137,12 @@ def redis_evicts(deployment: Deployment) -> None:
 
 
 # Its webhook's checks, which sign with that secret, then lack an input.
-@fault("The environment file has no secret for RB2B.", "ENV-13", place="provider's webhook secret")
+@fault(
+    "The environment file has no secret for RB2B.",
+    "ENV-13",
+    then=("WH-06", "WH-09", "WH-10", "WH-12"),
+    place="provider's webhook secret",
+)
 def provider_unkeyed(deployment: Deployment) -> None:
     """Leave RB2B's secret, its only credential, out of the file."""
     del deployment.published[SECRET_KEYS["rb2b"]]
