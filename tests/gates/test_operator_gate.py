@@ -228,8 +228,9 @@ def test_cards_are_shown(gate: Gate, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_no_lead_is_shown(gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No address of a lead is in the terminal, its diffs, the JUnit file or the evidence."""
-    (junit,) = tmp_path_factory.getbasetemp().glob("operator*/evidence/junit.xml")
-    shown = gate.shown + junit.read_text("utf-8")
+    files = [*tmp_path_factory.getbasetemp().glob("operator*/evidence/junit.xml")]
+    shown = gate.shown + "".join(file.read_text("utf-8") for file in files)
+    assert files
     assert "l***@example.com" in shown
     assert not [n for n in range(1, 10) if f"lead{n}@" in shown]
 
