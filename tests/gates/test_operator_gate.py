@@ -235,6 +235,17 @@ def test_no_lead_is_shown(gate: Gate, tmp_path_factory: pytest.TempPathFactory) 
     assert not [n for n in range(1, 10) if f"lead{n}@" in shown]
 
 
+def test_tables_come_from_workers(tmp_path: Path) -> None:
+    """With workers the table reaches the evidence too, and the second poll is made."""
+    gate = ask_gate("operator", tmp_path, "-n2")
+    assert gate.apart("demo", "advised") == {}, gate.shown
+    checks = {check["id"]: check["cases"][0]["tables"] for check in gate.environments["demo"]["checks"]}
+    assert [table["title"] for table in checks["OPS-06"]] == [
+        "3 pending: 1 sendable, 1 resolvable, 1 blocked"
+    ]
+    assert checks["OPS-09"][0]["rows"] == [["3", "3"]]
+
+
 def card(**fields: Any) -> Card:
     """Return a card that is sendable and ten minutes old, save what is given."""
     usual = {
@@ -283,6 +294,9 @@ def test_state_of_a_card(fields: dict[str, Any], state: str) -> None:
         ("2026-02-24T10:00:00+05:00", "e is 420 minutes old"),
         ("2026-02-24T13:00:00Z", "e is dated 60 minutes ahead of the deployment's clock"),
         ("yesterday", "e does not say when it was made"),
+        (1e300, "e does not say when it was made"),
+        (float("nan"), "e does not say when it was made"),
+        (True, "e does not say when it was made"),
         (None, "e does not say when it was made"),
         ({}, "e does not say when it was made"),
     ],
