@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from gate_runs import Gate, ask_gate
 
+from pytest_caio.cards import Card, Queue, answered_at
 from pytest_caio.environments import Environment, Profile
 from pytest_caio.errors import InputError
 from pytest_caio.exchanges import Exchange, Mismatch
-from pytest_caio.operation import Card, EmailHistory, Queue, answered_at, read_sends
+from pytest_caio.operation import EmailHistory, read_sends
 from pytest_caio.probes import get
 from pytest_caio.reference.app import build_app
 from pytest_caio.reference.deployment import Asked, Deployment, Reply
