@@ -6,21 +6,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_caio import Exchange, NotApplicable, cases, check, get
+from pytest_caio.cards import CARD_COLUMNS, POLL_AGAIN, Poll, Queue, answered_at
 from pytest_caio.contract import LOGIN, OPERATOR_STATUS, PENDING_EMAILS
 from pytest_caio.environments import Environment
 from pytest_caio.operation import (
-    CARD_COLUMNS,
     EMAIL_HISTORY,
-    POLL_AGAIN,
     CleanDays,
     Counters,
     DryRun,
     EmailHistory,
     Gatekeeper,
-    Poll,
-    Queue,
     Ramp,
-    answered_at,
     daily_limit,
     dry_run,
     recorded_sends,

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from gate_runs import Gate, ask_gate
 
+from pytest_caio.cards import Card, Queue, answered_at
 from pytest_caio.environments import Environment, Profile
 from pytest_caio.errors import InputError
 from pytest_caio.exchanges import Exchange, Mismatch
-from pytest_caio.operation import Card, EmailHistory, Queue, answered_at, read_sends
+from pytest_caio.operation import EmailHistory, read_sends
 from pytest_caio.probes import get
 from pytest_caio.reference.app import build_app
 from pytest_caio.reference.deployment import Asked, Deployment, Reply
@@ -228,10 +229,22 @@ def test_cards_are_shown(gate: Gate, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_no_lead_is_shown(gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No address of a lead is in the terminal, its diffs, the JUnit file or the evidence."""
-    (junit,) = tmp_path_factory.getbasetemp().glob("operator*/evidence/junit.xml")
-    shown = gate.shown + junit.read_text("utf-8")
+    files = [*tmp_path_factory.getbasetemp().glob("operator*/evidence/junit.xml")]
+    shown = gate.shown + "".join(file.read_text("utf-8") for file in files)
+    assert files
     assert "l***@example.com" in shown
     assert not [n for n in range(1, 10) if f"lead{n}@" in shown]
+
+
+def test_tables_come_from_workers(tmp_path: Path) -> None:
+    """With workers the table reaches the evidence too, and the second poll is made."""
+    gate = ask_gate("operator", tmp_path, "-n2")
+    assert gate.apart("demo", "advised") == {}, gate.shown
+    checks = {check["id"]: check["cases"][0]["tables"] for check in gate.environments["demo"]["checks"]}
+    assert [table["title"] for table in checks["OPS-06"]] == [
+        "3 pending: 1 sendable, 1 resolvable, 1 blocked"
+    ]
+    assert checks["OPS-09"][0]["rows"] == [["3", "3"]]
 
 
 def card(**fields: Any) -> Card:
@@ -282,6 +295,9 @@ def test_state_of_a_card(fields: dict[str, Any], state: str) -> None:
         ("2026-02-24T10:00:00+05:00", "e is 420 minutes old"),
         ("2026-02-24T13:00:00Z", "e is dated 60 minutes ahead of the deployment's clock"),
         ("yesterday", "e does not say when it was made"),
+        (1e300, "e does not say when it was made"),
+        (float("nan"), "e does not say when it was made"),
+        (True, "e does not say when it was made"),
         (None, "e does not say when it was made"),
         ({}, "e does not say when it was made"),
     ],

@@ -124,6 +124,12 @@ def test_pack_that_passes(gate: Gate, name: str) -> None:
     assert gate.apart(name) == {}, gate.observed(name, "PACK-01")
 
 
+def test_counts_are_shown(gate: Gate) -> None:
+    """The evidence says how many tests passed, also where all did."""
+    (check,) = gate.environments["skipping"]["checks"]
+    assert check["cases"][0]["tables"][0]["rows"] == [["1", "0", "0", "1"]]
+
+
 @pytest.mark.parametrize("name", RED)
 def test_pack_that_does_not_pass(gate: Gate, name: str) -> None:
     """Every other pack is red and says why."""

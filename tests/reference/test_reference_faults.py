@@ -20,6 +20,7 @@ BLOCKING = {
     *(f"WH-{n:02}" for n in (*range(1, 9), 11, 12)),
     *(f"RDY-{n:02}" for n in (*range(1, 11), 15)),
     *(f"CORS-{n:02}" for n in range(1, 7)),
+    *(f"OPS-{n:02}" for n in (3, 4, 5, 7, 10)),
 }
 
 
