@@ -28,7 +28,7 @@ __all__ = [
 
 MARK = "caio_check"
 # The gates of the runbook, in its order; each is a module `test_<gate>.py` and a marker.
-GATES = ("environment", "auth", "webhooks", "readiness", "cors", "state", "replay")
+GATES = ("environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack")
 _ID = re.compile(r"[A-Z]+-\d\d")
 _UNSAFE_IN_NAME = re.compile(r"[^\w ./:;,()+=@?%~#-]")
 

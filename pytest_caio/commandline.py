@@ -19,6 +19,7 @@ from pytest_caio.waivers import Waivers, read_waivers
 
 __all__ = ["Options", "add_options", "find_suite", "join_files"]
 
+_LONGEST = 100  # characters of the names of environments in a file's name, which may have 255
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
 
@@ -219,7 +220,7 @@ class Options:
             suite=folder,
             environments=environments,
             evidence=evidence,
-            stem=f"{'+'.join(names)}-{stamp}",
+            stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),

@@ -110,6 +110,7 @@ def _environment(
                 observed=result.observed,
                 duration_ms=result.duration_ms,
                 exchanges=[numbers[key] for key in result.exchanges],
+                tables=result.tables,
             )
         )
     gates: dict[str, GateRecord] = {}

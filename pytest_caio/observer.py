@@ -14,7 +14,7 @@ from pytest_caio.exchanges import Exchange, NoAnswer
 from pytest_caio.expectation import expected_of, failure_of
 from pytest_caio.plan import Planned
 from pytest_caio.probes import MissingInput
-from pytest_caio.record import WRITES, Result, exchange_record
+from pytest_caio.record import WRITES, Result, Table, exchange_record
 from pytest_caio.run import Run
 from pytest_caio.text import printable
 
@@ -37,6 +37,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
     report: pytest.TestReport,
     planned: Planned,
     answers: dict[str, Exchange],
+    tables: list[Table],
 ) -> None:
     """Attach the case's result to `report`, and make a case that only advises an expected failure.
 
@@ -81,6 +82,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
             report.longrepr = redact(result.observed)
     result.expected, result.observed = redact(result.expected)[:600], redact(result.observed)[:600]
     result.name = redact(result.name)
+    result.tables = [msgspec.convert(run.redactor.tree(msgspec.to_builtins(t)), Table) for t in tables]
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     for answer in answers.values():
         result.exchanges[f"{worker}{id(answer)}"] = exchange_record(answer, redact)

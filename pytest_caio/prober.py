@@ -118,6 +118,9 @@ class Prober:
             future.set_exception(error)
 
     async def _ask(self, request: Request) -> Exchange:
+        if request.again_after:
+            await asyncio.wrap_future(self.exchange(replace(request, again_after=0.0)))
+            await asyncio.sleep(request.again_after)
         origin, first = request.origin, self._first[request.origin]
         try:
             exchange = await self._ask_patiently(request)

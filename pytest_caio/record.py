@@ -22,6 +22,7 @@ __all__ = [
     "Record",
     "Result",
     "RunRecord",
+    "Table",
     "WaiverRecord",
     "exchange_record",
 ]
@@ -51,6 +52,14 @@ class ExchangeRecord(Struct):
     truncated: bool = False
 
 
+class Table(Struct):
+    """What a check looked at, for people to read: shown whether it passed or not."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
 class Result(Struct):
     """What one test case reports, on its way from where it ran to the record."""
 
@@ -73,6 +82,7 @@ class Result(Struct):
     waivers: list[int] = field(default_factory=list)  # the numbers of those that cover it, the closest first
     duration_ms: float = 0.0
     exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
 
 
 class CaseRecord(Struct):
@@ -85,6 +95,7 @@ class CaseRecord(Struct):
     observed: str
     duration_ms: float
     exchanges: list[int]
+    tables: list[Table] = field(default_factory=list)
 
 
 class WaiverRecord(Struct):

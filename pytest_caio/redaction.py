@@ -13,13 +13,14 @@ from urllib.parse import quote, quote_plus, unquote
 
 import ahocorasick
 
+from pytest_caio.personal import masked
+
 __all__ = ["Redactor"]
 
 # Shorter values would smear over words and numbers of the report; the environment gate refuses them.
 _SHORTEST = 8
 # Words that a deployment reports and that an env file may hold under a secret's name.
 _STATUS_WORDS = frozenset({"production", "staging", "disabled", "required", "connected", "configured"})
-_EMAIL = re.compile(r"(?<![\w.%+'-])([\w.%+'-])[\w.%+'-]*@((?:[\w-]+\.)+[^\W\d_]{2,})")
 # Credentials that the deployment makes, and that nobody can know beforehand.
 _MADE = re.compile(r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=)[\w.+/=-]{8,}")
 # Parts of a secret that are secrets themselves: a URL's password, an Inngest key without its prefix.
@@ -67,7 +68,7 @@ class Redactor:
                 parts += [text[done:start], f"[redacted: {name}]"]
             done = max(done, end)
         shown = _MADE.sub(r"\1[redacted]", "".join([*parts, text[done:]]) if parts else text)
-        return _EMAIL.sub(r"\1***@\2", shown) if "@" in shown else shown
+        return masked(shown)
 
     def _found(self, text: str) -> list[tuple[int, int, str]]:
         """Return (start, end, name) of each form in `text`, the longest first where two start together."""

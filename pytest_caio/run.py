@@ -23,7 +23,7 @@ from pytest_caio.commandline import Options
 from pytest_caio.contract import READINESS
 from pytest_caio.environments import Environment, Profile, load_environment, read_profiles, read_revoked
 from pytest_caio.exchanges import Exchange
-from pytest_caio.inputs import needs_replay
+from pytest_caio.inputs import needs_pack, needs_replay
 from pytest_caio.ledger import Ledger
 from pytest_caio.plan import Plan, Planned
 from pytest_caio.prober import Prober
@@ -32,6 +32,7 @@ from pytest_caio.record import Record, RunRecord
 from pytest_caio.redaction import Redactor
 from pytest_caio.runtime import RUNTIME_KEYS
 from pytest_caio.secret import names_secret
+from pytest_caio.sections import SECTIONS
 from pytest_caio.settings import env_diff
 
 if TYPE_CHECKING:
@@ -64,10 +65,9 @@ class Given:
         """Return the profile with the deployment's own sections where it has none."""
         (ready,) = read_profiles(Path(self.profiles)).values()
         assert ready.state is not None
-        state = msgspec.structs.replace(ready.state, summary=self.summary)
-        return msgspec.structs.replace(
-            profile, state=profile.state or state, replay=profile.replay or ready.replay
-        )
+        own = {name: getattr(profile, name) or getattr(ready, name) for name in SECTIONS}
+        own["state"] = profile.state or msgspec.structs.replace(ready.state, summary=self.summary)
+        return msgspec.structs.replace(profile, **own)
 
 
 class Run:
@@ -175,7 +175,7 @@ class Run:
                 self._wait_ready(environment)
 
     def begin(self, wanted: Collection[str]) -> None:
-        """Start what is done once and not asked of the deployment: of `store`, `twins` and `rehearsal`."""
+        """Start what is done once and not asked of the deployment: the fixtures in `wanted`."""
         for environment in self.environments:
             if "store" in wanted:
                 self.background.start(
@@ -185,6 +185,8 @@ class Run:
                 self.background.start(f"twins of {environment.name}", partial(self._look, environment))
             if "rehearsal" in wanted:
                 self._rehearse(environment)
+            if "pack" in wanted:
+                self._run_pack(environment)
 
     def _knock(self, environment: Environment) -> Store:
         from pytest_caio import store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
@@ -208,6 +210,16 @@ class Run:
             return  # the checks will say so
         rehearsing = Rehearsing(environment)
         self.background.start(f"rehearsal of {environment.name}", rehearsing, rehearsing.end)
+
+    def _run_pack(self, environment: Environment) -> None:
+        from pytest_caio.pack import Packing  # noqa: PLC0415 - other runs pay nothing
+
+        try:
+            needs_pack(environment)
+        except MissingInput:
+            return  # the check will say so
+        packing = Packing(environment)
+        self.background.start(f"critical tests of {environment.name}", packing, packing.end)
 
     def ask_ahead(self) -> None:
         """Send everything planned that only reads."""

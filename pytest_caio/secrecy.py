@@ -30,7 +30,9 @@ def given_secrets(environment: Environment) -> dict[str, tuple[()]]:
 
     Raises MissingInput, naming those that are required, where there is none at all.
     """
-    keys = [key for key in RUNTIME_KEYS if (value := environment.value(key)) and names_secret(key, value)]
+    keys = [
+        key for key in RUNTIME_KEYS if (value := environment.value(key).strip()) and names_secret(key, value)
+    ]
     if not keys:
         raise MissingInput(*(key for key in REQUIRED_KEYS if key in SECRETS))
     return dict.fromkeys(keys, ())

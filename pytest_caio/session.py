@@ -18,7 +18,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.evidence import document, terminal
 from pytest_caio.exchanges import NoAnswer
 from pytest_caio.expectation import expected_of
-from pytest_caio.fixtures import ANSWERS, CheckFixtures
+from pytest_caio.fixtures import ANSWERS, TABLES, CheckFixtures
 from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, observe, result_of
 from pytest_caio.record import WRITES
 from pytest_caio.run import Given, Run
@@ -28,7 +28,7 @@ __all__ = ["RUN", "AcceptanceSession"]
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 # What the checks of a gate ask for that is done once, in the background: the fixture's name.
-_BACKGROUND = {"environment": "store", "state": "twins", "replay": "rehearsal"}
+_BACKGROUND = {"environment": "store", "state": "twins", "replay": "rehearsal", "pack": "pack"}
 
 
 class AcceptanceSession:
@@ -236,7 +236,8 @@ class AcceptanceSession:
         report = yield
         planned = self._run.plan.cases.get(item.nodeid)
         if planned is not None and isinstance(item, pytest.Function):
-            observe(self._run, item, call, report, planned, item.stash.get(ANSWERS, {}))
+            seen = item.stash.get(ANSWERS, {}), item.stash.get(TABLES, [])
+            observe(self._run, item, call, report, planned, *seen)
         redact = self._run.redactor.tree
         report.longrepr = redact(report.longrepr)
         report.sections = redact(report.sections)
@@ -315,4 +316,4 @@ class AcceptanceSession:
 def _measures_time(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
     case = callspec.params.get("_caio_case") if callspec else None
-    return isinstance(case, Case) and any(probe.sample for probe in case.probes)
+    return isinstance(case, Case) and any(probe.sample or probe.again_after for probe in case.probes)

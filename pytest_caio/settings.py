@@ -136,7 +136,11 @@ def shared_namespaces(environment: Environment, others: Iterable[Environment]) -
 def unguarded(environment: Environment, provider: str) -> str:
     """Say whether a webhook provider has nothing to authenticate with."""
     keys = PROVIDER_KEYS[provider]
-    return "" if any(map(environment.value, keys)) else f"{provider} has no {' or '.join(keys)}"
+    return (
+        ""
+        if any(environment.value(key).strip() for key in keys)
+        else f"{provider} has no {' or '.join(keys)}"
+    )
 
 
 def repeated(environment: Environment) -> list[str]:
@@ -166,7 +170,7 @@ def others_of(environment: Environment, environments: Iterable[Environment]) -> 
 
 def env_diff(environments: Sequence[Environment]) -> dict[str, Any]:
     """Return what sets the environments' keys apart from the known ones and from each other: keys alone."""
-    given = {e.name: {key for key, value in e.values.items() if value} for e in environments}
+    given = {e.name: {key for key in e.values if e.value(key).strip()} for e in environments}
     diff: dict[str, Any] = {}
     for environment in environments:
         name, file = environment.name, environment.file

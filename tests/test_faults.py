@@ -24,7 +24,11 @@ IDS = frozenset(
 )
 # What no fault of a deployment on loopback over http can turn red: it has neither certificate nor TLS; and
 # what is judged without asking it, or of two environments, which tests/gates turns red.
-ELSEWHERE = {"ENV-10", *(f"STATE-0{n}" for n in range(1, 6)), *(f"RPL-0{n}" for n in range(1, 7))}
+ELSEWHERE = {
+    *("ENV-10", "PACK-01"),
+    *(f"STATE-0{n}" for n in range(1, 6)),
+    *(f"RPL-0{n}" for n in range(1, 7)),
+}
 OUT_OF_REACH = {"RDY-11"} | ELSEWHERE
 VISIBLE = sorted(name for name, fault in FAULTS.items() if IDS & set(fault.reds))
 

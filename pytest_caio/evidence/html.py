@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_caio.observer import result_of
-from pytest_caio.record import ExchangeRecord, Record
+from pytest_caio.record import ExchangeRecord, Record, Table
 from pytest_caio.run import Run
 from pytest_caio.text import printable
 
@@ -90,10 +90,11 @@ class HtmlReport:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Give a check that did not pass its exchanges, small and escaped."""
+        """Give a check its tables, and, where it did not pass, its exchanges, small and escaped."""
         result = result_of(report)
-        if result is not None and result.outcome in _BAD:
-            shown = "".join(_exchange(exchange) for exchange in result.exchanges.values())
+        if result is not None and (result.tables or result.outcome in _BAD):
+            exchanges = result.exchanges.values() if result.outcome in _BAD else ()
+            shown = "".join([*map(_table, result.tables), *map(_exchange, exchanges)])
             report.extras = [  # type: ignore[attr-defined]
                 {"name": None, "format_type": "html", "content": shown, "mime_type": None, "extension": None}
             ]
@@ -168,6 +169,14 @@ def _waivers(record: Record) -> str:
         rows.append(f"<tr>{cells}<td{mark}>{_shown(became)}</td></tr>")
     titles = "".join(f"<th>{title}</th>" for title in head)
     return f'<table class="caio-gates caio-waivers"><tr>{titles}</tr>{"".join(rows)}</table>'
+
+
+def _table(table: Table) -> str:
+    rows = "".join(f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>" for row in table.rows)
+    titles = "".join(f"<th>{_shown(column)}</th>" for column in table.columns)
+    return (
+        f'<table class="caio-gates"><caption>{_shown(table.title)}</caption><tr>{titles}</tr>{rows}</table>'
+    )
 
 
 def _exchange(exchange: ExchangeRecord) -> str:

@@ -59,6 +59,8 @@ class _Pipe:
 class Child:
     """One process of a runner. Every wait ends at `until` (a `time.monotonic()` value) or when `stopped()`.
 
+    With `tail` it may print without end, and so many bytes of the end are kept.
+
     `close` ends the process and its descendants: on POSIX the whole process group (a descendant that
     opens a session of its own escapes), on Windows the tree below a process that is still running.
     Raises OSError where the program cannot be started.
@@ -71,6 +73,7 @@ class Child:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        tail: int = 0,
     ) -> None:
         self._stopped = stopped
         self._process = subprocess.Popen(
@@ -86,7 +89,7 @@ class Child:
         assert self._process.stdout
         assert self._process.stderr
         self._stdin = self._process.stdin
-        self._out = _Pipe(self._process.stdout, OUTPUT_LIMIT)
+        self._out = _Pipe(self._process.stdout, tail or OUTPUT_LIMIT, tail=bool(tail))
         self._err = _Pipe(self._process.stderr, _STDERR_KEPT, tail=True)
         self._writer: threading.Thread | None = None
 
@@ -128,6 +131,14 @@ class Child:
             raise ChildError(f"the runner failed ({ending})")
         with self._out.changed:
             return bytes(self._out.data)
+
+    def finish(self, until: float) -> tuple[int, str]:
+        """Wait for the end, however it comes; return the exit status and the end of output and errors."""
+        self._wait(until, lambda _: False)
+        self._ending(until)
+        with self._out.changed, self._err.changed:
+            said = bytes(self._out.data + b"\n" + self._err.data)
+        return self._process.returncode, said.decode("utf-8", "replace").strip()
 
     def close(self, grace: float = 0.0) -> None:
         """End the process and its descendants, after `grace` seconds in which its input is at an end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -10,8 +11,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from suite_runs import ROOT, Ask, Deployment, Outcome, closed_port
+from suite_runs import ROOT, Ask, Deployment, Outcome, closed_port, serving
 
+LISTED = ("--fault", "heyreach-allowlisted")  # WH-08 fails in its case `allowlist`, and nothing else does
 UNSIGNED = ("--fault", "heyreach-unsigned")  # HeyReach cannot sign, as the runbook's fallback has it
 DECLARED = re.compile(r'@check\(\s*"([A-Z]+-\d\d)"')
 
@@ -60,7 +62,7 @@ def reason_of(outcome: Outcome) -> str:
 
 def test_the_last_day_holds(ask: Ask, waive: Callable) -> None:
     """On its last day a waiver makes GO (1 waived) of the failure, and is shown in every evidence."""
-    outcome = ask("acceptance", *UNSIGNED, *waive(days=0))
+    outcome = ask("acceptance", *LISTED, *waive(days=0))
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout
     assert "CAIO acceptance: GO (1 waived)" in outcome.verdict_lines()[0]
     day = str(today())
@@ -85,8 +87,10 @@ def test_the_last_day_holds(ask: Ask, waive: Callable) -> None:
     (environment,) = evidence["environments"]
     (check,) = [check for check in environment["checks"] if check["outcome"] == "waived"]
     assert (check["id"], check["waiver"]) == ("WH-08", waiver)
-    assert {case["outcome"] for case in check["cases"]} == {"waived"}
-    assert all(case["observed"] and case["exchanges"] for case in check["cases"])
+    (case,) = [case for case in check["cases"] if case["outcome"] == "waived"]
+    assert case["name"] == "allowlist"
+    assert case["observed"]
+    assert case["exchanges"]
     assert sum(gate["waived"] for gate in environment["gates"]) == 1
     assert (environment["verdict"], environment["headline"]) == ("GO", "GO (1 waived)")
     assert ">CAIO acceptance of demo: GO (1 waived)<" in outcome.html
@@ -99,7 +103,7 @@ def test_the_last_day_holds(ask: Ask, waive: Callable) -> None:
 
 def test_the_day_after_the_last_is_no_go(ask: Ask, waive: Callable) -> None:
     """The same waiver a day later does not hold: the check failed, and the waiver is named beside it."""
-    outcome = ask("acceptance", *UNSIGNED, *waive(days=-1))
+    outcome = ask("acceptance", *LISTED, *waive(days=-1))
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
     failed, expired = outcome.evidence["reasons"]
     assert failed == "failed: WH-08"
@@ -145,10 +149,11 @@ def test_another_environment_is_left_alone(ask: Ask, waive: Callable) -> None:
 
 def test_one_case_alone(ask: Ask, waive: Callable) -> None:
     """A waiver for one case covers that case and no other."""
-    covered = ask("acceptance", "--fault", "heyreach-allowlisted", *waive({"case": '"allowlist"'}))
+    given = waive({"case": '"allowlist"'})
+    covered = ask("acceptance", *LISTED, *given)
     assert (covered.status, covered.lines[-1]) == (0, "GO (1 waived)"), covered.stdout
-    outcome = ask("acceptance", *UNSIGNED, *waive({"case": '"allowlist"'}))
-    assert (outcome.status, outcome.evidence["reasons"]) == (1, ["failed: WH-08"])
+    outcome = ask("acceptance/test_webhooks.py", *UNSIGNED, *given)
+    assert (outcome.status, outcome.evidence["reasons"][0]) == (1, "failed: WH-08")
     (check,) = [c for c in outcome.evidence["environments"][0]["checks"] if c["id"] == "WH-08"]
     assert (check["outcome"], check["waiver"]["case"]) == ("failed", "allowlist")
     assert [c["name"] for c in check["cases"] if c["outcome"] == "waived"] == ["allowlist"]
@@ -156,7 +161,7 @@ def test_one_case_alone(ask: Ask, waive: Callable) -> None:
 
 def test_workers_agree(ask: Ask, waive: Callable) -> None:
     """With pytest-xdist the cases are waived where they run, and the verdict is the same."""
-    outcome = ask("acceptance", "-n", "2", *UNSIGNED, *waive(days=0))
+    outcome = ask("acceptance", "-n", "2", *LISTED, *waive(days=0))
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout
     assert outcome.evidence["waivers"][0]["used"] is True
     unused = ask("acceptance", "-n", "2", *waive())
@@ -197,11 +202,28 @@ def test_a_missing_input_is_not_waived(
     assert [reason for reason in outcome.evidence["reasons"] if "waiver" in reason] == []
 
 
+def test_silence_is_not_waived(ask: Ask, deployment: Deployment, waive: Callable) -> None:
+    """A route that gives no answer was not judged either, while one that answers wrongly is waived."""
+
+    def answer(connection: socket.socket) -> None:
+        if b" /webhooks/heyreach " not in connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    given = waive({"environment": '"production"'})
+    with serving(answer) as url:
+        selection = ("acceptance/test_webhooks.py", "-k", "test_heyreach")
+        outcome = ask(*selection, *deployment.arguments, f"--base-url={url}", *given)
+    (check,) = outcome.evidence["environments"][0]["checks"]
+    outcomes = {case["name"]: case["outcome"] for case in check["cases"]}
+    assert (outcome.status, check["outcome"]) == (1, "failed")
+    assert (outcomes["allowlist"], outcomes["unsigned"]) == ("waived", "failed")
+
+
 def test_what_a_waiver_says_is_redacted_and_shown_as_text(
     ask: Ask, serve: Callable[..., Deployment], waive: Callable
 ) -> None:
     """Owner and reason run nothing, steer no terminal, and give no secret or address away."""
-    deployment = serve(faults=("heyreach-unsigned",))
+    deployment = serve(faults=("heyreach-allowlisted",))
     keys = {
         "environment": '"production"',
         "owner": '"Ada <ada.lovelace@example.com>"',
@@ -219,7 +241,7 @@ def test_what_a_waiver_says_is_redacted_and_shown_as_text(
 
 def test_junit_and_pytest_agree(ask: Ask, waive: Callable, tmp_path: Path) -> None:
     """To pytest and in JUnit a waived case is an expected failure, and no failure."""
-    outcome = ask("acceptance", *UNSIGNED, *waive(), f"--junitxml={tmp_path / 'junit.xml'}", "-x")
+    outcome = ask("acceptance", *LISTED, *waive(), f"--junitxml={tmp_path / 'junit.xml'}", "-x")
     assert outcome.status == 0, outcome.stdout
     (counts,) = [line for line in outcome.lines if re.search(r"passed.* in .*s =", line)]
     assert "xfailed" in counts
@@ -234,10 +256,10 @@ def test_the_suites_own_file(ask: Ask, suite_copy: Path, installed: dict[str, st
     """Without the option the suite's waivers.toml is read, and no such file is no waivers."""
     own = suite_copy / "acceptance" / "waivers.toml"
     own.write_text(Path(waive()[1]).read_text("utf-8"), "utf-8")
-    outcome = ask("acceptance", *UNSIGNED, cwd=suite_copy, environment=installed)
+    outcome = ask("acceptance", *LISTED, cwd=suite_copy, environment=installed)
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout + outcome.stderr
     own.unlink()
-    outcome = ask("acceptance", *UNSIGNED, cwd=suite_copy, environment=installed)
+    outcome = ask("acceptance", *LISTED, cwd=suite_copy, environment=installed)
     assert (outcome.status, outcome.evidence["reasons"]) == (1, ["failed: WH-08"])
 
 

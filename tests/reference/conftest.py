@@ -75,7 +75,7 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
         try:
             assert started.wait(20)
             with httpx.Client(base_url=base_url, trust_env=False, timeout=20, verify=no_tls) as client:
-                yield Site(base_url, published, deployment.revoked, client)
+                yield Site(base_url, published, deployment.revoked, client, deployment.published)
         finally:
             server.should_exit = True  # it ends in its own time, while the next one starts
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from redis import Redis
 from reference_site import Site
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 STATUS = "/api/operator/status"
+TRIGGER = "/api/operator/trigger"
 DEPENDENCIES = "/api/runtime/dependencies"
 READY = "/api/health/ready"
 UNSUBSCRIBE = "/webhooks/instantly/unsubscribe"
@@ -57,14 +60,32 @@ def websocket_answers(site: Site) -> bool:
 def counts_dry_run(site: Site) -> bool:
     """Say whether a dry run moves the day's counters."""
     before = site.inside(STATUS).json()["today"]
-    site.inside("/api/operator/trigger", "POST", json={"dry_run": True})
+    site.inside(TRIGGER, "POST", json={"dry_run": True})
     return bool(site.inside(STATUS).json()["today"] != before)
 
 
-def dry_run(site: Site) -> dict[str, object]:
+def dry_run(site: Site, motion: str = "outbound") -> dict[str, Any]:
     """Return the report of a dry run."""
-    answer: dict[str, object] = site.inside("/api/operator/trigger", "POST", json={"dry_run": True}).json()
+    asked = {"dry_run": True, "motion": motion}
+    answer: dict[str, Any] = site.inside(TRIGGER, "POST", json=asked).json()
     return answer
+
+
+def queue(site: Site) -> dict[str, Any]:
+    """Return the pending queue."""
+    body: dict[str, Any] = site.inside("/api/pending-emails").json()
+    return body
+
+
+def history(site: Site) -> list[dict[str, Any]]:
+    """Return the history of emails."""
+    emails: list[dict[str, Any]] = site.inside("/api/emails/history").json()["emails"]
+    return emails
+
+
+def another(site: Site) -> dict[str, Any]:
+    """Return the send that a fault added to the history, or nothing."""
+    return next((email for email in history(site) if email["email_id"] == "email-another"), {})
 
 
 def oldest_card(site: Site) -> datetime:
@@ -89,7 +110,43 @@ def slow(site: Site) -> bool:
     return site.get(READY).elapsed > timedelta(seconds=1.5)
 
 
+def file_says(key: str, value: str | None) -> Callable[[Site], bool]:
+    """The operator's file has this value under a key, None for no such key."""
+    return lambda site: site.file.get(key) == value
+
+
+def evicts(site: Site) -> bool:
+    """Say whether the deployment's Redis may evict what it holds."""
+    with Redis.from_url(site.settings["REDIS_URL"]) as client:
+        return bool(client.info("memory")["maxmemory_policy"] != "noeviction")
+
+
 SIGNS: Mapping[str, Callable[[Site], bool]] = {
+    # the environment file
+    "session-secret-unset": file_says("SESSION_SECRET_KEY", None),
+    "event-key-empty": file_says("INNGEST_EVENT_KEY", ""),
+    "file-redis-optional": file_says("REDIS_REQUIRED", "no"),
+    "file-flag-unclear": file_says("DASHBOARD_AUTH_STRICT", "enabled"),
+    "file-of-another": file_says("ENVIRONMENT", "development"),
+    "file-origin-wildcard": lambda site: "*" in site.file["CORS_ALLOWED_ORIGINS"],
+    "file-origin-http": lambda site: (
+        "http://reports.caio.example" in site.file["CORS_ALLOWED_ORIGINS"].split(",")
+        and site.allowed("http://reports.caio.example")
+    ),
+    "inngest-elsewhere": file_says("INNGEST_WEBHOOK_URL", "https://caio.example.com/inngest"),
+    "inngest-unencrypted": lambda site: site.file["INNGEST_WEBHOOK_URL"] == f"{site.base_url}/inngest",
+    "dual-read": file_says("STATE_DUAL_READ_ENABLED", "true"),
+    "namespace-of-staging": file_says("RATE_LIMIT_REDIS_NAMESPACE", "caio:staging:ratelimit"),
+    "namespace-unnamed": file_says("CONTEXT_REDIS_PREFIX", "caio:context"),
+    "retention-in-words": file_says("TRACE_RETENTION_DAYS", "a month"),
+    "secret-placeholder": file_says("INNGEST_EVENT_KEY", "your-inngest-event-key-here"),
+    "secret-short": lambda site: len(site.file["SESSION_SECRET_KEY"]) == 8,
+    "secret-reused": lambda site: site.file["SESSION_SECRET_KEY"] == site.token,
+    "secret-revoked": lambda site: site.file["SESSION_SECRET_KEY"] in site.revoked,
+    "file-allowlists-heyreach": file_says("HEYREACH_UNSIGNED_ALLOWLIST", "true"),
+    "redis-evicts": evicts,
+    "provider-unkeyed": file_says("RB2B_WEBHOOK_SECRET", None),
+    "key-misspelled": file_says("REDIS_MAX_CONECTIONS", "50"),
     # credentials
     "any-token": token_opens(lambda _: "anything"),
     "empty-token": token_opens(lambda _: ""),
@@ -257,6 +314,25 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
         if email["status"] == "sent"
     ),
     "no-clean-days": lambda site: site.inside(STATUS).json()["ramp"]["clean_days_completed"] == 0,
+    "trigger-broken": lambda site: site.inside(TRIGGER, "POST", json={"dry_run": True}).status_code == 500,
+    "dry-run-revives": lambda site: dry_run(site)["revival_dispatched"] == 3,
+    "dry-run-half-live": lambda site: dry_run(site)["heyreach_report"]["dry_run"] is False,
+    "motion-confused": lambda site: dry_run(site, motion="all")["motion"] == "outbound",
+    "ramp-all-tiers": lambda site: site.inside(STATUS).json()["ramp"]["tier_filter"] == "all",
+    "ramp-unlimited": lambda site: site.inside(STATUS).json()["ramp"]["email_limit_override"] is None,
+    "queue-tires": lambda site: 500 in {site.inside("/api/pending-emails").status_code for _ in range(2)},
+    "cards-miscounted": lambda site: queue(site)["count"] > len(queue(site)["pending_emails"]),
+    "cards-uncampaigned": lambda site: any(
+        not card["campaign_ref"]["internal_id"].strip() for card in queue(site)["pending_emails"]
+    ),
+    "cards-undated": lambda site: any("timestamp" not in card for card in queue(site)["pending_emails"]),
+    "sent-half-proved": lambda site: (
+        "proof_status" in another(site) and "proof_evidence_id" not in another(site)
+    ),
+    "sent-disproved": lambda site: another(site).get("proof_status") == "not_verified",
+    "sent-wordlessly": lambda site: "email_id" in another(site) and "proof_status" not in another(site),
+    "nothing-sent": lambda site: not any(email["status"] == "sent" for email in history(site)),
+    "bookmark-elsewhere": lambda site: site.get("/ChiefAIOfficer").headers["location"].startswith("https:"),
     "sales-unwired": lambda site: "<h1>Sales" in site.get("/sales").text,
     "bookmark-dead": opens("/ChiefAIOfficer", status=404),
 }

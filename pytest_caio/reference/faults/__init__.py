@@ -9,6 +9,7 @@ from pytest_caio.reference.faults.access import ACCESS
 from pytest_caio.reference.faults.cors import CORS
 from pytest_caio.reference.faults.environment import ENVIRONMENT
 from pytest_caio.reference.faults.fault import Fault
+from pytest_caio.reference.faults.operation import OPERATION
 from pytest_caio.reference.faults.paths import PATHS
 from pytest_caio.reference.faults.readiness import READINESS
 from pytest_caio.reference.faults.state import STATE
@@ -17,5 +18,5 @@ from pytest_caio.reference.faults.webhooks import WEBHOOKS
 __all__ = ["FAULTS", "Fault"]
 
 FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {**ENVIRONMENT, **ACCESS, **PATHS, **WEBHOOKS, **CORS, **READINESS, **STATE}
+    {**ENVIRONMENT, **ACCESS, **PATHS, **WEBHOOKS, **CORS, **READINESS, **STATE, **OPERATION}
 )

@@ -121,7 +121,7 @@ def cards_old(deployment: Deployment) -> None:
     edit_json(deployment, _PENDING, edit)
 
 
-@fault("An email counts as sent without proof.", "OPS-07")
+@fault("An email counts as sent without proof.", "OPS-07", "OPS-08")
 def sent_unproved(deployment: Deployment) -> None:
     """Empty the proof of the emails sent."""
 
@@ -141,7 +141,7 @@ def no_clean_days(deployment: Deployment) -> None:
     edit_json(deployment, "/api/operator/status", lambda body: body["ramp"].update(clean_days_completed=0))
 
 
-@fault("The sales page is dead: it does not refresh its list.", "OPS-10")
+@fault("The sales page is dead: it does not refresh its list.", "OPS-10", "AUTH-13")
 def sales_unwired(deployment: Deployment) -> None:
     """Serve the sales page to everybody, without its script."""
 
