@@ -55,7 +55,7 @@ ANSWERS = {
     "nested deep": (bad.answering(bad.http(200, b"[" * 100_000 + b"]" * 100_000, JSON)), "200, [[[["),
     "nested deep in a report": (
         bad.answering(bad.http(200, b'{"dependencies":' * 50_000 + b"1" + b"}" * 50_000, JSON)),
-        '200, {"dependencies":{"dependencies"',
+        "200, {",
     ),
     "wrong types": (bad.answering(bad.as_json(WRONG_TYPES)), "Expected `str`, got `int`"),
     "a list": (bad.answering(bad.as_json([1, 2])), "Expected `object`, got `array`"),
