@@ -14,7 +14,7 @@ from pytest_caio.text import beginning, printable
 __all__ = ["authorities", "distrust", "handshake_failure", "tls_of"]
 
 # OpenSSL's X509_V_ERR_* and X509_V_FLAG_NO_CHECK_TIME (x509_vfy.h); Python names none of them.
-_EXPIRED, _SELF_SIGNED, _OTHER_NAME = 10, (18, 19), (62, 64)
+_EXPIRED, _UNKNOWN, _OTHER_NAME = 10, (18, 19, 20, 21), (62, 64)
 _NO_CHECK_TIME = 0x200000
 _SECOND_LOOK = 2.0  # seconds
 _OLD = ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE")
@@ -71,7 +71,7 @@ async def distrust(error: ssl.SSLCertVerificationError, host: str, port: int) ->
             printable(", ".join(name for _, name in certificate.get("subjectAltName", ()))), 200
         )
         return f"cannot connect: the certificate is for another name{names and f' ({names})'}, not {host}"
-    why = "self-signed, or its authority is unknown" if code in _SELF_SIGNED else error.verify_message
+    why = "self-signed, or its authority is unknown" if code in _UNKNOWN else error.verify_message
     return f"cannot connect: the certificate is not trusted ({why})"
 
 

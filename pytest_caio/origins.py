@@ -16,6 +16,7 @@ __all__ = ["Origin"]
 
 _PATIENCE = 0.5  # seconds after which a request may be taken to hang ...
 _SLOWER = 2.0  # ... where that is also so many times the slowest answer so far
+_PLACES = 3  # for each that hangs: as many again, and again, until all are asked
 _LOOK = 0.1  # seconds between two looks at what hangs
 
 
@@ -23,7 +24,7 @@ class Origin:
     """One origin: `connections` requests are under way at once, not counting those that hang.
 
     Requests that hang would keep the others waiting, one deadline after the other. So a request that takes
-    much longer than every answer so far gives up its place, and one more: however many hang, all are soon
+    much longer than every answer so far gives up its place, and two more: however many hang, all are soon
     asked, each with its whole deadline, and what they cost together is little more than one deadline. An
     origin that never answered gets one more request at a look, in case that only what was asked first hangs.
     """
@@ -84,7 +85,7 @@ class Origin:
             hanging = [request for request, sent in self._sent.items() if sent < overdue]
             for request in hanging if self._answered else hanging[:1]:
                 del self._sent[request]
-                places = 2 if self._answered else 1
+                places = _PLACES if self._answered else 1
                 self._owed += places
                 for _ in range(places):
                     self._places.release()

@@ -93,12 +93,12 @@ def broken(answer: bytes) -> Handle:
 
 
 def stuck(answer: bytes = b"") -> Handle:
-    """Answer with `answer`, which is not whole, and say no more."""
+    """Answer with `answer`, which is not whole, and say no more; HEAD, which has no body, with nothing."""
 
     def handle(connection: socket.socket) -> None:
-        if not next(requests(connection), None):
-            return
-        connection.sendall(answer)
+        request = next(requests(connection), None)
+        if request and request[0] != "HEAD":
+            connection.sendall(answer)
         while connection.recv(65536):
             pass
 
@@ -117,11 +117,11 @@ def resetting(connection: socket.socket) -> None:
 
 def dripping(connection: socket.socket) -> None:
     """Answer a byte a second."""
-    next(requests(connection), None)
-    connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 1000\r\n\r\n")
-    while True:
-        connection.sendall(b"x")
+    request = next(requests(connection), None)
+    head = request is not None and request[0] == "HEAD"
+    for byte in b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 1000\r\n\r\n" + bytes(1000):
         time.sleep(1)
+        connection.sendall(b"" if head else bytes([byte]))
 
 
 def pouring(head: bytes, piece: bytes, times: int = 1_000_000_000) -> Handle:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.suite_runs import Ask, Deployment, run_suite
+pytest.register_assert_rewrite("tests.hostile.judging")
+
+from tests.integration.suite_runs import Ask, Deployment, run_suite  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,11 @@ def ask_at(ask: Ask, deployment: Deployment) -> Ask:
         return ask(*arguments, *deployment.arguments, f"--base-url={url}", **how)
 
     return functools.wraps(run)(run)
+
+
+@pytest.fixture(scope="session")
+def patience(ask: Ask, deployment: Deployment) -> float:
+    """Seconds that a run may take beside what it waits for: 5, or four ordinary runs on a busy machine."""
+    ordinary = ask("acceptance", to=deployment)
+    assert ordinary.lines[-1] == "GO", ordinary.stdout
+    return max(5.0, 4 * ordinary.seconds)

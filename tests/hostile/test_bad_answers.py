@@ -55,7 +55,7 @@ ANSWERS = {
     "nested deep": (bad.answering(bad.http(200, b"[" * 100_000 + b"]" * 100_000, JSON)), "200, [[[["),
     "nested deep in a report": (
         bad.answering(bad.http(200, b'{"dependencies":' * 50_000 + b"1" + b"}" * 50_000, JSON)),
-        '200, {"dependencies":{"dependencies"',
+        "200, {",
     ),
     "wrong types": (bad.answering(bad.as_json(WRONG_TYPES)), "Expected `str`, got `int`"),
     "a list": (bad.answering(bad.as_json([1, 2])), "Expected `object`, got `array`"),
@@ -101,15 +101,15 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_bad_answer_is_no_go(name: str, ask_at: Ask) -> None:
+def test_a_bad_answer_is_no_go(name: str, ask_at: Ask, patience: float) -> None:
     """Whatever is answered, the run is NO-GO soon, tells what came, and leaves whole evidence."""
     handle, words = ANSWERS[name]
     with serving(handle) as url:
         outcome = ask_at(url, *GATES, "--http-timeout=2")
-    must_be_no_go(outcome, words, 15)
+    must_be_no_go(outcome, words, 2 + 2 * patience)
 
 
-def test_nothing_follows_a_redirect(ask_at: Ask) -> None:
+def test_nothing_follows_a_redirect(ask_at: Ask, patience: float) -> None:
     """A redirect to another host is the answer; that host never hears of it."""
     heard = []
 
@@ -121,7 +121,7 @@ def test_nothing_follows_a_redirect(ask_at: Ask) -> None:
         with serving(bad.answering(answer)) as url:
             outcome = ask_at(url, *GATES, "acceptance/test_auth.py")
         assert heard == []
-    must_be_no_go(outcome, "307, redirect to", 15)
+    must_be_no_go(outcome, "307, redirect to", 2 * patience)
 
 
 def test_http_1_0_is_understood(ask_at: Ask, deployment: Deployment) -> None:
@@ -139,10 +139,10 @@ def test_ipv6_alone_is_enough(ask_at: Ask, deployment: Deployment) -> None:
     assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
 
 
-def test_a_name_that_nobody_knows(ask_at: Ask) -> None:
+def test_a_name_that_nobody_knows(ask_at: Ask, patience: float) -> None:
     """A host name that does not resolve is NO-GO at once."""
     outcome = ask_at("http://deployment.invalid", *GATES, "--http-timeout=5")
-    must_be_no_go(outcome, "the host name does not resolve", 5 + 5)
+    must_be_no_go(outcome, "the host name does not resolve", 5 + patience)
 
 
 def peak_mib(arguments: list[str], folder: Path) -> tuple[float, int]:
@@ -176,7 +176,7 @@ LARGE = {
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
 @pytest.mark.parametrize("name", LARGE)
-def test_memory_is_bounded(name: str, deployment: Deployment, tmp_path: Path) -> None:
+def test_memory_is_bounded(name: str, deployment: Deployment, tmp_path: Path, patience: float) -> None:
     """However much is sent, the run takes less than 150 MiB, and ends."""
     with serving(LARGE[name]) as url:
         arguments = ["acceptance", *deployment.arguments, f"--base-url={url}", "--http-timeout=5"]
@@ -184,7 +184,7 @@ def test_memory_is_bounded(name: str, deployment: Deployment, tmp_path: Path) ->
         peak, status = peak_mib(arguments, tmp_path)
     assert status == 1
     assert peak < 150
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 5 + 2 * patience
     (path,) = tmp_path.glob("*.json")
     evidence = json.loads(path.read_text("utf-8"))
     assert evidence["verdict"] == "NO-GO"
