@@ -285,9 +285,9 @@ def test_deployed_commit(responses: Mapping[str, Exchange], environment: Environ
         except Mismatch:
             continue
     expected = environment.expect_commit.lower()
-    assert commit, "the deployment does not say which commit it runs"
     shorter = min(len(commit), len(expected))
-    assert shorter >= 7, "seven characters of a commit are the least that tell it from another"
+    # Seven characters of a commit are the least that tell it from another.
+    assert shorter >= 7, f"the deployment does not say which commit it runs, but {commit or 'nothing'}"
     assert commit.lower()[:shorter] == expected[:shorter]
 
 

@@ -36,7 +36,7 @@ class Case:
     profile: str = ""
 
 
-CLAY_MISSING = frozenset("AUTH-03 RDY-01 RDY-02 WH-02 WH-03 WH-04 WH-05 WH-07 WH-09 WH-10 WH-12".split())
+_CLAY_MISSING = frozenset("AUTH-03 RDY-01 RDY-02 WH-02 WH-03 WH-04 WH-05 WH-07 WH-09 WH-10 WH-12".split())
 # What is asked of these alone: the query token on, the reported flag in its place, another SDK, no secrets.
 DIFFERENT = (
     Case("", frozenset({"AUTH-04", "RDY-08"}), profile="query_token = true"),
@@ -47,7 +47,9 @@ DIFFERENT = (
     Case("clay-unsigned", frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-12"}), _BEARERS),
     Case("heyreach-unsigned", frozenset({"WH-08", "WH-12"}), _BEARERS),
     Case("heyreach-open", frozenset({"WH-08"}), _BEARERS),
-    Case("clay-vouched-for", CLAY_MISSING, _BEARERS),
+    Case("heyreach-said-open", frozenset({"WH-08", "WH-12"}), _BEARERS),
+    Case("dependencies-slander", frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay")),
+    Case("clay-vouched-for", _CLAY_MISSING, ("--bearer-only", "clay")),
 )
 
 
