@@ -45,7 +45,7 @@ DIFFERENT = (
     Case("inngest-few", frozenset({"RDY-06"}), ("--inngest-sdk", "old")),
     Case("inngest-dev", frozenset({"RDY-05"}), ("--inngest-sdk", "old")),
     Case("clay-unsigned", frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-12"}), _BEARERS),
-    Case("heyreach-unsigned", frozenset({"WH-08", "WH-12"}), _BEARERS),
+    Case("heyreach-unguarded", frozenset({"WH-08", "WH-12"}), _BEARERS),
     Case("heyreach-open", frozenset({"WH-08"}), _BEARERS),
     Case("heyreach-said-open", frozenset({"WH-08", "WH-12"}), _BEARERS),
     Case("dependencies-slander", frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay")),

@@ -42,17 +42,23 @@ ELSEWHERE = {
     **dict.fromkeys((f"RPL-0{n}" for n in range(1, 7)), "tests/gates/test_replay_gate.py"),
     "PACK-01": "tests/gates/test_pack_gate.py",
 }
+LONG = {"RPL": "replay", "OPS": "operator", "PACK": "pack"}
 VISIBLE = sorted(name for name, fault in FAULTS.items() if IDS & set(fault.reds))
 
 
 @pytest.mark.parametrize("name", VISIBLE)
 def test_fault_turns_its_checks_red(name: str, tmp_path: Path) -> None:
-    """A fault turns its checks and their consequences red and no other, and its fix says where."""
+    """A fault turns its checks and their consequences red and no other, and its fix says where.
+
+    The gates that take longest, and ask for what others ask for too, are run for their own faults alone.
+    """
     fault = FAULTS[name]
-    status, evidence = run(tmp_path, "--fault", name)
+    whole = any(red.startswith(tuple(LONG)) for red in fault.reds)
+    left_out = [] if whole else [f"--ignore=acceptance/test_{gate}.py" for gate in LONG.values()]
+    status, evidence = run(tmp_path, "--fault", name, *left_out)
     checks = {check["id"]: check for check in evidence["environments"][0]["checks"]}
     changed = {i: c["outcome"] for i, c in checks.items() if c["outcome"] != USUAL.get(i, "passed")}
-    assert sorted(changed) == sorted(IDS & {*fault.reds, *fault.consequences})
+    assert sorted(changed) == sorted(checks.keys() & {*fault.reds, *fault.consequences})
     # Red, which is more than not asked: a check that did not run says nothing of the fault.
     own = {i: changed[i] for i in changed if i in fault.reds}
     assert own == {i: "failed" if CATALOGUED[i] else "advised" for i in own}
@@ -63,7 +69,8 @@ def test_fault_turns_its_checks_red(name: str, tmp_path: Path) -> None:
     assert fault.place
     assert fault.place in checks[first]["fix"]
     blocked = any(CATALOGUED[i] for i in changed)
-    assert (evidence["verdict"], status) == (("NO-GO", 1) if blocked else ("GO", 0))
+    sound = "GO" if whole else "INCOMPLETE"
+    assert (evidence["verdict"], status) == (("NO-GO", 1) if blocked else (sound, 0))
 
 
 @pytest.mark.parametrize(
