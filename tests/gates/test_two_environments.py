@@ -23,7 +23,7 @@ from pytest_caio.runtime import SECRETS
 from pytest_caio.signing import webhook_signature
 
 NAMES = ("staging", "production")
-GATES = ["environment", "auth", "webhooks", "readiness", "cors", "state", "replay"]
+GATES = ["environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,11 @@ def profiles(deployments: dict[str, ReferenceProcess]) -> str:
         own = {"base_url": deployment.base_url, "env_file": str(deployment.env_file), "inngest_functions": 4}
         state = {"hive_dir": ready.state.hive_dir, "cutover": ready.state.cutover.isoformat()}
         replay = {key: getattr(ready.replay, key) for key in ("golden_set", "runner", "cwd", "protocol")}
-        merged[name] = {"": own, "state": state, "replay": replay}
+        assert ready.operator is not None
+        assert ready.pack is not None
+        operator = {"daily_limit": ready.operator.daily_limit}
+        pack = {"cwd": ready.pack.cwd, "tests": list(ready.pack.tests)}
+        merged[name] = {"": own, "state": state, "replay": replay, "operator": operator, "pack": pack}
     return toml(merged)
 
 
