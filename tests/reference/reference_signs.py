@@ -268,8 +268,11 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
     "bounce-unsigned": lambda site: site.knock("/webhooks/instantly/bounce").is_success,
     "open-unsigned": lambda site: site.knock("/webhooks/instantly/open").is_success,
     "clay-unsigned": lambda site: site.knock("/webhooks/clay").is_success,
-    "heyreach-unsigned": lambda site: (
+    "heyreach-unguarded": lambda site: (
         site.knock("/webhooks/heyreach").is_success and provider(site, "heyreach")["authed"]
+    ),
+    "heyreach-unsigned": lambda site: (
+        site.knock("/webhooks/heyreach").is_success and provider(site, "heyreach")["unsigned_allowlisted"]
     ),
     "bearer-beside-secret": lambda site: bearer_opens(site, "WEBHOOK_BEARER_TOKEN"),
     "shared-bearer": lambda site: bearer_opens(site, "HEYREACH_BEARER_TOKEN"),
