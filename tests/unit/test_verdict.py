@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.record import OUTCOMES, Result
+from pytest_caio.record import OUTCOMES, ExchangeRecord, Result
 from pytest_caio.verdict import GO, INCOMPLETE, NO_GO, judge
 
 
@@ -225,3 +225,48 @@ def test_a_part_is_never_go(results: list[Result], narrowed: list[str], waivers:
     verdict = judge(results, narrowed, waivers)
     assert verdict.word != GO
     assert not waivers or verdict.word == NO_GO
+
+
+def answers(*statuses: int | None, kind: str = "text/html") -> dict[str, ExchangeRecord]:
+    """Return exchanges with these statuses, each of a path of its own."""
+    return {
+        str(n): ExchangeRecord(
+            n=n,
+            method="GET",
+            url=f"http://127.0.0.1/{n}",
+            status=status,
+            request_headers=[],
+            response_headers=[("Content-Type", kind)],
+            body_sha256="",
+            body_excerpt="",
+            attempts=[],
+            started="",
+            timing_ms=1.0,
+        )
+        for n, status in enumerate(statuses)
+    }
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "reason"),
+    [
+        (
+            answers(*[200] * 5),
+            "demo answers 200 with an HTML page to everything: is this the deployment, or a",
+        ),
+        (answers(*[200] * 5, kind="text/plain"), "demo answers 200 to everything"),
+        (answers(*[429] * 9), "demo answers 429 to everything: it limits how often it is asked"),
+        (answers(*[503] * 9), "demo answers 503 to everything: its edge cannot reach it"),
+        (answers(*[401] * 9), "demo answers 401 to everything"),
+        (answers(*[200] * 4), ""),
+        (answers(*[401] * 9, 200), ""),
+        (answers(*[401] * 9, None), ""),
+        (answers(*[None] * 9), ""),
+    ],
+)
+def test_answers_that_are_all_alike_are_a_reason(exchanges: dict[str, ExchangeRecord], reason: str) -> None:
+    """Where a deployment answers everything alike, that is said beside what failed, and never else."""
+    _, *more = judge([result("failed", exchanges=exchanges)]).reasons
+    assert len(more) == bool(reason)
+    assert "".join(more).startswith(reason)
+    assert judge([result(exchanges=exchanges)]).reasons == ()
