@@ -49,25 +49,25 @@ def lead_invented(deployment: Deployment) -> None:
     )
 
 
-@fault("A dry run says it was a live one.", "OPS-01")
+@fault("A dry run says it was a live one.", "OPS-01", place="emergency-stop")
 def dry_run_live(deployment: Deployment) -> None:
     """Say `dry_run` false in the report."""
     edit_json(deployment, _TRIGGER, lambda body: body.update(dry_run=False))
 
 
-@fault("A dry run dispatches.", "OPS-01")
+@fault("A dry run dispatches.", "OPS-01", place="emergency-stop")
 def dry_run_dispatches(deployment: Deployment) -> None:
     """Report dispatches of a dry run."""
     edit_json(deployment, _TRIGGER, lambda body: body["instantly_report"].update(total_dispatched=2))
 
 
-@fault("A dry run ends with errors.", "OPS-01")
+@fault("A dry run ends with errors.", "OPS-01", place="emergency-stop")
 def dry_run_errors(deployment: Deployment) -> None:
     """Report an error of a dry run."""
     edit_json(deployment, _TRIGGER, lambda body: body["errors"].append("instantly: campaign not found"))
 
 
-@fault("A dry run counts as real sends of the day.", "OPS-02")
+@fault("A dry run counts as real sends of the day.", "OPS-02", place="emergency-stop")
 def dry_run_counted(deployment: Deployment) -> None:
     """Count each dry run in the day's counters."""
     runs: list[int] = []
@@ -84,13 +84,13 @@ def dry_run_counted(deployment: Deployment) -> None:
     edit_json(deployment, "/api/operator/status", edit)
 
 
-@fault("Emails go out without anybody's approval.", "OPS-03")
+@fault("Emails go out without anybody's approval.", "OPS-03", place="gatekeeper")
 def gatekeeper_off(deployment: Deployment) -> None:
     """Say that the gatekeeper is not required."""
     edit_json(deployment, "/api/operator/status", lambda body: body["gatekeeper"].update(required=False))
 
 
-@fault("The ramp is over: all tiers are written to.", "OPS-03")
+@fault("The ramp is over: all tiers are written to.", "OPS-03", place="tier_1")
 def ramp_off(deployment: Deployment) -> None:
     """Say that the ramp is not active."""
     edit_json(
@@ -100,20 +100,20 @@ def ramp_off(deployment: Deployment) -> None:
     )
 
 
-@fault("The ramp's daily limit is far too high.", "OPS-03")
+@fault("The ramp's daily limit is far too high.", "OPS-03", place="daily_limit")
 def ramp_limit_high(deployment: Deployment) -> None:
     """Say that 250 emails a day may go out."""
     edit_json(deployment, "/api/operator/status", lambda body: body["ramp"].update(email_limit_override=250))
 
 
-@fault("The pending queue is a stored copy that is never refreshed.", "OPS-04")
+@fault("The pending queue is a stored copy that is never refreshed.", "OPS-04", place="stored copy")
 def queue_frozen(deployment: Deployment) -> None:
     """Always give the same `refreshed_at`."""
     started = datetime.now(UTC).isoformat()
     edit_json(deployment, _PENDING, lambda body: body.update(refreshed_at=started))
 
 
-@fault("Pending cards do not say where they would be sent.", "OPS-05")
+@fault("Pending cards do not say where they would be sent.", "OPS-05", place="Regenerate the queue")
 def cards_unclassified(deployment: Deployment) -> None:
     """Leave classifier and campaign reference out of one card."""
 
@@ -124,7 +124,7 @@ def cards_unclassified(deployment: Deployment) -> None:
     edit_json(deployment, _PENDING, edit)
 
 
-@fault("Cards have been waiting for hours.", "OPS-06")
+@fault("Cards have been waiting for hours.", "OPS-06", place="/sales")
 def cards_old(deployment: Deployment) -> None:
     """Date the cards five hours back."""
 
@@ -135,7 +135,7 @@ def cards_old(deployment: Deployment) -> None:
     edit_json(deployment, _PENDING, edit)
 
 
-@fault("An email counts as sent without proof.", "OPS-07")
+@fault("An email counts as sent without proof.", "OPS-07", place="GHL")
 def sent_unproved(deployment: Deployment) -> None:
     """Empty the proof of the emails sent."""
 
@@ -149,13 +149,13 @@ def sent_unproved(deployment: Deployment) -> None:
     edit_json(deployment, "/api/emails/history", edit)
 
 
-@fault("No supervised day has been clean so far.", "OPS-09")
+@fault("No supervised day has been clean so far.", "OPS-09", place="supervising")
 def no_clean_days(deployment: Deployment) -> None:
     """Say that no clean day was completed."""
     edit_json(deployment, "/api/operator/status", lambda body: body["ramp"].update(clean_days_completed=0))
 
 
-@fault("The sales page is dead: it does not refresh its list.", "OPS-10", then=("AUTH-13",))
+@fault("The sales page is dead: it does not refresh its list.", "OPS-10", then=("AUTH-13",), place="/login")
 def sales_unwired(deployment: Deployment) -> None:
     """Serve the sales page to everybody, without its script."""
 
@@ -167,7 +167,7 @@ def sales_unwired(deployment: Deployment) -> None:
     rewrite(deployment, "/sales", change)
 
 
-@fault("The old bookmark is dead (404).", "OPS-10")
+@fault("The old bookmark is dead (404).", "OPS-10", place="/ChiefAIOfficer")
 def bookmark_dead(deployment: Deployment) -> None:
     """Answer 404 at the old bookmark."""
 
