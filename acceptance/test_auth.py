@@ -17,6 +17,7 @@ from pytest_caio.contract import (
     Dependencies,
     OperatorStatus,
     Readiness,
+    heyreach_unsigned,
 )
 from pytest_caio.credentials import (
     NEAR_MISSES,
@@ -36,7 +37,7 @@ from pytest_caio.probes import Effect
 STATUS = "/api/operator/status"
 STRICT = (
     "In Railway, set DASHBOARD_AUTH_TOKEN and DASHBOARD_AUTH_STRICT=true, take this path out of "
-    "DASHBOARD_AUTH_ALLOWLIST if it is there, then redeploy."
+    "DASHBOARD_AUTH_ALLOWLIST if it is there, then redeploy; if it stays, have the auth guard corrected."
 )
 SAME_TOKEN = (
     "In Railway, see that DASHBOARD_AUTH_TOKEN is the one in your env file, then redeploy; if it is, the "
@@ -85,7 +86,10 @@ def query_token_cases(environment: Environment) -> Mapping[str, Probe]:
     return {"reported": DEPENDENCIES}
 
 
-@check("AUTH-04", fix="In Railway, set DASHBOARD_QUERY_TOKEN_ENABLED=false, then redeploy.")
+@check(
+    "AUTH-04",
+    fix="In Railway, set DASHBOARD_QUERY_TOKEN_ENABLED=false, then redeploy; if it is, have the auth guard corrected.",
+)
 @cases(query_token_cases)
 def test_query_token(response: Exchange, case: str, environment: Environment) -> None:
     """The token in the query string opens nothing, unless the profile says that it still may."""
@@ -128,7 +132,11 @@ def test_near_misses_of_the_token(response: Exchange) -> None:
     assert response.status_code == 401
 
 
-@check("AUTH-08", fix=EXACT)
+@check(
+    "AUTH-08",
+    fix="The dashboard must take DASHBOARD_AUTH_TOKEN from its own header alone, and believe only sessions that it "
+    "signed with SESSION_SECRET_KEY: have its auth guard corrected, then redeploy.",
+)
 @cases(
     {
         "as bearer": get(STATUS, token_as("Authorization", "Bearer {}")),
@@ -276,9 +284,12 @@ def test_session_cookie(response: Exchange) -> None:
     "AUTH-15", fix="Give DASHBOARD_AUTH_TOKEN a value that no webhook bearer has, in Railway, then redeploy."
 )
 @cases(
-    {
+    lambda environment: {
         f"{key} {place}": get(STATUS, bearer(key, header_name=name, template=template))
-        for key in ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")
+        for key in (
+            "WEBHOOK_BEARER_TOKEN",
+            *(() if heyreach_unsigned(environment) else ("HEYREACH_BEARER_TOKEN",)),
+        )
         for place, name, template in (
             ("as bearer", "Authorization", "Bearer {}"),
             ("as token", TOKEN_HEADER, "{}"),

@@ -8,11 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_caio.checks import NotApplicable, cases, check
+    from pytest_caio.checks import Advice, NotApplicable, cases, check
     from pytest_caio.exchanges import Exchange, Mismatch
     from pytest_caio.probes import MissingInput, Probe, delete, get, head, options, patch, post, probe, put
 
 __all__ = [
+    "Advice",
     "Exchange",
     "Mismatch",
     "MissingInput",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Advice": "checks",
     "Exchange": "exchanges",
     "Mismatch": "exchanges",
     "NotApplicable": "checks",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -16,10 +18,10 @@ import msgspec
 __all__ = ["Background"]
 
 _Found = TypeVar("_Found", bound=msgspec.Struct)
-_AT_ONCE = 4
 _PATIENCE = 2.0  # seconds until a wait is worth a line
 _REMINDER = 10.0
 _GLANCE = 0.02
+_END_SECONDS = 10.0  # for what was told to end; what does not obey must not hold up the end of the run
 
 
 class Background:
@@ -34,7 +36,6 @@ class Background:
         self._say = say
         self._meeting = Path(meeting) if meeting else None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._pool: ThreadPoolExecutor | None = None
         self._futures: dict[str, Future[Any]] = {}
         self._ends: list[Callable[[], None]] = []
         self._results: dict[str, msgspec.Struct] = {}
@@ -51,16 +52,14 @@ class Background:
         """Begin `work`, once; `end` is what stops it, from another thread."""
         if name in self._futures:
             return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(_AT_ONCE, "caio-background")
         self._ends.append(end)
-        if self._folder is None:
-            self._futures[name] = self._pool.submit(work)
-            return
-        path = _path(self._folder.name, name)
-        path.touch()  # a worker that asks for what was not started learns so at once
-        self._futures[name] = self._pool.submit(work)
-        self._futures[name].add_done_callback(lambda future: _publish(path, future))
+        future = self._futures[name] = Future()
+        if self._folder is not None:
+            path = _path(self._folder.name, name)
+            path.touch()  # a worker that asks for what was not started learns so at once
+            future.add_done_callback(lambda done: _publish(path, done))
+        # An executor's threads would be waited for when the interpreter ends, however long that takes.
+        threading.Thread(target=_do, args=(work, future), name=f"caio {name}", daemon=True).start()
 
     def result(self, name: str, kind: type[_Found]) -> _Found:
         """Return the result of the work, waiting for it.
@@ -99,12 +98,13 @@ class Background:
                 return found
 
     def close(self) -> None:
-        """End what is under way and remove the folder; may be called twice."""
-        for end in self._ends:
-            end()
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        """End what is under way, within ten seconds, and remove the folder; may be called twice."""
+        while self._ends:
+            self._ends.pop()()
+        wait(self._futures.values(), _END_SECONDS)
+        for name, future in self._futures.items():
+            with suppress(InvalidStateError):  # most are done
+                future.set_exception(TimeoutError(f"the {name} did not end in time"))
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
@@ -114,9 +114,18 @@ def _path(folder: str, name: str) -> Path:
     return Path(folder) / f"{quote(name, safe='')}.json"
 
 
+def _do(work: Callable[[], msgspec.Struct], future: Future[Any]) -> None:
+    try:
+        found = work()
+    except BaseException as error:  # noqa: BLE001 - whoever asks for the result is told
+        with suppress(InvalidStateError):
+            future.set_exception(error)
+    else:
+        with suppress(InvalidStateError):  # given up on meanwhile
+            future.set_result(found)
+
+
 def _publish(path: Path, future: Future[Any]) -> None:
-    if future.cancelled():
-        return
     error = future.exception()
     trouble = f"{type(error).__name__}: {error}" if error else ""
     value = None if error else msgspec.to_builtins(future.result())

@@ -13,11 +13,22 @@ import pytest
 from pytest_caio.environments import Environment
 from pytest_caio.probes import MissingInput, Probe
 
-__all__ = ["GATES", "MARK", "Case", "Check", "NotApplicable", "case_name", "cases", "check", "check_of"]
+__all__ = [
+    "GATES",
+    "MARK",
+    "Advice",
+    "Case",
+    "Check",
+    "NotApplicable",
+    "case_name",
+    "cases",
+    "check",
+    "check_of",
+]
 
 MARK = "caio_check"
 # The gates of the runbook, in its order; each is a module `test_<gate>.py` and a marker.
-GATES = ("auth", "webhooks", "readiness", "cors", "state", "replay")
+GATES = ("environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack")
 _ID = re.compile(r"[A-Z]+-\d\d")
 _UNSAFE_IN_NAME = re.compile(r"[^\w ./:;,()+=@?%~#-]")
 
@@ -30,6 +41,10 @@ class NotApplicable(Exception):
     """The check has nothing to judge in this environment; the text says why."""
 
 
+class Advice(Exception):
+    """The check cannot tell here, and says what to look at: it advises, even where it blocks otherwise."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One test case of a check in one environment: its probes, or why it cannot be asked."""
@@ -38,6 +53,7 @@ class Case:
     name: str
     probes: tuple[Probe, ...] = ()
     obstacle: MissingInput | NotApplicable | None = None
+    of: int = 1  # how many cases the check has there
 
 
 @dataclass(frozen=True)
@@ -64,7 +80,7 @@ class Check:
         if not declared:
             return [Case(environment, "", (), MissingInput(f"cases of {self.id}"))]
         return [
-            Case(environment, case_name(name), (*self.probes, *_tuple(probes)))
+            Case(environment, case_name(name), (*self.probes, *_tuple(probes)), of=len(declared))
             for name, probes in declared.items()
         ]
 

@@ -14,6 +14,7 @@ __all__ = ["main"]
 # command: (the module that defines `configure(parser)` and `run(args) -> exit status`, what it is for).
 # A module is imported only when its command is the one asked for.
 _COMMANDS = {
+    "bootstrap": ("pytest_caio.bootstrap.command", "fill in a runtime environment file, or leave it alone"),
     "migrate-state": ("pytest_caio.state.command", "carry file state over to Redis, and read every key back"),
     "serve": ("pytest_caio.reference.service", "run the reference deployment, to look at or to test against"),
 }

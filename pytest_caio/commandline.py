@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.contract import RUNTIME_KEYS
 from pytest_caio.environments import Environment, load_environment, read_profiles, read_revoked
 from pytest_caio.errors import InputError
+from pytest_caio.runtime import RUNTIME_KEYS
 from pytest_caio.secret import Secret
+from pytest_caio.waivers import Waivers, read_waivers
 
 __all__ = ["Options", "add_options", "find_suite", "join_files"]
 
+_LONGEST = 100  # characters of the names of environments in a file's name, which may have 255
 _PROFILES = "environments.toml"
+_WAIVERS = "waivers.toml"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -44,6 +47,12 @@ def add_options(parser: pytest.Parser) -> None:
         dest="caio_profiles",
         metavar="PATH",
         help="profiles to use instead of the suite's environments.toml",
+    )
+    add(
+        "--waivers",
+        dest="caio_waivers",
+        metavar="PATH",
+        help="waivers to use instead of the suite's waivers.toml",
     )
     add(
         "--revoked-tokens",
@@ -155,6 +164,7 @@ class Options:
     rate: float
     timeout: float
     faults: tuple[str, ...]
+    waivers: Waivers
 
     @classmethod
     def read(cls, config: pytest.Config, suite: Path | None) -> Options:
@@ -203,13 +213,14 @@ class Options:
             )
             for name in names
         )
+        waivers = here / option.caio_waivers if option.caio_waivers is not None else folder / _WAIVERS
         evidence = here / option.caio_evidence if option.caio_evidence else config.rootpath / "reports"
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         return cls(
             suite=folder,
             environments=environments,
             evidence=evidence,
-            stem=f"{'+'.join(names)}-{stamp}",
+            stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),
@@ -217,6 +228,7 @@ class Options:
             rate=_number("--request-rate", option.caio_rate, 0, 1_000_000),
             timeout=_number("--http-timeout", option.caio_timeout, 0.1, 3600),
             faults=faults,
+            waivers=read_waivers(waivers, profiles, required=option.caio_waivers is not None),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, field
 
 from pytest_caio.credentials import TOKEN
+from pytest_caio.environments import Environment
 from pytest_caio.probes import get
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "PROVIDERS",
     "READINESS",
     "READING_PATHS",
-    "RUNTIME_KEYS",
     "SAFE_HEADERS",
     "WEBHOOK_EVENT",
     "WEBHOOK_ROUTES",
@@ -42,22 +42,9 @@ __all__ = [
     "Redis",
     "WebhookHealth",
     "Webhooks",
+    "heyreach_unsigned",
     "reported_commit",
 ]
-
-RUNTIME_KEYS = tuple(
-    """
-    ENVIRONMENT REDIS_URL REDIS_REQUIRED REDIS_MAX_CONNECTIONS STATE_BACKEND STATE_REDIS_PREFIX
-    STATE_DUAL_READ_ENABLED STATE_FILE_FALLBACK_WRITE RATE_LIMIT_REDIS_NAMESPACE CONTEXT_REDIS_PREFIX
-    CONTEXT_STATE_TTL_SECONDS INNGEST_SIGNING_KEY INNGEST_EVENT_KEY INNGEST_REQUIRED INNGEST_APP_ID
-    INNGEST_WEBHOOK_URL DASHBOARD_AUTH_TOKEN DASHBOARD_AUTH_STRICT DASHBOARD_QUERY_TOKEN_ENABLED
-    DASHBOARD_AUTH_ALLOWLIST SESSION_SECRET_KEY CORS_ALLOWED_ORIGINS CORS_ALLOWED_METHODS
-    CORS_ALLOWED_HEADERS WEBHOOK_SIGNATURE_REQUIRED WEBHOOK_BEARER_TOKEN HEYREACH_BEARER_TOKEN
-    HEYREACH_UNSIGNED_ALLOWLIST INSTANTLY_WEBHOOK_SECRET HEYREACH_WEBHOOK_SECRET CLAY_WEBHOOK_SECRET
-    RB2B_WEBHOOK_SECRET TRACE_ENVELOPE_FILE TRACE_ENVELOPE_ENABLED TRACE_RETENTION_DAYS
-    TRACE_CLEANUP_ENABLED CAIO_BASE_URL
-    """.split()
-)
 
 READING_PATHS = tuple(
     """
@@ -241,6 +228,16 @@ class Introspection(Struct):
 
     mode: str
     function_count: int
+
+
+def heyreach_unsigned(environment: Environment) -> bool:
+    """Say whether the env file lets HeyReach in unsigned: on the allowlist, without a secret or a bearer.
+
+    That is the fallback for which WH-08 and ENV-11 may be waived: there is no credential of HeyReach then.
+    """
+    given = [environment.value(key) for key in ("HEYREACH_WEBHOOK_SECRET", "HEYREACH_BEARER_TOKEN")]
+    allowed = environment.value("HEYREACH_UNSIGNED_ALLOWLIST").strip().lower()
+    return not any(given) and allowed in ("1", "true", "yes", "on")
 
 
 _COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sha")

@@ -47,6 +47,11 @@ class EnvFile:
             raw = path.read_bytes()
         except OSError as error:
             raise InputError(f"env file {path}: {error.strerror or 'cannot be read'}") from None
+        return cls.parse(raw, path)
+
+    @classmethod
+    def parse(cls, raw: bytes, path: Path) -> EnvFile:
+        """Parse what an env file holds, or is to hold; `path` names it. Raises InputError like `read`."""
         # Without a byte order mark UTF-16 still shows by its NULs, which no env file holds.
         if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw:
             raise InputError(f"env file {path}: is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)")

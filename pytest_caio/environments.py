@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +19,8 @@ from pytest_caio.secret import Secret
 from pytest_caio.sections import SECTIONS, OperatorSection, PackSection, ReplaySection, StateSection
 
 __all__ = ["Environment", "Profile", "checked_url", "load_environment", "read_profiles", "read_revoked"]
+
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{64}$")]
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +34,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe_query_token: bool = True  # send ?token= once, or rely on the reported flag
     inngest_functions: int | None = None
     ready_budget_ms: int = 1500
-    revoked_sha256: tuple[str, ...] = ()
+    revoked_sha256: tuple[_Sha256, ...] = ()  # of secrets that must not be used again, in hex
     state: StateSection | None = None
     replay: ReplaySection | None = None
     operator: OperatorSection | None = None
@@ -48,6 +51,9 @@ class Environment:
     values: Mapping[str, Secret] = field(repr=False)
     revoked: tuple[Secret, ...] = field(default=(), repr=False)
     expect_commit: str = ""
+    file: EnvFile | None = field(
+        default=None, repr=False
+    )  # the env file as it is written, where one was read
 
     def value(self, key: str) -> str:
         """Return the value of a runtime key, empty where it was not given."""
@@ -197,8 +203,9 @@ def load_environment(
             values[key] = Secret(found)
     own = folder / profile.env_file if profile.env_file else None
     path = env_file or (own if own and own.exists() else None)
-    if path:
-        values.update(EnvFile.read(path).values)
+    file = EnvFile.read(path) if path else None
+    if file:
+        values.update(file.values)
     if token:
         values["DASHBOARD_AUTH_TOKEN"] = Secret(token)
     given = values.get("CAIO_BASE_URL", Secret("")).reveal()
@@ -213,4 +220,4 @@ def load_environment(
     else:
         where = path or own or "the process environment"
         raise InputError(f"--env {name}: no base URL; give --base-url, or CAIO_BASE_URL in {where}")
-    return Environment(name, url, profile, values, revoked, expect_commit)
+    return Environment(name, url, profile, values, revoked, expect_commit, file)

@@ -1,4 +1,4 @@
-"""What of a body that is about people may be shown: counts, ids and states, not who and not what was written."""
+"""What of a body about people may be shown: counts, ids and states, not who and not what was written."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _masked(value: Any) -> Any:
 
 
 def _hidden(value: Any) -> Any:
-    """Return `value` with its text masked; how many there are is kept, and so is nothing, truth and number."""
+    """Return `value` with its text masked; numbers, truth, nothing and how many there are stay."""
     if isinstance(value, dict):
         return _masked(value)
     if isinstance(value, list):

@@ -53,8 +53,9 @@ class Tls:
 class Exchange:
     """One request and what came of it.
 
-    `status_code` is 0 and `error` says why in plain words where there was no answer. `body` is at most
-    1 MiB; `truncated` says that there was more. `attempts` holds every try, retries first.
+    `status_code` is 0 and `error` says why in plain words where there was no whole answer; `begun` is then
+    the status of one that began. `body` is at most 1 MiB; `truncated` says that there was more, and only the
+    beginning was kept. `attempts` holds every try, retries first.
     """
 
     request: Request
@@ -67,6 +68,7 @@ class Exchange:
     error: str = ""
     attempts: tuple[Attempt, ...] = ()
     tls: Tls | None = None
+    begun: int = 0
 
     @property
     def text(self) -> str:
@@ -111,11 +113,17 @@ class Exchange:
             ) from None
 
     @property
+    def retries(self) -> str:
+        """What each try brought, in order; empty where there was but one."""
+        return ", then ".join(a.error or str(a.status) for a in self.attempts) if self.attempts[1:] else ""
+
+    @property
     def summary(self) -> str:
-        """The answer in one line: status, media type, and the beginning of the body."""
+        """The answer in one line: status, tries if more than one, media type, the beginning of the body."""
+        tries = [f"after {len(self.attempts)} tries ({self.retries})"] if self.retries else []
         if self.error:
-            return self.error
-        parts = [str(self.status_code)]
+            return ", ".join([self.error, *tries])
+        parts = [str(self.status_code), *tries]
         location = self.header("location")
         if location is not None:
             parts.append(f"redirect to {beginning(location, _EXCERPT)}")

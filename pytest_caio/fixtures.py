@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,23 +11,31 @@ from pytest_caio.background import Background
 from pytest_caio.checks import Case
 from pytest_caio.environments import Environment
 from pytest_caio.exchanges import Exchange
+from pytest_caio.record import Table
 from pytest_caio.redaction import Redactor
 
 if TYPE_CHECKING:
+    from pytest_caio.pack import Packed
     from pytest_caio.rehearsal import Rehearsal
+    from pytest_caio.store import Store
     from pytest_caio.twins import Twins
 
-__all__ = ["ANSWERS", "CheckFixtures"]
+__all__ = ["ANSWERS", "TABLES", "CheckFixtures"]
 
 ANSWERS: pytest.StashKey[dict[str, Exchange]] = pytest.StashKey()
+TABLES: pytest.StashKey[list[Table]] = pytest.StashKey()
+_MOST_ROWS = 200
 
 
 class CheckFixtures:
     """The fixtures of a run that asks a deployment; other runs do not see them."""
 
-    def __init__(self, redactor: Redactor, background: Background) -> None:
+    def __init__(
+        self, redactor: Redactor, background: Background, asked: Callable[[], Sequence[Environment]]
+    ) -> None:
         self._redactor = redactor
         self._background = background
+        self._asked = asked
 
     @pytest.fixture(autouse=True)
     def _caio_case(self, request: pytest.FixtureRequest) -> Case | None:
@@ -38,6 +46,11 @@ class CheckFixtures:
     def environment(self, _caio_case: Case) -> Environment:
         """The environment that this case asks."""
         return _caio_case.environment
+
+    @pytest.fixture
+    def environments(self) -> Sequence[Environment]:
+        """Every environment of the run, this case's among them."""
+        return self._asked()
 
     @pytest.fixture
     def case(self, _caio_case: Case) -> str:
@@ -65,6 +78,32 @@ class CheckFixtures:
         return next(iter(responses.values()), None)
 
     @pytest.fixture
+    def store(self, _caio_case: Case) -> Store | None:
+        """What the Redis of this case's environment answered."""
+        from pytest_caio.store import Store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+
+        # A case that cannot be judged ends before its function is called.
+        name = f"answer of Redis to {_caio_case.environment.name}"
+        return None if _caio_case.obstacle else self._background.result(name, Store)
+
+    @pytest.fixture
+    def show_table(
+        self, request: pytest.FixtureRequest
+    ) -> Callable[[str, Sequence[str], Iterable[Sequence[object]]], None]:
+        """What puts a table into the report, whether the check passes or not: title, columns, rows.
+
+        Of more than 200 rows the first are shown.
+        """
+        tables = request.node.stash.setdefault(TABLES, [])
+
+        def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+            cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+            more = f" (the first {_MOST_ROWS} of {len(cells)})" if len(cells) > _MOST_ROWS else ""
+            tables.append(Table(title + more, list(columns), cells[:_MOST_ROWS]))
+
+        return show
+
+    @pytest.fixture
     def twins(self, _caio_case: Case) -> Twins | None:
         """The file state of this case's environment and its twins in Redis."""
         from pytest_caio.twins import Twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
@@ -80,3 +119,11 @@ class CheckFixtures:
 
         name = f"rehearsal of {_caio_case.environment.name}"
         return None if _caio_case.obstacle else self._background.result(name, Rehearsal)
+
+    @pytest.fixture
+    def pack(self, _caio_case: Case) -> Packed | None:
+        """What came of the critical tests of this case's environment."""
+        from pytest_caio.pack import Packed  # noqa: PLC0415 - other runs pay nothing
+
+        name = f"critical tests of {_caio_case.environment.name}"
+        return None if _caio_case.obstacle else self._background.result(name, Packed)

@@ -1,86 +1,80 @@
-"""What pytest shows, hands on and keeps, redacted before anything else sees it."""
+"""A small process that ends what another has started, should that one die without a word."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Generator
-from typing import Any
+import contextlib
+import subprocess
+import sys
+import threading
+from typing import Self
 
-import pytest
-from pytest_metadata.plugin import metadata_key
+__all__ = ["Guard"]
 
-from pytest_caio.errors import InputError
-from pytest_caio.redaction import Redactor
-from pytest_caio.streams import Guard
+# Started without site or package imports, which would take ten times as long. What is told is a line each.
+_PROGRAM = """
+import os, signal, sys
+def end(number):
+    if os.name == "nt":
+        import subprocess
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(number)], capture_output=True)
+    else:
+        os.killpg(number, signal.SIGKILL)
+held, folders = set(), []
+for line in sys.stdin:
+    what, _, rest = line.rstrip("\\n").partition(" ")
+    if what == "hold": held.add(int(rest))
+    if what == "let": held.discard(int(rest))
+    if what == "folder": folders.append(rest)
+for number in held:
+    try: end(number)
+    except OSError: pass
+if held:
+    import shutil
+    for folder in folders: shutil.rmtree(folder, ignore_errors=True)
+"""
 
-__all__ = ["ReportGuard"]
 
+class Guard:
+    """Holds processes, each the leader of a group of its own, and ends those still held when we are gone.
 
-class ReportGuard:
-    """The hooks through which text leaves a run: reports, warnings, errors of its own, cache, metadata."""
+    It learns so from its standard input, which ends with us, however we end. `close` lets everything be.
+    Threads may call every method.
+    """
 
-    def __init__(self, config: pytest.Config, redactor: Redactor) -> None:
-        self._config = config
-        self._redactor = redactor
-        self._guard = Guard(redactor)
+    def __init__(self) -> None:
+        self._telling = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,  # Ctrl-C is not for it
+        )
 
-    def stand(self) -> None:
-        """Stand guard until pytest has shown its last. Raises InputError for options that go around it."""
-        if self._config.option.debug:
-            raise InputError("--debug: writes every value into a file, secrets too; leave it out")
-        if getattr(self._config.option, "pastebin", None):
-            raise InputError("--pastebin: puts the run on a public site; leave it out")
-        self._guard.__enter__()
-        self._config.add_cleanup(self._guard.close)
-        self._config.pluginmanager.register(self, "caio-guard")
+    def hold(self, process_id: int, folder: str = "") -> Self:
+        """Take a process, and a folder that goes with it, in charge."""
+        if folder:
+            self._tell(f"folder {folder}")
+        self._tell(f"hold {process_id}")
+        return self
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
-        """Redact what is kept for the next run, and the report's table of versions and variables."""
-        if hasattr(self._config, "cache") and self._config.cache is not None:
-            self._guard.watch_calls(self._config.cache, "set")
-        metadata: dict[str, Any] = self._config.stash.get(metadata_key, {})
-        metadata.update(self._redactor.tree(metadata))
+    def let(self, process_id: int) -> None:
+        """Let go of a process: to be called before its end is waited for, since its number may come again."""
+        self._tell(f"let {process_id}")
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Redact the report of a test; what carries a result of ours is redacted where it is made."""
-        report = yield
-        self._clean(report)
-        report.location = self._redactor.tree(report.location)
-        report.user_properties = self._redactor.tree(report.user_properties)
-        if hasattr(report, "wasxfail"):
-            report.wasxfail = self._redactor.tree(report.wasxfail)
-        for extra in getattr(report, "extras", ()):  # pytest-html's
-            extra.update(self._redactor.tree(extra))
-        return report
+    def close(self) -> None:
+        """End the guard and nothing else; may be called twice."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Redact why something could not be collected."""
-        report = yield
-        self._clean(report)
-        return report
-
-    def _clean(self, report: Any) -> None:
-        tree = self._redactor.tree
-        report.longrepr = tree(report.longrepr)
-        report.sections = tree(report.sections)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Redact a test's name, which its parameters are in."""
-        # A worker's must stay: its controller knows the test by it, and comes here too.
-        if not hasattr(self._config, "workerinput"):
-            report.nodeid = self._redactor.text(report.nodeid)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
-        """Redact a warning."""
-        if isinstance(warning_message.message, Warning):
-            warning_message.message.args = self._redactor.tree(warning_message.message.args)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_internalerror(self, excrepr: object) -> None:
-        """Redact what pytest, a plugin or we ourselves broke with."""
-        self._redactor.tree(excrepr)
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        # A guard that is gone guards nothing, and is no reason to stop.
+        with self._telling, contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""What the gates of state and replay need of an environment; each function is the cases of a check.
+"""What the gates beyond HTTP need of an environment; each function is the cases of a check.
 
 Each returns one case, or raises MissingInput naming the key to give, or NotApplicable.
 """
@@ -12,13 +12,15 @@ from pytest_caio.checks import NotApplicable
 from pytest_caio.environments import Environment
 from pytest_caio.errors import InputError
 from pytest_caio.probes import MissingInput, Probe
-from pytest_caio.sections import ReplaySection, StateSection
+from pytest_caio.sections import PackSection, ReplaySection, StateSection
 
 __all__ = [
     "needs_baseline",
     "needs_cutover",
+    "needs_env_file",
     "needs_files",
     "needs_golden_set",
+    "needs_pack",
     "needs_redis",
     "needs_replay",
     "needs_runner",
@@ -34,6 +36,13 @@ def needs_redis(environment: Environment) -> _One:
     """Need the Redis of the deployment."""
     if not environment.value("REDIS_URL").strip():
         raise MissingInput("REDIS_URL")
+    return _ONE
+
+
+def needs_env_file(environment: Environment) -> _One:
+    """Need the env file as it is written."""
+    if environment.file is None:
+        raise NotApplicable("there is no env file: the values come from the process environment")
     return _ONE
 
 
@@ -112,6 +121,20 @@ def needs_baseline(environment: Environment) -> _One:
     if _replay(environment).golden_set and not _replay(environment).baseline:
         raise NotApplicable("the profile names no earlier answers (baseline)")
     return needs_replay(environment)
+
+
+def needs_pack(environment: Environment) -> _One:
+    """Need the critical tests, and the checkout that they are in."""
+    section = environment.profile.pack or PackSection()
+    if not section.tests:
+        raise MissingInput(f"tests of [{environment.name}.pack]")
+    if not Path(section.cwd).is_dir():
+        raise MissingInput(f"cwd of [{environment.name}.pack] (no such folder: {section.cwd})")
+    paths = [Path(section.cwd) / test.partition("::")[0] for test in section.tests]
+    lacking = [path for path in paths if not path.exists()]
+    if lacking:
+        raise MissingInput(f"tests of [{environment.name}.pack] (no such file: {lacking[0]})")
+    return _ONE
 
 
 def _state(environment: Environment) -> StateSection:

@@ -16,6 +16,7 @@ from pytest_caio.record import (
     Record,
     Result,
     RunRecord,
+    WaiverRecord,
 )
 from pytest_caio.verdict import judge
 
@@ -41,19 +42,32 @@ class Ledger:
         """Every result, in order of arrival."""
         return list(self._results.values())
 
-    def close(self, environments: Sequence[Environment], run: RunRecord, narrowed: Sequence[str]) -> Record:
+    def close(
+        self,
+        environments: Sequence[Environment],
+        run: RunRecord,
+        narrowed: Sequence[str],
+        waivers: Sequence[WaiverRecord] = (),
+    ) -> Record:
         """Judge and return the record."""
-        verdict = judge(self.results, narrowed)
+        names = {environment.name for environment in environments}
+        verdict = judge(self.results, narrowed, [waiver.problem for waiver in waivers if waiver.problem])
         return Record(
             verdict=verdict.word,
+            headline=verdict.headline,
             reasons=list(verdict.reasons),
             run=run,
             environments=[
                 _environment(
-                    environment, [r for r in self.results if r.environment == environment.name], narrowed
+                    environment,
+                    [r for r in self.results if r.environment == environment.name],
+                    narrowed,
+                    # What was meant for none of them speaks against each.
+                    [w for w in waivers if w.environment == environment.name or w.environment not in names],
                 )
                 for environment in environments
             ],
+            waivers=list(waivers),
         )
 
 
@@ -62,7 +76,7 @@ def _order(gate: str) -> int:
 
 
 def _environment(
-    environment: Environment, results: list[Result], narrowed: Sequence[str]
+    environment: Environment, results: list[Result], narrowed: Sequence[str], waivers: Sequence[WaiverRecord]
 ) -> EnvironmentRecord:
     numbers: dict[str, int] = {}
     exchanges: list[ExchangeRecord] = []
@@ -84,6 +98,8 @@ def _environment(
                 waiver=None,
                 cases=[],
             )
+        if check.waiver is None and result.outcome == "waived":
+            check.waiver = next((w for w in waivers if w.number == result.waivers[0]), None)
         check.outcome = min(check.outcome, result.outcome, key=OUTCOMES.index)
         check.cases.append(
             CaseRecord(
@@ -94,6 +110,8 @@ def _environment(
                 observed=result.observed,
                 duration_ms=result.duration_ms,
                 exchanges=[numbers[key] for key in result.exchanges],
+                tables=result.tables,
+                retried=result.retried,
             )
         )
     gates: dict[str, GateRecord] = {}
@@ -101,10 +119,12 @@ def _environment(
         gate = gates.setdefault(check.gate, GateRecord(check.gate))
         counter = _COUNTED_AS.get(check.outcome, check.outcome)
         setattr(gate, counter, getattr(gate, counter) + 1)
+    verdict = judge(results, narrowed, [waiver.problem for waiver in waivers if waiver.problem])
     return EnvironmentRecord(
         name=environment.name,
         base_url=environment.base_url,
-        verdict=judge(results, narrowed).word,
+        verdict=verdict.word,
+        headline=verdict.headline,
         commit=next((r.commit for r in results if r.commit), ""),
         unreachable=next((r.unreachable for r in results if r.unreachable), ""),
         gates=sorted(gates.values(), key=lambda gate: _order(gate.name)),

@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_caio.checks import NotApplicable
+from pytest_caio.checks import Advice, NotApplicable
 from pytest_caio.contract import HEALTH, reported_commit
-from pytest_caio.exchanges import Exchange
+from pytest_caio.exchanges import Exchange, NoAnswer
 from pytest_caio.expectation import expected_of, failure_of
 from pytest_caio.plan import Planned
 from pytest_caio.probes import MissingInput
-from pytest_caio.record import WRITES, Result, exchange_record
+from pytest_caio.record import WRITES, Result, Table, exchange_record
 from pytest_caio.run import Run
+from pytest_caio.text import printable
 
 __all__ = ["NOT_APPLICABLE", "UNREACHABLE", "observe", "result_of"]
 
@@ -36,6 +37,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
     report: pytest.TestReport,
     planned: Planned,
     answers: dict[str, Exchange],
+    tables: list[Table],
 ) -> None:
     """Attach the case's result to `report`, and make a case that only advises an expected failure.
 
@@ -44,6 +46,8 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
     if report.when != "call" and report.passed:
         return
     check, case, redact = planned.check, planned.case, run.redactor.text
+    waivers = run.options.waivers.covering(case.environment.name, check.id, case.name, run.today)
+    told = sorted(answers.items(), key=lambda one: not one[1].retries)  # a long text is cut, but not at these
     result = Result(
         environment=case.environment.name,
         check=check.id,
@@ -56,12 +60,23 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         nodeid=report.nodeid,
         duration_ms=round(call.duration * 1000, 1),
         expected=expected_of(item.function),
-        observed="; ".join(f"{label}: {answer.summary}" for label, answer in answers.items()),
+        observed="; ".join(f"{label}: {answer.summary}" for label, answer in told),
+        of=case.of,
+        waivable=check.waivable,
+        waivers=[waiver.number for waiver in waivers],
+        retried="; ".join(dict.fromkeys(a.retries for a in answers.values() if a.retries)),
     )
     if report.skipped:
         _skipped(result, report)
     elif report.failed:
         _failed(run, result, call)
+    # What broke, lacked an input, had no answer or failed around the check was not judged: nobody can
+    # answer for it.
+    judged = report.when == "call" and not (call.excinfo and isinstance(call.excinfo.value, NoAnswer))
+    if result.outcome == "failed" and judged and check.waivable and waivers:
+        result.outcome = "waived"
+        report.outcome = "skipped"
+        report.wasxfail = printable(redact(waivers[0].sentence))
     if result.outcome == "advised":
         report.outcome = "skipped"
         report.wasxfail = f"advises: {redact(result.observed)}"
@@ -69,6 +84,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
             report.longrepr = redact(result.observed)
     result.expected, result.observed = redact(result.expected)[:600], redact(result.observed)[:600]
     result.name = redact(result.name)
+    result.tables = [msgspec.convert(run.redactor.tree(msgspec.to_builtins(t)), Table) for t in tables]
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     for answer in answers.values():
         result.exchanges[f"{worker}{id(answer)}"] = exchange_record(answer, redact)
@@ -111,6 +127,8 @@ def _failed(run: Run, result: Result, call: pytest.CallInfo[None]) -> None:
         # The answer itself says most: it follows what the assertion saw.
         seen = "" if observed in result.observed or result.observed in observed else f"; {result.observed}"
         result.expected, result.observed = expected, observed + seen
+    elif isinstance(error, Advice):
+        result.outcome, result.observed = "advised", str(error)
     elif error is not None:
         result.observed = f"the check itself broke: {type(error).__name__}: {error}"
     if not result.blocking and not isinstance(error, NotApplicable):

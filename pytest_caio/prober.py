@@ -12,41 +12,32 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pytest_caio.exchanges import Exchange
+from pytest_caio.origins import Origin
 from pytest_caio.probes import Effect, Request
-from pytest_caio.transport import PASSING_FAULTS, UNSENDABLE, Transport
+from pytest_caio.transport import PASSING_FAULTS, Transport
 
 __all__ = ["Prober"]
 
 _Result = TypeVar("_Result")
 _RETRIES = 2
 _PAUSE = 0.2  # seconds before the first retry, doubled for the second
+_SCOUTS = 8
 
 
 class Prober:
     """One event loop in a thread of its own, and one exchange for each distinct request.
 
-    `connections` bounds the requests under way, `rate` the requests a second (0: no limit). Threads may
-    call every method. An origin that cannot be connected to, and never answered, is not asked further.
-    `heard` is called with each exchange, in the prober's thread, before anybody else has it.
+    `connections` bounds the requests under way to one origin (but see `Origin`), `rate` all requests a second
+    (0: no limit). Threads may call every method. An origin that never answered is not asked further.
     """
 
-    def __init__(
-        self,
-        transport: Callable[[], Transport],
-        *,
-        connections: int,
-        rate: float = 0,
-        heard: Callable[[Exchange], None] | None = None,
-    ) -> None:
+    def __init__(self, transport: Callable[[], Transport], *, connections: int, rate: float = 0) -> None:
         self._make_transport = transport
-        self._heard = heard
         self._connections = connections
         self._interval = 1 / rate if rate else 0.0
         self._asking = threading.Lock()
         self._asked: dict[Request, concurrent.futures.Future[Exchange]] = {}
-        self._first: dict[str, concurrent.futures.Future[str]] = {}
-        self._answered: set[str] = set()
-        self._unreachable: dict[str, str] = {}
+        self._origins: dict[str, Origin] = {}
         # The loop itself holds its tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
         self._next_slot = 0.0
@@ -58,7 +49,6 @@ class Prober:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._transport = self._make_transport()
-        self._slots = asyncio.Semaphore(self._connections)
         self._ready.set()
         self._loop.run_forever()
 
@@ -67,11 +57,12 @@ class Prober:
         with self._asking:
             new = [request for request in dict.fromkeys(requests) if request not in self._asked]
             for request in new:
-                self._first.setdefault(request.origin, concurrent.futures.Future())
                 self._asked[request] = concurrent.futures.Future()
+            names = dict.fromkeys(request.origin for request in new if request.origin not in self._origins)
+            origins = [self._origins.setdefault(name, Origin(self._connections)) for name in names]
         if new:
             self._ready.wait()
-            self._loop.call_soon_threadsafe(self._begin, new)
+            self._loop.call_soon_threadsafe(self._begin, _scouts_first(new), origins)
 
     def exchange(self, request: Request) -> concurrent.futures.Future[Exchange]:
         """Return the future exchange of `request`, sending it where that was not done yet."""
@@ -82,11 +73,11 @@ class Prober:
     def send(self, request: Request) -> Exchange:
         """Send `request` now, once, without looking at earlier answers, and return its exchange."""
         self._ready.wait()
-        return self._submit(self._try(request)).result()
+        return self._submit(self._send(request)).result()
 
     def reached(self, origin: str) -> concurrent.futures.Future[str]:
         """Return a future that is empty at the first answer of `origin`, else says why there is none."""
-        return self._first[origin]
+        return self._origins[origin].first
 
     @property
     def open_count(self) -> int:
@@ -113,7 +104,8 @@ class Prober:
     def _submit(self, work: Coroutine[Any, Any, _Result]) -> concurrent.futures.Future[_Result]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    def _begin(self, requests: Sequence[Request]) -> None:
+    def _begin(self, requests: Sequence[Request], origins: Sequence[Origin]) -> None:
+        self._tasks.update(self._loop.create_task(origin.watch()) for origin in origins)
         self._tasks.update(self._loop.create_task(self._answer(request)) for request in requests)
 
     async def _answer(self, request: Request) -> None:
@@ -127,44 +119,45 @@ class Prober:
             future.set_exception(error)
 
     async def _ask(self, request: Request) -> Exchange:
-        origin, first = request.origin, self._first[request.origin]
+        if request.again_after:
+            await asyncio.wrap_future(self.exchange(replace(request, again_after=0.0)))
+            await asyncio.sleep(request.again_after)
+        origin = self._origins[request.origin]
         try:
-            exchange = await self._ask_patiently(request)
+            async with origin.turn(request):
+                await self._pace()
+                reason = await origin.refusal(request)
+                exchange = _not_asked(request, reason) if reason else await self._ask_patiently(request)
         except Exception as fault:  # our own; who waits for the first answer must not wait for ever
-            if not first.done():
-                first.set_exception(fault)
+            origin.give_up(fault)
             raise
-        reason = exchange.error if exchange.error != UNSENDABLE else ""  # that says nothing of the origin
-        if not exchange.error:
-            self._answered.add(origin)
-        elif reason and origin not in self._answered:
-            self._unreachable.setdefault(origin, reason)
-        if not first.done():
-            first.set_result(reason)
+        origin.settle(exchange)
         return exchange
 
     async def _ask_patiently(self, request: Request) -> Exchange:
-        async with self._slots:
-            exchange = await self._try(request)
-            tries = list(exchange.attempts)
-            while len(tries) <= _RETRIES and self._may_retry(exchange):
-                await asyncio.sleep(_PAUSE * 2 ** (len(tries) - 1))
-                exchange = await self._try(request)
-                tries += exchange.attempts
+        exchange = await self._transport.send(request)
+        tries, left = list(exchange.attempts), self._transport.timeout - exchange.elapsed_ms / 1000
+        while len(tries) <= _RETRIES and self._may_retry(exchange):
+            pause = _PAUSE * 2 ** (len(tries) - 1)
+            left -= pause
+            if left <= 0:  # the deadline is for all tries together
+                break
+            await asyncio.sleep(pause)
+            await self._pace()
+            exchange = await self._transport.send(request, left)
+            tries += exchange.attempts
+            left -= exchange.elapsed_ms / 1000
         return replace(exchange, attempts=tuple(tries))
 
-    async def _try(self, request: Request) -> Exchange:
+    async def _send(self, request: Request) -> Exchange:
+        await self._pace()
+        return await self._transport.send(request)
+
+    async def _pace(self) -> None:
         if self._interval:
             now = time.monotonic()
             self._next_slot = max(now, self._next_slot + self._interval)
             await asyncio.sleep(self._next_slot - now)
-        reason = self._unreachable.get(request.origin)
-        if reason and request.origin not in self._answered:
-            return Exchange(request, datetime.now(UTC), 0.0, error=reason)
-        exchange = await self._transport.send(request)
-        if self._heard is not None:
-            self._heard(exchange)
-        return exchange
 
     def _may_retry(self, exchange: Exchange) -> bool:
         """Only a dropped connection or the edge's own refusal is a flake; the application's answer is not.
@@ -182,3 +175,14 @@ class Prober:
 
 def _own_answer(exchange: Exchange) -> bool:
     return "json" in (exchange.header("content-type") or "") and b'"detail"' in exchange.body
+
+
+def _not_asked(request: Request, reason: str) -> Exchange:
+    return Exchange(request, datetime.now(UTC), 0.0, error=reason)
+
+
+def _scouts_first(requests: Sequence[Request]) -> list[Request]:
+    """Put a few from all over to the front: where a whole part hangs, they find that the others do not."""
+    once = [request for request in requests if not request.sample]
+    scouts = once[:: max(1, len(once) // _SCOUTS)]
+    return list(dict.fromkeys((*scouts, *requests)))

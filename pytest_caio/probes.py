@@ -58,6 +58,7 @@ class Request:
     body: bytes = b""
     effect: Effect = Effect.NONE
     sample: int = 0
+    again_after: float = 0.0
     retry_statuses: frozenset[int] = field(default=_EDGE_STATUSES, compare=False)
     credential: str = field(default="none", compare=False)
     # Values this request carries that must not be shown, by the name shown instead.
@@ -87,7 +88,8 @@ class Probe:
     """One request to ask of a deployment, as a check declares it.
 
     `target` is the path and query, sent as written. As a decorator a probe declares that the check needs
-    its answer. `tolerates_silence` is for a check that accepts that nothing answers.
+    its answer. `tolerates_silence` is for a check that accepts that nothing answers. `again_after` asks the
+    same once more, so many seconds after the first answer.
     """
 
     method: str
@@ -99,6 +101,7 @@ class Probe:
     name: str = ""
     sample: int = 0
     retry_statuses: frozenset[int] = _EDGE_STATUSES
+    again_after: float = 0.0
     tolerates_silence: bool = False
     plain_http: bool = False
 
@@ -123,6 +126,7 @@ class Probe:
             self.body,
             self.effect,
             self.sample,
+            self.again_after,
             self.retry_statuses,
         )
         if self.credential is None:

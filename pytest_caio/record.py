@@ -23,6 +23,8 @@ __all__ = [
     "Record",
     "Result",
     "RunRecord",
+    "Table",
+    "WaiverRecord",
     "exchange_record",
 ]
 
@@ -51,6 +53,14 @@ class ExchangeRecord(Struct):
     truncated: bool = False
 
 
+class Table(Struct):
+    """What a check looked at, for people to read: shown whether it passed or not."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
 class Result(Struct):
     """What one test case reports, on its way from where it ran to the record."""
 
@@ -68,12 +78,20 @@ class Result(Struct):
     applicable: bool = True
     unreachable: str = ""
     commit: str = ""
+    of: int = 1  # how many cases its check has in this environment
+    waivable: bool = False
+    waivers: list[int] = field(default_factory=list)  # the numbers of those that cover it, the closest first
     duration_ms: float = 0.0
+    retried: str = ""
     exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
 
 
 class CaseRecord(Struct):
-    """One case of a check; `id` is pytest's, to run this case alone."""
+    """One case of a check; `id` is pytest's, to run this case alone.
+
+    `retried` is what each try brought, in order, where an answer came only on retry.
+    """
 
     id: str
     name: str
@@ -82,6 +100,27 @@ class CaseRecord(Struct):
     observed: str
     duration_ms: float
     exchanges: list[int]
+    tables: list[Table] = field(default_factory=list)
+    retried: str = ""
+
+
+class WaiverRecord(Struct):
+    """A waiver and what became of it: `used`, or a `problem` that fails the run, or neither.
+
+    `expires` is the last day on which it holds, UTC, and `days_left` is 0 on that day.
+    """
+
+    number: int
+    line: int
+    check: str
+    case: str
+    environment: str
+    owner: str
+    reason: str
+    expires: str
+    days_left: int | None
+    used: bool
+    problem: str
 
 
 class CheckRecord(Struct):
@@ -93,7 +132,7 @@ class CheckRecord(Struct):
     blocking: bool
     outcome: str
     fix: str
-    waiver: dict[str, Any] | None
+    waiver: WaiverRecord | None
     cases: list[CaseRecord]
 
 
@@ -115,11 +154,22 @@ class EnvironmentRecord(Struct):
     name: str
     base_url: str
     verdict: str
+    headline: str
     commit: str
     unreachable: str
     gates: list[GateRecord]
     checks: list[CheckRecord]
     exchanges: list[ExchangeRecord]
+
+    @property
+    def retried(self) -> str:
+        """The checks of which a case passed only on retry, and what the tries brought: a flake is shown."""
+        found: dict[str, dict[str, None]] = {}
+        for check in self.checks:
+            for case in check.cases:
+                if case.retried and case.outcome == "passed":
+                    found.setdefault(case.retried, {})[check.id] = None
+        return "; ".join(f"{', '.join(ids)} ({tries})" for tries, ids in found.items())
 
 
 class RunRecord(Struct):
@@ -134,13 +184,14 @@ class RunRecord(Struct):
 
 
 class Record(Struct):
-    """The evidence of one run."""
+    """The evidence of one run; `headline` is the verdict as it is shown, with what was waived for it."""
 
     verdict: str
+    headline: str
     reasons: list[str]
     run: RunRecord
     environments: list[EnvironmentRecord]
-    waivers: list[dict[str, Any]] = field(default_factory=list)
+    waivers: list[WaiverRecord] = field(default_factory=list)
     env_diff: dict[str, Any] = field(default_factory=dict)
     format: str = "caio-acceptance-evidence"
     version: int = 1

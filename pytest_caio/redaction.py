@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import ahocorasick
 
 from pytest_caio.forms import ORDINARY, SHORTEST, cores, pieces, wholes
+from pytest_caio.personal import masked
 
 __all__ = ["Redactor", "Span"]
 
-_EMAIL = re.compile(r"(?<![\w.%+'-])([\w.%+'-])[\w.%+'-]*@((?:[\w-]+\.)+[^\W\d_]{2,})")
 # Credentials that the deployment makes, and that nobody can know beforehand.
 _MADE = re.compile(
     r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=|(?i:set-cookie)\W{1,8}[\w-]{1,64}=)"
@@ -120,8 +120,7 @@ class Redactor:
                 parts += [text[done : max(done, span.start)], f"[redacted: {span.name}]"]
                 done = min(span.end, end)
         shown = "".join([*parts, text[done:end]]) if parts else text[start:end]
-        shown = _MADE.sub(r"\1[redacted]", shown)
-        return _EMAIL.sub(r"\1***@\2", shown) if "@" in shown else shown
+        return masked(_MADE.sub(r"\1[redacted]", shown))
 
     def spans(self, text: str) -> list[Span]:
         """Return where secrets stand in `text`, in order and apart from each other."""

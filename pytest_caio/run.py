@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import platform
-import re
 import time
 import uuid
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote
 
 import msgspec
 
 from pytest_caio.background import Background
 from pytest_caio.checks import NotApplicable
 from pytest_caio.commandline import Options
-from pytest_caio.contract import ACTING_PATHS, READINESS, READING_PATHS, RUNTIME_KEYS
-from pytest_caio.credentials import NEAR_MISSES, TOKEN_KEY
+from pytest_caio.contract import READINESS
 from pytest_caio.environments import Environment, Profile, load_environment, read_profiles, read_revoked
 from pytest_caio.exchanges import Exchange
-from pytest_caio.inputs import needs_replay
+from pytest_caio.inputs import needs_pack, needs_replay
+from pytest_caio.known import KnownSecrets
 from pytest_caio.ledger import Ledger
 from pytest_caio.plan import Plan, Planned
 from pytest_caio.prober import Prober
-from pytest_caio.probes import MissingInput, Request
+from pytest_caio.probes import MissingInput
 from pytest_caio.record import Record, RunRecord
 from pytest_caio.redaction import Redactor
-from pytest_caio.secret import is_path, names_secret
+from pytest_caio.runtime import RUNTIME_KEYS
+from pytest_caio.sections import SECTIONS
+from pytest_caio.settings import env_diff
 
 if TYPE_CHECKING:
     from pytest_caio.reference.client import ReferenceProcess
+    from pytest_caio.store import Store
     from pytest_caio.twins import Twins
 
 __all__ = ["Given", "Run"]
@@ -45,9 +45,6 @@ __all__ = ["Given", "Run"]
 _Value = TypeVar("_Value")
 _PATIENCE = 2.0  # seconds until a wait is worth a line
 _REMINDER = 10.0
-# A cookie is taken for a session from this length on; what a hostile deployment can have us learn is bounded.
-_SHORTEST_COOKIE = 16
-_MOST_OF_COOKIES = 32_768  # characters
 
 
 @dataclass(frozen=True)
@@ -68,35 +65,42 @@ class Given:
         """Return the profile with the deployment's own sections where it has none."""
         (ready,) = read_profiles(Path(self.profiles)).values()
         assert ready.state is not None
-        state = msgspec.structs.replace(ready.state, summary=self.summary)
-        return msgspec.structs.replace(
-            profile, state=profile.state or state, replay=profile.replay or ready.replay
-        )
+        own = {name: getattr(profile, name) or getattr(ready, name) for name in SECTIONS}
+        own["state"] = profile.state or msgspec.structs.replace(ready.state, summary=self.summary)
+        return msgspec.structs.replace(profile, **own)
 
 
 class Run:
     """The state of one run. `say` writes a line of progress to the person watching, if there is one.
 
-    `meeting` is where a worker finds what was done for all of them (see `Background`).
+    `meeting` is where a worker finds what was done for all of them (see `Background`), and `started` when
+    the run that it works for began.
     """
 
-    def __init__(self, options: Options, say: Callable[[str], None], meeting: str = "") -> None:
+    def __init__(
+        self, options: Options, say: Callable[[str], None], meeting: str = "", started: datetime | None = None
+    ) -> None:
         self.options = options
         self.say = say
         self.background = Background(say, meeting)
         self.environments: tuple[Environment, ...] = options.environments
         self.redactor = Redactor()
+        self._known = KnownSecrets(self.redactor)
         self.plan = Plan()
         self.ledger = Ledger()
         self.narrowed: list[str] = []
         self.record: Record | None = None
-        self.started = datetime.now(UTC)
+        self.started = started or datetime.now(UTC)
         self.id = uuid.uuid4().hex
         self.comparison: tuple[str, Any, Any] | None = None
         self._reached: dict[str, str] = {}
-        self._cookies = 0  # characters learned
         self._prober: Prober | None = None
         self._reference: ReferenceProcess | None = None
+
+    @property
+    def today(self) -> date:
+        """The day of the run's start, UTC, by which waivers hold or not until its end."""
+        return self.started.astimezone(UTC).date()
 
     def open(self, given: Given | None) -> None:
         """Start the reference deployment where the profile asks for it, or take the one `given`."""
@@ -123,41 +127,11 @@ class Run:
         self.learn()
 
     def learn(self) -> None:
-        """Make every secret known that is known by now: of env files, of the command line, of the process."""
-        redactor = self.redactor
-        redactor.leave(*RUNTIME_KEYS, *READING_PATHS, *ACTING_PATHS)
-        for environment in self.environments:
-            redactor.leave(environment.name, environment.base_url)
-        for environment in self.environments:
-            for key, value in environment.values.items():
-                if names_secret(key, value.reveal()):
-                    redactor.add(key, value.reveal())
-            redactor.add("hash of INNGEST_SIGNING_KEY", _hash(environment.value("INNGEST_SIGNING_KEY")))
-            for number, revoked in enumerate(environment.revoked, 1):
-                redactor.add(f"revoked token {number}", revoked.reveal())
-            for kind, change in NEAR_MISSES.items():  # also where the probe is another process's
-                token = environment.value(TOKEN_KEY)
-                redactor.add(f"{TOKEN_KEY}, {kind}", change(token) if token else "")
-        for key, text in os.environ.items():
-            if names_secret(key, text) and not is_path(text):
-                redactor.add(key, text)
-
-    def learn_planned(self) -> None:
-        """Make every secret known that a planned request carries, near misses and signatures too."""
+        """Make every secret known that is known by now."""
+        self._known.learn_environments(self.environments)
         for planned in self.plan.cases.values():
             for request in planned.requests.values():
-                self._known(request)
-
-    def _heard(self, exchange: Exchange) -> None:
-        """Make the cookies known that an answer sets, before anything shows them."""
-        for header in exchange.header_values("set-cookie"):
-            name, _, value = header.partition(";")[0].partition("=")
-            shown = f"cookie {name.strip()}" if re.fullmatch(r"[\w-]{1,40}", name.strip()) else "a cookie"
-            value = value.strip().strip('"')
-            self._cookies += len(value)
-            if len(value) >= _SHORTEST_COOKIE and self._cookies <= _MOST_OF_COOKIES:
-                self.redactor.add(shown, value, told=False)
-                self.redactor.add(shown, unquote(value), told=False)
+                self._known.learn_request(request)
 
     def _start_reference(self) -> Given:
         from pytest_caio.reference.client import ReferenceProcess  # noqa: PLC0415 - demo alone needs it
@@ -190,10 +164,9 @@ class Run:
 
             options = self.options
             self._prober = Prober(
-                lambda: Transport(timeout=options.timeout),
+                lambda: Transport(timeout=options.timeout, heard=self._known.learn_answer),
                 connections=options.connections,
                 rate=options.rate,
-                heard=self._heard,
             )
         return self._prober
 
@@ -204,12 +177,23 @@ class Run:
                 self._wait_ready(environment)
 
     def begin(self, wanted: Collection[str]) -> None:
-        """Start what is done once and not asked of the deployment: of `twins` and `rehearsal`."""
+        """Start what is done once and not asked of the deployment: the fixtures in `wanted`."""
         for environment in self.environments:
+            if "store" in wanted:
+                self.background.start(
+                    f"answer of Redis to {environment.name}", partial(self._knock, environment)
+                )
             if "twins" in wanted:
                 self.background.start(f"twins of {environment.name}", partial(self._look, environment))
             if "rehearsal" in wanted:
                 self._rehearse(environment)
+            if "pack" in wanted:
+                self._run_pack(environment)
+
+    def _knock(self, environment: Environment) -> Store:
+        from pytest_caio import store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+
+        return store.look(environment)
 
     def _look(self, environment: Environment) -> Twins:
         from pytest_caio import twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
@@ -229,14 +213,19 @@ class Run:
         rehearsing = Rehearsing(environment)
         self.background.start(f"rehearsal of {environment.name}", rehearsing, rehearsing.end)
 
+    def _run_pack(self, environment: Environment) -> None:
+        from pytest_caio.pack import Packing  # noqa: PLC0415 - other runs pay nothing
+
+        try:
+            needs_pack(environment)
+        except MissingInput:
+            return  # the check will say so
+        packing = Packing(environment)
+        self.background.start(f"critical tests of {environment.name}", packing, packing.end)
+
     def ask_ahead(self) -> None:
         """Send everything planned that only reads."""
-        self.prober.ask(self._known(request) for request in self.plan.ahead())
-
-    def _known(self, request: Request) -> Request:
-        for name, value in request.secrets:
-            self.redactor.add(name, value)
-        return request
+        self.prober.ask(self.plan.ahead())
 
     def _wait_ready(self, environment: Environment) -> None:
         deadline = time.monotonic() + self.options.wait_ready
@@ -258,7 +247,7 @@ class Run:
         own = next((r for r in planned.requests.values() if r.origin == origin), None)
         if own is None:
             return ""
-        self.prober.exchange(self._known(own))
+        self.prober.exchange(own)
         self._reached[origin] = self._wait(self.prober.reached(origin))
         return self._reached[origin]
 
@@ -272,12 +261,8 @@ class Run:
         if planned.writes:
             if not self.options.writes:
                 return {}
-            return {
-                label: self.prober.send(self._known(request)) for label, request in planned.requests.items()
-            }
-        futures = {
-            label: self.prober.exchange(self._known(request)) for label, request in planned.requests.items()
-        }
+            return {label: self.prober.send(request) for label, request in planned.requests.items()}
+        futures = {label: self.prober.exchange(request) for label, request in planned.requests.items()}
         return {label: self._wait(future) for label, future in futures.items()}
 
     def _wait(self, future: Future[_Value]) -> _Value:
@@ -316,26 +301,24 @@ class Run:
                 "faults": list(options.faults),
             },
         )
-        self.record = self.ledger.close(self.environments, run, narrowed)
+        names = {environment.name for environment in self.environments}
+        waivers = options.waivers.review(
+            self.ledger.results, self.today, names, whole=not narrowed, redact=self.redactor.text
+        )
+        self.record = self.ledger.close(self.environments, run, narrowed, waivers)
+        self.record.env_diff = self.redactor.tree(env_diff(self.environments))
         return self.record
 
     def close(self) -> None:
         """Stop the background, the prober and the reference deployment; may be called twice."""
-        self.background.close()
-        if self._prober is not None:
-            self._prober.close()
-            self._prober = None
-        if self._reference is not None:
-            self._reference.stop()
-            self._reference = None
-
-
-def _hash(signing_key: str) -> str:
-    """Return what introspection tells of a signing key, a credential too (`hash_signing_key` of its SDK)."""
-    try:
-        return hashlib.sha256(bytes.fromhex(signing_key.rpartition("-")[2])).hexdigest()
-    except ValueError:  # not hex: the SDK makes no hash of it either
-        return ""
+        prober, self._prober = self._prober, None
+        reference, self._reference = self._reference, None
+        with ExitStack() as stack:  # each is stopped, whatever becomes of the others
+            if reference is not None:
+                stack.callback(reference.stop)
+            if prober is not None:
+                stack.callback(prober.close)
+            stack.callback(self.background.close)
 
 
 def _version(package: str) -> str:

@@ -69,20 +69,40 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
 
 
 class OperatorSection(_Section, frozen=True, forbid_unknown_fields=True):
-    """`[NAME.operator]`: how many emails a supervised day may send at most."""
+    """`[NAME.operator]`: how many emails a supervised day may send at most, and what it did send."""
 
     daily_limit: _Count = 5
-
-
-class PackSection(_Section, frozen=True, forbid_unknown_fields=True):
-    """`[NAME.pack]`: the product's critical tests, and the checkout they are run in."""
-
-    cwd: str = "."
-    tests: tuple[str, ...] = ()
+    sends: str = ""  # a record of supervised sends: JSON or JSON lines of `to`, `sent_at`, `conversation_id`
 
     def anchored(self, folder: Path) -> Self:
         """Return the section with its paths starting at `folder`."""
-        return self._anchored(folder, "cwd")
+        return self._anchored(folder, "sends")
+
+
+class PackSection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.pack]`: the product's critical tests, and the checkout they are run in.
+
+    `tests` are pytest's ids or paths, relative to `cwd`. `python` is a program's name or path; left out, it
+    is that of the checkout's `.venv`, or, where there is none, the one that runs the checks.
+    """
+
+    cwd: str = "."
+    tests: tuple[str, ...] = ()
+    python: str = ""
+    seconds: _Seconds = 600.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a test that pytest would read as an option."""
+        if any(not test.strip() or test.startswith("-") for test in self.tests):
+            raise ValueError("tests are pytest's ids or paths, not options")
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the section with its paths starting at `folder`; a program's name alone is none."""
+        found = self._anchored(folder, "cwd")
+        if Path(self.python).name == self.python:
+            return found
+        # Not resolved: the interpreter of a virtual environment is a link, and knows it by its own path.
+        return msgspec.structs.replace(found, python=str(folder.resolve() / self.python))
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {

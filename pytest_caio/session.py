@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,19 +16,23 @@ from pytest_caio.checks import GATES, MARK, Case, NotApplicable, check_of
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError
 from pytest_caio.evidence import document, terminal
+from pytest_caio.evidence.file import ready_folder
 from pytest_caio.exchanges import NoAnswer
 from pytest_caio.expectation import expected_of
-from pytest_caio.fixtures import ANSWERS, CheckFixtures
-from pytest_caio.guard import ReportGuard
+from pytest_caio.fixtures import ANSWERS, TABLES, CheckFixtures
+from pytest_caio.interruption import Interruption
 from pytest_caio.observer import NOT_APPLICABLE, UNREACHABLE, observe, result_of
-from pytest_caio.record import WRITES
+from pytest_caio.outlets import Outlets
+from pytest_caio.record import WRITES, Record
 from pytest_caio.run import Given, Run
+from pytest_caio.scope import narrowings, selection
+from pytest_caio.text import printable
 
 __all__ = ["RUN", "AcceptanceSession"]
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 # What the checks of a gate ask for that is done once, in the background: the fixture's name.
-_BACKGROUND = {"state": "twins", "replay": "rehearsal"}
+_BACKGROUND = {"environment": "store", "state": "twins", "replay": "rehearsal", "pack": "pack"}
 
 
 class AcceptanceSession:
@@ -37,8 +42,14 @@ class AcceptanceSession:
         self._config = config
         self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         meeting = self._worker["caio_meeting"] if self._worker else ""
-        self._run = config.stash[RUN] = Run(options, self._say, meeting)
+        started = datetime.fromisoformat(self._worker["caio_started"]) if self._worker else None
+        self._run = config.stash[RUN] = Run(options, self._say, meeting, started)
         self._planned = 0
+        self._interruption = Interruption()
+        self._interrupted = ""
+        path = options.evidence / f"{options.stem}.json"
+        # Where each part of the evidence goes, and what writes it there.
+        self._evidence: dict[Path, Callable[[Record], str]] = {path: lambda r: document.write(r, path)}
 
     @classmethod
     def register(cls, config: pytest.Config, options: Options) -> Self:
@@ -46,20 +57,19 @@ class AcceptanceSession:
         session = cls(config, options)
         config.pluginmanager.register(session, "caio-session")
         config.pluginmanager.register(
-            CheckFixtures(session._run.redactor, session._run.background), "caio-fixtures"
+            CheckFixtures(session._run.redactor, session._run.background, lambda: session._run.environments),
+            "caio-fixtures",
         )
         session._run.learn()
-        ReportGuard(config, session._run.redactor).stand()
+        Outlets(config, session._run.redactor).stand()
         quiet = options.plan or config.option.collectonly or config.option.help
         if session._worker is None and not quiet:
-            try:
-                options.evidence.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InputError(f"--evidence-dir {options.evidence}: {error.strerror}") from None
+            ready_folder(options.evidence, "--evidence-dir")
             if config.pluginmanager.hasplugin("html"):
                 from pytest_caio.evidence import html  # noqa: PLC0415 - a run without pytest-html has none
 
-                html.register(config, session._run, options.evidence / f"{options.stem}.html")
+                report = html.register(config, options.evidence / f"{options.stem}.html")
+                session._evidence = {Path(config.option.htmlpath): report.write, **session._evidence}
         return session
 
     def _say(self, line: str) -> None:
@@ -73,6 +83,8 @@ class AcceptanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Start the reference deployment where it is the one to ask."""
+        if self._worker is None:
+            self._interruption.begin()
         given = (
             Given(**self._worker["caio_given"]) if self._worker and self._worker.get("caio_given") else None
         )
@@ -86,6 +98,7 @@ class AcceptanceSession:
         """Tell a worker where the reference deployment is."""
         given = self._run.given
         node.workerinput["caio_given"] = asdict(given) if given else None
+        node.workerinput["caio_started"] = self._run.started.isoformat()
         node.workerinput["caio_meeting"] = self._run.background.share()
 
     @pytest.hookimpl(optionalhook=True)
@@ -95,16 +108,27 @@ class AcceptanceSession:
         self._run.begin({_BACKGROUND[gate] for gate in gates & _BACKGROUND.keys()})
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ARG002
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Take over what a worker alone could see: what was deselected, and how many cases there were."""
         told = getattr(node, "workeroutput", {}).get("caio")
         if told:
             self._run.narrowed += told["narrowed"]
             self._planned = max(self._planned, told["planned"])
+        elif error and error != "keyboard-interrupt":
+            self._run.narrowed.append("a worker of the run died")
 
     def pytest_report_header(self) -> list[str]:
-        """Name what is asked."""
-        return [f"caio: {e.name} at {e.base_url or 'loopback'}" for e in self._run.environments]
+        """Name what is asked, and the waivers that the file holds for it."""
+        run = self._run
+        names = {environment.name for environment in run.environments}
+        waivers = [w for w in run.options.waivers.listed if w.environment in names]
+        return [
+            *(f"caio: {e.name} at {e.base_url or 'loopback'}" for e in run.environments),
+            *(
+                printable(run.redactor.text(f"caio: waiver {w.number}: {w.check} in {w.environment}"))
+                for w in waivers
+            ),
+        ]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make one test case a case of a check and environment."""
@@ -147,7 +171,7 @@ class AcceptanceSession:
                 assert isinstance(case, Case)
                 self._run.plan.add(item.nodeid, check, case)
         self._planned = len(self._run.plan.cases)
-        self._run.learn_planned()
+        self._run.learn()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -227,7 +251,8 @@ class AcceptanceSession:
         report = yield
         planned = self._run.plan.cases.get(item.nodeid)
         if planned is not None and isinstance(item, pytest.Function):
-            observe(self._run, item, call, report, planned, item.stash.get(ANSWERS, {}))
+            seen = item.stash.get(ANSWERS, {}), item.stash.get(TABLES, [])
+            observe(self._run, item, call, report, planned, *seen)
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -239,59 +264,67 @@ class AcceptanceSession:
 
     # --- the way out
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note what ended the run before its time: a signal, pytest.exit, or a plugin."""
+        self._interruption.ending = True
+        said = self._interruption.arrived or next(iter(str(excinfo.value).splitlines()), "")
+        self._interrupted = self._run.redactor.text(said) or "SIGINT"
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
         """Judge, set the exit status, leave the evidence, and end the terminal with the verdict."""
+        self._interruption.ending = True
         run, config = self._run, self._config
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self._worker is not None:
             told = {"narrowed": run.narrowed, "planned": self._planned}
             config.workeroutput["caio"] = told  # type: ignore[attr-defined]  # xdist's way back
         asked = self._worker is None and not (run.options.plan or config.option.collectonly)
-        record = None
+        narrowed: list[str] = []
         if asked:
-            record = run.finish(self._selection(), self._narrowed(exitstatus))
+            narrowed = narrowings(config, run, self._planned, exitstatus, self._stopped_by())
+            record = run.finish(selection(config), narrowed)
             if carried_through and (record.verdict == "NO-GO" or not self._others_failed(session)):
                 session.exitstatus = 1 if record.verdict == "NO-GO" else 0
+            if self._stopped_by():
+                session.exitstatus = session.exitstatus or pytest.ExitCode.INTERRUPTED
+                run.background.close()  # workers may be waiting for it
         try:
             yield
+        except BaseException as error:
+            narrowed.append(f"the run broke at its end ({type(error).__name__})")
+            raise
         finally:
-            if record is not None:
-                path = run.options.evidence / f"{run.options.stem}.json"
-                failed = document.write(record, path)
-                html = config.option.htmlpath if config.pluginmanager.hasplugin("html") else ""
-                paths = [*([Path(html)] if html else []), path]
-                reporter = config.pluginmanager.get_plugin("terminalreporter")
-                if reporter is not None:
-                    terminal.write(record, paths, reporter, failed)
-            run.close()
+            try:
+                if asked:
+                    self._leave_evidence(session, narrowed)
+            finally:
+                run.close()
 
-    def _selection(self) -> str:
-        option = self._config.option
-        parts = [str(a) for a in self._config.args]
-        parts += [f"-k {option.keyword}"] if option.keyword else []
-        parts += [f"-m {option.markexpr}"] if option.markexpr else []
-        return " ".join(parts)
+    def _leave_evidence(self, session: pytest.Session, narrowed: list[str]) -> None:
+        """Write every part, without which no run is GO, and end the terminal."""
+        record = self._run.finish(selection(self._config), narrowed)
+        troubles = [trouble for write in self._evidence.values() if (trouble := write(record))]
+        if troubles:
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+            record = self._run.finish(selection(self._config), [*narrowed, *troubles])
+            for write in self._evidence.values():
+                write(record)
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            terminal.write(record, [path for path in self._evidence if path.is_file()], reporter)
 
-    def _narrowed(self, exitstatus: int) -> list[str]:
-        """Say in words how the run was less than whole."""
-        run = self._run
-        narrowed = list(dict.fromkeys(run.narrowed))
-        option = self._config.option
-        if (option.keyword or option.markexpr) and not narrowed:
-            narrowed.append("checks were deselected (-k or -m)")
-        if any("::" in str(argument) for argument in self._config.args):
-            narrowed.append("single checks were named")
-        gates = {result.gate for result in run.ledger.results}
-        missing = [gate for gate in GATES if gate not in gates]
-        if missing and not narrowed:
-            narrowed.append(f"gates that did not run: {', '.join(missing)}")
-        lacking = self._planned - len(run.ledger.results)
-        if lacking > 0:
-            narrowed.append(f"{lacking} cases did not run: the run was stopped early")
-        if exitstatus not in (0, 1, 5):
-            narrowed.append("the run was interrupted")
-        return narrowed
+    def pytest_unconfigure(self) -> None:
+        """Stop what was started, also where the session came to no end, and give the signals back."""
+        self._interruption.ending = True
+        try:
+            self._run.close()
+        finally:
+            self._interruption.end()
+
+    def _stopped_by(self) -> str:
+        return self._interrupted or self._interruption.arrived
 
     def _others_failed(self, session: pytest.Session) -> bool:
         """Say whether an ordinary test beside the checks failed, or something could not be collected."""
@@ -302,4 +335,4 @@ class AcceptanceSession:
 def _measures_time(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
     case = callspec.params.get("_caio_case") if callspec else None
-    return isinstance(case, Case) and any(probe.sample for probe in case.probes)
+    return isinstance(case, Case) and any(probe.sample or probe.again_after for probe in case.probes)

@@ -11,12 +11,12 @@ from typing import Any
 
 from pytest_caio.redaction import Redactor
 
-__all__ = ["Guard"]
+__all__ = ["Streams"]
 
 _CONTEXT = 48  # characters already shown that a secret may have begun in
 
 
-class Guard:
+class Streams:
     """Redacts what is written to standard output and error and to log handlers while it stands.
 
     The streams stay the objects they were, so that whoever holds one, as pytest's capturing does, is
@@ -27,7 +27,7 @@ class Guard:
         self._redactor = redactor
         self._stack = ExitStack()
 
-    def __enter__(self) -> Guard:
+    def __enter__(self) -> Streams:
         """Stand guard."""
         for stream in dict.fromkeys((sys.stdout, sys.stderr)):
             if stream is not None:

@@ -9,60 +9,102 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterable
-from dataclasses import replace
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 
-from pytest_caio.exchanges import Attempt, Exchange, Tls
+from pytest_caio.certificates import authorities, distrust, handshake_failure, tls_of
+from pytest_caio.exchanges import Attempt, Exchange
 from pytest_caio.probes import Request
 
-__all__ = ["MAX_BODY", "PASSING_FAULTS", "UNSENDABLE", "Transport"]
+__all__ = [
+    "FINAL",
+    "MAX_BODY",
+    "PASSING_FAULTS",
+    "SILENCE",
+    "TOO_LARGE",
+    "TOO_MANY_HEADERS",
+    "UNSENDABLE",
+    "Transport",
+]
 
 MAX_BODY = 1024 * 1024
+_MAX_ALL = 24 * 1024 * 1024  # of all answers together, those still coming in included
+_HEADER_COST = 200  # what Python's objects take for one header, beside its text
+_MOST_HEADERS = 1000
+_BEGINNING = 4096  # what is kept of an answer that is too large, to show it
+SILENCE = "no whole answer within"
+TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 24 MiB)"
+TOO_MANY_HEADERS = "the answer has more than 1000 headers"
 _LOST = "the connection was dropped before a whole answer"
 _REFUSED = "cannot connect: the connection was refused"
+_NAMELESS = "cannot connect: the host name does not resolve"
 UNSENDABLE = "the request cannot be sent: it is not HTTP"
+# What goes for every request of an origin, as the first finds out.
+FINAL = (_NAMELESS, "cannot connect: the certificate")
 # Errors that a restart or a busy network makes for a moment; a bad name or certificate stays bad.
 PASSING_FAULTS = frozenset({_LOST, _REFUSED})
 _AGENT = "pytest-caio"
+_LEFT_OVER = "left over"
+_NOT_HTTP = {
+    _LEFT_OVER: "the answer is not HTTP: there is more after its end",
+    "Receive buffer too long": "the headers of the answer are larger than 100 KiB",  # httpcore's bound
+}
 
 
 class Transport:
     """Sends requests over kept-open connections: no redirects, cookies, proxies, .netrc or normalisation.
 
-    `timeout` is the total deadline of one answer in seconds. `inner` replaces the network, for tests.
+    `timeout` is the total deadline of one answer in seconds. `heard` is called with each answer, before
+    anybody else has it. `inner` replaces the network, for tests.
     """
 
-    def __init__(self, *, timeout: float, inner: httpx.AsyncBaseTransport | None = None) -> None:
-        self._timeout = timeout
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        heard: Callable[[Exchange], None] = lambda _: None,
+        inner: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self._heard = heard
         self._inner = inner
         # One transport a connection: a pool that many requests wait in looks at all of them for each.
         self._url = functools.lru_cache(lambda origin: httpx.URL(f"{origin}/"))
         self._idle: dict[str, list[httpx.AsyncBaseTransport]] = {}
         self._made: list[httpx.AsyncBaseTransport] = []
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._distrust: dict[str, asyncio.Task[str]] = {}
+        self._held = 0
 
-    async def send(self, request: Request) -> Exchange:
-        """Return the exchange of one try; whatever goes wrong is told in its `error`."""
+    async def send(self, request: Request, within: float | None = None) -> Exchange:
+        """Return the exchange of one try; whatever goes wrong is told in its `error`.
+
+        `within` is what is left of the deadline, in seconds, where there was an earlier try.
+        """
         started, clock = datetime.now(UTC), time.perf_counter()
-        exchange = Exchange(request, started, 0.0)
+        exchange, begun = Exchange(request, started, 0.0), _Begun()
+        seconds = self.timeout if within is None else within
         try:
-            async with asyncio.timeout(self._timeout):
-                exchange = await self._exchange(request, exchange)
+            async with asyncio.timeout(seconds):
+                exchange = await self._exchange(request, exchange, begun, seconds)
         except (TimeoutError, httpx.TimeoutException):
-            exchange = replace(exchange, error=f"no whole answer within {self._timeout:g} s")
+            exchange = replace(exchange, error=f"{SILENCE} {self.timeout:g} s", begun=begun.status)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeEncodeError) as error:
-            exchange = replace(exchange, error=_in_words(error))
+            told = await self._in_words(error, request.origin)
+            exchange = replace(exchange, error=told, begun=begun.status)
+        self._heard(exchange)
         return replace(
             exchange,
             elapsed_ms=(time.perf_counter() - clock) * 1000,
             attempts=(Attempt(exchange.status_code or None, exchange.error),),
         )
 
-    async def _exchange(self, request: Request, exchange: Exchange) -> Exchange:
+    async def _exchange(
+        self, request: Request, exchange: Exchange, begun: _Begun, seconds: float
+    ) -> Exchange:
         # Header values go out as the bytes they stand for, so that malformed ones can be asked too.
         headers = [
             (b"User-Agent", _AGENT.encode()),
@@ -79,42 +121,77 @@ class Transport:
                 # httpcore sends `target` untouched; the URL would be normalised.
                 "target": request.target.encode("ascii"),
                 # A TLS handshake that is cancelled leaves its socket open; one that times out does not.
-                "timeout": {"connect": 0.8 * self._timeout},
+                "timeout": {"connect": 0.8 * seconds},
             },
         )
         idle = self._idle.setdefault(request.origin, [])
         transport = self._inner or (idle.pop() if idle else self._make(request.origin))
         try:
-            return await self._answer(transport, sent, exchange)
+            return await self._answer(transport, sent, exchange, begun)
         finally:
             idle.append(transport)
 
     async def _answer(
-        self, transport: httpx.AsyncBaseTransport, sent: httpx.Request, exchange: Exchange
+        self, transport: httpx.AsyncBaseTransport, sent: httpx.Request, exchange: Exchange, begun: _Begun
     ) -> Exchange:
         response = await transport.handle_async_request(sent)
         try:
-            assert isinstance(response.stream, AsyncIterable)
-            encoding = response.headers.get("content-encoding", "").lower()
+            begun.status = response.status_code
             upgraded = response.status_code == 101  # what follows is no longer HTTP
-            body, truncated = (b"", False) if upgraded else await _bounded(response.stream, encoding)
-            return replace(
+            raw = response.headers.raw
+            exchange = replace(
                 exchange,
-                status_code=response.status_code,
-                headers=tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw),
-                body=body,
-                truncated=truncated,
-                tls=_tls(response.extensions.get("network_stream")),
+                headers=tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in raw[:_MOST_HEADERS]),
+                tls=tls_of(response.extensions.get("network_stream")),
             )
+            if len(raw) > _MOST_HEADERS:
+                return replace(exchange, error=TOO_MANY_HEADERS, begun=begun.status)
+            body, too_large = (b"", False) if upgraded else await self._body(response)
+            exchange = replace(exchange, body=body, truncated=too_large)
+            if too_large:
+                return replace(exchange, error=TOO_LARGE, begun=begun.status)
+            if not upgraded and _left_over(transport):
+                await transport.aclose()  # it would be taken for the next answer
+                raise httpx.RemoteProtocolError(_LEFT_OVER)
+            return replace(exchange, status_code=begun.status)
         finally:
             await response.aclose()
+
+    async def _body(self, response: httpx.Response) -> tuple[bytes, bool]:
+        """Return the body, unpacked; or its beginning and True, where it is too large to be kept.
+
+        We ask for identity, but a server may not listen.
+        """
+        assert isinstance(response.stream, AsyncIterable)
+        packed = response.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate")
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None
+        body, received, kept = bytearray(), 0, False
+        held = sum(_HEADER_COST + len(name) + len(value) for name, value in response.headers.raw)
+        self._held += held
+        try:
+            async for chunk in response.stream:
+                received += len(chunk)
+                before = len(body)
+                try:
+                    body += unpack.decompress(chunk, MAX_BODY + 1 - before) if unpack else chunk
+                except zlib.error:
+                    unpack, body = None, body + chunk
+                held += len(body) - before
+                self._held += len(body) - before
+                if max(received, len(body)) > MAX_BODY or self._held > _MAX_ALL:
+                    break
+            kept = max(received, len(body)) <= MAX_BODY and self._held <= _MAX_ALL
+            return bytes(body if kept else body[:_BEGINNING]), not kept
+        finally:
+            if not kept:
+                self._held -= held
 
     def _make(self, origin: str) -> httpx.AsyncBaseTransport:
         # Loading the certificate authorities takes longer than a whole run over plain http.
         scheme = origin.partition(":")[0]
         if scheme not in self._contexts:
             self._contexts[scheme] = (
-                _authorities() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                authorities() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             )
         made = httpx.AsyncHTTPTransport(
             verify=self._contexts[scheme],
@@ -124,46 +201,45 @@ class Transport:
         self._made.append(made)
         return made
 
+    async def _in_words(self, error: BaseException, origin: str) -> str:
+        told = _in_words(error)
+        if isinstance(told, str):
+            return told
+        if origin not in self._distrust:  # one look is enough for all that are under way
+            url = self._url(origin)
+            look = distrust(told, url.host, url.port or 443)
+            self._distrust[origin] = asyncio.create_task(look)
+        return await asyncio.shield(self._distrust[origin])
+
     async def aclose(self) -> None:
         """Close every connection."""
         await asyncio.gather(*(transport.aclose() for transport in self._made))
 
 
-def _authorities() -> ssl.SSLContext:
-    import certifi  # noqa: PLC0415 - only https needs it
+@dataclass
+class _Begun:
+    """The status of an answer whose head has come, 0 before."""
 
-    context = ssl.create_default_context()  # the system's, and SSL_CERT_FILE where it is set
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-async def _bounded(stream: AsyncIterable[bytes], encoding: str) -> tuple[bytes, bool]:
-    """Read at most MAX_BODY bytes, unpacked; we ask for identity, but a server may not listen."""
-    packed = encoding in ("gzip", "x-gzip", "deflate")
-    unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None
-    body = bytearray()
-    async for chunk in stream:
-        try:
-            body += unpack.decompress(chunk, MAX_BODY + 1 - len(body)) if unpack else chunk
-        except zlib.error:
-            unpack, body = None, body + chunk
-        if len(body) > MAX_BODY:
-            return bytes(body[:MAX_BODY]), True
-    return bytes(body), False
+    status: int = 0
 
 
-def _tls(stream: Any) -> Tls | None:
-    connection = stream.get_extra_info("ssl_object") if stream is not None else None
-    if connection is None:
-        return None
-    certificate = connection.getpeercert() or {}
-    ends = certificate.get("notAfter")
-    not_after = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if ends else None
-    return Tls(connection.version() or "", not_after)
+def _left_over(transport: httpx.AsyncBaseTransport) -> bool:
+    """Say whether more came on a connection than the answer it was for.
+
+    httpcore would read it as the next answer, and nothing public tells of it.
+    """
+    for connection in getattr(getattr(transport, "_pool", None), "connections", ()):
+        state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+        if state is not None and state.trailing_data[0]:
+            return True
+    return False
 
 
-def _in_words(error: BaseException) -> str:
-    """Say what went wrong without quoting the exception, which may hold the URL or a header."""
+def _in_words(error: BaseException) -> str | ssl.SSLCertVerificationError:
+    """Say what went wrong without quoting the exception, which may hold the URL or a header.
+
+    Of a certificate the error itself: why it is not trusted takes another look.
+    """
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain:
@@ -173,18 +249,18 @@ def _in_words(error: BaseException) -> str:
         link = link.__cause__ or link.__context__
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
-            return f"cannot connect: the certificate is not trusted ({link.verify_message})"
+            return link
         if isinstance(link, socket.gaierror):
-            return "cannot connect: the host name does not resolve"
+            return _NAMELESS
         if isinstance(link, ConnectionRefusedError):
             return _REFUSED
         if isinstance(link, ssl.SSLError):
-            return f"cannot connect: the TLS handshake failed ({link.reason or 'no reason given'})"
+            return handshake_failure(link)
     if isinstance(error, httpx.ConnectError):
         return "cannot connect: the host cannot be reached"
     if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | UnicodeEncodeError):
         return UNSENDABLE
     # httpcore and h11 have one class for both: "Server disconnected ...", "peer closed connection ...".
     if isinstance(error, httpx.RemoteProtocolError) and not re.search("disconnected|closed", str(error)):
-        return "the answer is not HTTP"
+        return _NOT_HTTP.get(str(error), "the answer is not HTTP")
     return _LOST

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
+from pytest_caio.addresses import seen_from
 from pytest_caio.environments import Environment
 from pytest_caio.errors import InputError
 from pytest_caio.exchanges import Mismatch
@@ -97,7 +97,7 @@ def look(environment: Environment) -> Twins:
             if hive is not None:
                 compared = compare(hive, client, prefix, cutover=section.cutover)
     except StoreError as error:
-        trouble = _where(str(error), url)
+        trouble = f"{error}: {seen_from(url)}"
     except InputError as error:
         trouble = "" if surveyed else str(error)  # else it is about the files, which are looked at again
     if compared is None and hive is not None:
@@ -147,10 +147,3 @@ def _hold_summary(
         return summary_faults(read_summary(path), compared), ""
     except InputError as error:
         return (str(error),), ""
-
-
-def _where(trouble: str, url: str) -> str:
-    """Say from where Redis was asked: a private address answers inside its network alone."""
-    host = urlsplit(url).hostname or "its address"
-    inside = " (a name of Railway's private network)" if host.endswith(".railway.internal") else ""
-    return f"{trouble}: asked at {host}{inside} from the machine that runs the checks"

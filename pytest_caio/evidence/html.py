@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator
+import os
+from collections.abc import Callable, Generator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_html.basereport import BaseReport
 
-from pytest_caio.evidence.policy import secured
+from pytest_caio.errors import InputError
+from pytest_caio.evidence.file import ready_folder, write_whole
 from pytest_caio.observer import result_of
-from pytest_caio.record import ExchangeRecord, Record
-from pytest_caio.run import Run
+from pytest_caio.record import ExchangeRecord, Record, Table
 from pytest_caio.text import printable
 
 __all__ = ["HtmlReport", "register"]
 
-_BAD = ("failed", "error", "missing-input", "advised")
+_BAD = ("failed", "error", "missing-input", "waived", "advised")
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
 _SORTABLE = ' class="sortable"'
 _STYLE = """<style>
 body{display:flex;flex-direction:column;min-width:0}
 #environment-header,#environment{order:1}
-.summary .additional-summary.prefix,#results-table td:not(.col-result),.caio-gates{color:#222}
+.summary .additional-summary.prefix,#results-table td:not(.col-result),.caio-gates,.caio-table{color:#222}
 .caio-verdict{color:#fff;padding:.6em 1em;border-radius:6px;font-size:28px;font-weight:700;margin:0 0 .5em}
 .caio-GO{background:#176f2c}
 .caio-NO-GO{background:#b3261e}
 .caio-INCOMPLETE{background:#8a5a00}
 .caio-verdict small{display:block;font-size:13px;font-weight:400}
-.caio-gates{border-collapse:collapse;margin:.5em 0 1em}
-.caio-gates td,.caio-gates th{border:1px solid #ccc;padding:.25em .7em;text-align:left}
+.caio-gates,.caio-table{border-collapse:collapse;margin:.5em 0 1em}
+.caio-gates td,.caio-gates th,.caio-table td,.caio-table th{border:1px solid #ccc;padding:.25em .7em;
+ text-align:left}
 .caio-bad{color:#b3261e;font-weight:700}
 .caio-exchange{white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;font-size:11px;
  border-left:3px solid #999;padding-left:.6em;margin:.4em 0}
@@ -47,17 +50,49 @@ def _shown(text: str) -> str:
 
 
 class HtmlReport:
-    """Shapes pytest-html's report: a banner with the verdict, a gate table, our columns, the exchanges."""
+    """Shapes pytest-html's report: a banner with the verdict, a gate table, our columns, the exchanges.
 
-    def __init__(self, run: Run, path: Path) -> None:
-        self._run = run
-        self._path = path
+    pytest-html would write it where it stands while others still end the run; `write` does so instead.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._plugins = config.pluginmanager
         self._report: Any = None
+        self._path = Path()
+        self._text = ""
+        self._render: Callable[[], None] = lambda: None
+        self._ours: list[str] = []
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
-        """Keep the report: its title is known only at the end."""
+        """Keep the report, whose title is known only at the end, and keep pytest-html from writing it."""
         self._report = report
+        writer: Any = next(one for one in self._plugins.get_plugins() if isinstance(one, BaseReport))
+        self._path, self._render = writer._report_path, writer._generate_report
+        writer._generate_report, writer._write_report = lambda: None, self._keep
+
+    def _keep(self, text: str) -> None:
+        self._text = text
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Keep pytest-html from naming a file that is not written yet; the end of the terminal names it."""
+        for one in [one for one in self._plugins.get_plugins() if isinstance(one, BaseReport)]:
+            self._plugins.unregister(one)
+        return (yield)
+
+    def write(self, record: Record) -> str:
+        """Write the report, with `record`'s verdict at its head; return why it could not be written."""
+        if self._report is None:  # pytest-html was not begun
+            return ""
+        names = " + ".join(environment.name for environment in record.environments)
+        self._report.title = f"CAIO acceptance of {names}: {record.headline}"
+        head = self._report.additional_summary["prefix"]
+        theirs = [part for part in head if part not in self._ours]
+        self._ours = [_STYLE, _banner(record), _waivers(record), _gates(record)]
+        head[:] = [*self._ours, *theirs]
+        self._render()
+        return write_whole(self._path, self._text.encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -83,7 +118,8 @@ class HtmlReport:
                 "check": result.check + ("" if result.blocking else " (advises)"),
                 "gate": result.gate,
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
-                "seen": f"{seen}observed: {result.observed}",
+                "seen": f"{seen}observed: {result.observed}"
+                + (f"\n{report.wasxfail}" if result.outcome == "waived" else ""),
                 "fix": result.fix if result.outcome in _BAD else "",
             }
         # pytest-html inserts the test's id unescaped.
@@ -94,40 +130,29 @@ class HtmlReport:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Give a check that did not pass its exchanges, small and escaped."""
+        """Give a check its tables, and, where it did not pass, its exchanges, small and escaped."""
         result = result_of(report)
-        if result is not None and result.outcome in _BAD:
-            shown = "".join(_exchange(exchange) for exchange in result.exchanges.values())
+        if result is not None and (result.tables or result.outcome in _BAD):
+            exchanges = result.exchanges.values() if result.outcome in _BAD else ()
+            shown = "".join([*map(_table, result.tables), *map(_exchange, exchanges)])
             report.extras = [  # type: ignore[attr-defined]
                 {"name": None, "format_type": "html", "content": shown, "mime_type": None, "extension": None}
             ]
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_sessionfinish(self) -> Generator[None, object, object]:
-        """Give the finished report its policy."""
-        result = yield
-        if self._path.is_file():
-            text = self._path.read_text("utf-8", "surrogateescape")
-            self._path.write_text(secured(text), "utf-8", "surrogateescape", newline="\n")
-        return result
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """Open the report with the verdict and the gates."""
-        record = self._run.record
-        if record is None:
-            return
-        names = " + ".join(environment.name for environment in record.environments)
-        if self._report is not None:
-            self._report.title = f"CAIO acceptance of {names}: {record.verdict}"
-        prefix.extend([_STYLE, _banner(record), _gates(record)])
-
-
-def register(config: pytest.Config, run: Run, path: Path) -> None:
-    """Have pytest-html write `run`'s report to `path`, or where --html says; always self-contained."""
-    config.option.htmlpath = config.option.htmlpath or str(path)
+def register(config: pytest.Config, path: Path) -> HtmlReport:
+    """Make the report for `path`, or where --html says; always self-contained. Raises InputError."""
+    asked = config.option.htmlpath
+    if asked:
+        there = Path(os.path.expandvars(asked)).expanduser()  # as pytest-html reads it
+        if there.is_dir():
+            raise InputError(f"--html {asked}: is a folder; name a file")
+        ready_folder(there.parent, f"--html {asked}")
+    config.option.htmlpath = asked or str(path)
     config.option.self_contained_html = True
-    config.pluginmanager.register(HtmlReport(run, Path(config.option.htmlpath)), "caio-html")
+    report = HtmlReport(config)
+    config.pluginmanager.register(report, "caio-html")
+    return report
 
 
 def _banner(record: Record) -> str:
@@ -136,9 +161,10 @@ def _banner(record: Record) -> str:
         where,
         f"{record.run.started} to {record.run.finished} UTC, run {record.run.id}",
         *record.reasons,
+        *(f"retried for {e.name}: {e.retried}" for e in record.environments if e.retried),
     ]
     small = "".join(f"<small>{_shown(line)}</small>" for line in lines)
-    return f'<div class="caio-verdict caio-{record.verdict}">{record.verdict}{small}</div>'
+    return f'<div class="caio-verdict caio-{record.verdict}">{record.headline}{small}</div>'
 
 
 def _gates(record: Record) -> str:
@@ -156,10 +182,44 @@ def _gates(record: Record) -> str:
     return f'<table class="caio-gates"><tr>{titles}</tr>{"".join(rows)}</table>'
 
 
+def _waivers(record: Record) -> str:
+    if not record.waivers:
+        return ""
+    head = (
+        "waiver",
+        "check",
+        "case",
+        "environment",
+        "owner",
+        "reason",
+        "expires",
+        "days left",
+        "what became of it",
+    )
+    rows = []
+    for waiver in record.waivers:
+        became = waiver.problem or ("used" if waiver.used else "not called for in this run")
+        left = "" if waiver.days_left is None else waiver.days_left
+        values = (waiver.number, waiver.check, waiver.case, waiver.environment, waiver.owner, waiver.reason)
+        cells = "".join(f"<td>{_shown(str(value))}</td>" for value in (*values, waiver.expires, left))
+        mark = ' class="caio-bad"' if waiver.problem else ""
+        rows.append(f"<tr>{cells}<td{mark}>{_shown(became)}</td></tr>")
+    titles = "".join(f"<th>{title}</th>" for title in head)
+    return f'<table class="caio-gates caio-waivers"><tr>{titles}</tr>{"".join(rows)}</table>'
+
+
+def _table(table: Table) -> str:
+    rows = "".join(f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>" for row in table.rows)
+    titles = "".join(f"<th>{_shown(column)}</th>" for column in table.columns)
+    return (
+        f'<table class="caio-table"><caption>{_shown(table.title)}</caption><tr>{titles}</tr>{rows}</table>'
+    )
+
+
 def _exchange(exchange: ExchangeRecord) -> str:
     sent = "\n".join(f"{name}: {value}" for name, value in exchange.request_headers)
     answer = f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else exchange.error
     got = "\n".join(f"{name}: {value}" for name, value in exchange.response_headers)
-    tries = f" after {len(exchange.attempts)} tries" if len(exchange.attempts) > 1 else ""
+    tries = f" after {len(exchange.attempts)} tries" if exchange.attempts[1:] else ""
     parts = (f"{exchange.method} {exchange.url}", sent, "", answer + tries, got, "", exchange.body_excerpt)
     return f'<div class="caio-exchange">{_shown(chr(10).join(parts))}</div>'

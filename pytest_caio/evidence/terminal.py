@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_caio.record import WRITES, CheckRecord, EnvironmentRecord, Record
-from pytest_caio.text import printable
+from pytest_caio.record import WRITES, CheckRecord, EnvironmentRecord, Record, WaiverRecord
+from pytest_caio.text import beginning, printable
 
 __all__ = ["write"]
 
@@ -17,26 +17,27 @@ _LINE = 240
 _BAD = ("failed", "error", "missing-input")
 
 
-def write(record: Record, paths: Sequence[Path], terminal: Any, trouble: str) -> None:
+def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     """Write the verdict through pytest's terminal reporter, which knows about colours and NO_COLOR.
 
-    `paths` are the evidence files, `trouble` says what of them could not be written.
+    `paths` are the evidence files.
     """
     colour = {_COLOURS[record.verdict]: True}
-    terminal.write_sep("=", f"CAIO acceptance: {record.verdict}", bold=True, **colour)
+    terminal.write_sep("=", f"CAIO acceptance: {record.headline}", bold=True, **colour)
     for reason in record.reasons:
         terminal.write_line(printable(reason))
     for environment in record.environments:
         _environment(environment, terminal)
+    for waiver in record.waivers:
+        if waiver.days_left is not None:  # else the reason why it cannot be used says all there is
+            terminal.write_line(printable(_waiver(waiver)), red=bool(waiver.problem), yellow=waiver.used)
     for path in paths:
         terminal.write_line(f"evidence: {path}")
-    if trouble:
-        terminal.write_line(trouble, red=True)
-    terminal.write_line(record.verdict, bold=True, **colour)
+    terminal.write_line(record.headline, bold=True, **colour)
 
 
 def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
-    terminal.write_line(f"{environment.name} at {environment.base_url}: {environment.verdict}", bold=True)
+    terminal.write_line(f"{environment.name} at {environment.base_url}: {environment.headline}", bold=True)
     if environment.unreachable:
         terminal.write_line(
             "  fix: see that the URL is right, that the deployment runs, and that this machine can reach it."
@@ -53,16 +54,27 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
         }
         line = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word in ("passed", "failed"))
         terminal.write_line(f"  {gate.name:<12} {line}", red=bool(gate.failed or gate.missing))
-    for outcomes, mark in ((_BAD, "FAILED"), (("advised",), "advice")):
+    for outcomes, mark in ((_BAD, "FAILED"), (("waived",), "waived"), (("advised",), "advice")):
         for check in environment.checks:
             if check.outcome in outcomes and not _waits_for_permission(check):
                 _check(check, mark, outcomes, terminal)
+    if environment.retried:
+        terminal.write_line(f"  retried: {environment.retried}", yellow=True)
     waiting = [check.id for check in environment.checks if _waits_for_permission(check)]
     if waiting:
         terminal.write_line(f"  not run {', '.join(waiting)}: the deployment acts on them (--allow-writes)")
     for check in environment.checks:
         if check.outcome == "not-run":
             terminal.write_line(f"  not run {check.id}: {printable(check.cases[0].observed)}")
+
+
+def _waiver(waiver: WaiverRecord) -> str:
+    case = "" if waiver.case == "*" else f" case {waiver.case}"
+    became = "fails the run" if waiver.problem else "used" if waiver.used else "not called for in this run"
+    left = waiver.days_left or 0
+    until = f"{waiver.expires} (expired)" if left < 0 else f"{waiver.expires} (days left: {left})"
+    what = f"{waiver.check}{case} in {waiver.environment} until {until}, {became}"
+    return beginning(f"waiver {waiver.number}: {what}; {waiver.owner}: {waiver.reason}", 2 * _LINE)
 
 
 def _waits_for_permission(check: CheckRecord) -> bool:

@@ -82,7 +82,7 @@ def _around(app: FastAPI, deployment: Deployment, log: Callable[[str], Any] | No
     # Outside the guard, so that a preflight, which carries no credential, is not met by it.
     inside: ASGIApp = with_cors(app) if cors.behind_guard else app
     guarded: ASGIApp = SecurityHeaders(Guard(inside, deployment), deployment.security_headers)
-    rewritten: ASGIApp = Rewriting(guarded, deployment)
+    rewritten: ASGIApp = Rewriting(guarded, deployment.rewrites)
     outside = rewritten if cors.behind_guard else with_cors(rewritten)
-    paced: ASGIApp = Pace(outside, deployment)
+    paced: ASGIApp = Pace(Rewriting(outside, cors.rewrites), deployment)
     return AccessLog(paced, log) if log else paced

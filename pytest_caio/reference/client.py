@@ -131,9 +131,11 @@ class ReferenceProcess:
             "": {"base_url": self.base_url, "inngest_functions": 4},
             ".state": {"hive_dir": str(self.hive_dir), "cutover": datetime.now(UTC).isoformat()},
             ".replay": _REPLAY,
+            ".operator": {"daily_limit": 5},
+            ".pack": {"cwd": str(_HERE / "pack"), "tests": ["test_critical.py"], "seconds": 120},
         }
         name = json.dumps(self._environment)
-        # Numbers and texts are written alike in JSON and TOML.
+        # Numbers, texts and lists of texts are written alike in JSON and TOML.
         return "".join(
             f"[{name}{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
             for section, keys in profile.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -61,7 +61,7 @@ Rewrite: TypeAlias = Callable[[Asked, Reply], None]
 
 @dataclass(slots=True)
 class Cors:
-    """What the CORS middleware is given, and whether the guard wrongly stands before it."""
+    """What the CORS middleware is given, whether the guard stands before it, changes of its answers."""
 
     origins: list[str]
     methods: list[str]
@@ -69,6 +69,7 @@ class Cors:
     credentials: bool = True
     origin_regex: str | None = None
     behind_guard: bool = False
+    rewrites: list[Rewrite] = field(default_factory=list)
 
 
 @dataclass(eq=False)

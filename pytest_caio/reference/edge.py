@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pytest_caio.reference.deployment import Asked, Deployment, Reply
+from pytest_caio.reference.deployment import Asked, Deployment, Reply, Rewrite
 
 __all__ = ["AccessLog", "Guard", "Pace", "Rewriting", "SecurityHeaders"]
 
@@ -76,15 +76,15 @@ class SecurityHeaders:
 
 
 class Rewriting:
-    """Holds each answer until it is whole and lets the deployment's rewrites change it."""
+    """Holds each answer until it is whole and lets rewrites change it."""
 
-    def __init__(self, app: ASGIApp, deployment: Deployment) -> None:
+    def __init__(self, app: ASGIApp, rewrites: list[Rewrite]) -> None:
         self._app = app
-        self._deployment = deployment
+        self._rewrites = rewrites
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; send what the rewrites made of the answer."""
-        if scope["type"] != "http" or not self._deployment.rewrites:
+        if scope["type"] != "http" or not self._rewrites:
             await self._app(scope, receive, send)
             return
         started: Message = {}
@@ -99,7 +99,7 @@ class Rewriting:
         await self._app(scope, receive, hold)
         headers = MutableHeaders(raw=list(started["headers"]))
         reply = Reply(started["status"], headers, bytes(body))
-        for rewrite in self._deployment.rewrites:
+        for rewrite in self._rewrites:
             rewrite(_asked(scope), reply)
         reply.headers["content-length"] = str(len(reply.body))
         await send({**started, "status": reply.status, "headers": reply.headers.raw})
@@ -123,7 +123,7 @@ class Pace:
 
 
 class AccessLog:
-    """Writes one JSON object a request: time, method, target as sent, header pairs and status."""
+    """Writes one JSON object a request: time, method, target as sent, header pairs, body and status."""
 
     def __init__(self, app: ASGIApp, write: Callable[[str], Any]) -> None:
         self._app = app
@@ -145,6 +145,10 @@ class AccessLog:
                 [name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]
             ],
         }
+        if scope["type"] == "http":
+            # Read here, whole, since a request that is refused is refused unread.
+            body, receive = await _read(receive)
+            line["body"] = body.decode("latin-1")
         written = False
 
         async def note(message: Message) -> None:
@@ -156,3 +160,18 @@ class AccessLog:
             await send(message)
 
         await self._app(scope, receive, note)
+
+
+async def _read(receive: Receive) -> tuple[bytes, Receive]:
+    """Return a request's whole body, and a channel that gives it again before what comes after it."""
+    messages: list[Message] = []
+    more = True
+    while more:
+        messages.append(await receive())
+        more = messages[-1].get("more_body", False)
+    body = b"".join(message.get("body", b"") for message in messages)
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return body, again

@@ -10,6 +10,7 @@ import secrets
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,32 +19,35 @@ from pytest_caio.reference.app import build_app
 from pytest_caio.reference.deployment import Deployment
 from pytest_caio.reference.faults import FAULTS, Fault
 from pytest_caio.reference.server import Server, loopback_socket
-from pytest_caio.reference.settings import fresh_settings, write_private, write_settings
+from pytest_caio.reference.settings import RUNTIME_KEYS, fresh_settings, write_private, write_settings
 from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.variations import VARIATIONS
 
-__all__ = ["FAULTS", "chosen_faults", "host"]
+__all__ = ["FAULTS", "VARIATIONS", "chosen", "host"]
 
 
-def chosen_faults(names: list[str]) -> list[Fault]:
-    """Return the faults of these names; raises InputError, with the closest names, for an unknown one."""
+def chosen(option: str, names: list[str], ways: Mapping[str, Fault]) -> list[Fault]:
+    """Return the ways of these names; raises InputError, with the closest names, for an unknown one."""
     for name in names:
-        if name not in FAULTS:
-            close = difflib.get_close_matches(name, FAULTS, n=3, cutoff=0.4)
+        if name not in ways:
+            close = difflib.get_close_matches(name, ways, n=3, cutoff=0.4)
             hint = f"did you mean {', '.join(close)}? " if close else ""
-            raise InputError(f"--fault {name}: no such fault; {hint}`serve --fault list` prints all")
-    return [FAULTS[name] for name in names]
+            raise InputError(f"--{option} {name}: no such {option}; {hint}`serve --{option} list` prints all")
+    return [ways[name] for name in names]
 
 
 def host(args: argparse.Namespace) -> None:
     """Serve what the options of `serve` ask for until told to stop; leaves no process or temporary file.
 
-    Raises InputError for an unknown fault, a number out of range, a port that is taken, or a file that
-    cannot be written.
+    Raises InputError for an unknown fault or variation, a number out of range, a port that is taken, or a
+    file that cannot be written.
     """
-    faults = chosen_faults(args.fault)
+    # A fault sees the deployment last, so that it breaks the varied one.
+    ways = chosen("variation", args.variation, VARIATIONS) + chosen("fault", args.fault, FAULTS)
     for option, value in (("--latency-ms", args.latency_ms), ("--seed-leads", args.seed_leads)):
         if not 0 <= value < 1_000_000:
             raise InputError(f"{option} {value}: give a number from 0 to 999999")
+    given = _given(args.setting)
     with ExitStack() as stack:
         bound = stack.enter_context(loopback_socket(args.host, args.port))
         store = RedisServer()
@@ -58,13 +62,13 @@ def host(args: argparse.Namespace) -> None:
         name = f"[{args.host}]" if ":" in args.host else args.host
         base_url = f"http://{name}:{bound.getsockname()[1]}"
         deployment = Deployment(
-            fresh_settings(args.environment, base_url, store.url, args.bearer_only),
+            {**fresh_settings(args.environment, base_url, store.url, args.bearer_only), **given},
             revoked=(secrets.token_urlsafe(32), secrets.token_urlsafe(32)),
             inngest_sdk=args.inngest_sdk,
             latency=args.latency_ms / 1000,
         )
-        for fault in faults:
-            fault.apply(deployment)
+        for way in ways:
+            way.apply(deployment)
         try:
             write_settings(env_file, deployment.published)
             write_private(revoked_file, "".join(f"{token}\n" for token in deployment.revoked))
@@ -95,6 +99,17 @@ def host(args: argparse.Namespace) -> None:
         if args.watch_stdin:
             threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
         server.serve_until_stopped(announce)
+
+
+def _given(settings: list[str]) -> dict[str, str]:
+    """Return the settings of `--setting KEY=VALUE`; values are not quoted in what goes wrong."""
+    pairs = [setting.partition("=") for setting in settings]
+    for number, (key, equals, _) in enumerate(pairs, 1):
+        if not equals:
+            raise InputError(f"--setting {number}: is not KEY=VALUE")
+        if key not in RUNTIME_KEYS:
+            raise InputError(f"--setting {number}: no such runtime key; there are {', '.join(RUNTIME_KEYS)}")
+    return {key: value for key, _, value in pairs}
 
 
 def _hive_dir(asked: Path | None, beside: Path, stack: ExitStack) -> Path:

@@ -44,6 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="break it this way; `list` prints the ways",
     )
     add(
+        "--variation",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let it differ this harmless way; `list` prints the ways",
+    )
+    add(
         "--inngest-sdk", choices=("new", "old"), default="new", help="how /inngest answers unsigned questions"
     )
     add("--latency-ms", type=float, default=0.0, metavar="N", help="delay every answer")
@@ -69,6 +76,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=sorted(BEARER_KEYS),
         help="leave this provider's HMAC secret out",
     )
+    add(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="give a runtime key this value, in the deployment and in its env file; may repeat",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,6 +101,10 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"serve needs {error.name}: pip install 'pytest-caio[demo]'") from None
     if "list" in args.fault:
         listed = {"ok": True, "faults": {name: fault.says for name, fault in hosting.FAULTS.items()}}
+        sys.stdout.write(json.dumps(listed, indent=1) + "\n")
+        return 0
+    if "list" in args.variation:
+        listed = {"ok": True, "variations": {name: way.says for name, way in hosting.VARIATIONS.items()}}
         sys.stdout.write(json.dumps(listed, indent=1) + "\n")
         return 0
     with suppress(SystemExit):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pytest_caio.errors import InputError
+from pytest_caio.runtime import RUNTIME_KEYS
 
 __all__ = [
     "BEARER_KEYS",
@@ -30,19 +31,6 @@ BEARER_KEYS: Mapping[str, str] = {
 }
 SECRET_KEYS: Mapping[str, str] = {name: f"{name.upper()}_WEBHOOK_SECRET" for name in PROVIDERS}
 _ORIGINS = ("https://dashboard.caio.example", "https://ops.caio.example")
-# Every key that `fresh_settings` writes: a parent's own values of these must not reach the deployment.
-RUNTIME_KEYS = (
-    *("ENVIRONMENT", "CAIO_BASE_URL", "REDIS_URL", "REDIS_REQUIRED", "REDIS_MAX_CONNECTIONS"),
-    *("STATE_BACKEND", "STATE_REDIS_PREFIX", "STATE_DUAL_READ_ENABLED", "STATE_FILE_FALLBACK_WRITE"),
-    *("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", "CONTEXT_STATE_TTL_SECONDS"),
-    *("INNGEST_SIGNING_KEY", "INNGEST_EVENT_KEY", "INNGEST_REQUIRED", "INNGEST_APP_ID"),
-    *("INNGEST_WEBHOOK_URL", "DASHBOARD_AUTH_TOKEN", "DASHBOARD_AUTH_STRICT"),
-    *("DASHBOARD_QUERY_TOKEN_ENABLED", "DASHBOARD_AUTH_ALLOWLIST", "SESSION_SECRET_KEY"),
-    *("CORS_ALLOWED_ORIGINS", "CORS_ALLOWED_METHODS", "CORS_ALLOWED_HEADERS"),
-    *("WEBHOOK_SIGNATURE_REQUIRED", "WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN"),
-    *("HEYREACH_UNSIGNED_ALLOWLIST", *SECRET_KEYS.values(), "TRACE_ENVELOPE_FILE"),
-    *("TRACE_ENVELOPE_ENABLED", "TRACE_RETENTION_DAYS", "TRACE_CLEANUP_ENABLED"),
-)
 
 
 def flag(settings: Mapping[str, str], key: str) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from pytest_caio.guard import Guard
+
 __all__ = ["OUTPUT_LIMIT", "Child", "ChildError"]
 
 OUTPUT_LIMIT = 1 << 20  # bytes of standard output kept for one case
@@ -59,6 +61,9 @@ class _Pipe:
 class Child:
     """One process of a runner. Every wait ends at `until` (a `time.monotonic()` value) or when `stopped()`.
 
+    With `tail` it may print without end, and so many bytes of the end are kept.
+    `guard`, where there is one, ends it should this process be killed.
+
     `close` ends the process and its descendants: on POSIX the whole process group (a descendant that
     opens a session of its own escapes), on Windows the tree below a process that is still running.
     Raises OSError where the program cannot be started.
@@ -71,8 +76,11 @@ class Child:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        tail: int = 0,
+        guard: Guard | None = None,
     ) -> None:
         self._stopped = stopped
+        self._guard = guard
         self._process = subprocess.Popen(
             argv,
             cwd=cwd,
@@ -82,11 +90,13 @@ class Child:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        if guard is not None:
+            guard.hold(self._process.pid)
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr
         self._stdin = self._process.stdin
-        self._out = _Pipe(self._process.stdout, OUTPUT_LIMIT)
+        self._out = _Pipe(self._process.stdout, tail or OUTPUT_LIMIT, tail=bool(tail))
         self._err = _Pipe(self._process.stderr, _STDERR_KEPT, tail=True)
         self._writer: threading.Thread | None = None
 
@@ -129,6 +139,14 @@ class Child:
         with self._out.changed:
             return bytes(self._out.data)
 
+    def finish(self, until: float) -> tuple[int, str]:
+        """Wait for the end, however it comes; return the exit status and the end of output and errors."""
+        self._wait(until, lambda _: False)
+        self._ending(until)
+        with self._out.changed, self._err.changed:
+            said = bytes(self._out.data + b"\n" + self._err.data)
+        return self._process.returncode, said.decode("utf-8", "replace").strip()
+
     def close(self, grace: float = 0.0) -> None:
         """End the process and its descendants, after `grace` seconds in which its input is at an end."""
         if grace:
@@ -136,6 +154,8 @@ class Child:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(grace)
         _kill_tree(self._process)
+        if self._guard is not None:
+            self._guard.let(self._process.pid)
         self._process.wait()
         for thread in (self._writer, self._out.thread, self._err.thread):
             if thread:

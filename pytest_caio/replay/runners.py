@@ -10,12 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
 
 from pytest_caio.errors import InputError
+from pytest_caio.guard import Guard
 from pytest_caio.replay.answers import Answer, Exchange, Question, RunnerFailure, parse_answer
 from pytest_caio.replay.child import Child, ChildError
 
@@ -129,9 +131,9 @@ class CommandRunner:
             def stopped() -> bool:
                 return stop.is_set() or self._ended.is_set()
 
-            with ThreadPoolExecutor(self._workers, "replay") as pool:
+            with closing(Guard()) as guard, ThreadPoolExecutor(self._workers, "replay") as pool:
                 try:
-                    futures = [pool.submit(work, launch, part, stopped) for part in parts]
+                    futures = [pool.submit(work, launch, part, stopped, guard) for part in parts]
                     answered = _gather(futures, parts, timeout)
                 finally:
                     stop.set()  # after an interruption nobody should have to wait for a hanging runner
@@ -190,12 +192,15 @@ def _gather(
 
 
 def _ask_each(
-    launch: _Launch, questions: Sequence[Question], stopped: Callable[[], bool] = lambda: False
+    launch: _Launch,
+    questions: Sequence[Question],
+    stopped: Callable[[], bool] = lambda: False,
+    guard: Guard | None = None,
 ) -> list[Exchange]:
     """One process a question."""
 
     def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
-        child = Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped)
+        child = Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, guard=guard)
         try:
             child.send(payload, last=True)
             return parse_answer(child.read_all(until), question)
@@ -206,7 +211,10 @@ def _ask_each(
 
 
 def _ask_lines(
-    launch: _Launch, questions: Sequence[Question], stopped: Callable[[], bool] = lambda: False
+    launch: _Launch,
+    questions: Sequence[Question],
+    stopped: Callable[[], bool] = lambda: False,
+    guard: Guard | None = None,
 ) -> list[Exchange]:
     """One process for all the questions, and another after each failure: its state is then unknown."""
     child: Child | None = None
@@ -215,7 +223,7 @@ def _ask_lines(
         nonlocal child
         outcome: Answer | RunnerFailure | None = None
         try:
-            child = child or Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped)
+            child = child or Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, guard=guard)
             if child.spoke():
                 raise ChildError("the runner printed something before it was asked")
             child.send(payload)

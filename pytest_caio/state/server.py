@@ -49,17 +49,18 @@ class Server(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: str, *, seconds: float = _TIMEOUT_SECONDS, retries: int = 3) -> redis.Redis:
     """Return a client for a connection string; nothing is sent yet. Close it, or use it as a context manager.
 
+    `seconds` is how long a connection and each answer may take, `retries` how often both are tried again.
     Raises InputError, quoting nothing of it, when it is no Redis URL.
     """
     try:
         client = redis.Redis.from_url(
             url,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            socket_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 3),
+            socket_connect_timeout=seconds,
+            socket_timeout=seconds,
+            retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), retries),
         )
         client.connection_pool.make_connection()  # an unknown option shows only here
     except (ValueError, TypeError, AttributeError):

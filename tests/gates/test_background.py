@@ -89,6 +89,20 @@ def test_closing_ends_the_work(lines: list[str]) -> None:
     assert time.monotonic() - began < 10
 
 
+def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that does not end when told to is given up on; who asks for its result is told."""
+    monkeypatch.setattr("pytest_caio.background._END_SECONDS", 0.3)
+    background, over = Background(lambda _: None), threading.Event()
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        background.start("it", lambda: Found() if over.wait(30) else broken())
+        began = time.monotonic()
+        background.close()
+        assert 0.3 <= time.monotonic() - began < 5
+        with pytest.raises(TimeoutError, match="the it did not end in time"):
+            background.result("it", Found)
+
+
 def test_long_wait_is_announced(owner: Background, lines: list[str]) -> None:
     """After two seconds the person watching is told what is waited for."""
     over = threading.Event()

@@ -278,9 +278,12 @@ def closed_port() -> int:
 
 
 @contextmanager
-def serving(handle: Callable[[socket.socket], None]) -> Iterator[str]:
+def serving(
+    handle: Callable[[socket.socket], None], *, host: str = "127.0.0.1", scheme: str = "http"
+) -> Iterator[str]:
     """Serve every connection with `handle`, each in a thread, and give the base URL."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family, backlog=512) as listener:
         over = threading.Event()
         open_now: list[socket.socket] = []
 
@@ -300,13 +303,14 @@ def serving(handle: Callable[[socket.socket], None]) -> Iterator[str]:
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            shown = f"[{host}]" if ":" in host else host
+            yield f"{scheme}://{shown}:{listener.getsockname()[1]}"
         finally:
             over.set()
             for connection in open_now:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
             # Closing does not wake a thread in accept; a connection does.
-            with suppress(OSError), socket.create_connection(listener.getsockname(), timeout=1):
+            with suppress(OSError), socket.create_connection(listener.getsockname()[:2], timeout=1):
                 pass
             thread.join(timeout=5)

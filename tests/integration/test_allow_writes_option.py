@@ -7,12 +7,18 @@ from collections import Counter
 import pytest
 from suite_runs import Ask, Deployment, Outcome, Row, asked, plan_rows
 
+WRITING = ("AUTH-14", "WH-09", "WH-10", "OPS-01", "OPS-02")
+
 
 @pytest.fixture(scope="module")
 def writing(ask: Ask, calm: Deployment) -> list[Row]:
-    """The requests that the deployment acts on, as the plan lists them."""
-    outcome = ask("acceptance", "--plan", "--allow-writes", to=calm)
-    return [row for row in plan_rows(outcome.stdout) if "--allow-writes" in row.effect]
+    """The requests that the option adds, as the plans list them: what is acted on, and looks beside it."""
+    plain, more = (
+        plan_rows(ask("acceptance", "--plan", *o, to=calm).stdout) for o in ((), ("--allow-writes",))
+    )
+    added = Counter(more) - Counter(plain)
+    assert any("--allow-writes" in row.effect for row in added)
+    return list(added.elements())
 
 
 def test_nothing_is_acted_on_without_it(go: Outcome) -> None:
@@ -22,7 +28,7 @@ def test_nothing_is_acted_on_without_it(go: Outcome) -> None:
     assert {(one.method, one.target, one.status) for one in acted if one.method != "OPTIONS"} == {
         ("POST", "/login", 200)
     }
-    advising = {check: go.checks[check] for check in ("AUTH-14", "WH-09", "WH-10")}
+    advising = {check: go.checks[check] for check in WRITING}
     assert set(advising.values()) == {"advised"}
     last = go.verdict_lines()
     assert any("not run" in line and "AUTH-14" in line and "--allow-writes" in line for line in last)
@@ -31,7 +37,7 @@ def test_nothing_is_acted_on_without_it(go: Outcome) -> None:
 def test_each_is_sent_once_with_it(
     go: Outcome, writes: Outcome, writing: list[Row], calm: Deployment
 ) -> None:
-    """With the option each writing request is sent, exactly once, and nothing else is added."""
+    """With the option each request that it adds to the plan is sent, exactly once, and nothing else."""
     more = asked(writes.sent, calm.token) - asked(go.sent, calm.token)
     assert more == Counter(row.asked for row in writing)
     assert sum(more.values()) > 10
@@ -40,7 +46,7 @@ def test_each_is_sent_once_with_it(
 def test_the_writing_checks_pass(writes: Outcome) -> None:
     """A healthy deployment passes the writing checks, and the run stays GO."""
     assert (writes.status, writes.lines[-1]) == (0, "GO"), writes.stdout
-    assert {writes.checks[check] for check in ("AUTH-14", "WH-09", "WH-10")} == {"passed"}
+    assert {writes.checks[check] for check in WRITING} == {"passed"}
     assert writes.evidence["run"]["options"]["allow_writes"] is True
     assert not any("--allow-writes" in line for line in writes.lines)
 

@@ -8,101 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from suite_runs import Ask, Deployment, Outcome
 
+from tests.evidence_shape import SHAPE, misshapen
+
 OUTCOMES = {"passed", "failed", "waived", "advised", "missing-input", "not-run", "error"}
 VERDICTS = {"GO", "NO-GO", "INCOMPLETE"}
-# The fields of architecture.md, "Evidence".
-SHAPE: dict[str, Any] = {
-    "format": str,
-    "version": int,
-    "verdict": str,
-    "run": {
-        "id": str,
-        "started": str,
-        "finished": str,
-        "tool": dict,
-        "selection": str,
-        "options": dict,
-    },
-    "environments": [
-        {
-            "name": str,
-            "base_url": str,
-            "verdict": str,
-            "commit": str,
-            "gates": [
-                {
-                    "name": str,
-                    "passed": int,
-                    "failed": int,
-                    "waived": int,
-                    "advised": int,
-                    "missing": int,
-                    "not_run": int,
-                }
-            ],
-            "checks": [
-                {
-                    "id": str,
-                    "gate": str,
-                    "title": str,
-                    "blocking": bool,
-                    "outcome": str,
-                    "fix": str,
-                    "waiver": (dict, type(None)),
-                    "cases": [
-                        {
-                            "name": str,
-                            "outcome": str,
-                            "expected": str,
-                            "observed": str,
-                            "duration_ms": (int, float),
-                            "exchanges": [int],
-                        }
-                    ],
-                }
-            ],
-            "exchanges": [
-                {
-                    "n": int,
-                    "method": str,
-                    "url": str,
-                    "status": (int, type(None)),
-                    "request_headers": [list],
-                    "response_headers": [list],
-                    "body_sha256": str,
-                    "body_excerpt": str,
-                    "attempts": [dict],
-                    "started": str,
-                    "timing_ms": (int, float),
-                }
-            ],
-        }
-    ],
-    "waivers": list,
-    "env_diff": dict,
-}
-
-
-def misshapen(value: Any, shape: Any, at: str = "evidence") -> list[str]:
-    """Return where `value` is not of `shape`, in words."""
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return [f"{at} is no object"]
-        found = [f"{at}.{key} is missing" for key in shape if key not in value]
-        return found + [
-            line for key in shape if key in value for line in misshapen(value[key], shape[key], f"{at}.{key}")
-        ]
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return [f"{at} is no list"]
-        return [line for n, one in enumerate(value) for line in misshapen(one, shape[0], f"{at}[{n}]")]
-    kinds = shape if isinstance(shape, tuple) else (shape,)
-    return [] if type(value) in kinds else [f"{at} is {type(value).__name__}"]
 
 
 @pytest.fixture(scope="module", params=["old", "bearer-only clay", "bearer-only heyreach"])

@@ -28,7 +28,7 @@ def test_incompleteness_is_said_first(one_gate: Outcome) -> None:
     assert "CAIO acceptance: INCOMPLETE" in heading
     assert "deselected" in reason
     assert any("deselected" in line for line in one_gate.evidence["reasons"])
-    assert list(one_gate.evidence)[:2] == ["verdict", "reasons"]
+    assert list(one_gate.evidence)[:3] == ["verdict", "headline", "reasons"]
     html = one_gate.html
     banner = html.index(">INCOMPLETE<")
     assert (

@@ -20,6 +20,7 @@ from pytest_caio.reference.faults import FAULTS
 from pytest_caio.reference.server import Server, loopback_socket
 from pytest_caio.reference.settings import fresh_settings
 from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.variations import VARIATIONS
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +52,7 @@ def store() -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="session")
 def hosted(store: RedisServer) -> Iterator[Hosted]:
-    """Serve a deployment with these faults in a thread; each has a Redis database of its own."""
+    """Serve a deployment with these faults or variations in a thread, on a Redis database of its own."""
     used = iter(range(2, 512, 2))  # the next one is left free, for the fault that reads another database
     no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading real authorities takes longer than a test
     threads: list[threading.Thread] = []
@@ -67,7 +68,7 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
         deployment = Deployment(settings, revoked=("revoked-token-of-last-month",), **options)
         published = dict(settings)
         for name in faults:
-            FAULTS[name].apply(deployment)
+            (FAULTS.get(name) or VARIATIONS[name]).apply(deployment)
         server = Server(build_app(deployment, 3), bound)
         started = threading.Event()
         threads.append(threading.Thread(target=server.serve_until_stopped, args=(started.set,)))
@@ -75,7 +76,7 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
         try:
             assert started.wait(20)
             with httpx.Client(base_url=base_url, trust_env=False, timeout=20, verify=no_tls) as client:
-                yield Site(base_url, published, deployment.revoked, client)
+                yield Site(base_url, published, deployment.revoked, client, deployment.published)
         finally:
             server.should_exit = True  # it ends in its own time, while the next one starts
 

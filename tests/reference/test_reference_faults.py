@@ -13,12 +13,14 @@ from reference_site import Hosted, Site
 
 from pytest_caio.reference.faults import FAULTS
 
-# RDY-11 is about certificates, which a deployment on loopback has none of.
+# RDY-11 is about certificates, which a deployment on loopback has none of; ENV-10 is about two deployments.
 BLOCKING = {
+    *(f"ENV-{n:02}" for n in (*range(1, 7), 8, 9, 11, 12, 13)),
     *(f"AUTH-{n:02}" for n in (*range(1, 14), 15, 16)),
     *(f"WH-{n:02}" for n in (*range(1, 9), 11, 12)),
     *(f"RDY-{n:02}" for n in (*range(1, 11), 15)),
     *(f"CORS-{n:02}" for n in range(1, 7)),
+    *(f"OPS-{n:02}" for n in (3, 4, 5, 7, 10)),
 }
 
 
@@ -50,11 +52,11 @@ def test_faults_are_named_and_described() -> None:
         assert fault.says.endswith((".", "(500).", "(503)."))
         assert "\n" not in fault.says
         assert fault.reds
-        assert all(re.fullmatch(r"(AUTH|WH|RDY|CORS|STATE|OPS)-\d\d", red) for red in fault.reds)
+        assert all(re.fullmatch(r"(ENV|AUTH|WH|RDY|CORS|STATE|OPS)-\d\d", red) for red in fault.reds)
 
 
 def test_every_blocking_check_has_a_fault() -> None:
-    """Each blocking check of the gates about HTTP is turned red by at least one fault."""
+    """Each blocking check of the environment file and of HTTP is turned red by at least one fault."""
     assert {red for fault in FAULTS.values() for red in fault.reds} >= BLOCKING
 
 

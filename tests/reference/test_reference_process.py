@@ -61,7 +61,7 @@ def test_files_are_the_owners(process: ReferenceProcess, site: Site) -> None:
 
 
 def test_access_log(process: ReferenceProcess, site: Site) -> None:
-    """Each request is one line with its method, its target as sent, every header and its status."""
+    """Each request is one line: its method, its target as sent, every header, its body and its status."""
     site.client.get("/api/metrics?a=b%20c", headers={b"X-Mark": b"caf\xe9 mark"})
     site.raw("/api/..%2Fmetrics;x//y")
     lines = [json.loads(line) for line in process.access_log.read_text("utf-8").splitlines()]
@@ -69,6 +69,17 @@ def test_access_log(process: ReferenceProcess, site: Site) -> None:
     assert (marked["method"], marked["target"], marked["status"]) == ("GET", "/api/metrics?a=b%20c", 401)
     assert time.time() - 60 < marked["at"] < time.time() + 1
     assert any(line["target"] == "/api/..%2Fmetrics;x//y" for line in lines)
+
+
+@pytest.mark.parametrize("size", [0, 300_000])
+def test_access_log_has_bodies(process: ReferenceProcess, site: Site, size: int) -> None:
+    """A body is logged whole, also where a request is refused unread, and reaches the app as it was."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = f"mark={'x' * size}&token={site.settings['DASHBOARD_AUTH_TOKEN']}"
+    for path, status in (("/api/actions/record", 401), ("/login", 303)):
+        assert site.client.post(path, content=body, headers=form).status_code == status
+        line = process.access_log.read_text("utf-8").splitlines()[-1]
+        assert json.loads(line)["body"] == body
 
 
 def test_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,12 +103,15 @@ def test_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_options() -> None:
     """Environment, SDK, latency, bearer, leads and fault are what was asked for."""
     options = ("--inngest-sdk", "old", "--latency-ms", "80", "--bearer-only", "clay", "--seed-leads", "7")
+    options += ("--setting", "DASHBOARD_AUTH_TOKEN=a token=that we chose", "--setting=INNGEST_APP_ID=other")
     with (
         ReferenceProcess(*options, environment="staging", faults=["docs-served"]) as process,
         site_of(process) as site,
     ):
         assert site.settings["ENVIRONMENT"] == site.report()["auth"]["environment"] == "staging"
         assert site.settings["CONTEXT_STATE_TTL_SECONDS"] == "3600"
+        assert site.settings["INNGEST_APP_ID"] == "other"
+        assert site.get("/api/metrics", X_Dashboard_Token="a token=that we chose").status_code == 200
         assert site.get("/inngest").json()["mode"] == "cloud"
         assert site.get("/docs").status_code == 200
         assert site.get("/api/health").elapsed.total_seconds() >= 0.08
@@ -150,7 +164,7 @@ def test_end_with_its_parent() -> None:
     assert parent.stdout is not None
     serving = psutil.Process(int(parent.stdout.readline().split()[1]))
     family = [serving, *serving.children()]
-    assert len(family) == 2
+    assert len(family) == 3  # itself, its Redis, and what guards that
     parent.communicate("\n", timeout=20)
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
@@ -233,6 +247,8 @@ def _runs(process: psutil.Process) -> bool:
         (("--seed-leads", "-1"), "--seed-leads"),
         (("--bearer-only", "rb2b"), "invalid choice"),
         (("--env-file", "no-such-folder/caio.env"), "--env-file"),
+        (("--setting", "DASHBOARD_AUTH_TOKEN"), "--setting 1: is not KEY=VALUE"),
+        (("--setting", "REDIS_URI=redis://h"), "--setting 1: no such runtime key; there are ENVIRONMENT,"),
     ],
 )
 def test_options_refused(options: tuple[str, ...], words: str) -> None:

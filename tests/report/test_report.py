@@ -103,6 +103,21 @@ def test_report_of_a_narrowed_run(chromium: Browser, tmp_path: Path) -> None:
     assert "INCOMPLETE" in page.title()
 
 
+def test_report_shows_the_pending_cards(chromium: Browser, tmp_path: Path) -> None:
+    """The cards stand in a table, their leads masked, also where the check passed."""
+    page, _ = _open(chromium, _report(tmp_path, "-m", "operator"))
+    row = page.locator("tbody.passed", has_text="OPS-06")
+    row.locator(".col-result").click()
+    table = row.locator("table.caio-table")
+    assert table.locator("caption").inner_text() == "3 pending: 1 sendable, 1 resolvable, 1 blocked"
+    assert [cell.inner_text() for cell in table.locator("tr").last.locator("td").all()][:2] == [
+        "email-001",
+        "l***@example.com",
+    ]
+    assert table.is_visible()
+    assert "lead1@" not in page.content()
+
+
 def test_hostile_answers_do_nothing(chromium: Browser, tmp_path: Path) -> None:
     """What a deployment answers is shown as text: it runs nothing, loads nothing, and does not grow."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)

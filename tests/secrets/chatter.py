@@ -17,15 +17,18 @@ TEXTS = json.loads(Path(os.environ["CHATTER"]).read_text("utf-8"))
 
 @pytest.fixture(params=TEXTS, ids=lambda text: text.encode("ascii", "ignore").decode())
 def told(request):
+    """A text that holds a secret."""
     return request.param
 
 
 def test_prints(told):
-    print(told)
+    """Print, to both streams."""
+    sys.stdout.write(told + "\n")
     sys.stderr.write(told + "\n")
 
 
 def test_prints_in_pieces(told):
+    """Print in pieces, and past the text layer."""
     for start in range(0, len(told), 5):
         sys.stdout.write(told[start : start + 5])
         sys.stdout.flush()
@@ -34,31 +37,37 @@ def test_prints_in_pieces(told):
 
 
 def test_logs(told):
+    """Log, and log an exception."""
     logging.getLogger("chatter").warning("told %s", told)
     try:
-        raise ValueError(told)
+        int(told + "!")
     except ValueError:
         logging.getLogger("chatter").exception("it broke")
 
 
 def test_warns(told):
+    """Warn."""
     warnings.warn(f"told {told}", UserWarning, stacklevel=1)
 
 
 def test_raises(told):
+    """Raise, with locals."""
     local = {"value": told, "list": [told, told]}
     raise RuntimeError(told, local)
 
 
 def test_compares(told):
+    """Fail by a comparison of texts, which pytest shows as a diff."""
     assert f"{told}\nand more" == f"x{told[:-3]}yyy\nand less"
 
 
 def test_compares_dicts(told):
+    """Fail by a comparison of containers."""
     assert {"a": told, "b": [told] * 3} == {"a": told + "x", "b": [told[1:]] * 3}
 
 
 def test_records(told, record_property, record_testsuite_property):
+    """Record a property, and skip."""
     record_property("told", told)
     record_testsuite_property("told", told)
     pytest.skip(told)
@@ -66,13 +75,15 @@ def test_records(told, record_property, record_testsuite_property):
 
 @pytest.fixture
 def broken(told):
+    """A fixture that breaks."""
     raise LookupError(told)
 
 
 def test_setup(broken):
-    pass
+    """Break before the test begins."""
 
 
 @pytest.mark.xfail(reason="expected")
 def test_expected(told):
+    """Fail as expected."""
     pytest.xfail(told)

@@ -17,7 +17,7 @@ RUN = 8
 _LINE_BREAK = re.compile(rb"['\"]?[ \t]*\r?\n(?:E  )?[ \t]*(?:[-+?>|] +)?['\"]?")
 _ESCAPED_BREAK = re.compile(rb"['\"]?[ \t]*(?:\\r)?\\n[ \t]*['\"]?")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{11,}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
 _ESCAPE = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _SHORT = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
@@ -46,8 +46,7 @@ def _joined(data: bytes) -> bytes:
 def _codes(data: bytes) -> bytes:
     """Return all that stands in base64 or hex in `data`, at every alignment."""
     pieces = []
-    for run in _BASE64.findall(data):
-        run = run.replace(b"-", b"+").replace(b"_", b"/")
+    for run in _BASE64.findall(data.replace(b"-", b"+").replace(b"_", b"/")):
         pieces += [base64.b64decode(run[n:] + b"A" * (-(len(run) - n) % 4)) for n in range(4)]
     for run in _HEX.findall(data):
         pieces += [bytes.fromhex(run[n : n + (len(run) - n) // 2 * 2].decode()) for n in range(2)]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import secrets
 import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.integration.suite_runs import ROOT, Outcome, run_suite
 from tests.secrets.echo import ENCODINGS, echoing

@@ -31,12 +31,6 @@ def test_public_paths_are_not_among_the_protected() -> None:
     assert not public & {*contract.READING_PATHS, *contract.ACTING_PATHS}
 
 
-def test_runtime_keys_are_distinct() -> None:
-    """Every runtime key is listed once, and so is the base URL's."""
-    assert len(set(contract.RUNTIME_KEYS)) == len(contract.RUNTIME_KEYS) == 37
-    assert {"CAIO_BASE_URL", "DASHBOARD_AUTH_TOKEN", "RB2B_WEBHOOK_SECRET"} <= set(contract.RUNTIME_KEYS)
-
-
 def test_every_provider_has_a_route() -> None:
     """The routes cover the providers, HeyReach's apart."""
     assert {*contract.WEBHOOK_ROUTES.values(), "heyreach"} == set(contract.PROVIDERS)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import dotenv
 import pytest
+from dotenv.parser import parse_stream
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pytest_caio.envfile import EnvFile
 from pytest_caio.errors import InputError
@@ -18,6 +23,72 @@ Write = Callable[[str, str | bytes], Path]
 def read(path: Path) -> dict[str, str]:
     """Return the values of an env file, revealed."""
     return {key: value.reveal() for key, value in EnvFile.read(path).values.items()}
+
+
+KEYS = st.from_regex(r"[A-Z][A-Z0-9_]{0,9}", fullmatch=True)
+# NUL stands in no env file. A carriage return is a line's end to the parser of both, in quotes too.
+TEXTS = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=30)
+QUOTES = {"'": ("\\", "'"), '"': ("\\", '"')}
+
+
+def quoted(value: str, quote: str) -> str:
+    """Return a value in quotes, with what would end it escaped (python-dotenv's own escapes)."""
+    for character in QUOTES[quote]:
+        value = value.replace(character, f"\\{character}")
+    return f"{quote}{value}{quote}"
+
+
+@st.composite
+def env_files(draw: st.DrawFn) -> str:
+    """Draw the text of an env file: comments, blank lines, bare, quoted and referring values."""
+    known = draw(st.lists(KEYS, min_size=1, max_size=5))
+    reference = st.sampled_from([f"${{{key}}}" for key in known] + [f"${{{known[0]}:-x}}", "$A", "${", "}"])
+    bare = st.text("abcAB01 #=:/?@.,-_$'\"\\", max_size=12)
+    value = st.one_of(
+        bare, TEXTS.map(lambda text: quoted(text, "'")), TEXTS.map(lambda text: quoted(text, '"'))
+    )
+    line = st.one_of(
+        st.just(""),
+        bare.map(lambda text: f"# {text}"),
+        st.builds(
+            lambda lead, key, equals, *parts: f"{lead}{key}{equals}{''.join(parts)}",
+            st.sampled_from(["", "export ", "  "]),
+            st.sampled_from(known),
+            st.sampled_from(["=", " = ", "= "]),
+            st.one_of(value, reference),
+            st.one_of(st.just(""), reference),
+        ),
+    )
+    return draw(st.sampled_from(["\n", "\r\n"])).join(draw(st.lists(line, max_size=6)))
+
+
+@given(text=env_files())
+def test_any_file_reads_as_dotenv_reads_it(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever python-dotenv takes is read with its values; what it cannot parse is refused."""
+    path = tmp_path_factory.getbasetemp() / "drawn.env"
+    path.write_bytes(text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        for key in list(os.environ):
+            patch.delenv(key)
+        errors = any(binding.error for binding in parse_stream(StringIO(path.read_text("utf-8"))))
+        expected = dotenv.dotenv_values(path, interpolate=True)
+    if errors:
+        with pytest.raises(InputError, match=r"drawn\.env, line \d+: is not KEY=value$"):
+            EnvFile.read(path)
+    else:
+        assert read(path) == {key: value or "" for key, value in expected.items()}
+
+
+@given(values=st.dictionaries(KEYS, TEXTS, max_size=5), quote=st.sampled_from(sorted(QUOTES)))
+@example(values={"A": "a\n#'\" b\\n\\", "B": ""}, quote="'")
+def test_quoted_values_come_back(
+    values: dict[str, str], quote: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Any value that refers to no other, written in quotes, is read as it was."""
+    kept = {key: value for key, value in values.items() if "${" not in value}
+    path = tmp_path_factory.getbasetemp() / "quoted.env"
+    path.write_bytes("".join(f"{key}={quoted(value, quote)}\n" for key, value in kept.items()).encode())
+    assert read(path) == kept
 
 
 GRAMMAR = """\

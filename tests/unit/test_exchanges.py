@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_caio.exchanges import Exchange, Mismatch, NoAnswer
+from pytest_caio.exchanges import Attempt, Exchange, Mismatch, NoAnswer
 from pytest_caio.probes import Request
 
 
@@ -127,6 +127,14 @@ def test_no_answer_is_no_report() -> None:
         (answer(b"", 302, ("Location", "/login?next=/")), "302, redirect to /login?next=/, empty body"),
         (answer(b"", 0, error="no whole answer within 1 s"), "no whole answer within 1 s"),
         (answer(b"short and whole"), "200, short and whole"),
+        (
+            answer(b"ok", attempts=(Attempt(None, "dropped"), Attempt(502), Attempt(200))),
+            "200, after 3 tries (dropped, then 502, then 200), ok",
+        ),
+        (
+            answer(b"", 0, error="dropped", attempts=(Attempt(None, "dropped"),) * 3),
+            "dropped, after 3 tries (dropped, then dropped, then dropped)",
+        ),
     ],
 )
 def test_the_summary_is_one_line(exchange: Exchange, summary: str) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -97,6 +98,28 @@ def test_threads_may_ask_together(server: Loopback, make_prober: Callable[..., P
     concurrent.futures.wait(found[0], 5)
     assert all(one is other for futures in found for one, other in zip(futures, found[0], strict=True))
     assert sorted(r.target for r in server.received) == sorted(r.target.encode() for r in requests)
+
+
+def test_the_same_is_asked_again_after_its_answer(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """A request that asks again is sent so long after the first one's answer, with no connection held."""
+    prober = make_prober(connections=1)
+    again, other = get(server, again_after=0.3), get(server, "/other")
+    prober.ask([again, get(server), other])
+    first, second = answer_of(prober, get(server)), answer_of(prober, again)
+    answered = first.started + timedelta(milliseconds=first.elapsed_ms)
+    assert second.started - answered >= timedelta(milliseconds=290)
+    assert answer_of(prober, other).started < second.started
+    assert len(server.received) == 3
+
+
+def test_what_asks_again_may_be_all_that_is_asked(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """The first request is sent for the sake of the second, and an answer that fails does not prevent it."""
+    server.on("/", http(500), http())
+    assert answer_of(make_prober(), get(server, again_after=0.01)).status_code == 200
 
 
 def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Prober]) -> None:
@@ -345,3 +368,96 @@ def test_closing_twice_or_unused_is_allowed(make_prober: Callable[..., Prober]) 
     prober.close()
     prober.close()
     assert threading.active_count() == before
+
+
+def test_hanging_requests_hold_nobody_up(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """However many requests hang, the others are answered soon, and all is over little after one deadline."""
+    requests = [get(server, f"/{n}") for n in range(120)]
+    hanging = [request for n, request in enumerate(requests) if n % 6 != 5]
+    for request in hanging:
+        server.on(request.target, _hang)
+    prober = make_prober(connections=4, timeout=2)
+    started = time.monotonic()
+    prober.ask(requests)
+    answered = [prober.exchange(request).result(10) for request in requests if request not in hanging]
+    assert {exchange.status_code for exchange in answered} == {200}
+    errors = {prober.exchange(request).result(10).error for request in hanging}
+    assert errors == {"no whole answer within 2 s"}
+    assert time.monotonic() - started < 2 + 5
+    assert len(server.received) == 120
+
+
+def test_slow_answers_are_not_taken_for_hanging(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A deployment that is slow with everything is asked by no more at once than was allowed."""
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.4)
+        writer.write(http())
+        await writer.drain()
+
+    requests = [get(server, f"/{n}") for n in range(12)]
+    for request in requests:
+        server.on(request.target, slowly)
+    prober = make_prober(connections=3, timeout=1)
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    assert server.most_open == 3
+
+
+def test_what_is_asked_first_may_hang_alone(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """An origin whose first paths hang, and whose others answer, is reached, with one connection too."""
+    requests = [get(server, f"/{n}") for n in range(40)]
+    for request in requests[:20]:
+        server.on(request.target, _hang)
+    prober = make_prober(connections=1, timeout=3)
+    prober.ask(requests)
+    assert {prober.exchange(request).result(10).status_code for request in requests[20:]} == {200}
+    assert prober.reached(server.origin).result(0) == ""
+
+
+def test_one_bad_answer_does_not_condemn_the_others(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """Where the first answer to come is none, the others under way say whether the origin answers."""
+    server.on("/bad", b"-ERR unknown command\r\n\r\n")
+
+    async def later(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.1)
+        writer.write(http())
+        await writer.drain()
+
+    server.on("/later", later)
+    requests = [get(server, path) for path in ("/bad", "/later", *(f"/{n}" for n in range(20)))]
+    prober = make_prober(connections=2)
+    prober.ask(requests)
+    assert [answer_of(prober, request).status_code for request in requests] == [0] + [200] * 21
+    assert prober.reached(server.origin).result(5) == ""
+
+
+def test_a_deadline_is_for_all_tries(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Answers that drop late are asked again within the one deadline, not with three."""
+
+    async def drop_late(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.6)
+        writer.transport.abort()
+
+    server.on("/", drop_late, drop_late, drop_late)
+    prober = make_prober(timeout=1)
+    answer_of(prober, get(server, "/living"))
+    started = time.monotonic()
+    exchange = answer_of(prober, get(server))
+    assert time.monotonic() - started < 1.4
+    assert [attempt.error for attempt in exchange.attempts] == [DROPPED, "no whole answer within 1 s"]
+
+
+def test_origins_do_not_share_their_places(
+    server: Loopback, make_server: Callable[..., Loopback], make_prober: Callable[..., Prober]
+) -> None:
+    """An origin that hangs takes nothing from another."""
+    other = make_server()
+    server.on("/", _hang)
+    prober = make_prober(connections=1, timeout=4)
+    prober.ask([get(server), get(other)])
+    started = time.monotonic()
+    assert answer_of(prober, get(other)).status_code == 200
+    assert time.monotonic() - started < 1

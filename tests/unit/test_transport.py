@@ -22,7 +22,7 @@ from loopback import Loopback, http
 from pytest_httpx import HTTPXMock
 
 from pytest_caio.probes import Request
-from pytest_caio.transport import MAX_BODY, PASSING_FAULTS, Transport
+from pytest_caio.transport import MAX_BODY, PASSING_FAULTS, TOO_LARGE, TOO_MANY_HEADERS, Transport
 
 SECRET = "s3cr3t-token-value-0123456789"
 
@@ -31,7 +31,7 @@ SECRET = "s3cr3t-token-value-0123456789"
 def no_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trust nobody: loading the real authorities may take longer than the deadline of a test."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    monkeypatch.setattr("pytest_caio.transport._authorities", lambda: context)
+    monkeypatch.setattr("pytest_caio.transport.authorities", lambda: context)
 
 
 def get(server: Loopback, target: str = "/", *headers: tuple[str, str]) -> Request:
@@ -171,16 +171,16 @@ def pour(head: bytes, piece: bytes) -> Callable:
     ],
     ids=["until closed", "chunked", "announced"],
 )
-def test_an_endless_body_is_cut_at_one_mebibyte(
+def test_an_endless_body_is_given_up_at_one_mebibyte(
     server: Loopback, send: Callable[..., list], head: bytes, piece: bytes
 ) -> None:
-    """A body that pours is kept up to 1 MiB and no further, and that is said."""
+    """A body that pours is read up to 1 MiB and no further; that is no answer, and its beginning is kept."""
     server.on("/", pour(head, piece))
     [exchange] = send(get(server))
-    assert exchange.status_code == 200
-    assert exchange.body == b"x" * MAX_BODY == b"x" * 1024 * 1024
+    assert (exchange.status_code, exchange.begun, exchange.error) == (0, 200, TOO_LARGE)
+    assert exchange.body == b"x" * 4096
     assert exchange.truncated is True
-    assert exchange.error == ""
+    assert exchange.error not in PASSING_FAULTS
 
 
 @pytest.mark.parametrize(("length", "truncated"), [(MAX_BODY, False), (MAX_BODY + 1, True)])
@@ -190,7 +190,28 @@ def test_the_bound_is_exact(
     """A body of 1 MiB is whole; one byte more is not."""
     server.on("/", http(body=b"x" * length))
     [exchange] = send(get(server))
-    assert (len(exchange.body), exchange.truncated) == (MAX_BODY, truncated)
+    assert (exchange.error, exchange.truncated) == (TOO_LARGE if truncated else "", truncated)
+    assert len(exchange.body) == (4096 if truncated else 1024 * 1024)
+
+
+def test_all_answers_together_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """What a run keeps of all answers is bounded; one that is given up makes room for the next."""
+    server.on("/", http(body=b"x" * MAX_BODY))
+    server.on("/small", http(body=b"x" * 1000))
+    exchanges = send(*[get(server)] * 45, *[get(server, "/small")] * 3)
+    errors = [exchange.error for exchange in exchanges]
+    assert errors == [""] * 23 + [TOO_LARGE] * 22 + [""] * 3
+    assert sum(len(exchange.body) for exchange in exchanges) < 24 * MAX_BODY
+
+
+def test_headers_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """An answer may have a thousand headers, and not one more: each takes much more room than its text."""
+    for count in (999, 1000):
+        flood = b"".join(b"Set-Cookie: a%d=b\r\n" % n for n in range(count))
+        server.on(f"/{count}", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + flood + b"\r\n")
+    most, more = send(get(server, "/999"), get(server, "/1000"))
+    assert (most.error, len(most.headers)) == ("", 1000)
+    assert (more.error, more.begun, len(more.headers)) == (TOO_MANY_HEADERS, 200, 1000)
 
 
 def bomb(mebibytes: int) -> bytes:
@@ -210,8 +231,15 @@ def test_a_gzip_bomb_is_bounded_in_memory(server: Loopback, send: Callable[..., 
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (len(exchange.body), exchange.truncated) == (MAX_BODY, True)
+    assert (exchange.error, len(exchange.body), exchange.truncated) == (TOO_LARGE, 4096, True)
     assert peak < 8 * MAX_BODY
+
+
+def test_what_follows_a_packed_body_is_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """Bytes that pour after the end of what is packed are not gathered either."""
+    server.on("/", pour(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + bomb(0), b"x" * 65536))
+    [exchange] = send(get(server))
+    assert (exchange.error, exchange.body) == (TOO_LARGE, b"")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate"])
@@ -338,6 +366,26 @@ def test_an_answer_that_is_not_http(server: Loopback, send: Callable[..., list])
     [exchange] = send(get(server))
     assert exchange.error == "the answer is not HTTP"
     assert exchange.error not in PASSING_FAULTS
+
+
+@pytest.mark.parametrize("extra", [b"x", http(200, b'{"status": "ready"}')], ids=["bytes", "an answer"])
+@pytest.mark.parametrize("kind", ["GET", "HEAD"])
+def test_nothing_passes_for_the_next_answer(
+    server: Loopback, send: Callable[..., list], extra: bytes, kind: str
+) -> None:
+    """What comes after an answer spoils that answer, and is never taken for the next one."""
+    server.on("/", http(401, b"") + extra)
+    server.on("/next", http(404))
+    first, second = send(Request(kind, server.origin, "/"), get(server, "/next"))
+    assert (first.error, first.begun) == ("the answer is not HTTP: there is more after its end", 401)
+    assert (second.status_code, second.error) == (404, "")
+
+
+def test_headers_that_never_end_are_told(server: Loopback, send: Callable[..., list]) -> None:
+    """Headers of megabytes are read up to 100 KiB, and told as what they are."""
+    server.on("/", pour(b"HTTP/1.1 200 OK\r\n", b"X-More: " + b"x" * 65536 + b"\r\n"))
+    [exchange] = send(get(server))
+    assert exchange.error == "the headers of the answer are larger than 100 KiB"
 
 
 @pytest.mark.parametrize(
@@ -467,14 +515,34 @@ def test_a_certificate_of_another_host_is_refused(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     server = make_server(context)
     [exchange] = send(get(server))
-    assert exchange.error.startswith("cannot connect: the certificate is not trusted (")
+    assert exchange.error == (
+        "cannot connect: the certificate is for another name (other.example), not 127.0.0.1"
+    )
+    assert server.received == []
+
+
+def test_a_certificate_that_is_over_is_refused(
+    make_server: Callable[..., Loopback],
+    send: Callable[..., list],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a certificate that expired the words tell the day."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_after=datetime(2024, 2, 29, tzinfo=UTC)).configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    server = make_server(context)
+    [exchange] = send(get(server))
+    assert exchange.error == "cannot connect: the certificate expired on 2024-02-29"
     assert server.received == []
 
 
 def test_tls_where_there_is_none(server: Loopback, send: Callable[..., list]) -> None:
     """https to a port that speaks plain http is told as such."""
     [exchange] = send(Request("GET", server.origin.replace("http", "https"), "/"))
-    assert exchange.error.startswith("cannot connect: the TLS handshake failed (")
+    assert exchange.error.startswith("cannot connect: the port does not speak TLS; is it plain http? (")
     assert exchange.error not in PASSING_FAULTS
 
 

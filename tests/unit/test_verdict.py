@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.record import OUTCOMES, Result
+from pytest_caio.record import OUTCOMES, ExchangeRecord, Result
 from pytest_caio.verdict import GO, INCOMPLETE, NO_GO, judge
 
 
 def result(outcome: str = "passed", check: str = "AUTH-01", **details: Any) -> Result:
     """Return the result of a case."""
     given = {"environment": "demo", "gate": "auth", "title": "T", "fix": "F", "blocking": True, "name": ""}
-    return Result(check=check, outcome=outcome, nodeid=check, **{**given, **details})
+    return Result(check=check, outcome=outcome, **{"nodeid": check, **given, **details})
 
 
 def test_go_is_when_every_blocking_check_passed() -> None:
@@ -43,6 +44,31 @@ def test_advice_is_never_no_go(outcome: str) -> None:
 def test_a_waived_failure_is_go() -> None:
     """A waived check does not stop the release."""
     assert judge([result(), result("waived", "WH-08")]).word == GO
+
+
+def test_go_says_how_many_checks_it_waived() -> None:
+    """The headline counts checks, each once an environment, and not cases; the word stays GO."""
+    waived = [result("waived", "WH-08", nodeid=str(n), environment="staging") for n in range(3)]
+    verdict = judge([result(), result(environment="staging"), result("waived", "WH-08"), *waived])
+    assert (verdict.word, verdict.headline, verdict.exit_status) == (GO, "GO (2 waived)", 0)
+    assert judge([result()]).headline == "GO"
+
+
+def test_only_go_counts_waived_checks() -> None:
+    """What is no GO anyway rests on no waiver."""
+    waived = result("waived", "WH-08")
+    assert judge([result(), waived, result("failed")]).headline == NO_GO
+    assert judge([result(), waived], ["checks were deselected"]).headline == INCOMPLETE
+    assert judge([waived]).headline == INCOMPLETE  # a waiver vouches for nothing
+
+
+@pytest.mark.parametrize("narrowed", [[], ["checks were deselected"]])
+def test_a_waiver_that_should_not_be_there_is_no_go(narrowed: list[str]) -> None:
+    """It fails the run, whole or not, and is named after what failed."""
+    verdict = judge([result()], narrowed, ["waiver 1: expired"])
+    assert (verdict.word, verdict.exit_status) == (NO_GO, 1)
+    assert verdict.reasons == ("waiver 1: expired", *narrowed)
+    assert judge([result("failed")], (), ["w"]).reasons == ("failed: AUTH-01", "w")
 
 
 def test_what_does_not_apply_is_go() -> None:
@@ -120,20 +146,23 @@ def test_each_environment_counts() -> None:
     assert verdict.reasons == ("production could not be reached: gone", "failed: AUTH-01")
 
 
-@settings(derandomize=True, database=None, deadline=None)
-@given(
-    st.lists(
-        st.builds(
-            result,
-            st.sampled_from(OUTCOMES),
-            st.sampled_from(["AUTH-01", "WH-01"]),
-            blocking=st.booleans(),
-            applicable=st.booleans(),
-            unreachable=st.sampled_from(["", "", "", "gone"]),
-        )
-    ),
-    st.lists(st.just("narrowed"), max_size=1),
+RESULTS = st.lists(
+    st.builds(
+        result,
+        st.sampled_from(OUTCOMES),
+        st.sampled_from(["AUTH-01", "WH-01"]),
+        environment=st.sampled_from(["demo", "demo", "staging"]),
+        blocking=st.booleans(),
+        applicable=st.booleans(),
+        unreachable=st.sampled_from(["", "", "", "gone"]),
+    )
 )
+NARROWED = st.lists(st.just("narrowed"), max_size=1)
+QUICK = settings(derandomize=True, database=None, deadline=None)
+
+
+@QUICK
+@given(RESULTS, NARROWED)
 def test_go_is_never_given_away(results: list[Result], narrowed: list[str]) -> None:
     """Whatever the outcomes, GO means that all that blocks ran and held, and something did."""
     verdict = judge(results, narrowed)
@@ -149,3 +178,95 @@ def test_go_is_never_given_away(results: list[Result], narrowed: list[str]) -> N
         assert verdict.word == NO_GO
     assert bool(verdict.reasons) is (verdict.word != GO)
     assert judge(results[::-1], narrowed).word == verdict.word
+
+
+@QUICK
+@given(RESULTS, NARROWED, st.integers(0, 100))
+def test_a_failure_is_always_no_go(results: list[Result], narrowed: list[str], place: int) -> None:
+    """Whatever else there is, and wherever it comes, a failed blocking result is NO-GO."""
+    results.insert(place, result("failed", "WH-02", environment="production"))
+    assert judge(results, narrowed).word == NO_GO
+
+
+@QUICK
+@given(RESULTS, NARROWED, st.randoms(use_true_random=False))
+def test_order_does_not_matter(results: list[Result], narrowed: list[str], random: Random) -> None:
+    """Workers report in any order; word, headline and what failed are the same."""
+    first = judge(results, narrowed)
+    random.shuffle(results)
+    again = judge(results, narrowed)
+    assert (again.word, again.headline, sorted(again.reasons)) == (
+        first.word,
+        first.headline,
+        sorted(first.reasons),
+    )
+
+
+@QUICK
+@given(RESULTS, NARROWED)
+def test_a_waiver_is_no_better_than_a_pass(results: list[Result], narrowed: list[str]) -> None:
+    """Waiving what failed makes of NO-GO at most what passing would, and touches nothing else."""
+    failed = [r for r in results if r.blocking and r.outcome == "failed"]
+    for one in failed:
+        one.outcome = "waived"
+    waived = judge(results, narrowed)
+    for one in failed:
+        one.outcome = "passed"
+    passed = judge(results, narrowed)
+    ranks = [NO_GO, INCOMPLETE, GO]
+    assert ranks.index(waived.word) <= ranks.index(passed.word)
+    assert (waived.word == NO_GO) is (passed.word == NO_GO)
+
+
+@QUICK
+@given(RESULTS, st.just(["narrowed"]), st.lists(st.just("waiver"), max_size=1))
+def test_a_part_is_never_go(results: list[Result], narrowed: list[str], waivers: list[str]) -> None:
+    """A narrowed run is never GO, and a waiver's problem is NO-GO in it too."""
+    verdict = judge(results, narrowed, waivers)
+    assert verdict.word != GO
+    assert not waivers or verdict.word == NO_GO
+
+
+def answers(*statuses: int | None, kind: str = "text/html") -> dict[str, ExchangeRecord]:
+    """Return exchanges with these statuses, each of a path of its own."""
+    return {
+        str(n): ExchangeRecord(
+            n=n,
+            method="GET",
+            url=f"http://127.0.0.1/{n}",
+            status=status,
+            request_headers=[],
+            response_headers=[("Content-Type", kind)],
+            body_sha256="",
+            body_excerpt="",
+            attempts=[],
+            started="",
+            timing_ms=1.0,
+        )
+        for n, status in enumerate(statuses)
+    }
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "reason"),
+    [
+        (
+            answers(*[200] * 5),
+            "demo answers 200 with an HTML page to everything: is this the deployment, or a",
+        ),
+        (answers(*[200] * 5, kind="text/plain"), "demo answers 200 to everything"),
+        (answers(*[429] * 9), "demo answers 429 to everything: it limits how often it is asked"),
+        (answers(*[503] * 9), "demo answers 503 to everything: its edge cannot reach it"),
+        (answers(*[401] * 9), "demo answers 401 to everything"),
+        (answers(*[200] * 4), ""),
+        (answers(*[401] * 9, 200), ""),
+        (answers(*[401] * 9, None), ""),
+        (answers(*[None] * 9), ""),
+    ],
+)
+def test_answers_that_are_all_alike_are_a_reason(exchanges: dict[str, ExchangeRecord], reason: str) -> None:
+    """Where a deployment answers everything alike, that is said beside what failed, and never else."""
+    _, *more = judge([result("failed", exchanges=exchanges)]).reasons
+    assert len(more) == bool(reason)
+    assert "".join(more).startswith(reason)
+    assert judge([result(exchanges=exchanges)]).reasons == ()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 from pytest_caio.reference.decisions import SESSION_COOKIE
-from pytest_caio.reference.deployment import Asked, Deployment, Reply
-from pytest_caio.reference.faults.fault import Faults, rewrite
+from pytest_caio.reference.deployment import Asked, Deployment
+from pytest_caio.reference.faults.fault import Faults, crash
 
 __all__ = ["ACCESS"]
 
@@ -28,229 +28,179 @@ def _also_authorised(deployment: Deployment, accepts: Callable[[Asked], bool]) -
     deployment.authorised = lambda asked: was(asked) or (deployment.door(asked) == "api" and accepts(asked))
 
 
-def _authorised_status(deployment: Deployment, change: Callable[[Reply], None]) -> None:
-    """Change what the operator status answers to a right credential."""
-
-    def changed(asked: Asked, reply: Reply) -> None:
-        if asked.method == "GET" and deployment.authorised(asked):
-            change(reply)
-
-    rewrite(deployment, "/api/operator/status", changed)
+def _in_query(asked: Asked) -> str | None:
+    """The query token, None where there is none."""
+    return parse_qs(asked.query, keep_blank_values=True).get("token", [None])[0]
 
 
-@fault("Any token at all opens the dashboard, as long as one is sent.", "AUTH-07")
+@fault(
+    "Any token at all opens the dashboard, as long as one is sent.",
+    "AUTH-07",
+    then=("AUTH-12", "AUTH-15", "AUTH-17"),
+    place="auth guard",
+)
 def any_token(deployment: Deployment) -> None:
     """Accept every token that is not empty."""
     _also_token(deployment, lambda given, _: bool(given))
 
 
-@fault("An empty token opens the dashboard.", "AUTH-07")
+@fault("An empty token opens the dashboard.", "AUTH-07", place="auth guard")
 def empty_token(deployment: Deployment) -> None:
     """Accept a header without a value."""
     _also_token(deployment, lambda given, _: not given.strip())
 
 
-@fault("The token is compared without regard to upper and lower case.", "AUTH-07")
+@fault("An empty token in the address opens the dashboard.", "AUTH-07", place="auth guard")
+def query_empty(deployment: Deployment) -> None:
+    """Accept `?token=`."""
+    _also_authorised(deployment, lambda asked: _in_query(asked) == "")
+
+
+@fault("Blanks in the address, in a token's place, open the dashboard.", "AUTH-07", place="auth guard")
+def query_blank(deployment: Deployment) -> None:
+    """Accept a query token that is nothing but blanks."""
+    _also_authorised(deployment, lambda asked: (_in_query(asked) or "").isspace())
+
+
+@fault("The token is compared without regard to upper and lower case.", "AUTH-07", place="auth guard")
 def token_any_case(deployment: Deployment) -> None:
     """Compare in lower case."""
     _also_token(deployment, lambda given, token: given.lower() == token.lower())
 
 
-@fault("The first half of the token is enough.", "AUTH-07")
+@fault("The first half of the token is enough.", "AUTH-07", place="auth guard")
 def token_prefix(deployment: Deployment) -> None:
     """Accept a prefix of eight characters or more."""
     _also_token(deployment, lambda given, token: len(given) >= 8 and token.startswith(given))
 
 
-@fault("Anything that begins with the token opens the dashboard.", "AUTH-07")
+@fault("Anything that begins with the token opens the dashboard.", "AUTH-07", place="auth guard")
 def token_and_more(deployment: Deployment) -> None:
     """Accept the token with more after it."""
     _also_token(deployment, lambda given, token: given.startswith(token))
 
 
-@fault("The last character of the token is not looked at.", "AUTH-07")
+@fault("The last character of the token is not looked at.", "AUTH-07", place="auth guard")
 def token_last_character(deployment: Deployment) -> None:
     """Compare all but the last character."""
     _also_token(deployment, lambda given, token: len(given) == len(token) and given[:-1] == token[:-1])
 
 
-@fault("The first character of the token is not looked at.", "AUTH-07")
+@fault("The first character of the token is not looked at.", "AUTH-07", place="auth guard")
 def token_first_character(deployment: Deployment) -> None:
     """Compare all but the first character."""
     _also_token(deployment, lambda given, token: len(given) == len(token) and given[1:] == token[1:])
 
 
-@fault("The token is also taken as an Authorization bearer.", "AUTH-08")
+@fault("The token is also taken as an Authorization bearer.", "AUTH-08", place="auth guard")
 def token_as_bearer(deployment: Deployment) -> None:
     """Accept `Authorization: Bearer <token>`."""
     right = f"Bearer {deployment.settings['DASHBOARD_AUTH_TOKEN']}"
     _also_authorised(deployment, lambda asked: asked.headers.get("authorization") == right)
 
 
-@fault("The token is also taken from a cookie.", "AUTH-08")
+@fault("The token is also taken from a cookie.", "AUTH-08", place="auth guard")
 def token_as_cookie(deployment: Deployment) -> None:
-    """Accept the token as the value of any cookie."""
-    token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
-    _also_authorised(deployment, lambda asked: token in asked.cookies.values())
+    """Accept the token as the value of the cookie `token`."""
+    right = deployment.settings["DASHBOARD_AUTH_TOKEN"]
+    _also_authorised(deployment, lambda asked: asked.cookies.get("token") == right)
 
 
-@fault("Any session cookie is believed, whoever made it.", "AUTH-08")
+@fault("The token is also taken for a session.", "AUTH-08", place="auth guard")
+def token_as_session(deployment: Deployment) -> None:
+    """Accept the token as the value of the session cookie."""
+    right = deployment.settings["DASHBOARD_AUTH_TOKEN"]
+    _also_authorised(deployment, lambda asked: asked.cookies.get(SESSION_COOKIE) == right)
+
+
+@fault("The token is also taken as a password (Basic).", "AUTH-08", place="auth guard")
+def token_as_password(deployment: Deployment) -> None:
+    """Accept `Authorization: Basic <token>`."""
+    right = f"Basic {deployment.settings['DASHBOARD_AUTH_TOKEN']}"
+    _also_authorised(deployment, lambda asked: asked.headers.get("authorization") == right)
+
+
+@fault("Any session cookie is believed, whoever made it.", "AUTH-08", place="SESSION_SECRET_KEY")
 def any_session(deployment: Deployment) -> None:
     """Accept every session cookie with a value."""
     _also_authorised(deployment, lambda asked: bool(asked.cookies.get(SESSION_COOKIE)))
 
 
-@fault("The bearers of the webhooks open the dashboard's API too.", "AUTH-15")
-def bearer_opens_api(deployment: Deployment) -> None:
-    """Accept either webhook bearer as an Authorization bearer and as the token."""
-    keys = ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")
-    bearers = {deployment.settings[key] for key in keys}
+@fault("The bearers of the webhooks are taken for the token.", "AUTH-15", place="DASHBOARD_AUTH_TOKEN")
+def bearer_as_token(deployment: Deployment) -> None:
+    """Accept either webhook bearer in the token's header."""
+    bearers = {deployment.settings[key] for key in ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")}
     _also_token(deployment, lambda given, _: given.decode("latin-1") in bearers)
+
+
+@fault("The bearers of the webhooks open the dashboard's API too.", "AUTH-15", place="DASHBOARD_AUTH_TOKEN")
+def bearer_opens_api(deployment: Deployment) -> None:
+    """Accept either webhook bearer as an Authorization bearer."""
+    bearers = {deployment.settings[key] for key in ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")}
     _also_authorised(
         deployment,
         lambda asked: asked.headers.get("authorization", "").removeprefix("Bearer ") in bearers,
     )
 
 
-@fault("A token that was revoked still opens the dashboard.", "AUTH-12")
+@fault("A token that was revoked still opens the dashboard.", "AUTH-12", place="DASHBOARD_AUTH_TOKEN")
 def revoked_token(deployment: Deployment) -> None:
     """Accept the tokens of before."""
     _also_token(deployment, lambda given, _: given.decode("latin-1") in deployment.revoked)
 
 
-@fault("The token is accepted in the address, where every log keeps it.", "AUTH-04", "RDY-08")
+@fault(
+    "The token is accepted in the address, where every log keeps it.",
+    "AUTH-04",
+    "RDY-08",
+    place="DASHBOARD_QUERY_TOKEN_ENABLED",
+)
 def query_token(deployment: Deployment) -> None:
     """Turn the deprecated query token on."""
     deployment.settings["DASHBOARD_QUERY_TOKEN_ENABLED"] = "true"  # noqa: S105 - a switch, no password
 
 
-@fault("A token in the address is accepted though the deployment says it is not.", "AUTH-04")
+@fault(
+    "A token in the address is accepted though the deployment says it is not.", "AUTH-04", place="auth guard"
+)
 def query_token_unsaid(deployment: Deployment) -> None:
     """Accept the query token, and report it as off."""
     query_token(deployment)
     deployment.report_edits.append(lambda report: report["auth"].update(query_token_enabled=False))
 
 
-@fault("The right token is refused: every call is unauthorised.", "AUTH-05", "AUTH-06")
-def token_refused(deployment: Deployment) -> None:
-    """Accept no token, as a deployment does that was given another one."""
-    deployment.token_accepted = lambda _: False
-
-
-@fault("The operator status breaks for those who may see it (500).", "AUTH-05")
-def status_500(deployment: Deployment) -> None:
-    """Answer 500 to an authorised call."""
-
-    def change(reply: Reply) -> None:
-        reply.status, reply.body = 500, b"Internal Server Error"
-
-    _authorised_status(deployment, change)
-
-
-@fault("The operator status is forbidden even with the right token (403).", "AUTH-05")
-def status_403(deployment: Deployment) -> None:
-    """Answer 403 to an authorised call."""
-
-    def change(reply: Reply) -> None:
-        reply.status, reply.body = 403, json.dumps({"detail": "Forbidden"}).encode()
-
-    _authorised_status(deployment, change)
-
-
-@fault("The operator status is not found with the right token (404).", "AUTH-05")
-def status_404(deployment: Deployment) -> None:
-    """Answer 404 to an authorised call."""
-
-    def change(reply: Reply) -> None:
-        reply.status, reply.body = 404, json.dumps({"detail": "Not Found"}).encode()
-
-    _authorised_status(deployment, change)
-
-
-@fault("The operator status sends those with the right token to the login.", "AUTH-05")
-def status_redirect(deployment: Deployment) -> None:
-    """Answer 302 to an authorised call."""
-
-    def change(reply: Reply) -> None:
-        reply.status, reply.body = 302, b""
-        reply.headers["location"] = "/login?next=/"
-
-    _authorised_status(deployment, change)
-
-
-@fault("The operator status answers 200 with nothing in it.", "AUTH-05")
-def status_empty(deployment: Deployment) -> None:
-    """Answer an empty body to an authorised call."""
-
-    def change(reply: Reply) -> None:
-        reply.body = b""
-
-    _authorised_status(deployment, change)
-
-
-@fault("The operator status answers 200 with an empty report.", "AUTH-05")
-def status_hollow(deployment: Deployment) -> None:
-    """Answer `{}` to an authorised call."""
-
-    def change(reply: Reply) -> None:
-        reply.body = b"{}"
-
-    _authorised_status(deployment, change)
-
-
-@fault("The dependency report answers 200 with an empty report.", "AUTH-06", "RDY-02")
-def dependencies_hollow(deployment: Deployment) -> None:
-    """Answer `{}` where the dependencies are asked for."""
-
-    def change(_: Asked, reply: Reply) -> None:
-        if reply.status == 200:
-            reply.body = b"{}"
-
-    rewrite(deployment, "/api/runtime/dependencies", change)
-
-
-@fault("A token with an accent or an umlaut in it crashes the server (500).", "AUTH-17")
+@fault(
+    "A token with an accent or an umlaut in it crashes the server (500).",
+    "AUTH-17",
+    place="hmac.compare_digest",
+)
 def odd_token_500(deployment: Deployment) -> None:
     """Compare as text, which the comparison refuses beyond ASCII."""
     token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
     deployment.token_accepted = lambda given: hmac.compare_digest(given.decode("latin-1"), token)
 
 
-@fault("A wrong token at the login opens a session.", "AUTH-16")
-def any_login(deployment: Deployment) -> None:
-    """Log everybody in."""
-    deployment.login_accepted = lambda _: True
+@fault("A bearer with an accent or an umlaut in it crashes the server (500).", "AUTH-17", place="hmac")
+def odd_bearer_500(deployment: Deployment) -> None:
+    """Crash on an Authorization header beyond ASCII, before anybody is let in."""
+    crash(
+        deployment,
+        lambda asked, _: (
+            asked.path.startswith("/api/") and not asked.headers.get("authorization", "").isascii()
+        ),
+    )
 
 
-@fault("The session cookie can be read by scripts and travels in clear.", "AUTH-14")
-def bare_cookie(deployment: Deployment) -> None:
-    """Set the session cookie without flags."""
-    deployment.cookie = {"httponly": False, "secure": False, "samesite": None}
+@fault("A token of thousands of characters crashes the server (500).", "AUTH-17", place="compare")
+def long_token_500(deployment: Deployment) -> None:
+    """Crash on a token longer than 4 KiB."""
+    crash(deployment, lambda asked, _: len(asked.headers.get("x-dashboard-token", "")) > 4096)
 
 
-@fault("After the login, the visitor is sent to whatever host the link named.", "AUTH-13")
-def next_off_host(deployment: Deployment) -> None:
-    """Follow `next` wherever it leads, and name another host in the way to the login."""
-    deployment.local_next = lambda target: target
-
-    def change(_: Asked, reply: Reply) -> None:
-        if reply.status == 302:
-            reply.headers["location"] = "/login?next=//other.example/sales"
-
-    rewrite(deployment, "/sales", change)
-
-
-@fault("The login page shows `next` as it came, script and all.", "AUTH-18")
-def next_unescaped(deployment: Deployment) -> None:
-    """Echo `next` unescaped."""
-    deployment.escape = lambda text: text
-    deployment.local_next = lambda target: target
-
-
-@fault("The websocket tells anybody the deployment's health.", "AUTH-18")
-def websocket_open(deployment: Deployment) -> None:
-    """Ask websockets for no credential."""
-    deployment.websocket_guarded = False
+@fault("A token with a control character in it crashes the server (500).", "AUTH-17", place="compare")
+def control_token_500(deployment: Deployment) -> None:
+    """Crash on a token that cannot be printed."""
+    crash(deployment, lambda asked, _: "\x01" in asked.headers.get("x-dashboard-token", ""))
 
 
 ACCESS = fault.all

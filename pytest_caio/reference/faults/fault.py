@@ -10,19 +10,25 @@ from typing import Any
 
 from pytest_caio.reference.deployment import Asked, Deployment, Door, Reply
 
-__all__ = ["Apply", "Fault", "Faults", "edit_json", "open_door", "rewrite"]
+__all__ = ["Apply", "Fault", "Faults", "crash", "edit_json", "open_door", "rewrite"]
 
 Apply = Callable[[Deployment], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to be broken: its name, one line in an operator's words, the checks it must turn red."""
+    """One way to be broken: its name, one line in an operator's words, the checks it must turn red.
+
+    `consequences` are the checks that are red besides, since they ask what the fault broke. `place` is the
+    variable, or the part of the deployment, that the fix of the first red names.
+    """
 
     name: str
     says: str
     reds: tuple[str, ...]
     apply: Apply
+    consequences: tuple[str, ...] = ()
+    place: str = ""
 
 
 class Faults:
@@ -31,14 +37,19 @@ class Faults:
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
 
-    def __call__(self, says: str, *reds: str) -> Callable[[Apply], Apply]:
-        """Register a function as a fault, named as it is, with hyphens; raises ValueError for a twin."""
+    def __call__(
+        self, says: str, *reds: str, then: tuple[str, ...] = (), place: str = ""
+    ) -> Callable[[Apply], Apply]:
+        """Register a function as a fault, named as it is, with hyphens; raises ValueError for a twin.
+
+        `then` names its consequences, `place` where it is mended.
+        """
 
         def register(apply: Apply) -> Apply:
             name = apply.__name__.replace("_", "-")
             if name in self._faults:
                 raise ValueError(f"two faults are named {name}")
-            self._faults[name] = Fault(name, says, reds, apply)
+            self._faults[name] = Fault(name, says, reds, apply, then, place)
             return apply
 
         return register
@@ -79,3 +90,14 @@ def edit_json(deployment: Deployment, path: str, edit: Callable[[dict[str, Any]]
             reply.body = json.dumps(body).encode()
 
     rewrite(deployment, path, edited)
+
+
+def crash(deployment: Deployment, when: Callable[[Asked, Reply], bool]) -> None:
+    """Answer 500, as a server does whose handler failed, where `when` says so."""
+
+    def crashed(asked: Asked, reply: Reply) -> None:
+        if when(asked, reply):
+            reply.status, reply.body = 500, b"Internal Server Error"
+            reply.headers["content-type"] = "text/plain; charset=utf-8"
+
+    deployment.rewrites.append(crashed)

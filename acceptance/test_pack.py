@@ -1,0 +1,21 @@
+"""The product's critical tests, run in its own checkout: none failed, none broke, and they were not empty."""
+
+from collections.abc import Callable
+
+from pytest_caio import cases, check
+from pytest_caio.inputs import needs_pack
+from pytest_caio.pack import Packed
+
+
+@check(
+    "PACK-01",
+    fix="Run the tests named (`tests` of the profile's pack section) in the product's checkout, mend what they show, and "
+    "redeploy; where none ran, correct `tests`, `cwd` or `python` there.",
+)
+@cases(needs_pack)
+def test_critical_tests_pass(pack: Packed, show_table: Callable[..., None]) -> None:
+    """The product's critical tests pass, none was broken, and some ran."""
+    counts = (pack.passed, len(pack.failed), len(pack.broken), pack.skipped)
+    show_table("Critical tests", ("passed", "failed", "broke", "skipped"), [counts])
+    assert not pack.reasons, "; ".join(pack.reasons)
+    assert pack.passed > 0

@@ -1,0 +1,58 @@
+"""Writes the runbook's table of checks from their declarations: `python -m docs.checks_table`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from pytest_caio.checks import MARK, Check
+
+__all__ = ["BEGIN", "END", "declared", "row"]
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- checks -->\n", "<!-- /checks -->\n"
+# Mended in the code of the dashboard or the agent; all others in Railway, the env file or a profile.
+_DEVELOPER = frozenset(
+    """
+    AUTH-07 AUTH-08 AUTH-10 AUTH-13 AUTH-14 AUTH-16 AUTH-17 AUTH-18 WH-05 WH-06 WH-09 WH-10 RDY-06 RDY-07
+    RDY-10 RDY-14 CORS-06 RPL-02 RPL-03 RPL-04 RPL-05 RPL-06 OPS-01 OPS-02 OPS-04 OPS-05 OPS-07 OPS-10 PACK-01
+    """.split()
+)
+
+
+def declared(suite: Path) -> list[Check]:
+    """Return the checks that the modules of an acceptance suite declare, by module and in their order."""
+    found = []
+    for path in sorted(suite.glob("test_*.py")):
+        spec = importlib.util.spec_from_file_location(f"runbook_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        marks = [mark for thing in vars(module).values() for mark in getattr(thing, "pytestmark", ())]
+        found += [mark.args[0] for mark in marks if mark.name == MARK]
+    return found
+
+
+def row(check: Check) -> str:
+    """Return a check's line in the table."""
+    kind = "blocks" if check.blocking else "advises"
+    kind += ", may be waived" if check.waivable else ""
+    who = "developer" if check.id in _DEVELOPER else "you"
+    title, fix = (text.replace("|", "\\|").replace("<", "&lt;") for text in (check.title, check.fix))
+    return f"| {check.id} | {kind} | {title} | {fix} | {who} |\n"
+
+
+def main() -> None:
+    """Put the lines between the marks in docs/runbook.md."""
+    runbook = CHECKOUT / "docs" / "runbook.md"
+    text = runbook.read_text("utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    head = "| check | | what must be true | what to do when it is not | who |\n|---|---|---|---|---|\n"
+    rows = "".join(row(check) for check in declared(CHECKOUT / "acceptance"))
+    runbook.write_text(f"{before}{BEGIN}{head}{rows}{END}{after}", "utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

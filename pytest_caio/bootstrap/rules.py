@@ -1,0 +1,169 @@
+"""What the environment gate would say of one file, asked before the file is there: its rules, not others."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import ParamSpec
+from urllib.parse import urlsplit
+
+from pytest_caio.addresses import origin_fault, redis_place
+from pytest_caio.envfile import EnvFile
+from pytest_caio.environments import Environment, Profile, checked_url
+from pytest_caio.errors import InputError
+from pytest_caio.probes import MissingInput
+from pytest_caio.runtime import (
+    NUMBERS,
+    PROVIDER_KEYS,
+    REDIS_ONLY,
+    REQUIRED_KEYS,
+    RUNTIME_KEYS,
+    STRICT_FLAGS,
+    flag,
+    typo_of,
+)
+from pytest_caio.secrecy import given_secrets, secret_faults
+from pytest_caio.settings import (
+    absence,
+    choice_fault,
+    flag_fault,
+    inngest_fault,
+    name_fault,
+    namespace_fault,
+    number_fault,
+    origin_faults,
+    unguarded,
+)
+
+__all__ = ["Judgement", "judge"]
+
+# ENV-05 and ENV-11 may be waived.
+_WAIVABLE = (*REDIS_ONLY, "HEYREACH_UNSIGNED_ALLOWLIST")
+_NAMESPACES = ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", "STATE_REDIS_PREFIX")
+# Names that stand in manuals and lead nowhere (RFC 2606).
+_RESERVED = (".example", ".invalid", ".test", "example.com", "example.org", "example.net")
+
+
+_P = ParamSpec("_P")
+
+
+@dataclass
+class Judgement:
+    """Keys and reasons, never values: what is missing, what blocks, what a waiver may cover, what advises."""
+
+    missing: list[str]
+    faults: dict[str, str] = field(default_factory=dict)
+    waivable: dict[str, str] = field(default_factory=dict)
+    advice: list[str] = field(default_factory=list)
+
+
+def judge(mode: str, file: EnvFile) -> Judgement:
+    """Judge the file of `mode`, production or staging, by itself: what two files share is the gate's."""
+    environment = _environment(mode, file)
+    missing = [key for key in REQUIRED_KEYS if absence(environment, key)]
+    missing += [" or ".join(keys) for name, keys in PROVIDER_KEYS.items() if unguarded(environment, name)]
+    said = Judgement(missing)
+    for key, fault in _blocking(environment):
+        if fault:
+            found = said.waivable if key in _WAIVABLE else said.faults
+            found.setdefault(key, fault)
+    advice = [number_fault(environment, key) for key in NUMBERS]
+    for key in ("TRACE_ENVELOPE_ENABLED", "TRACE_CLEANUP_ENABLED"):
+        advice.append(_asked(flag_fault, environment, key, wanted=True))
+    keys = [entry.key for entry in file.entries]
+    advice += [f"{key} is defined more than once" for key in RUNTIME_KEYS if keys.count(key) > 1]
+    advice += [f"a key looks like {known}, misspelled" for known in map(typo_of, keys) if known]
+    said.advice = [text for text in dict.fromkeys(advice) if text]
+    return said
+
+
+def _environment(mode: str, file: EnvFile) -> Environment:
+    environment = Environment(mode, "", Profile(environment=mode), file.values)
+    url = environment.value("CAIO_BASE_URL")
+    with suppress(InputError, ValueError):
+        # Without an address of its own the file's URL of Inngest is held against itself.
+        host = urlsplit(environment.value("INNGEST_WEBHOOK_URL")).netloc
+        url = checked_url(url, "CAIO_BASE_URL") if url else f"https://{host}"
+    return Environment(mode, url, Profile(environment=mode), file.values)
+
+
+def _blocking(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Yield each key and what is wrong with it; a key that is missing is no fault here."""
+    yield "ENVIRONMENT", _asked(name_fault, environment)
+    for key, wanted in {**STRICT_FLAGS, "HEYREACH_UNSIGNED_ALLOWLIST": False}.items():
+        yield key, _asked(flag_fault, environment, key, wanted=wanted)
+    for key, value in REDIS_ONLY.items():
+        on = flag(value)
+        if on is None:
+            yield key, _asked(choice_fault, environment, key, value)
+        else:
+            yield key, _asked(flag_fault, environment, key, wanted=on)
+    for key in _NAMESPACES:
+        yield key, _asked(namespace_fault, environment, key)
+    with suppress(MissingInput):
+        for key in given_secrets(environment):
+            yield key, "; ".join(secret_faults(environment, key))
+    with suppress(MissingInput):
+        yield "CORS_ALLOWED_ORIGINS", "; ".join(origin_faults(environment))
+    yield "CAIO_BASE_URL", _base_url_fault(environment)
+    yield "INNGEST_WEBHOOK_URL", _asked(inngest_fault, environment)
+    yield "REDIS_URL", _redis_fault(environment)
+
+
+def _asked(rule: Callable[_P, str], *args: _P.args, **kwargs: _P.kwargs) -> str:
+    try:
+        return rule(*args, **kwargs)
+    except MissingInput:
+        return ""
+
+
+def _base_url_fault(environment: Environment) -> str:
+    given = environment.value("CAIO_BASE_URL")
+    if not given:
+        return ""
+    try:
+        url = checked_url(given, "CAIO_BASE_URL")
+    except InputError as error:
+        return str(error)
+    # Trials run on this machine, without a certificate.
+    fault = "" if environment.is_loopback else origin_fault(url.lower(), production=False)
+    fault = fault or _reserved(environment.host)
+    return (
+        f"CAIO_BASE_URL {fault or _reserved(environment.host)}"
+        if fault or _reserved(environment.host)
+        else ""
+    )
+
+
+def _redis_fault(environment: Environment) -> str:
+    url = environment.value("REDIS_URL").strip()
+    if not url:
+        return ""
+    if not redis_place(url):
+        return "REDIS_URL is no Redis URL; it begins with redis:// or rediss://"
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if environment.name == "production" and (parts.scheme == "unix" or _is_local(host)):
+        return "REDIS_URL is this machine (localhost), and production's Redis is not"
+    return f"REDIS_URL {_reserved(host)}" if _reserved(host) else ""
+
+
+def _reserved(host: str) -> str:
+    return "is an example of a host, a placeholder" if f".{host}".endswith(_RESERVED) else ""
+
+
+def _is_local(host: str) -> bool:
+    if not host or host == "localhost" or host.endswith((".localhost", ".localdomain")):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:  # 127.1 and 2130706433 are 127.0.0.1 to every resolver
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

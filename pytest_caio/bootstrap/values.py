@@ -1,0 +1,53 @@
+"""What a runtime environment file is given: the mode's values, what follows from its address, new secrets."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from pytest_caio.environments import checked_url
+from pytest_caio.runtime import PROVIDER_KEYS, SECRETS, expected_values
+
+__all__ = ["GENERATED", "defaults", "new_secret", "shut_out"]
+
+# Inngest's keys are made by Inngest, and only by it.
+GENERATED = tuple(key for key in SECRETS if not key.startswith("INNGEST_"))
+
+
+def defaults(mode: str, base_url: str) -> dict[str, str]:
+    """Return the value of every key that needs no choice; `base_url`, where known, gives the addresses.
+
+    Raises InputError where it is no base URL.
+    """
+    values = {
+        **expected_values(mode),
+        "REDIS_MAX_CONNECTIONS": "20",
+        "INNGEST_APP_ID": "caio-alpha-swarm",
+        "DASHBOARD_AUTH_ALLOWLIST": "/api/health,/api/health/ready,/api/health/live",
+        "TRACE_ENVELOPE_FILE": ".hive-mind/traces/tool_trace_envelopes.jsonl",
+    }
+    if base_url:
+        url = checked_url(base_url, "CAIO_BASE_URL")
+        # What Inngest and browsers are told is https, even of a trial deployment on this machine.
+        public = url.replace("http://", "https://", 1)
+        values["CAIO_BASE_URL"] = url
+        values["INNGEST_WEBHOOK_URL"] = f"{public}/inngest"
+        values["CORS_ALLOWED_ORIGINS"] = public.lower()
+    return values
+
+
+def new_secret() -> str:
+    """Return 43 random characters, 256 bits, that need no quotes anywhere."""
+    return secrets.token_urlsafe(32)
+
+
+def shut_out(current: Mapping[str, str]) -> set[str]:
+    """Return the webhook secrets that must not be made, for a provider that comes in by its bearer today.
+
+    Where there is a secret the bearer is ignored: a new one would refuse the provider until it signs.
+    """
+    return {
+        secret
+        for secret, *bearer in PROVIDER_KEYS.values()
+        if not current.get(secret) and any(current.get(key) for key in bearer)
+    }

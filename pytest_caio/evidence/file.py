@@ -1,0 +1,41 @@
+"""A file of the evidence: there as a whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from pytest_caio.errors import InputError
+
+__all__ = ["ready_folder", "write_whole"]
+
+
+def ready_folder(folder: Path, option: str) -> None:
+    """Make a folder for evidence and see that it can be written to; raises InputError, naming the option."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{option}: {folder} cannot be written to: {error.strerror}") from None
+
+
+def write_whole(path: Path, content: bytes) -> str:
+    """Write a file beside its place first, then rename it, so that a half is never taken for the whole.
+
+    Returns why it could not be written, empty where it was; then nothing is left in its place, not even
+    the evidence of an earlier run.
+    """
+    beside = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        os.replace(beside, path)  # noqa: PTH105 - replaces on Windows too
+    except OSError as error:
+        for left in (beside, path):
+            with contextlib.suppress(OSError):
+                left.unlink()
+        return f"the evidence {path} could not be written: {error.strerror}"
+    return ""

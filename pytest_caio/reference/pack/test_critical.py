@@ -1,0 +1,61 @@
+"""The reference deployment's critical tests: who is let in, and where a login leads."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.datastructures import Headers
+
+from pytest_caio.reference.decisions import SIGNATURE_HEADERS, local_next, webhook_signature
+from pytest_caio.reference.deployment import Asked, Deployment, Knock
+from pytest_caio.reference.settings import SECRET_KEYS, fresh_settings
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Deployment:
+    """A deployment with fresh secrets, which nothing serves."""
+    return Deployment(fresh_settings("demo", "http://127.0.0.1:9", "redis://127.0.0.1:9/0", []))
+
+
+def asked(path: str, **headers: str) -> Asked:
+    """Return a GET of a path."""
+    return Asked("GET", path, path, "", Headers({name.replace("_", "-"): v for name, v in headers.items()}))
+
+
+def test_the_token_opens_the_api(deployment: Deployment) -> None:
+    """The token, and nothing that is nearly the token, opens the API."""
+    token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
+    assert deployment.authorised(asked("/api/operator/status", x_dashboard_token=token))
+    for wrong in ("", token[:-1], token + "x", token.swapcase(), f" {token}"):
+        assert not deployment.authorised(asked("/api/operator/status", x_dashboard_token=wrong))
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/operator/status", "/API/operator/status", "//api/leads", "/sales", "/x"]
+)
+def test_the_guard_stands_before_every_path(deployment: Deployment, path: str) -> None:
+    """No spelling of a protected path is open."""
+    assert deployment.door(asked(path)) != "open"
+    assert not deployment.authorised(asked(path))
+
+
+@pytest.mark.parametrize("provider", sorted(SECRET_KEYS))
+def test_webhooks_are_signed(deployment: Deployment, provider: str) -> None:
+    """A post is let in under its provider's signature of its own body alone."""
+    body, (header, *_) = b'{"event_type": "reply"}', SIGNATURE_HEADERS[provider]
+    signature = webhook_signature(deployment.settings[SECRET_KEYS[provider]], body)
+
+    def refusal(signed: str, sent: bytes = body) -> int | None:
+        return deployment.webhook_refusal(
+            Knock(provider, f"/webhooks/{provider}", Headers({header: signed}), sent)
+        )
+
+    assert refusal(signature) is None
+    assert refusal(f"sha256={signature}") is None
+    assert [refusal(""), refusal("0" * 64), refusal(signature, body + b" ")] == [401, 401, 401]
+
+
+@pytest.mark.parametrize("target", ["//other.example", "https://other.example", "/\\other.example", "sales"])
+def test_a_login_stays_on_this_host(target: str) -> None:
+    """No login leads to another host."""
+    assert local_next(target) == "/"
+    assert local_next("/sales?day=1") == "/sales?day=1"

@@ -1,0 +1,26 @@
+"""What comes from outside, and one run of the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["BASE_URL", "OUTSIDE", "Ran", "Run"]
+
+# What no program can make: it comes from Redis' and Inngest's own pages.
+OUTSIDE = {
+    "REDIS_URL": "redis://default:Qm3vX8sT1zLw9RkYb2Np@redis.rail-7.net:6379/0",
+    "INNGEST_SIGNING_KEY": "signkey-prod-9f2c7b1e5a8d4f60b3c1d7e9a2f4b6c8",
+    "INNGEST_EVENT_KEY": "Hw7tZ2kPq9LxV4mRs8Yd",
+}
+BASE_URL = "https://caio-7.up.railway.app"
+Run = Callable[..., "Ran"]
+
+
+class Ran:
+    """One run of the command: its exit status, its summary, and all that it printed."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+        self.summary: dict[str, Any] = json.loads(out)

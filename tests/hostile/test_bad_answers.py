@@ -1,0 +1,190 @@
+"""Deployments that answer, but nothing that may pass: each is NO-GO, in plain words and small memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.hostile import bad_servers as bad
+from tests.hostile.judging import GATES, must_be_no_go
+from tests.integration.suite_runs import Ask, Deployment, clean_environment, serving, start_suite
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+JSON = "Content-Type: application/json"
+READY = b'{"status":"ready","ready":true}'
+TOO_LARGE = "the answer is larger than 1 MiB"
+NOT_HTTP = "the answer is not HTTP"
+WRONG_TYPES = {
+    "status": 1,
+    "ready": "yes",
+    "checked_at": {},
+    "required_failures": 5,
+    "timestamp": [],
+    "checks": "all",
+    "dependencies": {"redis": [], "inngest": 7, "webhooks": None},
+    "auth": {"strict_mode": "true", "query_token_enabled": 0, "environment": ["production"]},
+    "mode": {},
+    "function_count": "four",
+    "pending_emails": {"a": 1},
+    "count": "many",
+    "detail": {"x": [[]]},
+    "version": [],
+    "commit": 5,
+}
+PORTAL = bad.http(
+    200, b"<html><form action='/login'>Welcome to the hotel</form>" * 20, "Content-Type: text/html"
+)
+
+ANSWERS = {
+    "resets": (bad.resetting, "the connection was dropped before a whole answer"),
+    "closes at once": (bad.broken(b""), "the connection was dropped before a whole answer"),
+    "closes in the body": (
+        bad.broken(OK + b"Content-Length: 9\r\n\r\nhalf"),
+        "dropped before a whole answer",
+    ),
+    "pours": (bad.pouring(OK + b"\r\n", b"x" * 65536), TOO_LARGE),
+    "pours chunks": (bad.pouring(CHUNKED, b"1000\r\n" + b"[" * 4096 + b"\r\n"), TOO_LARGE),
+    "broken chunking": (bad.broken(CHUNKED + b"ZZ\r\nhello\r\n0\r\n\r\n"), NOT_HTTP),
+    "not UTF-8": (bad.answering(bad.http(200, b'{"status":"\xff\xfe\xc3(' * 9, JSON)), "invalid start byte"),
+    "nested deep": (bad.answering(bad.http(200, b"[" * 100_000 + b"]" * 100_000, JSON)), "200, [[[["),
+    "nested deep in a report": (
+        bad.answering(bad.http(200, b'{"dependencies":' * 50_000 + b"1" + b"}" * 50_000, JSON)),
+        "200, {",
+    ),
+    "wrong types": (bad.answering(bad.as_json(WRONG_TYPES)), "Expected `str`, got `int`"),
+    "a list": (bad.answering(bad.as_json([1, 2])), "Expected `object`, got `array`"),
+    "NaN": (bad.answering(bad.as_json({"status": float("nan"), "x": float("inf")})), "malformed"),
+    "a number beyond all": (bad.answering(bad.http(200, b'{"status":1e99999}', JSON)), "out of range"),
+    "1 MiB of line ends": (
+        bad.answering(bad.http(200, b"\n" * 1_000_000, "Content-Type: text/plain")),
+        "200",
+    ),
+    "1 MiB of addresses": (
+        bad.answering(bad.http(200, b"a@a.aa " * 140_000 + b"://:@" * 9000, "Content-Type: text/plain")),
+        "200",
+    ),
+    "10 MB of headers": (bad.pouring(OK, b"X-A: " + b"x" * 8000 + b"\r\n", 1250), "larger than 100 KiB"),
+    "many cookies": (
+        bad.answering(bad.http(200, b"ok", *(f"Set-Cookie: caio_session=a{n}; Path=/" for n in range(1500)))),
+        "more than 1000 headers",
+    ),
+    "429": (bad.answering(bad.http(429, b"", "Retry-After: 3600")), "answers 429 to everything"),
+    "a captive portal": (bad.answering(PORTAL), "a login page of the network in between"),
+    "HTTP/1.0": (bad.broken(bad.http(200, READY, JSON, version="1.0")), "answers 200 to everything"),
+    "an old answer without head": (bad.broken(b"<html>hello"), "dropped before a whole answer"),
+    "bytes after the end": (
+        bad.answering(bad.http(200, READY, JSON) + b"more"),
+        "there is more after its end",
+    ),
+    "two answers in one": (
+        bad.answering(bad.http(401) + bad.http(200, READY)),
+        "there is more after its end",
+    ),
+    "a length too short": (
+        bad.answering(OK + b"Content-Length: 5\r\n\r\n" + READY),
+        "there is more after its end",
+    ),
+    "a length too long": (bad.broken(OK + b"Content-Length: 500\r\n\r\n" + READY), "dropped before a whole"),
+    "a negative length": (bad.broken(OK + b"Content-Length: -1\r\n\r\n" + READY), NOT_HTTP),
+    "two lengths": (bad.broken(OK + b"Content-Length: 31\r\nContent-Length: 2\r\n\r\n" + READY), NOT_HTTP),
+    "length and chunks": (bad.broken(CHUNKED[:-2] + b"Content-Length: 3\r\n\r\n3\r\nyes\r\n0\r\n\r\n"), ""),
+    "rubbish for a status": (bad.broken(b"HTTP/1.1 OK 200\r\n\r\n"), NOT_HTTP),
+    "a status out of range": (bad.broken(b"HTTP/1.1 999999 Odd\r\n\r\n"), NOT_HTTP),
+    "another protocol": (bad.broken(b"\x16\x03\x01\0\x05hello" * 50), NOT_HTTP),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_bad_answer_is_no_go(name: str, ask_at: Ask, patience: float) -> None:
+    """Whatever is answered, the run is NO-GO soon, tells what came, and leaves whole evidence."""
+    handle, words = ANSWERS[name]
+    with serving(handle) as url:
+        outcome = ask_at(url, *GATES, "--http-timeout=2")
+    must_be_no_go(outcome, words, 2 + 2 * patience)
+
+
+def test_nothing_follows_a_redirect(ask_at: Ask, patience: float) -> None:
+    """A redirect to another host is the answer; that host never hears of it."""
+    heard = []
+
+    def listen(connection: object) -> None:
+        heard.append(connection)
+
+    with serving(listen) as elsewhere:
+        answer = bad.http(307, b"", f"Location: {elsewhere}/stolen")
+        with serving(bad.answering(answer)) as url:
+            outcome = ask_at(url, *GATES, "acceptance/test_auth.py")
+        assert heard == []
+    must_be_no_go(outcome, "307, redirect to", 2 * patience)
+
+
+def test_http_1_0_is_understood(ask_at: Ask, deployment: Deployment) -> None:
+    """A healthy deployment behind an HTTP/1.0 proxy is judged like any other."""
+    with serving(bad.relaying(deployment.address, version="1.0")) as url:
+        outcome = ask_at(url, "acceptance/test_readiness.py")
+    assert {check for check, found in outcome.checks.items() if found != "passed"} <= {"RDY-11", "RDY-13"}
+
+
+def test_ipv6_alone_is_enough(ask_at: Ask, deployment: Deployment) -> None:
+    """A healthy deployment that is on an IPv6 address alone is GO."""
+    with serving(bad.relaying(deployment.address), host="::1") as url:
+        assert url.startswith("http://[::1]:")
+        outcome = ask_at(url, "acceptance")
+    assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
+
+
+def test_a_name_that_nobody_knows(ask_at: Ask, patience: float) -> None:
+    """A host name that does not resolve is NO-GO at once."""
+    outcome = ask_at("http://deployment.invalid", *GATES, "--http-timeout=5")
+    must_be_no_go(outcome, "the host name does not resolve", 5 + patience)
+
+
+def peak_mib(arguments: list[str], folder: Path) -> tuple[float, int]:
+    """Run the suite, and return the most memory it took, its interpreter included, and its status."""
+    process = start_suite(arguments, folder, environment=clean_environment())
+    readers = [threading.Thread(target=stream.read) for stream in (process.stdout, process.stderr) if stream]
+    for reader in readers:
+        reader.start()
+    peak = 0
+    while process.poll() is None:
+        # What the kernel counted; the process's own report of its children would count ours too.
+        status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
+        peak = max([peak, *(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)])
+        time.sleep(0.01)
+    for reader in readers:
+        reader.join()
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+    return peak / 1024, process.returncode
+
+
+LARGE = {
+    "an ordinary answer": bad.answering(bad.http(401, b'{"detail":"no"}', JSON)),
+    "pouring": bad.pouring(OK + b"\r\n", b"x" * 65536),
+    "unpacking": bad.packed_zeros(),
+    "1 MiB each": bad.answering(bad.http(401, b"x" * 1024 * 1024)),
+    "900 headers each": bad.answering(bad.http(401, b"", *["a:"] * 900)),
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
+@pytest.mark.parametrize("name", LARGE)
+def test_memory_is_bounded(name: str, deployment: Deployment, tmp_path: Path, patience: float) -> None:
+    """However much is sent, the run takes less than 150 MiB, and ends."""
+    with serving(LARGE[name]) as url:
+        arguments = ["acceptance", *deployment.arguments, f"--base-url={url}", "--http-timeout=5"]
+        began = time.monotonic()
+        peak, status = peak_mib(arguments, tmp_path)
+    assert status == 1
+    assert peak < 150
+    assert time.monotonic() - began < 5 + 2 * patience
+    (path,) = tmp_path.glob("*.json")
+    evidence = json.loads(path.read_text("utf-8"))
+    assert evidence["verdict"] == "NO-GO"

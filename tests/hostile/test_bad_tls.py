@@ -1,0 +1,237 @@
+"""TLS as it goes wrong: nothing is sent to whom nobody vouches for, and RDY-11 judges the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import inspect
+import socket
+import ssl
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+
+import pytest
+import trustme
+
+from pytest_caio.environments import Environment, Profile
+from pytest_caio.exchanges import Exchange, Tls
+from pytest_caio.probes import Request
+from pytest_caio.transport import Transport
+from tests.hostile import bad_servers as bad
+from tests.hostile.judging import GATES, must_be_no_go, must_be_whole
+from tests.integration.suite_runs import ROOT, Ask, Deployment, serving
+
+NOW = datetime.now(UTC)
+HTML = "Content-Type: text/html"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, dict[str, str]]:
+    """An authority of our own, and the process environment in which it is trusted."""
+    authority = trustme.CA()
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return authority, {"SSL_CERT_FILE": str(path)}
+
+
+def serving_as(authority: trustme.CA, name: str = "127.0.0.1", days: float = 90.0) -> ssl.SSLContext:
+    """Return a server's context with a certificate for `name` that ends in so many days."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    begun, ends = NOW - timedelta(days=400), NOW + timedelta(days=days)
+    authority.issue_cert(name, not_before=begun, not_after=ends).configure_cert(context)
+    return context
+
+
+def self_signed(_: trustme.CA) -> ssl.SSLContext:
+    """Return a server's context with a certificate that vouches for itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own = trustme.CA()
+    with own.cert_pem.tempfile() as chain, own.private_key_pem.tempfile() as key:
+        context.load_cert_chain(chain, key)
+    return context
+
+
+def old(authority: trustme.CA, version: ssl.TLSVersion) -> ssl.SSLContext:
+    """Return a server's context that speaks nothing newer than `version`."""
+    context = serving_as(authority)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+DISTRUSTED = {
+    "another authority": (lambda _: serving_as(trustme.CA()), "its authority is unknown"),
+    "self-signed": (self_signed, "the certificate is not trusted (self-signed"),
+    "expired": (
+        lambda ca: serving_as(ca, days=-3),
+        f"the certificate expired on {NOW - timedelta(days=3):%Y-%m-%d}",
+    ),
+    "another name": (
+        lambda ca: serving_as(ca, "caio.example.com"),
+        "the certificate is for another name (caio.example.com), not 127.0.0.1",
+    ),
+    "TLS 1.0": (lambda ca: old(ca, ssl.TLSVersion.TLSv1), "it does not speak TLS 1.2 or later"),
+    "TLS 1.1": (lambda ca: old(ca, ssl.TLSVersion.TLSv1_1), "it does not speak TLS 1.2 or later"),
+}
+
+
+@pytest.mark.parametrize("name", DISTRUSTED)
+def test_nothing_is_sent_to_whom_nobody_vouches_for(
+    name: str, authority: tuple[trustme.CA, dict[str, str]], ask_at: Ask, patience: float
+) -> None:
+    """Where TLS does not hold, not a byte of a request is sent, and the run is NO-GO in plain words."""
+    make, words = DISTRUSTED[name]
+    heard: list[bytes] = []
+
+    def listen(connection: socket.socket) -> None:
+        heard.append(connection.recv(65536))
+
+    with serving(bad.over_tls(make(authority[0]), listen), scheme="https") as url:
+        outcome = ask_at(url, *GATES, environment=authority[1])
+    must_be_no_go(outcome, words, 2 * patience)
+    assert b"".join(heard) == b""
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_old_tls_is_really_spoken(
+    authority: tuple[trustme.CA, dict[str, str]], version: ssl.TLSVersion
+) -> None:
+    """The servers of the old versions do speak them, to who asks for nothing better."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority[0].configure_trust(client)
+    client.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client.minimum_version = version
+    with serving(bad.over_tls(old(authority[0], version), bad.answering(b""))) as url:
+        port = int(url.rpartition(":")[2])
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            client.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
+        ):
+            assert wrapped.version() == {"TLSv1": "TLSv1", "TLSv1_1": "TLSv1.1"}[version.name]
+
+
+def test_a_handshake_that_is_never_answered(ask_at: Ask, patience: float) -> None:
+    """A port that accepts and says nothing is NO-GO after one deadline."""
+    with serving(bad.stuck(), scheme="https") as url:
+        outcome = ask_at(url, "acceptance", "--http-timeout=2")
+    must_be_no_go(outcome, "no whole answer within 2 s", 2 + patience)
+
+
+def test_plain_http_where_tls_is_expected(ask_at: Ask, patience: float) -> None:
+    """A port that speaks plain http is told as such."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(bad.http(400))
+
+    with serving(answer, scheme="https") as url:
+        outcome = ask_at(url, *GATES)
+    must_be_no_go(outcome, "the port does not speak TLS", 2 * patience)
+
+
+def test_a_deployment_behind_tls_is_go(
+    authority: tuple[trustme.CA, dict[str, str]], ask_at: Ask, deployment: Deployment
+) -> None:
+    """A healthy deployment behind TLS, its authority named by SSL_CERT_FILE, is GO, and RDY-11 passes."""
+    handle = bad.over_tls(serving_as(authority[0]), bad.relaying(deployment.address))
+    with serving(handle, scheme="https") as url:
+        outcome = ask_at(url, "acceptance", environment=authority[1])
+    must_be_whole(outcome, "GO")
+    assert outcome.checks["RDY-11"] == "passed"
+
+
+@pytest.mark.parametrize(("days", "outcome"), [(13.9, "failed"), (14.1, "passed")])
+def test_a_certificate_must_last(
+    authority: tuple[trustme.CA, dict[str, str]],
+    ask_at: Ask,
+    deployment: Deployment,
+    days: float,
+    outcome: str,
+) -> None:
+    """A certificate that ends within 14 days turns RDY-11 red, and nothing else."""
+    handle = bad.over_tls(serving_as(authority[0], days=days), bad.relaying(deployment.address))
+    with serving(handle, scheme="https") as url:
+        found = ask_at(url, "acceptance/test_readiness.py", environment=authority[1])
+    red = {check for check, how in found.checks.items() if how == "failed"}
+    assert red == ({"RDY-11"} if outcome == "failed" else set()), found.stdout
+    if red:
+        assert "the certificate ends in 13 days" in found.stdout
+
+
+@pytest.fixture(scope="module")
+def readiness() -> ModuleType:
+    """The readiness gate as a module."""
+    spec = importlib.util.spec_from_file_location("readiness_gate", ROOT / "acceptance" / "test_readiness.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def ask_plainly(url: str) -> Exchange:
+    """Ask readiness of a server over plain http, as the probe does where the deployment is on https."""
+
+    async def ask() -> Exchange:
+        transport = Transport(timeout=1)
+        try:
+            return await transport.send(Request("GET", url, "/api/health/ready"))
+        finally:
+            await transport.aclose()
+
+    return asyncio.run(ask())
+
+
+def test_plain_http_is_asked_of_a_deployment_elsewhere(readiness: ModuleType) -> None:
+    """A deployment that is not on loopback is asked over plain http too, on port 80 of its host."""
+    environment = Environment("production", "https://caio.example.com:8443", Profile(), {})
+    cases = readiness.transport_cases(environment)
+    assert cases["plain http"].resolve(environment).origin == "http://caio.example.com"
+    assert cases["plain http"].resolve(environment).headers == ()
+
+
+PLAIN = {
+    "content": (bad.answering(bad.http(200, b"<html>", HTML)), False),
+    "content without end": (bad.pouring(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536), False),
+    "content that drips": (bad.stuck(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), False),
+    "content that breaks off": (bad.broken(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), False),
+    "content and more": (bad.answering(bad.http(200, b"<html>", HTML) + b"more"), False),
+    "a redirect to https": (bad.answering(bad.http(308, b"", "Location: https://caio.example.com/")), True),
+    "a redirect to http": (bad.answering(bad.http(302, b"", "Location: http://caio.example.com/x")), False),
+    "a refusal": (bad.answering(bad.http(403)), True),
+    "an error": (bad.answering(bad.http(500)), False),
+    "silence": (bad.hanging, True),
+    "a dropped connection": (bad.resetting, True),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_http_has_no_content(name: str, readiness: ModuleType) -> None:
+    """Plain http that serves content is red, whole or not; silence and a way to https are not."""
+    handle, passes = PLAIN[name]
+    judge: Callable[..., None] = inspect.unwrap(readiness.test_transport_is_secure)
+    with serving(handle) as url:
+        exchange = ask_plainly(url)
+    if passes:
+        judge(exchange, "plain http")
+    else:
+        with pytest.raises(AssertionError):
+            judge(exchange, "plain http")
+
+
+def test_a_certificate_without_tls_is_red(readiness: ModuleType) -> None:
+    """An answer that did not come over TLS, or came over an old version, is red."""
+    judge: Callable[..., None] = inspect.unwrap(readiness.test_transport_is_secure)
+    with serving(bad.answering(bad.http(200))) as url:
+        exchange = ask_plainly(url)
+    with pytest.raises(AssertionError, match="not asked over https"):
+        judge(exchange, "certificate")
+    with pytest.raises(AssertionError):
+        judge(replace(exchange, tls=Tls("TLSv1.1", NOW + timedelta(days=90))), "certificate")

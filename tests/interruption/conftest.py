@@ -1,0 +1,30 @@
+"""Fixtures of the tests of broken runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broken_runs import Broken
+
+from tests.integration.suite_runs import Deployment
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Iterator[Broken]:
+    """A run to be broken off; nothing of it outlives its test."""
+    run = Broken(tmp_path)
+    yield run
+    for process in run.family():
+        process.kill()
+    if run.process is not None and run.process.returncode is None:
+        run.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Iterator[Deployment]:
+    """A healthy deployment."""
+    made = Deployment()
+    with made.process:
+        yield made

@@ -1,0 +1,75 @@
+"""An edge in front of a healthy deployment that now and then drops a connection, or answers for it."""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import threading
+
+__all__ = ["Edge"]
+
+BAD_GATEWAY = (
+    b"HTTP/1.1 %d Bad Gateway\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: 12\r\n\r\n"
+    b"<p>edge</p>\n"
+)
+
+
+class Edge:
+    """Hands each request on, over a connection of its own, but for each `nth`, which it refuses.
+
+    To refuse is to answer with `status`, or, where that is 0, to drop the connection without a word. A
+    request is refused but once, unless `nth` is 1, and those that `spared` finds in are not refused.
+    """
+
+    def __init__(self, upstream: tuple[str, int], status: int, nth: int, spared: re.Pattern[bytes]) -> None:
+        self._upstream = upstream
+        self._status = status
+        self._nth = nth
+        self._spared = spared
+        self._counting = threading.Lock()
+        self._count = 0
+        self._known: set[bytes] = set()
+        self.refused = 0
+
+    def __call__(self, connection: socket.socket) -> None:
+        """Serve one connection: one request, as every answer through here closes it."""
+        head = b""
+        while b"\r\n\r\n" not in head:
+            chunk = connection.recv(65536)
+            if not chunk:
+                return
+            head += chunk
+        with self._counting:
+            refuse = self._picks(head)
+            self.refused += refuse
+        if refuse:
+            if self._status:
+                connection.sendall(BAD_GATEWAY % self._status)
+            return
+        if b"\r\nupgrade:" not in head.lower():
+            head = head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        with socket.create_connection(self._upstream) as upstream:
+            upstream.sendall(head)
+            pump(connection, upstream)
+
+    def _picks(self, head: bytes) -> bool:
+        if self._nth == 1:
+            return True
+        if self._spared.search(head.partition(b"\r\n")[0]) or head in self._known:
+            return False
+        self._count += 1
+        if self._count % self._nth:
+            return False
+        self._known.add(head)
+        return True
+
+
+def pump(one: socket.socket, other: socket.socket) -> None:
+    """Carry bytes both ways until either side ends."""
+    while True:
+        for source in select.select([one, other], [], [], 30)[0]:
+            chunk = source.recv(65536)
+            if not chunk:
+                return
+            (other if source is one else one).sendall(chunk)

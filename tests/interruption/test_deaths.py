@@ -1,0 +1,139 @@
+"""A process of the run dies without a word, or a plugin breaks: never GO, nothing half, nobody left."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+
+import pytest
+from broken_runs import Broken, hanging_profile, wait_for
+
+from tests.integration.suite_runs import Deployment, serving
+
+CORS = "acceptance/test_cors.py"
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+def plugin(broken: Broken, source: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Write a plugin; return the options and the environment that load it."""
+    (broken.folder / "breaks.py").write_text(source, "utf-8")
+    return ("-p", "breaks"), {"PYTHONPATH": str(broken.folder)}
+
+
+@posix
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_killed_run(broken: Broken, workers: tuple[str, ...]) -> None:
+    """After SIGKILL nothing looks like evidence, and deployment, Redis, workers and runners all end."""
+    profiles, started = hanging_profile(broken.folder)
+    run = broken.start("acceptance/test_replay.py", f"--profiles={profiles}", *workers)
+    assert run.process is not None
+    wait_for(started.exists)
+    wait_for(lambda: run.named("redis-server") and run.named("hang.py") and run.named("serve"))
+    run.process.kill()
+    assert run.end() == -signal.SIGKILL
+    assert run.leaves_nothing()
+    assert run.files() == []
+
+
+@posix
+def test_a_killed_deployment(broken: Broken) -> None:
+    """When the reference deployment is killed, its Redis ends as well, and Redis' folder is removed."""
+    profiles, started = hanging_profile(broken.folder)
+    run = broken.start("acceptance/test_replay.py", f"--profiles={profiles}")
+    wait_for(started.exists)
+    (serve,) = wait_for(lambda: run.named("pytest_caio serve"))
+    assert run.named("redis-server")
+    serve.kill()
+    wait_for(lambda: not run.named("redis-server"), 5)
+    wait_for(lambda: not list(run.temporary.glob("caio-redis-*")), 5)
+
+
+@posix
+def test_a_killed_worker(broken: Broken, deployment: Deployment) -> None:
+    """A worker that is killed is replaced; the run says so, is not GO, and its status is not 0."""
+    options, environment = plugin(
+        broken,
+        "import os, pathlib, pytest\n"
+        f"once = pathlib.Path({str(broken.folder / 'once')!r})\n"
+        "@pytest.hookimpl(tryfirst=True)\n"
+        "def pytest_runtest_call(item):\n"
+        "    if 'PYTEST_XDIST_WORKER' in os.environ and not once.exists():\n"
+        "        once.touch()\n"
+        f"        os.kill(os.getpid(), {int(signal.SIGKILL)})\n",
+    )
+    status = broken.run(CORS, *deployment.arguments, "-n", "2", *options, **environment)
+    assert status == 1, broken.stdout
+    broken.says("a worker of the run died")
+    assert broken.leaves_nothing()
+
+
+BREAKS = {
+    "a hook": ("def pytest_runtest_logfinish(): raise ValueError('broken')", "an internal error", 3),
+    "its end": ("def pytest_sessionfinish(): raise ValueError('broken')", "at its end (ValueError)", 1),
+    "the summary": (
+        "def pytest_terminal_summary(): raise ValueError('broken')",
+        "at its end (ValueError)",
+        1,
+    ),
+    "pytest.exit": (
+        "import pytest\ndef pytest_runtest_logfinish(): pytest.exit('enough', returncode=0)",
+        "the run was interrupted: enough",
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_plugin_that_breaks(broken: Broken, deployment: Deployment, name: str) -> None:
+    """Wherever another plugin ends the run, all the evidence says that it did not come to its end."""
+    source, reason, expected = BREAKS[name]
+    options, environment = plugin(broken, source)
+    status = broken.run(CORS, *deployment.arguments, *options, **environment)
+    assert status == expected, broken.stdout + broken.stderr
+    broken.says(reason)
+    assert broken.leaves_nothing()
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_an_exit_without_a_word(broken: Broken, status: int) -> None:
+    """After `os._exit` there is no evidence, which alone a GO is read from, no verdict, and no process."""
+    source = f"import os\ndef pytest_runtest_logfinish(): os._exit({status})"
+    options, environment = plugin(broken, source)
+    assert broken.run(CORS, *options, **environment) == status
+    assert broken.leaves_nothing()
+    assert broken.files() == []
+    assert "GO" not in broken.stdout
+
+
+def hang(connection: socket.socket) -> None:
+    """Take requests and answer none."""
+    while connection.recv(65536):
+        pass
+
+
+@posix
+def test_a_check_that_is_timed_out(broken: Broken, deployment: Deployment) -> None:
+    """A check that pytest-timeout ends has not passed: NO-GO, and -x is said to have kept the rest."""
+    with serving(hang) as url:
+        options = (*deployment.arguments, f"--base-url={url}", "-x", "--timeout=1", "--timeout-method=signal")
+        status = broken.run(CORS, *options)
+    assert status == 1, broken.stdout
+    broken.says("cases did not run: the run was stopped early", ["NO-GO"])
+
+
+def test_a_run_that_is_timed_out(broken: Broken) -> None:
+    """pytest-timeout's thread method ends the whole process: no evidence, no verdict, and nobody left."""
+    profiles, _ = hanging_profile(broken.folder)
+    options = ("--timeout=2", "--timeout-method=thread")
+    status = broken.run("acceptance/test_replay.py", f"--profiles={profiles}", *options)
+    assert status == 1, broken.stdout
+    assert broken.leaves_nothing()
+    assert broken.files() == []
+
+
+def test_the_first_failure_stops_it(broken: Broken) -> None:
+    """With -x the run is NO-GO, and says how much of it did not run."""
+    assert broken.run(CORS, "-x", "--fault=origin-reflected") == 1, broken.stdout
+    broken.says("cases did not run: the run was stopped early", ["NO-GO"])
+    assert broken.leaves_nothing()

@@ -1,0 +1,61 @@
+"""A flake of the network is retried and shown, and is not NO-GO; a deployment that stays broken is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from broken_runs import Broken
+from flaky_edge import Edge
+
+from tests.integration.suite_runs import Deployment, serving
+
+# A wrong token at the login and a token in the query count against the caller: they are sent once, whatever
+# comes, so a flake that hits one of them is seen as the failure that it may be.
+SENT_ONCE = re.compile(rb"POST /login|token=|/ws")
+
+
+@pytest.mark.parametrize(
+    ("status", "tries"),
+    [
+        (0, "the connection was dropped before a whole answer, then 200"),
+        (502, "502, then 200"),
+    ],
+    ids=["dropped", "502"],
+)
+def test_a_flake_is_shown_and_passes(broken: Broken, deployment: Deployment, status: int, tries: str) -> None:
+    """Where every seventh request is lost, the run is GO, and says which checks passed only on retry."""
+    edge = Edge(deployment.address, status, 7, SENT_ONCE)
+    with serving(edge) as url:
+        done = broken.run("acceptance", *deployment.arguments, f"--base-url={url}")
+    assert (done, broken.lines[-1]) == (0, "GO"), broken.stdout
+    assert edge.refused > 10
+    (line,) = [line for line in broken.lines if line.strip().startswith("retried: ")]
+    assert tries in line
+    assert f"retried for production: {line.strip().removeprefix('retried: ')}" in broken.html
+    checks = broken.record["environments"][0]["checks"]
+    cases = [(check["id"], case) for check in checks for case in check["cases"] if case["retried"]]
+    assert cases
+    for check_id, case in cases:
+        assert check_id in line
+        assert case["outcome"] in ("passed", "advised")
+        assert "tries (" in case["observed"]
+    retried = [e for e in broken.record["environments"][0]["exchanges"] if len(e["attempts"]) > 1]
+    assert retried
+
+
+@pytest.mark.parametrize("status", [503])
+def test_an_edge_that_stays_broken(broken: Broken, deployment: Deployment, status: int) -> None:
+    """A deployment of which only the edge answers is NO-GO, and nothing is said to have passed on retry."""
+    with serving(Edge(deployment.address, status, 1, SENT_ONCE)) as url:
+        done = broken.run("acceptance/test_cors.py", *deployment.arguments, f"--base-url={url}")
+    assert (done, broken.lines[-1]) == (1, "NO-GO"), broken.stdout
+    assert f"after 3 tries ({status}, then {status}, then {status})" in broken.stdout
+    assert not [line for line in broken.lines if "retried: " in line]
+
+
+def test_a_steady_run_says_nothing_of_retries(broken: Broken, deployment: Deployment) -> None:
+    """Where every answer came at once, no retry is spoken of."""
+    assert broken.run("acceptance/test_cors.py", *deployment.arguments) == 0, broken.stdout
+    assert "retried" not in broken.stdout
+    assert "retried for" not in broken.html

@@ -1,0 +1,86 @@
+"""Ctrl-C and SIGTERM, once and twice: the run ends in order, is never GO, and leaves nothing running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from broken_runs import Broken, hanging_profile, wait_for
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
+GATES = ("acceptance/test_cors.py", "acceptance/test_state.py", "acceptance/test_replay.py")
+SIGNALS = {
+    "Ctrl-C twice": (signal.SIGINT, True, 2, ()),
+    "SIGINT": (signal.SIGINT, False, 1, ()),
+    "SIGTERM": (signal.SIGTERM, False, 1, ()),
+    "SIGTERM twice": (signal.SIGTERM, False, 2, ()),
+    "Ctrl-C with workers": (signal.SIGINT, True, 1, ("-n", "2")),
+    "SIGTERM to all with workers": (signal.SIGTERM, True, 1, ("-n", "2")),
+}
+
+
+def under_way(broken: Broken, *options: str) -> Broken:
+    """Start a run, and return it once its replay hangs."""
+    profiles, started = hanging_profile(broken.folder)
+    broken.start(*GATES, f"--profiles={profiles}", *options)
+    wait_for(started.exists)
+    wait_for(lambda: broken.named("redis-server") and broken.named("hang.py"))
+    return broken
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_ends_the_run_in_order(broken: Broken, name: str) -> None:
+    """The run ends soon with exit status 2; evidence and terminal say why; no process or file is left."""
+    number, to_all, times, options = SIGNALS[name]
+    run = under_way(broken, *options)
+    assert run.process is not None
+    time.sleep(0.3)
+    for _ in range(times):
+        (os.killpg if to_all else os.kill)(run.process.pid, number)
+        time.sleep(0.1)
+    began = time.monotonic()
+    assert run.end() == 2, run.stdout + run.stderr
+    assert time.monotonic() - began < 12
+    assert run.leaves_nothing(1)
+    run.says(f"the run was interrupted: {signal.Signals(number).name}")
+    assert "Traceback" not in run.stdout + run.stderr
+    assert [path.name for path in run.temporary.iterdir() if path.name.startswith("caio-")] == []
+
+
+@pytest.mark.parametrize("moment", [0.2, 0.5, 0.8])
+def test_a_signal_while_it_starts(broken: Broken, moment: float) -> None:
+    """SIGTERM at any moment of the start leaves no process and no file, and is never GO."""
+    run = broken.start("acceptance")
+    assert run.process is not None
+    time.sleep(moment)
+    run.process.terminate()
+    assert run.end() not in (0, 1)
+    assert run.leaves_nothing()
+    assert "CAIO acceptance: GO" not in run.stdout
+    if moment > 0.6:
+        assert not [path for path in run.temporary.iterdir() if path.name.startswith("caio-")]
+
+
+def test_a_handler_of_somebody_else_stays(broken: Broken) -> None:
+    """Where a plugin has taken SIGTERM, or the parent ignores it, that is not changed; ours is given back."""
+    seen = broken.folder / "seen"
+    (broken.folder / "taker.py").write_text(
+        "import atexit, pathlib, signal\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "def tell():\n"
+        "    now = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)\n"
+        "    same = now == (signal.SIG_IGN, signal.default_int_handler)\n"
+        f"    pathlib.Path({str(seen)!r}).write_text(str(same))\n"
+        "atexit.register(tell)\n",
+        "utf-8",
+    )
+    broken.start("acceptance/test_cors.py", "-p", "taker", PYTHONPATH=str(broken.folder))
+    assert broken.process is not None
+    wait_for(lambda: broken.named("redis-server"))
+    broken.process.send_signal(signal.SIGTERM)
+    assert broken.end() == 0, broken.stdout
+    assert Path(seen).read_text("utf-8") == "True"

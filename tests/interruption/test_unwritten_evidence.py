@@ -1,0 +1,150 @@
+"""Evidence is part of the gate: what cannot be written is said, is no half file, and is never status 0."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from broken_runs import Broken
+
+from pytest_caio.evidence.file import write_whole
+from tests.integration.suite_runs import Deployment
+
+CORS = "acceptance/test_cors.py"
+posix = pytest.mark.skipif(sys.platform == "win32", reason="limits and mounts of POSIX")
+LIMIT = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))\n"
+LATE = (
+    "def pytest_runtest_logfinish():\n    {late}\nimport pathlib, shutil\nfolder = pathlib.Path({folder!r})\n"
+)
+
+
+def plugin(broken: Broken, source: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Write a plugin; return the options and the environment that load it."""
+    (broken.folder / "breaks.py").write_text(source, "utf-8")
+    return ("-p", "breaks"), {"PYTHONPATH": str(broken.folder)}
+
+
+def told(broken: Broken) -> str:
+    """See that the run ended as one whose evidence could not be written; return the line that says so."""
+    assert broken.lines[-1] == "INCOMPLETE", broken.stdout + broken.stderr
+    assert "Traceback" not in broken.stdout + broken.stderr
+    lines = [line for line in broken.lines if "could not be written" in line]
+    assert lines, broken.stdout
+    return "\n".join(lines)
+
+
+@posix
+def test_no_room_at_all(broken: Broken, deployment: Deployment) -> None:
+    """With room for neither file, a whole run that passed is INCOMPLETE with status 1, and leaves no file."""
+    options, environment = plugin(broken, LIMIT.format(bytes=20_000))
+    assert broken.run("acceptance", *deployment.arguments, *options, **environment) == 1, broken.stdout
+    assert "File too large" in told(broken)
+    assert broken.files() == []
+
+
+@posix
+def test_room_for_the_json_alone(broken: Broken, deployment: Deployment) -> None:
+    """The evidence that can still be written says that the other could not."""
+    options, environment = plugin(broken, LIMIT.format(bytes=30_000))
+    node = "acceptance/test_auth.py::test_status_needs_a_token"  # pytest-html's own part is larger than this
+    assert broken.run(node, *deployment.arguments, *options, **environment) == 1, broken.stdout
+    assert ".html could not be written: File too large" in told(broken)
+    assert [Path(name).suffix for name in broken.files()] == [".json"]
+    assert broken.record["verdict"] == "INCOMPLETE"
+    assert any(".html could not be written" in reason for reason in broken.record["reasons"])
+
+
+@posix
+def test_a_full_disk(broken: Broken, deployment: Deployment) -> None:
+    """On a disk that is full nothing is left, and the run says so."""
+    broken.evidence.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(broken.evidence)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk takes root")
+    try:
+        assert broken.run(CORS, *deployment.arguments) == 1, broken.stdout
+        assert "No space left on device" in told(broken)
+        assert broken.files() == []
+    finally:
+        subprocess.run(["umount", str(broken.evidence)], check=True)
+
+
+def test_the_folder_vanishes(broken: Broken, deployment: Deployment) -> None:
+    """An evidence folder that is removed meanwhile is made again."""
+    options, environment = plugin(
+        broken, LATE.format(late="shutil.rmtree(folder, ignore_errors=True)", folder=str(broken.evidence))
+    )
+    assert broken.run(CORS, *deployment.arguments, *options, **environment) == 0, broken.stdout
+    assert broken.record["verdict"] == "INCOMPLETE"
+    assert ">INCOMPLETE<" in broken.html
+
+
+def test_a_file_in_the_place_of_the_folder(broken: Broken, deployment: Deployment) -> None:
+    """Where the folder has become a file, the run says so, with status 1."""
+    late = "shutil.rmtree(folder, ignore_errors=True); folder.touch()"
+    options, environment = plugin(
+        broken, LATE.format(late=f"if not folder.is_file(): {late}", folder=str(broken.evidence))
+    )
+    assert broken.run(CORS, *deployment.arguments, *options, **environment) == 1, broken.stdout
+    assert told(broken)
+    assert broken.evidence.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("--html={folder}", "is a folder; name a file"), ("--html={file}/report.html", "cannot be written to")],
+)
+def test_a_report_that_cannot_be(broken: Broken, option: str, says: str) -> None:
+    """A path for the report that cannot be used is refused before anything is asked, in one line."""
+    (broken.folder / "file").touch()
+    given = option.format(folder=broken.folder, file=broken.folder / "file")
+    assert broken.run(CORS, given) == 4
+    assert says in broken.stderr
+    assert "Traceback" not in broken.stdout + broken.stderr
+    assert broken.leaves_nothing()
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder in which nobody may write is /proc")
+def test_a_folder_that_cannot_be_written(broken: Broken) -> None:
+    """An evidence folder in which no file can be made is refused before anything is asked."""
+    assert broken.run(CORS, "--evidence-dir=/proc") == 4
+    assert "--evidence-dir: /proc cannot be written to" in broken.stderr
+
+
+def test_the_report_where_html_says(broken: Broken, deployment: Deployment) -> None:
+    """With --html the report is written there, whole, and an earlier one is replaced."""
+    path = broken.folder / "own.html"
+    path.write_text("GO", "utf-8")
+    assert broken.run(CORS, *deployment.arguments, f"--html={path}") == 0, broken.stdout
+    assert ">INCOMPLETE<" in path.read_text("utf-8")
+    assert [Path(name).suffix for name in broken.files()] == [".json"]
+    assert sorted(p.name for p in broken.folder.iterdir()) == ["evidence", "own.html", "temporary"]
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    """Where the file's place is a folder, that stays, nothing is left beside it, and the reason is said."""
+    (tmp_path / "evidence.json").mkdir()
+    assert "evidence.json could not be written" in write_whole(tmp_path / "evidence.json", b"{}")
+    assert [left.name for left in tmp_path.iterdir()] == ["evidence.json"]
+
+
+@posix
+def test_earlier_evidence_does_not_stand_in(tmp_path: Path) -> None:
+    """Where this run's file cannot be written, an earlier one does not stay in its place."""
+    path = tmp_path / "report.html"
+    path.write_text("GO", "utf-8")
+    code = (
+        "import pathlib, sys\nfrom pytest_caio.evidence.file import write_whole\n"
+        "sys.stdout.write(write_whole(pathlib.Path(sys.argv[1]), b'x' * 2000))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", LIMIT.format(bytes=1000) + code, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "could not be written: File too large" in done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,289 @@
+"""A dashboard written from the contract alone: other words, other order, nothing of the reference deployment.
+
+`OtherDashboard(redis_url, lead, broken)` serves on loopback while it is entered; `broken` names what is wrong
+with it, if anything. Its wire is that of Python's own http.server, in HTTP/1.0 or chunked HTTP/1.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import ssl
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, quote, unquote
+
+__all__ = ["OtherDashboard"]
+
+ORIGIN = "https://swarm.example"
+OPEN = {"/api/health", "/api/health/ready", "/login", "/inngest", "/ChiefAIOfficer"}
+HIDDEN = {"/docs", "/redoc", "/openapi.json"}
+SIGNATURES = {
+    "instantly": ["x-instantly-signature"],
+    "heyreach": ["x-heyreach-signature"],
+    "clay": ["x-clay-signature"],
+    "rb2b": ["x-rb2b-signature", "x-signature"],
+}
+FORM = "<HTML><BODY><FORM METHOD=post ACTION=login>Key: <INPUT NAME=token TYPE=password></FORM></BODY></HTML>"
+
+
+class OtherDashboard:
+    """The whole dashboard: `settings` is its environment file, `base_url` where it is while entered."""
+
+    def __init__(
+        self,
+        redis_url: str,
+        lead: str,
+        broken: str = "",
+        wire: str = "HTTP/1.0",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.lead, self.broken, self.wire = lead, broken, wire
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        if tls:  # the handshake is for each connection's own thread
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
+        self._sessions: set[str] = set()
+        self.settings = {
+            **dict.fromkeys(
+                "REDIS_REQUIRED INNGEST_REQUIRED DASHBOARD_AUTH_STRICT WEBHOOK_SIGNATURE_REQUIRED".split(),
+                "yes",
+            ),
+            **{
+                f"{name}_WEBHOOK_SECRET": secrets.token_hex(24)
+                for name in ("INSTANTLY", "HEYREACH", "CLAY", "RB2B")
+            },
+            "ENVIRONMENT": "staging",
+            "REDIS_URL": redis_url,
+            "STATE_REDIS_PREFIX": "caio-staging",
+            "STATE_BACKEND": "redis",
+            "STATE_DUAL_READ_ENABLED": "no",
+            "STATE_FILE_FALLBACK_WRITE": "no",
+            "DASHBOARD_AUTH_TOKEN": secrets.token_hex(24),
+            "DASHBOARD_QUERY_TOKEN_ENABLED": "no",
+            "SESSION_SECRET_KEY": secrets.token_hex(24),
+            "INNGEST_SIGNING_KEY": f"signkey-test-{secrets.token_hex(24)}",
+            "INNGEST_EVENT_KEY": secrets.token_hex(24),
+            "CORS_ALLOWED_ORIGINS": ORIGIN,
+            "WEBHOOK_BEARER_TOKEN": secrets.token_hex(24),
+            "HEYREACH_BEARER_TOKEN": secrets.token_hex(24),
+        }
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    # What follows answers (status, headers, body); a body that is no text becomes JSON.
+    def answer(
+        self, method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], Any]:
+        """Answer one request; names of headers are in small letters."""
+        path = unquote(target.partition("?")[0])
+        origin = headers.get("origin", "")
+        shared = {}
+        if origin == ORIGIN or (self.broken == "any origin" and origin):
+            shared = {"access-control-allow-origin": origin, "access-control-allow-credentials": "true"}
+        if method == "OPTIONS":
+            return self._preflight(headers, shared)
+        status, more, said = self._guarded(method, path, headers, body)
+        return status, {**more, **shared}, said
+
+    def _preflight(self, headers: dict[str, str], shared: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        asked = {
+            name.strip().lower() for name in headers.get("access-control-request-headers", "").split(",")
+        }
+        method = headers.get("access-control-request-method", "")
+        if not method:
+            return 405, {}, "no"
+        if not shared or method not in ("GET", "POST") or not asked <= {"x-dashboard-token", "content-type"}:
+            return 400, {}, "not from there"
+        return (
+            200,
+            {
+                **shared,
+                "access-control-allow-methods": "OPTIONS,GET,POST",
+                "access-control-allow-headers": "x-dashboard-token,content-type",
+            },
+            "",
+        )
+
+    def _guarded(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], Any]:
+        if path in HIDDEN:
+            return 404, {}, "<P>There is nothing here.</P>"
+        if path.startswith("/webhooks/"):
+            return self._webhook(method, path, headers, body)
+        if path in OPEN:
+            return self._public(method, path, headers, body)
+        if not (path + "/").startswith("/api/"):
+            session = dict(re.findall(r"(\w+)=([^;]*)", headers.get("cookie", ""))).get("caio_session")
+            if session in self._sessions:
+                return 200, {}, "<H1>Swarm</H1>"
+            return (
+                303,
+                {"location": f"{self.base_url}/login?" + f"from=guard&next={quote(path, safe='')}"},
+                "",
+            )
+        given = headers.get("x-dashboard-token", "").encode("latin-1")
+        token = self.settings["DASHBOARD_AUTH_TOKEN"].encode()
+        right = given == token or (self.broken == "a prefix" and len(given) > 5 and token.startswith(given))
+        if not right and not (self.broken == "open history" and path == "/api/operator/history"):
+            return 401, {"www-authenticate": "Token"}, "Halt! Who goes there?"
+        return self._reading(method, path, body)
+
+    def _public(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], Any]:
+        if path == "/api/health":
+            leak = {"boot": self.settings["SESSION_SECRET_KEY"]} if self.broken == "a leak" else {}
+            return 200, {}, {"status": "degraded", **leak}
+        if path == "/api/health/ready":
+            return 200, {}, {"uptime": 17, "status": "ready"}
+        if path == "/ChiefAIOfficer":
+            return 308, {"location": "/sales"}, ""
+        if path == "/inngest":
+            return self._introspection(method, headers)
+        if method == "POST":
+            if (
+                parse_qs(body.decode("latin-1")).get("token", [""])[0]
+                != self.settings["DASHBOARD_AUTH_TOKEN"]
+            ):
+                return 403, {}, FORM
+            self._sessions.add(session := secrets.token_hex(16))
+            flags = "samesite=strict; httponly; max-age=600; secure; path=/"
+            return 303, {"set-cookie": f"caio_session={session}; {flags}", "location": "/"}, ""
+        wise = {"x-content-type-options": "NOSNIFF", "content-security-policy": "frame-ancestors 'none'"}
+        return 200, wise, FORM
+
+    def _introspection(self, method: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        told = re.fullmatch(r"t=(\d+)&s=(\w+)", headers.get("x-inngest-signature", ""))
+        key = self.settings["INNGEST_SIGNING_KEY"].split("-", 2)[2]
+        if method != "GET" or not told or _hmac(key, told[1].encode()) != told[2]:
+            return 401, {"x-inngest-sdk-handled": "true"}, {"code": "sig_verification_failed"}
+        return 200, {}, {"function_count": 4, "schema_version": "2024-05-24", "mode": "cloud"}
+
+    def _webhook(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], Any]:
+        provider = path.split("/")[2]
+        if method == "GET":
+            return 200, {}, {"signature_strict_mode": True}
+        right = _hmac(self.settings[f"{provider.upper()}_WEBHOOK_SECRET"], body)
+        given = [re.sub("^(hmac-)?sha256=", "", headers.get(name, "")) for name in SIGNATURES[provider]]
+        if right not in given and not (self.broken == "unsigned clay" and provider == "clay"):
+            return 401, {}, ""
+        try:
+            event = json.loads(body)
+        except ValueError:
+            event = None
+        return (202, {}, "") if isinstance(event, dict) and len(body) < 4096 else (422, {}, "what?")
+
+    def _reading(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, str], Any]:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if path == "/api/runtime/dependencies":
+            return 200, {}, self._dependencies(now)
+        if path == "/api/operator/trigger" and method == "POST":
+            part = {"errors": [], "total_dispatched": 0, "dry_run": True}
+            report = {"instantly_report": part, "heyreach_report": part, "errors": [], "dry_run": True}
+            more = {"revival_dispatched": 0, "cadence_dispatched": 0, "motion": json.loads(body)["motion"]}
+            return 200, {}, {**more, **report}
+        told: dict[str, Any] = {
+            "/api/operator/status": {
+                "gatekeeper": {"required": True, "pending_batch": None},
+                "limits": {},
+                "today": dict.fromkeys(("revival", "outbound_linkedin", "cadence", "outbound_email"), 0),
+                "ramp": {
+                    "clean_days_completed": 1,
+                    "clean_days_required": 3,
+                    "email_limit_override": 5,
+                    "tier_filter": "tier_1",
+                    "active": True,
+                },
+                "emergency_stop": False,
+                "enabled": True,
+            },
+            "/api/pending-emails": {"pending_emails": [], "count": 0, "refreshed_at": now},
+            "/api/emails/history": {"emails": []},
+            "/api/cadence/leads": {"total": 1, "leads": [{"step": 2, "email": self.lead}]},
+            "/api/operator/history": {"days": []},
+        }
+        return (200, {}, told[path]) if path in told else (404, {}, "no such thing")
+
+    def _dependencies(self, now: str) -> dict[str, Any]:
+        failed = ["inngest"] if self.broken == "a listed failure" else []
+        way = {"authed": True, "unsigned_allowlisted": False, "hmac": True}
+        sound = {"ready": True, "required": True, "configured": True}
+        return {
+            "auth": {
+                "environment": "Staging",
+                "webhook_signature_required": True,
+                "session_secret_explicit": True,
+                "token_configured": True,
+                "query_token_enabled": False,
+                "strict_mode": True,
+            },
+            "dependencies": {
+                "webhooks": {
+                    **sound,
+                    "unauthed_providers": [],
+                    "provider_auth": {name: {**way, "bearer": name != "rb2b"} for name in SIGNATURES},
+                },
+                "inngest": {**sound, "keys_present": True, "route_mounted": True},
+                "redis": {**sound, "connected": True},
+            },
+            "required_failures": failed,
+            "checked_at": now,
+            "ready": True,
+        }
+
+
+def _hmac(key: str, body: bytes) -> str:
+    return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+
+
+def _handler(dashboard: OtherDashboard) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = dashboard.wire
+        disable_nagle_algorithm = True
+
+        def _serve(self) -> None:
+            length = int(self.headers.get("content-length", 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(length)
+            status, more, said = dashboard.answer(self.command, self.path, headers, body)
+            text = isinstance(said, str)
+            out = (said if text else json.dumps(said, indent=1)).encode()
+            self.send_response(status, "So Be It")  # with Server and Date; the reason is anybody's to word
+            self.send_header("CONTENT-TYPE", "TEXT/HTML" if text else "application/JSON;charset=utf8")
+            for name, value in more.items():
+                self.send_header(name.upper(), value)
+            chunked = dashboard.wire == "HTTP/1.1"
+            if chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            if self.command != "HEAD":
+                parts = [out[n : n + 7] for n in range(0, len(out), 7)] if chunked else [out]
+                whole = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+                self.wfile.write(whole if chunked else out)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler

@@ -1,0 +1,111 @@
+"""What the proofs share: whole runs of the suite, with no more plugins than it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_caio.reference.client import ReferenceProcess
+from pytest_caio.reference.deployment import COMMIT
+
+__all__ = ["CHECKOUT", "DIFFERENT", "USUAL", "Case", "ask", "reds", "run"]
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+# What does not pass on a healthy deployment either: no other environment, no TLS, cases within the error
+# budget, no baseline.
+USUAL = {"ENV-10": "not-run", "RDY-11": "not-run", "RPL-02": "advised", "RPL-06": "not-run"}
+_BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A healthy deployment that is not the usual one, and a fault of it.
+
+    `options` are those of `serve`, `profile` a line of its profile, `fault` a name or empty; `reds` is what
+    must be red.
+    """
+
+    fault: str
+    reds: frozenset[str]
+    options: tuple[str, ...] = ()
+    profile: str = ""
+
+
+_CLAY_MISSING = frozenset("AUTH-03 RDY-01 RDY-02 WH-02 WH-03 WH-04 WH-05 WH-07 WH-09 WH-10 WH-12".split())
+# What is asked of these alone: the query token on, the reported flag in its place, another SDK, no secrets.
+DIFFERENT = (
+    Case("", frozenset({"AUTH-04", "RDY-08"}), profile="query_token = true"),
+    Case("query-token", frozenset({"AUTH-04", "RDY-08"}), profile="probe_query_token = false"),
+    Case("", frozenset({"RDY-06"}), profile="inngest_functions = 5"),
+    Case("inngest-few", frozenset({"RDY-06"}), ("--inngest-sdk", "old")),
+    Case("inngest-dev", frozenset({"RDY-05"}), ("--inngest-sdk", "old")),
+    Case("clay-unsigned", frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-12"}), _BEARERS),
+    Case("heyreach-unguarded", frozenset({"WH-08", "WH-12"}), _BEARERS),
+    Case("heyreach-open", frozenset({"WH-08"}), _BEARERS),
+    Case("heyreach-said-open", frozenset({"WH-08", "WH-12"}), _BEARERS),
+    Case("dependencies-slander", frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay")),
+    Case("clay-vouched-for", _CLAY_MISSING, ("--bearer-only", "clay")),
+)
+
+
+def run(
+    folder: Path, *arguments: str, suite: tuple[str, ...] = ("acceptance",), **variables: str
+) -> tuple[int, dict[str, Any]]:
+    """Run the suite, on the reference deployment or where the arguments say; return status and evidence."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", *suite, "-q", "-p", "pytest_base_url.plugin"),
+            *("-p", "no:cacheprovider", "--allow-writes", "--expect-commit", COMMIT),
+            *("--evidence-dir", str(folder), *arguments),
+        ],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", **variables},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    written = list(folder.glob("*.json"))
+    assert written, done.stdout + done.stderr
+    evidence: dict[str, Any] = json.loads(written[0].read_text("utf-8"))
+    return done.returncode, evidence
+
+
+def ask(
+    folder: Path, *options: str, fault: str = "", profile: str = "", narrowed: tuple[str, ...] = ()
+) -> tuple[int, dict[str, Any]]:
+    """Run the suite against a reference deployment with these options of `serve`, as against any other.
+
+    `profile` is one line more of its profile, `narrowed` what is run in place of the whole suite.
+    """
+    broken = [fault] if fault else []
+    with ReferenceProcess(*options, faults=broken, environment="production", access_log=False) as deployment:
+        profiles = folder / "profiles.toml"
+        lines = deployment.profiles_file.read_text("utf-8").splitlines()
+        replaced = profile.partition(" = ")[0]
+        own = [line for line in lines if line.partition(" = ")[0] != replaced]
+        profiles.write_text("\n".join([own[0], profile, *own[1:]]), "utf-8")
+        return run(
+            folder / "evidence",
+            *("--env=production", f"--base-url={deployment.base_url}", f"--env-file={deployment.env_file}"),
+            *(f"--profiles={profiles}", f"--revoked-tokens=@{deployment.revoked_file}"),
+            suite=narrowed or ("acceptance",),
+        )
+
+
+def reds(evidence: dict[str, Any]) -> dict[str, str]:
+    """Return the checks that neither passed nor had nothing to judge, with what their cases observed."""
+    return {
+        check["id"]: "; ".join(
+            f"{case['name']} {case['outcome']}: {case['observed']}"
+            for case in check["cases"]
+            if case["outcome"] != "passed"
+        )
+        for check in evidence["environments"][0]["checks"]
+        if check["outcome"] not in ("passed", "not-run", USUAL.get(check["id"]))
+    }

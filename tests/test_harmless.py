@@ -1,0 +1,128 @@
+"""No false alarm: a deployment that differs in what is its own affair is GO, and nothing blocking is red."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import trustme
+from other_dashboard import OtherDashboard
+from proof_runs import CHECKOUT, ask, reds, run
+
+from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.variations import VARIATIONS
+
+LEAD = "ada@leads.example"
+# Other healthy deployments, as the options of `serve` make them.
+HEALTHY = {
+    **{name: ("--variation", name) for name in VARIATIONS},
+    "old Inngest SDK": ("--inngest-sdk", "old"),
+    "bearers in place of secrets": ("--bearer-only", "clay", "--bearer-only", "heyreach"),
+    "every difference in writing": tuple(
+        part
+        for name in ("headers-otherwise", "headers-added", "fields-added", "json-escaped", "cookie-otherwise")
+        for part in ("--variation", name)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_harmless_variation_is_go(name: str, tmp_path: Path) -> None:
+    """A variation that a healthy deployment may have turns nothing red."""
+    status, evidence = ask(tmp_path, *HEALTHY[name])
+    assert reds(evidence) == {}
+    assert (status, evidence["verdict"]) == (0, "GO")
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    """A Redis that holds one lead, as the other dashboard sees it."""
+    server = RedisServer()
+    server.start()
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            key = "caio-staging:cadence:lead:" + hashlib.sha256(LEAD.encode()).hexdigest()[:24]
+            client.set(key, json.dumps({"email": LEAD, "step": 2}))
+        yield server.url
+    finally:
+        server.stop()
+
+
+def ask_other(dashboard: OtherDashboard, folder: Path, **variables: str) -> tuple[int, dict[str, Any]]:
+    """Run the suite against the other dashboard, with an environment file and a profile of its own."""
+    env_file, profiles = folder / "other.env", folder / "profiles.toml"
+    env_file.write_text("".join(f"{key}={value}\n" for key, value in dashboard.settings.items()), "utf-8")
+    golden = CHECKOUT / "pytest_caio" / "reference" / "golden" / "golden_set.json"
+    keys = {
+        "staging": {"base_url": dashboard.base_url, "environment": "staging", "inngest_functions": 4},
+        # All of its file state was removed.
+        "staging.state": {"hive_dir": ""},
+        "staging.replay": {
+            "golden_set": str(golden),
+            "runner": "python -m pytest_caio.reference.golden.agent --lines",
+            "cwd": str(CHECKOUT),
+            "protocol": "lines",
+        },
+    }
+    lines = [
+        line
+        for section, values in keys.items()
+        for line in (f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()))
+    ]
+    profiles.write_text("\n".join(lines) + "\n", "utf-8")
+    return run(
+        folder / "evidence", "--env=staging", f"--env-file={env_file}", f"--profiles={profiles}", **variables
+    )
+
+
+@pytest.mark.parametrize("wire", ["HTTP/1.0", "HTTP/1.1"])
+def test_other_dashboard_is_go(wire: str, store: str, tmp_path: Path) -> None:
+    """A dashboard that others wrote from the contract is GO, over HTTP/1.0 and in chunks."""
+    with OtherDashboard(store, LEAD, wire=wire) as dashboard:
+        status, evidence = ask_other(dashboard, tmp_path)
+    # It names no commit, which advises.
+    assert {i: said for i, said in reds(evidence).items() if i != "RDY-13"} == {}
+    assert (status, evidence["verdict"]) == (0, "GO")
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        ("open history", {"AUTH-09", "AUTH-11"}),
+        ("a prefix", {"AUTH-07"}),
+        ("any origin", {"CORS-02"}),
+        ("a listed failure", {"RDY-02", "RDY-07"}),
+        ("unsigned clay", {"WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-12"}),
+        ("a leak", {"RDY-10"}),
+    ],
+)
+def test_other_dashboard_is_found_out(broken: str, expected: set[str], store: str, tmp_path: Path) -> None:
+    """A dashboard that others wrote is NO-GO for what is wrong with it, and for nothing else."""
+    with OtherDashboard(store, LEAD, broken) as dashboard:
+        status, evidence = ask_other(dashboard, tmp_path)
+    assert set(reds(evidence)) - {"RDY-13"} == expected
+    assert (status, evidence["verdict"]) == (1, "NO-GO")
+
+
+@pytest.mark.parametrize(("days", "expected"), [(90, set()), (9, {"RDY-11"})])
+def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_path: Path) -> None:
+    """Over https everything is judged as over http, and RDY-11 looks at how long the certificate lasts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ends = datetime.now(UTC) + timedelta(days=days)
+    authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
+    with OtherDashboard(store, LEAD, wire="HTTP/1.1", tls=context) as dashboard:
+        status, evidence = ask_other(dashboard, tmp_path, SSL_CERT_FILE=str(tmp_path / "authority.pem"))
+    outcomes = {check["id"]: check["outcome"] for check in evidence["environments"][0]["checks"]}
+    # It names no commit and sends no HSTS, which advise.
+    assert set(reds(evidence)) - {"RDY-13", "RDY-14"} == expected
+    assert outcomes["RDY-11"] == ("failed" if expected else "passed")
+    assert (status, evidence["verdict"]) == ((1, "NO-GO") if expected else (0, "GO"))

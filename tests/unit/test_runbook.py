@@ -1,0 +1,117 @@
+"""The runbook says what is true: its checks, its commands and its links are there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from docs.checks_table import BEGIN, END, declared, row
+from pytest_caio.checks import Check
+from pytest_caio.environments import read_profiles
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+TABLE = TEXT.split(BEGIN)[1].split(END)[0]
+CHECKS = declared(ROOT / "acceptance")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+
+
+def blocks(language: str) -> list[list[str]]:
+    """Return the lines of each fenced block of a language, unindented."""
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```$", TEXT, re.MULTILINE | re.DOTALL)
+    return [[line.strip() for line in block.splitlines()] for block in found]
+
+
+def commands(language: str) -> list[str]:
+    """Return what is run as a Python module in the blocks of a language, from the module's name on."""
+    lines = [line for block in blocks(language) for line in block]
+    return [line.split("python -m ", 1)[1] for line in lines if "python -m " in line]
+
+
+@cache
+def options_of(command: str) -> frozenset[str]:
+    """Return the options that a command's own help names."""
+    words = command.split()
+    module = words[:2] if words[0] in ("pytest_caio", "pip") else [*words[:1], "acceptance"]
+    asked = [sys.executable, "-m", *module, "--help"]
+    ran = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert ran.returncode == 0, f"{module}: there is no such command"
+    return frozenset(OPTION.findall(ran.stdout))
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that a heading gets: lower case, letters and digits, dashes for blanks."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_blocks_are_found() -> None:
+    """There are commands to judge, in both shells."""
+    assert len(commands("powershell")) >= 15
+    assert any(line.startswith("pytest_caio migrate-state") for line in commands("sh"))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_every_check_has_its_row(check: Check) -> None:
+    """Each check's own title and fix stand in the table, once; `python -m docs.checks_table` writes them."""
+    assert TABLE.count(row(check)) == 1
+
+
+def test_no_other_check_has_a_row() -> None:
+    """A check that is gone is gone from the table too."""
+    assert re.findall(r"^\| ([A-Z]+-\d\d) \|", TABLE, re.MULTILINE) == [check.id for check in CHECKS]
+
+
+@pytest.mark.parametrize("command", sorted({*commands("powershell"), *commands("sh")}))
+def test_every_command_and_option_is_there(command: str) -> None:
+    """What the runbook has people type exists: the command, and each of its options."""
+    given = set(OPTION.findall(command))
+    assert given <= options_of(" ".join(command.split()[:2]))
+
+
+def test_options_in_the_prose_are_there() -> None:
+    """An option that a sentence or a table names belongs to a command of the runbook."""
+    known = options_of("pytest acceptance") | options_of("pytest_caio bootstrap")
+    known |= options_of("pytest_caio migrate-state") | options_of("pip install")
+    prose = re.sub(r"^ *```.*?^ *```$", "", TEXT.split(BEGIN)[0], flags=re.MULTILINE | re.DOTALL)
+    named = {option for span in re.findall(r"`([^`]+)`", prose) for option in OPTION.findall(span)}
+    assert len(named) > 5
+    assert named <= known
+
+
+def test_both_shells_do_the_same() -> None:
+    """Each PowerShell block is followed by the same for the other shell."""
+    assert commands("powershell") == commands("sh")
+
+
+def test_environments_and_gates_are_there() -> None:
+    """Each profile that is asked for exists, and so does each gate."""
+    profiles = read_profiles(ROOT / "acceptance" / "environments.toml")
+    asked = re.findall(r"--env (\S+)", TEXT)
+    gates = re.findall(r"acceptance .* -m (\w+)", TEXT)
+    assert asked
+    assert gates
+    assert set(asked) <= profiles.keys()
+    assert all((ROOT / "acceptance" / f"test_{gate}.py").is_file() for gate in gates)
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)\s]+)\)", TEXT))))
+def test_links_lead_somewhere(link: str) -> None:
+    """A relative link names a file that is there, and a heading in it."""
+    if link.startswith("https://"):
+        return
+    name, _, anchor = link.partition("#")
+    target = ROOT / "docs" / name if name else ROOT / "docs" / "runbook.md"
+    assert target.is_file()
+    headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
+    assert not anchor or anchor in map(slug, headings)
+
+
+def test_no_secret_is_shown_as_an_argument() -> None:
+    """No command has anybody type a secret where it can be seen."""
+    typed = [line for language in ("powershell", "sh") for line in commands(language)]
+    assert not [line for line in typed if re.search(r"--(token|redis-url|set)\b", line)]
