@@ -68,7 +68,8 @@ def inngest_url_fault(url: str, host: str) -> str:
         return "has credentials in it"
     if not parts.path.endswith("/inngest") or parts.query or parts.fragment:
         return "does not end with /inngest"
-    if (parts.hostname or "").rstrip(".") != host.lower().rstrip("."):
+    named, own = (parts.hostname or "").rstrip("."), host.lower().rstrip(".")
+    if named != own and not (_is_local(named) and _is_local(own)):
         return f"is not on the deployment's host, {host}"
     return ""
 

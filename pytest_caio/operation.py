@@ -124,9 +124,9 @@ class _Email(Struct):
 
     @property
     def silent(self) -> bool:
-        """Whether it leaves every field of proof out, as deployments did that had none."""
-        fields = (self.sent_via_ghl, self.proof_status, self.proof_source)
-        return all(one is UNSET for one in (*fields, self.proof_timestamp, self.proof_evidence_id))
+        """Whether it leaves every field of proof out, as older deployments do, and denies nothing."""
+        fields = (self.proof_status, self.proof_source, self.proof_timestamp, self.proof_evidence_id)
+        return all(one is UNSET for one in fields) and self.sent_via_ghl in (UNSET, True)
 
     @property
     def doubts(self) -> str:

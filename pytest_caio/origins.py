@@ -36,7 +36,8 @@ class Origin:
         self._reason = ""
         self._slowest = 0.0
         self._sent: dict[Request, float] = {}
-        self._owed = 0  # places given in advance, to be kept when requests end
+        self._hanging: dict[Request, int] = {}  # and how many places more each gave beside its own
+        self._owed = 0  # places that were given for what hung and has ended: to be kept as requests end
 
     @asynccontextmanager
     async def turn(self, request: Request) -> AsyncIterator[None]:
@@ -46,7 +47,9 @@ class Origin:
             yield
         finally:
             self._sent.pop(request, None)
-            if self._owed:
+            if request in self._hanging:
+                self._owed += self._hanging.pop(request)
+            elif self._owed:
                 self._owed -= 1
             else:
                 self._places.release()
@@ -86,6 +89,6 @@ class Origin:
             for request in hanging if self._answered else hanging[:1]:
                 del self._sent[request]
                 places = _PLACES if self._answered else 1
-                self._owed += places
+                self._hanging[request] = places - 1
                 for _ in range(places):
                     self._places.release()

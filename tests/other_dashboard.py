@@ -44,8 +44,7 @@ class OtherDashboard:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.lead, self.broken, self.wire = lead, broken, wire
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         if tls:  # the handshake is for each connection's own thread
             self._server.socket = tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -72,6 +71,10 @@ class OtherDashboard:
             "SESSION_SECRET_KEY": secrets.token_hex(24),
             "INNGEST_SIGNING_KEY": f"signkey-test-{secrets.token_hex(24)}",
             "INNGEST_EVENT_KEY": secrets.token_hex(24),
+            "INNGEST_WEBHOOK_URL": "https://localhost/inngest",
+            "RATE_LIMIT_REDIS_NAMESPACE": "limits-of-STAGING",
+            "CONTEXT_REDIS_PREFIX": "staging/context",
+            "HEYREACH_UNSIGNED_ALLOWLIST": "0",
             "CORS_ALLOWED_ORIGINS": ORIGIN,
             "WEBHOOK_BEARER_TOKEN": secrets.token_hex(24),
             "HEYREACH_BEARER_TOKEN": secrets.token_hex(24),
@@ -208,7 +211,7 @@ class OtherDashboard:
                 "limits": {},
                 "today": dict.fromkeys(("revival", "outbound_linkedin", "cadence", "outbound_email"), 0),
                 "ramp": {
-                    "clean_days_completed": 1,
+                    "clean_days_completed": 4,
                     "clean_days_required": 3,
                     "email_limit_override": 5,
                     "tier_filter": "tier_1",
@@ -250,6 +253,11 @@ class OtherDashboard:
             "checked_at": now,
             "ready": True,
         }
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of the usual 5, some of many connections at once wait for seconds
 
 
 def _hmac(key: str, body: bytes) -> str:

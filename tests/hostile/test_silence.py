@@ -65,7 +65,7 @@ def silent(outcome: Outcome) -> tuple[set[str], int]:
     return hung, sum(one["status"] is not None for one in exchanges)
 
 
-@pytest.mark.parametrize(("name", "connections"), zip(PARTLY, (4, 64, 4, 64), strict=True))
+@pytest.mark.parametrize(("name", "connections"), list(zip(PARTLY, (4, 64, 4, 64), strict=True)))
 def test_a_part_that_hangs_costs_one_deadline(
     name: str, connections: int, ask_at: Ask, deployment: Deployment, patience: float
 ) -> None:

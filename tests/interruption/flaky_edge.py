@@ -11,7 +11,6 @@ __all__ = ["Edge"]
 
 BAD_GATEWAY = (
     b"HTTP/1.1 %d Bad Gateway\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: 12\r\n\r\n"
-    b"<p>edge</p>\n"
 )
 
 
@@ -45,7 +44,8 @@ class Edge:
             self.refused += refuse
         if refuse:
             if self._status:
-                connection.sendall(BAD_GATEWAY % self._status)
+                page = b"" if head.startswith(b"HEAD ") else b"<p>edge</p>\n"
+                connection.sendall(BAD_GATEWAY % self._status + page)
             return
         if b"\r\nupgrade:" not in head.lower():
             head = head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
