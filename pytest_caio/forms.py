@@ -16,7 +16,7 @@ __all__ = ["ORDINARY", "SHORTEST", "cores", "pieces", "wholes"]
 SHORTEST = 8
 # Of hex digits more are needed to tell a piece of a secret from a piece of any checksum.
 _SHORTEST_HEX = 12
-_SHORTEST_NUMBER = 12
+_DATE = re.compile(r"20\d\d[01]\d[0-3]\d")  # evidence is named by it
 _LONGEST = 64
 # What evidence says whatever the deployment answers: pieces of secrets that say the same are no secrets.
 ORDINARY = """
@@ -118,7 +118,7 @@ def cores(value: str) -> list[str]:
 def pieces(value: str, ordinary: str) -> Iterator[str]:
     """Return the pieces of every form of `value`, a core, by which it is known in a text.
 
-    A piece is eight characters long; one that says no more than a number, or than the words of
+    A piece is eight characters long; one that says no more than a date, or than the words of
     `ordinary` (case-folded), is made longer until it does, and left out where it cannot.
     """
     for form, encoded in _forms(value):
@@ -181,5 +181,4 @@ def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:
 
 
 def _says_nothing(piece: str, ordinary: str) -> bool:
-    number = piece.isdigit() and len(piece) < _SHORTEST_NUMBER
-    return number or len(set(piece)) <= 2 or piece.casefold() in ordinary
+    return len(set(piece)) <= 2 or bool(_DATE.fullmatch(piece)) or piece.casefold() in ordinary

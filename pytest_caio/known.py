@@ -16,7 +16,7 @@ from pytest_caio.exchanges import Exchange
 from pytest_caio.probes import Request
 from pytest_caio.redaction import Redactor
 from pytest_caio.runtime import RUNTIME_KEYS
-from pytest_caio.secret import is_path, names_secret
+from pytest_caio.secret import names_path, names_secret
 
 __all__ = ["KnownSecrets"]
 
@@ -49,7 +49,7 @@ class KnownSecrets:
             for kind, change in NEAR_MISSES.items():  # also where the probe is another process's
                 add(f"{TOKEN_KEY}, {kind}", change(token) if token else "")
         for key, text in os.environ.items():
-            if names_secret(key, text) and not is_path(text):
+            if names_secret(key, text) and not names_path(key, text):
                 add(key, text)
 
     def learn_request(self, request: Request) -> None:

@@ -39,6 +39,9 @@ class Outlets:
         """Redact what is kept for the next run, and the report's table of versions and variables."""
         if hasattr(self._config, "cache") and self._config.cache is not None:
             self._streams.watch_calls(self._config.cache, "set")
+        for plugin in self._config.pluginmanager.get_plugins():
+            if hasattr(plugin, "add_global_property"):  # pytest's JUnit XML; all else it takes from reports
+                self._streams.watch_calls(plugin, "add_global_property")
         metadata: dict[str, Any] = self._config.stash.get(metadata_key, {})
         metadata.update(self._redactor.tree(metadata))
 

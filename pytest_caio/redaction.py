@@ -23,10 +23,13 @@ _MADE = re.compile(
 )
 # What may stand inside a secret where a line was broken (also of a text in a repr, or of a diff), or where
 # a terminal was told a colour.
-_BREAK = re.compile(r"(?:\r?\n|(?:\\r)?\\n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?['\"]?|\x1b\[[0-9;]*m")
+_BREAK = re.compile(
+    r"(?:\r?\n|(?:\\+r)?\\+n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"])?|\x1b\[[0-9;]*m"
+)
+_QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 # Of the start of a secret, so many characters may be shown before it is known to be one.
 _HARMLESS = 3
-_LONGEST_START = 48
+_LONGEST_START = 96  # characters, breaks included
 # A piece that a public answer holds is taken for the secret from this length on.
 _TELLING = 12
 
@@ -60,6 +63,7 @@ class Redactor:
         self._ordinary = ORDINARY.casefold()
         self._patterns: dict[str, _Pattern] = {}
         self._late: dict[str, _Pattern] = {}  # those not in the first automaton
+        self._starts: set[str] = set()
         self._changing = threading.Lock()
         self._first: Any = None
         self._automata: tuple[Any, ...] | None = ()
@@ -92,6 +96,7 @@ class Redactor:
                 known = self._patterns.get(form)
                 if known is None or (pattern.whole and not known.whole):
                     self._patterns[form] = self._late[form] = pattern
+                    self._starts.add(form[: _HARMLESS + 1])
             self._automata = None
 
     def names_in(self, text: str) -> list[str]:
@@ -138,28 +143,31 @@ class Redactor:
 
     def held(self, text: str) -> int:
         """Return how many characters at the end of `text` could be the start of a secret."""
-        joined, gaps = _joined(text)
-        longest = 0
-        for automaton in self._searching():
-            for seen in (text, joined) if gaps else (text,):
-                size = len(seen)
-                for start in range(max(0, size - _LONGEST_START), size - _HARMLESS):
-                    if automaton.longest_prefix(seen[start:]) == size - start:
-                        place = start if seen is text else _place(gaps, start)
-                        longest = max(longest, len(text) - place)
-                        break
+        automata = self._searching()
+        end, longest = text[-_LONGEST_START:], 0
+        joined, breaks = _joined(end)
+        for seen, gaps in ((end, []), (joined, breaks)) if breaks else ((end, []),):
+            size = len(seen)
+            for start in range(size - _HARMLESS):
+                if seen[start : start + _HARMLESS + 1] in self._starts and any(
+                    automaton.longest_prefix(seen[start:]) == size - start for automaton in automata
+                ):
+                    longest = max(longest, len(end) - _place(gaps, start))
+                    break
         return longest
 
     def _found(self, text: str) -> list[tuple[int, int, _Pattern]]:
-        """Return start, end and pattern of all that is found in `text`, its broken lines joined too."""
+        """Return start, end and pattern of all that stands in `text`, also where it is broken or encoded."""
         found = []
         automata = self._searching()
-        joined, gaps = _joined(text) if automata else (text, [])
+        # After its last character a break is none of a secret's, while a code is that character.
+        readings = [(*_joined(text), 0), (*_unquoted(text), 1)] if automata else []
         for automaton in automata:
             found += [(end + 1 - pattern.size, end + 1, pattern) for end, pattern in automaton.iter(text)]
-            if gaps:
-                for last, pattern in automaton.iter(joined):
-                    start, end = _place(gaps, last + 1 - pattern.size), _place(gaps, last) + 1
+            for seen, gaps, after in readings:
+                for last, pattern in automaton.iter(seen) if gaps else ():
+                    start = _place(gaps, last + 1 - pattern.size)
+                    end = _place(gaps, last + after) + 1 - after
                     if end - start > pattern.size:  # the others were found already
                         found.append((start, end, pattern))
         return sorted(found) if found else found
@@ -218,10 +226,24 @@ def _joined(text: str) -> tuple[str, _Gaps]:
                 start -= 1
             if start > done and text[start - 1] in "'\"":
                 start -= 1
+                while start > done and text[start - 1] == "\\":
+                    start -= 1
         parts.append(text[done:start])
         out += gap.end() - start
         gaps.append((start - (out - (gap.end() - start)), out))
         done = gap.end()
+    return "".join([*parts, text[done:]]), gaps
+
+
+def _unquoted(text: str) -> tuple[str, _Gaps]:
+    """Return `text` with its percent-encoding undone, whatever was encoded, and where it was longer."""
+    if "%" not in text:
+        return text, []
+    parts, gaps, done = [], [], 0
+    for number, code in enumerate(_QUOTED.finditer(text), 1):
+        parts += [text[done : code.start()], chr(int(code[1], 16))]
+        done = code.end()
+        gaps.append((done - 2 * number, 2 * number))
     return "".join([*parts, text[done:]]), gaps
 
 

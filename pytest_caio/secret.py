@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-__all__ = ["Secret", "is_path", "names_secret"]
+__all__ = ["Secret", "names_path", "names_secret"]
 
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|BEARER|JWT|(?:^|_)(?:PASS|PWD|KEYS?)(?:$|_)|API_?KEY|DSN|CREDENTIAL",
     re.IGNORECASE,
 )
 _SWITCH_NAME = re.compile(r"_(ENABLED|REQUIRED|HEADER|ALLOWLIST|DAYS|SECONDS)$", re.IGNORECASE)
+_PATH_NAME = re.compile(r"_(FILE|PATH|DIR|SOCK)$", re.IGNORECASE)
 _CREDENTIALS_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]+@")
 
 
@@ -52,6 +54,6 @@ def names_secret(key: str, value: str) -> bool:
     )
 
 
-def is_path(value: str) -> bool:
-    """Say whether `value` names a place on this machine: where a secret is kept is no secret."""
-    return bool(re.match(r"[~/.]|[A-Za-z]:[\\/]", value)) and not re.search(r"\s", value)
+def names_path(key: str, value: str) -> bool:
+    """Say whether `key` or `value` names a place on this machine: where a secret is kept is no secret."""
+    return bool(_PATH_NAME.search(key)) or Path(value).expanduser().exists()

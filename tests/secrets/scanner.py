@@ -53,9 +53,11 @@ def _codes(data: bytes) -> bytes:
     return b"\0".join(pieces)
 
 
-def _views(data: bytes) -> set[bytes]:
-    """Return `data` and everything that it may be an encoding of."""
+def _views(whole: bytes) -> set[bytes]:
+    """Return `whole` and all that it may be an encoding of; of lines that come often, one is enough."""
+    data = b"\n".join(dict.fromkeys(whole.splitlines()))
     views = {
+        _joined(whole),
         data,
         _html(data),
         _escapes(data),

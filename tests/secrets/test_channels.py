@@ -2,91 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 import string
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.integration.suite_runs import ROOT, Outcome, run_suite
 from tests.secrets.echo import ENCODINGS, echoing
-from tests.secrets.scanner import Scanner
+from tests.secrets.planted import HEADER, VERBOSE, Planted
 
-KEYS = (
-    "DASHBOARD_AUTH_TOKEN WEBHOOK_BEARER_TOKEN HEYREACH_BEARER_TOKEN INSTANTLY_WEBHOOK_SECRET "
-    "HEYREACH_WEBHOOK_SECRET CLAY_WEBHOOK_SECRET RB2B_WEBHOOK_SECRET SESSION_SECRET_KEY INNGEST_EVENT_KEY"
-).split()
-# What may stand in a header; the first and last character are no blanks.
-HEADER = string.ascii_letters + string.digits + "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"
-
-
-def made(random: str = HEADER, size: int = 32) -> str:
-    """Return a fresh secret."""
-    return "".join(secrets.choice(random) for _ in range(size))
-
-
-class Planted:
-    """Fresh secrets of every kind, where a run finds them; `known` is what must be shown nowhere."""
-
-    def __init__(self, folder: Path, alphabet: str = string.ascii_letters + string.digits + "-_") -> None:
-        self.folder = folder
-        values = {key: made(alphabet) for key in KEYS}
-        password, key = made(string.ascii_letters), made("0123456789abcdef", 64)
-        self.environment = {"DEPLOY_PASSWORD": made(), "SOME_API_KEY": made(string.ascii_letters, 40)}
-        self.revoked = [made(), made()]
-        url = f"redis://default:{password}@127.0.0.1:1/0"
-        lines = {**values, "REDIS_URL": url, "INNGEST_SIGNING_KEY": f"signkey-prod-{key}"}
-        lines |= {"EXTRA_DSN": f"https://{made(string.ascii_lowercase)}@o1.ingest.example/12345"}
-        self.env_file = folder / "caio.env"
-        self.env_file.write_text("".join(f"{k}='{v}'\n" for k, v in lines.items()), "utf-8")
-        self.revoked_file = folder / "revoked"
-        self.revoked_file.write_text("\n".join(self.revoked), "utf-8")
-        dsn = lines["EXTRA_DSN"].split("//")[1].split("@")[0]
-        others = [password, key, dsn, *self.environment.values(), *self.revoked]
-        self.known = [*values.values(), *others]
-
-    def run(self, url: str, *arguments: str, texts: list[str] | None = None) -> Outcome:
-        """Run the suite and the tests that tell `texts` against `url`."""
-        home = self.folder / "home"
-        (home / "acceptance").mkdir(parents=True)
-        for path in (*(ROOT / "acceptance").glob("*.*"), ROOT / "pytest.ini", ROOT / "conftest.py"):
-            (home / path.relative_to(ROOT)).write_bytes(path.read_bytes())
-        if texts is not None:
-            chatter = (ROOT / "tests/secrets/chatter.py").read_bytes()
-            (home / "acceptance" / "test_chatter.py").write_bytes(chatter)
-        told = self.folder / "texts.json"
-        told.write_text(json.dumps(texts or []), "utf-8")
-        (self.folder / "evidence").mkdir()
-        return run_suite(
-            "acceptance",
-            *("--env=staging", f"--base-url={url}", f"--env-file={self.env_file}"),
-            *(f"--revoked-tokens=@{self.revoked_file}", "--allow-writes", "-Wdefault"),
-            *("-p", "cacheprovider", "-o", f"cache_dir={self.folder / 'cache'}"),
-            # Many cases that send nothing secret and are answered alike.
-            *("-k", "not other_methods and not every_protected and not other_spellings and not quick"),
-            *arguments,
-            folder=self.folder / "evidence",
-            cwd=home,
-            environment={**self.environment, "CHATTER": str(told), "PYTHONPATH": str(ROOT)},
-        )
-
-    def leaks(self, outcome: Outcome, more: list[str]) -> dict[str, list[str]]:
-        """Return what of the secrets a run told, by where."""
-        scanner = Scanner([*self.known, *more])
-        found = scanner.leaks_under(self.folder / "evidence", self.folder / "cache")
-        found |= {name: scanner.leaks(getattr(outcome, name)) for name in ("stdout", "stderr")}
-        return {where: leaks for where, leaks in found.items() if leaks}
-
-
-VERBOSE = ("-rA", "-vv", "--showlocals", "--tb=long", "--setup-show", "--durations=0", "--durations-min=0")
 WAYS = {
     "quiet": ("-q",),
     "everything": (*VERBOSE, "--junitxml=../evidence/run.xml", "-o", "junit_logging=all"),
     "not captured": ("-s", *VERBOSE, "--log-cli-level=DEBUG"),
     "logs": ("--log-file=../evidence/run.log", "--log-file-level=DEBUG", "--tb=native", "--log-level=DEBUG"),
     "workers": ("-n", "2", *VERBOSE, "--junitxml=../evidence/run.xml"),
-    "full trace": ("--full-trace", "--tb=auto", "-l", "--capture=tee-sys"),
+    # pytest takes long to write out a trace, so only some are.
+    "full trace": ("--full-trace", "--tb=auto", "-l", "--capture=tee-sys", "-k", "chatter or readiness"),
     "collected": ("--collect-only",),
     "fixtures": ("--fixtures", "-v"),
     "planned": ("--plan", "-vv"),
@@ -106,3 +40,59 @@ def test_nothing_secret_is_told(way: str, tmp_path: Path) -> None:
         assert outcome.lines[-1] == "NO-GO", outcome.stdout[-3000:] + outcome.stderr[-3000:]
         assert "[redacted: " in outcome.stdout
     assert planted.leaks(outcome, cookies) == {}
+
+
+FORMS = st.lists(st.sampled_from(sorted(ENCODINGS)), min_size=1, max_size=2)
+ALPHABETS = st.sampled_from(
+    [
+        string.ascii_letters + string.digits + "-_",
+        HEADER.replace("'", ""),
+        "0123456789abcdef",
+        string.ascii_lowercase,
+    ]
+)
+OPTIONS = st.lists(
+    st.sampled_from(
+        ["-v", "-s", "-l", "-rA", "-vv", "--tb=long", "--tb=native", "--tb=line", "--setup-show", "-q"]
+    ),
+    max_size=4,
+    unique=True,
+)
+
+
+# Each example is a run of the plugin, so there are few, and no time is spent on making one smaller.
+@settings(max_examples=8, deadline=None, derandomize=False, database=None, phases=["generate"])
+@given(
+    ALPHABETS, st.lists(FORMS, min_size=3, max_size=3), st.text(HEADER, max_size=12), OPTIONS, st.booleans()
+)
+def test_any_secret_in_any_form(
+    alphabet: str, forms: list[list[str]], beside: str, options: list[str], workers: bool
+) -> None:
+    """Random secrets in random forms, one in the other, told by every way out of a run: none is left."""
+    with tempfile.TemporaryDirectory() as folder, echoing() as (url, cookies):
+        planted = Planted(Path(folder), alphabet)
+        texts = [
+            beside + _coded(secret, names) + beside
+            for secret, names in zip(planted.known, forms, strict=False)
+        ]
+        outcome = planted.run(
+            url,
+            *(
+                *options,
+                "--junitxml=../evidence/run.xml",
+                "--log-file=../evidence/run.log",
+                "-k",
+                "chatter or cors",
+            ),
+            *(("-n", "1") if workers else ()),
+            texts=texts,
+        )
+        assert "INTERNALERROR" not in outcome.stdout + outcome.stderr, outcome.stdout[-3000:]
+        assert outcome.lines[-1] == "NO-GO", outcome.stdout[-3000:] + outcome.stderr[-3000:]
+        assert planted.leaks(outcome, cookies) == {}
+
+
+def _coded(text: str, forms: list[str]) -> str:
+    for form in forms:
+        text = ENCODINGS[form](text)
+    return text

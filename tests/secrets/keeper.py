@@ -1,0 +1,24 @@
+"""A plugin for runs that a test starts: writes the run's secrets to the file that KEEP_SECRETS names."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_caio.secret import names_secret
+from pytest_caio.session import RUN
+
+__all__ = ["pytest_collection_finish"]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write the values of every environment of the run whose keys name a secret, and its revoked tokens."""
+    run = session.config.stash[RUN]
+    known = [token.reveal() for environment in run.environments for token in environment.revoked]
+    for environment in run.environments:
+        pairs = ((key, value.reveal()) for key, value in environment.values.items())
+        known += [value for key, value in pairs if names_secret(key, value) and "://" not in value]
+    Path(os.environ["KEEP_SECRETS"]).write_text(json.dumps(known), "utf-8")
