@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_caio.reference.client import ReferenceProcess
 from pytest_caio.reference.deployment import COMMIT
+from tests.secrets.scanner import Scanner
 
 __all__ = ["CHECKOUT", "DIFFERENT", "USUAL", "Case", "ask", "reds", "run"]
 
@@ -56,15 +57,33 @@ DIFFERENT = (
 def run(
     folder: Path, *arguments: str, suite: tuple[str, ...] = ("acceptance",), **variables: str
 ) -> tuple[int, dict[str, Any]]:
-    """Run the suite, on the reference deployment or where the arguments say; return status and evidence."""
+    """Run the suite, on the reference deployment or where the arguments say; return status and evidence.
+
+    Whatever the deployment answers, no secret may be in what the run leaves or shows.
+    """
+    kept = folder.parent / f"{folder.name}.secrets"
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *suite, "-q", "-p", "pytest_base_url.plugin"),
-            *("-p", "no:cacheprovider", "--allow-writes", "--expect-commit", COMMIT),
+            *(
+                "-p",
+                "tests.secrets.keeper",
+                "-p",
+                "no:cacheprovider",
+                "--allow-writes",
+                "--expect-commit",
+                COMMIT,
+            ),
             *("--evidence-dir", str(folder), *arguments),
         ],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", **variables},
+        env={
+            **os.environ,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_ADDOPTS": "",
+            "KEEP_SECRETS": str(kept),
+            **variables,
+        },
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -72,7 +91,9 @@ def run(
     )
     written = list(folder.glob("*.json"))
     assert written, done.stdout + done.stderr
-    evidence: dict[str, Any] = json.loads(written[0].read_text("utf-8"))
+    text = written[0].read_text("utf-8")
+    assert Scanner(json.loads(kept.read_text("utf-8"))).leaks(text + done.stdout + done.stderr) == []
+    evidence: dict[str, Any] = json.loads(text)
     return done.returncode, evidence
 
 

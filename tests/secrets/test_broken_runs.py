@@ -1,0 +1,195 @@
+"""What breaks shows nothing secret either: bad input, faults of libraries and our own, commands."""
+
+from __future__ import annotations
+
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_caio.reference.storage import RedisServer
+from tests.integration.suite_runs import ROOT, clean_environment, closed_port
+from tests.secrets.echo import echoing
+from tests.secrets.planted import VERBOSE, Planted, made
+from tests.secrets.scanner import Scanner
+
+PASSWORD = "qVzLmWcRtXbNkJhGfDsPyQaZ"
+TOKEN = "WoEiRuTyAlSkDjFhGzMxNcBv"
+# Connection strings that Redis's client, or Python's URL parser, stumbles over and quotes.
+ADDRESSES = {
+    "closed port": f"redis://default:{PASSWORD}@127.0.0.1:1/0",
+    "no port": f"redis://default:{PASSWORD}@127.0.0.1:{PASSWORD}/0",
+    "no number": f"redis://default:{PASSWORD}@127.0.0.1:1/{PASSWORD}",
+    "no scheme": f"default:{PASSWORD}@127.0.0.1:1/0",
+    "another scheme": f"https://default:{PASSWORD}@127.0.0.1:1/0",
+    "no host": f"redis://default:{PASSWORD}@/0",
+    "unknown option": f"redis://default:{PASSWORD}@127.0.0.1:1/0?{TOKEN}={PASSWORD}",
+    "bad option": f"redis://default:{PASSWORD}@127.0.0.1:1/0?socket_timeout={PASSWORD}",
+    "open bracket": f"redis://default:{PASSWORD}@[127.0.0.1:1/0",
+    "at in password": f"redis://default:{PASSWORD}@{PASSWORD}@127.0.0.1:1/0",
+}
+
+
+def command(*arguments: str, folder: Path) -> tuple[int, str]:
+    """Run `python -m pytest_caio`, and return its status and all that it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_caio", *arguments],
+        cwd=ROOT,
+        env=clean_environment(TMPDIR=str(folder)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("what", ADDRESSES)
+def test_a_bad_connection_string(what: str, tmp_path: Path) -> None:
+    """Neither a run of the gates that ask Redis nor a migration quotes a connection string that is wrong."""
+    planted = Planted(tmp_path, string.ascii_letters)
+    text = planted.env_file.read_text("utf-8").splitlines()
+    lines = [f"REDIS_URL='{ADDRESSES[what]}'" if line.startswith("REDIS_URL=") else line for line in text]
+    planted.env_file.write_text("\n".join(lines) + "\n", "utf-8")
+    planted.known += [PASSWORD, TOKEN]
+    (tmp_path / "hive").mkdir()
+    place = ("--env-file", str(planted.env_file), "--hive-dir", str(tmp_path / "hive"))
+    status, told = command("migrate-state", *place, folder=tmp_path)
+    assert status in (1, 2), told
+    assert Scanner(planted.known).leaks(told) == []
+    outcome = planted.run(f"http://127.0.0.1:{closed_port()}", *VERBOSE, "-k", "redis or state")
+    assert outcome.lines[-1] == "NO-GO", outcome.stdout + outcome.stderr
+    assert planted.leaks(outcome, []) == {}
+
+
+def test_a_redis_that_refuses_the_password(tmp_path: Path) -> None:
+    """What Redis says to a wrong password is told without the password."""
+    server = RedisServer().start()
+    try:
+        host = server.url.rpartition("@")[2]
+        env_file = tmp_path / "caio.env"
+        env_file.write_text(f"REDIS_URL=redis://somebody:{PASSWORD}@{host}\n", "utf-8")
+        (tmp_path / "hive").mkdir()
+        place = ("--env-file", str(env_file), "--hive-dir", str(tmp_path / "hive"))
+        status, told = command("migrate-state", *place, folder=tmp_path)
+    finally:
+        server.stop()
+    assert status == 1, told
+    assert Scanner([PASSWORD]).leaks(told) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bootstrap", "--mode", "production", "--base-url", f"https://u:{PASSWORD}@caio.example.com"),
+        ("bootstrap", "--mode", "production", "--generate-secrets"),
+        ("bootstrap", "--mode", "staging", "--base-url", "https://caio.example.com"),
+        ("migrate-state", "--hive-dir", "missing"),
+        ("serve", "--setting", f"DASHBOARD_AUTH_TOKEN{TOKEN}", "--env-file"),
+        ("serve", "--setting", f"NO_SUCH_KEY={TOKEN}", "--env-file"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_is_refused(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """A command quotes neither the values of an env file nor those it was given."""
+    env_file = tmp_path / "caio.env"
+    values = {key: made(string.ascii_letters) for key in ("DASHBOARD_AUTH_TOKEN", "CLAY_WEBHOOK_SECRET")}
+    lines = [f"{key}={value}" for key, value in values.items()]
+    lines += [
+        f"REDIS_URL=redis://default:{PASSWORD}@localhost:1/0",
+        f"not a line {TOKEN}",
+        f"'{PASSWORD}=x",
+        "",
+    ]
+    env_file.write_text("\n".join(lines), "utf-8")
+    rest = (str(env_file),) if arguments[-1] == "--env-file" else ("--env-file", str(env_file))
+    _, told = command(*arguments, *rest, folder=tmp_path)
+    assert Scanner([*values.values(), PASSWORD, TOKEN]).leaks(told) == []
+
+
+BREAKING = {
+    "a hook that breaks": """
+def pytest_runtest_logreport(report):
+    raise OSError(SECRET, {'x': SECRET})
+""",
+    "a plugin that breaks at the end": """
+def pytest_sessionfinish(session):
+    local = SECRET
+    raise OSError(local)
+""",
+    "a collection that breaks": """
+def pytest_collection_modifyitems(items):
+    raise LookupError(SECRET * 2)
+""",
+    "an exit": """
+import pytest
+def pytest_runtest_setup(item):
+    pytest.exit(f'enough {SECRET}')
+""",
+    "an interruption": """
+def pytest_runtest_call(item):
+    local = [SECRET]
+    raise KeyboardInterrupt(SECRET)
+""",
+    "a header line": """
+def pytest_report_header(config):
+    return f'by {SECRET}'
+""",
+    "a summary line": """
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(SECRET)
+""",
+    "a warning of the session": """
+import warnings
+def pytest_sessionstart(session):
+    warnings.warn(SECRET)
+""",
+    "a usage error": """
+import pytest
+def pytest_collection(session):
+    raise pytest.UsageError(SECRET)
+""",
+    "an answer that cannot be read": """
+import msgspec
+from pytest_caio.exchanges import Exchange
+def report(*_, **__):
+    raise msgspec.ValidationError(f'of {SECRET}')
+Exchange.report = report
+""",
+    "a transport that breaks": """
+from pytest_caio.transport import Transport
+async def send(self, request, within=None):
+    raise RuntimeError(SECRET, request)
+Transport.send = send
+""",
+}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "workers"])
+@pytest.mark.parametrize("what", BREAKING)
+def test_a_run_that_breaks(what: str, workers: tuple[str, ...], tmp_path: Path) -> None:
+    """Tracebacks, locals and messages of whatever breaks in a run show nothing secret."""
+    planted = Planted(tmp_path, string.ascii_letters)
+    source = f"import os\nSECRET = os.environ['SOME_API_KEY']\n{BREAKING[what]}"
+    (tmp_path / "breaking.py").write_text(source, "utf-8")
+    with echoing() as (url, cookies):
+        outcome = planted.run(
+            url,
+            *(
+                "-p",
+                "breaking",
+                "-l",
+                "--tb=long",
+                "-rA",
+                "-k",
+                "dependencies_are_ready",
+                "--junitxml=../evidence/run.xml",
+            ),
+            *workers,
+        )
+    assert outcome.status != 0, outcome.stdout
+    assert planted.leaks(outcome, cookies) == {}
