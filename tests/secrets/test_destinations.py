@@ -92,7 +92,8 @@ class Field:
         proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
         self.environment = {
             **dict.fromkeys(proxies, proxy),
-            **{"HOME": str(folder), "USERPROFILE": str(folder), "NO_PROXY": "", "no_proxy": ""},
+            **dict.fromkeys(("HOME", "USERPROFILE"), str(folder)),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
         }
         self._numbers = itertools.count()
 
@@ -187,10 +188,10 @@ def signatures(watched: Watched) -> Counter[tuple[str, str, str]]:
         overs = {"": body, " over another body": ANOTHER_BODY, " over an empty body": b""}
         for key in NEVER:
             secret = watched.values[key].encode()
+            stamp = re.search(rb"t=(\d+)&s=", one.raw)
             for over, signed in overs.items():
-                stamp = re.search(rb"t=(\d+)&s=", one.raw)
-                signed += stamp[1] if stamp else b""
-                if hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() in one.raw:
+                text = signed + (stamp[1] if stamp else b"")
+                if hmac.new(secret, text, hashlib.sha256).hexdigest().encode() in one.raw:
                     found[f"signature by {key}{over}", one.method, one.target] += 1
                     break
     return found

@@ -6,6 +6,7 @@ Python runs this module at its start where its folder is on PYTHONPATH; SOCKETS 
 import json
 import os
 import sys
+from pathlib import Path
 
 __all__ = []
 
@@ -17,7 +18,7 @@ def _note(event, arguments):
         address = arguments[_EVENTS[event]]
         if address is not None:
             note = {"event": event, "address": address, "process": sys.argv[:3]}
-            with open(os.environ["SOCKETS"], "a", encoding="utf-8") as notes:
+            with Path(os.environ["SOCKETS"]).open("a", encoding="utf-8") as notes:
                 notes.write(json.dumps(note, default=str) + "\n")
 
 
