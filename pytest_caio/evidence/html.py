@@ -14,6 +14,7 @@ from pytest_html.basereport import BaseReport
 
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.file import ready_folder, write_whole
+from pytest_caio.evidence.policy import secured
 from pytest_caio.observer import result_of
 from pytest_caio.record import ExchangeRecord, Record, Table
 from pytest_caio.text import printable
@@ -92,7 +93,9 @@ class HtmlReport:
         self._ours = [_STYLE, _banner(record), _waivers(record), _gates(record)]
         head[:] = [*self._ours, *theirs]
         self._render()
-        return write_whole(self._path, self._text.encode("utf-8", "backslashreplace"))
+        # A finished report is not loaded anew; the policy would not let its button do so either.
+        text = self._text.replace(' onclick="location.reload()"', "")
+        return write_whole(self._path, secured(text).encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
