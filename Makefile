@@ -23,6 +23,7 @@ types: $(VENV)/.dev
 benchmark: $(VENV)/.test
 	$(BIN)/python benchmarks/round_trips.py
 	$(BIN)/python benchmarks/migrate.py
+	$(BIN)/python benchmarks/redaction.py
 
 # The picture in the README, taken of a real report.
 report: $(VENV)/.test browser

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
 
+from pytest_caio.excerpt import excerpt
 from pytest_caio.probes import Request
-from pytest_caio.text import beginning
+from pytest_caio.text import beginning, printable
 
 __all__ = ["Attempt", "Exchange", "Mismatch", "NoAnswer", "Tls"]
 
 _Report = TypeVar("_Report")
-_EXCERPT = 120
+_EXCERPT = 2000
+_SUMMARY = 120
 
 
 class Mismatch(AssertionError):
@@ -75,6 +78,12 @@ class Exchange:
         """The body as UTF-8 text, with U+FFFD for what is not."""
         return self.body.decode("utf-8", "replace")
 
+    @cached_property
+    def shown(self) -> str:
+        """The beginning of what may be shown of the body: of people their number, not who they are."""
+        kind = self.header("content-type") or ""
+        return beginning(excerpt(self.request.target, self.text, kind), _EXCERPT)
+
     def header_values(self, name: str) -> list[str]:
         """Return every value of a header, in order; header names have no case (RFC 9110, 5.1)."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
@@ -109,7 +118,7 @@ class Exchange:
             return msgspec.convert(part, model)
         except msgspec.ValidationError as error:
             raise Mismatch(
-                f"{_words(model)} under {at}", f"{at}: {beginning(repr(part), _EXCERPT)} ({error})"
+                f"{_words(model)} under {at}", f"{at}: {beginning(repr(part), _SUMMARY)} ({error})"
             ) from None
 
     @property
@@ -119,23 +128,23 @@ class Exchange:
 
     @property
     def summary(self) -> str:
-        """The answer in one line: status, tries if more than one, media type, the beginning of the body."""
+        """The answer in one printable line: status, tries if more than one, the beginning of the body."""
         tries = [f"after {len(self.attempts)} tries ({self.retries})"] if self.retries else []
         if self.error:
             return ", ".join([self.error, *tries])
         parts = [str(self.status_code), *tries]
         location = self.header("location")
         if location is not None:
-            parts.append(f"redirect to {beginning(location, _EXCERPT)}")
+            parts.append(f"redirect to {beginning(location, _SUMMARY)}")
         kind = (self.header("content-type") or "").split(";")[0]
         if not self.body:
             parts.append("empty body")
         elif "html" in kind:
             parts.append(f"an HTML page of {len(self.body)} bytes")
         else:
-            body = " ".join(beginning(self.text, 2 * _EXCERPT).split())
-            parts.append(beginning(body, _EXCERPT))
-        return ", ".join(parts)
+            body = " ".join(beginning(self.shown, 2 * _SUMMARY).split())
+            parts.append(beginning(body, _SUMMARY))
+        return printable(", ".join(parts))
 
     def __repr__(self) -> str:
         path = self.request.target.partition("?")[0]

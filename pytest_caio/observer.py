@@ -22,6 +22,7 @@ __all__ = ["NOT_APPLICABLE", "UNREACHABLE", "observe", "result_of"]
 
 NOT_APPLICABLE = "not applicable: "
 UNREACHABLE = "unreachable: "
+_LONGEST = 600
 
 
 def result_of(report: pytest.TestReport) -> Result | None:
@@ -70,6 +71,8 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         _skipped(result, report)
     elif report.failed:
         _failed(run, result, call)
+    result.expected = printable(redact(result.expected))[:_LONGEST]
+    result.observed = printable(redact(result.observed))[:_LONGEST]
     # What broke, lacked an input, had no answer or failed around the check was not judged: nobody can
     # answer for it.
     judged = report.when == "call" and not (call.excinfo and isinstance(call.excinfo.value, NoAnswer))
@@ -79,10 +82,9 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         report.wasxfail = printable(redact(waivers[0].sentence))
     if result.outcome == "advised":
         report.outcome = "skipped"
-        report.wasxfail = f"advises: {redact(result.observed)}"
+        report.wasxfail = f"advises: {result.observed}"
         if isinstance(report.longrepr, tuple):  # a skip names the file that skipped; here that says nothing
-            report.longrepr = redact(result.observed)
-    result.expected, result.observed = redact(result.expected)[:600], redact(result.observed)[:600]
+            report.longrepr = result.observed
     result.name = redact(result.name)
     result.tables = [msgspec.convert(run.redactor.tree(msgspec.to_builtins(t)), Table) for t in tables]
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")

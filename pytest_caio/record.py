@@ -8,7 +8,6 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from pytest_caio.excerpt import excerpt
 from pytest_caio.exchanges import Exchange
 from pytest_caio.text import beginning
 
@@ -207,8 +206,7 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
     sent = [(name, hidden.get(value, value)) for name, value in request.headers]
     got = [(name, beginning(value, _EXCERPT)) for name, value in exchange.headers[:_MOST_HEADERS]]
     # All of it is redacted in one pass; NUL stands in no header, and in a body it may end an excerpt.
-    shown = excerpt(request.target, exchange.text, exchange.header("content-type") or "")
-    shown = beginning(shown, _EXCERPT).replace("\0", "\\0")
+    shown = exchange.shown.replace("\0", "\\0")
     parts = [request.origin + target, shown, *(part for header in (*sent, *got) for part in header)]
     url, shown, *headers = redact("\0".join(parts)).split("\0")
     pairs = list(zip(headers[::2], headers[1::2], strict=True))

@@ -26,7 +26,7 @@ from pytest_caio.outlets import Outlets
 from pytest_caio.record import WRITES, Record
 from pytest_caio.run import Given, Run
 from pytest_caio.scope import narrowings, selection
-from pytest_caio.text import printable
+from pytest_caio.text import explained, printable
 
 __all__ = ["RUN", "AcceptanceSession"]
 
@@ -237,7 +237,11 @@ class AcceptanceSession:
         try:
             return (yield)
         except NotApplicable as reason:
-            pytest.skip(NOT_APPLICABLE + str(reason))
+            pytest.skip(NOT_APPLICABLE + printable(str(reason)))
+        except Exception as error:
+            # Whatever shows it, what a deployment said in it steers no terminal and forges no line.
+            error.args = tuple(explained(arg) if isinstance(arg, str) else arg for arg in error.args)
+            raise
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Remember the comparison that failed last; its sides are what was observed and expected."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["beginning", "printable"]
+__all__ = ["beginning", "explained", "printable"]
 
 _BETWEEN_WORDS = " \t\r\n\"',;<>{}"
 _LONGEST_WORD = 200
@@ -23,6 +23,18 @@ def printable(text: str) -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def explained(text: str) -> str:
+    """Return what a failed assertion says, printable: its own words on one line, pytest's below them.
+
+    A text in a comparison keeps its lines, which pytest indents.
+    """
+    words, found, explanation = text.rpartition("\nassert ")
+    if not (found or explanation.startswith("assert ")):
+        return printable(text)
+    lines = "\n".join(map(printable, explanation.split("\n")))
+    return f"{printable(words)}\nassert {lines}" if found else lines
 
 
 def beginning(text: str, length: int) -> str:

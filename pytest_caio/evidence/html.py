@@ -14,6 +14,7 @@ from pytest_html.basereport import BaseReport
 
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.file import ready_folder, write_whole
+from pytest_caio.evidence.policy import secured
 from pytest_caio.observer import result_of
 from pytest_caio.record import ExchangeRecord, Record, Table
 from pytest_caio.text import printable
@@ -46,7 +47,7 @@ td.col-testId{max-width:16em;overflow-wrap:anywhere;font-size:.85em}
 
 @functools.lru_cache(maxsize=1024)  # a check's title and fix stand in every row of its cases
 def _shown(text: str) -> str:
-    return escape("\n".join(map(printable, text.splitlines())), quote=True)
+    return escape(printable(text), quote=True)
 
 
 class HtmlReport:
@@ -92,7 +93,9 @@ class HtmlReport:
         self._ours = [_STYLE, _banner(record), _waivers(record), _gates(record)]
         head[:] = [*self._ours, *theirs]
         self._render()
-        return write_whole(self._path, self._text.encode("utf-8", "backslashreplace"))
+        # A finished report is not loaded anew; the policy would not let its button do so either.
+        text = self._text.replace(' onclick="location.reload()"', "")
+        return write_whole(self._path, secured(text).encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -113,18 +116,19 @@ class HtmlReport:
         result = result_of(report)
         values = dict.fromkeys(_COLUMNS, "")
         if result is not None:
-            seen = f"expected: {result.expected}\n" if result.expected else ""
+            seen = [f"expected: {result.expected}"] if result.expected else []
+            seen.append(f"observed: {result.observed}")
+            seen += [report.wasxfail] if result.outcome == "waived" else []
             values = {
                 "check": result.check + ("" if result.blocking else " (advises)"),
                 "gate": result.gate,
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
-                "seen": f"{seen}observed: {result.observed}"
-                + (f"\n{report.wasxfail}" if result.outcome == "waived" else ""),
+                "seen": "\n".join(map(printable, seen)),
                 "fix": result.fix if result.outcome in _BAD else "",
             }
         # pytest-html inserts the test's id unescaped.
         cells[1] = f'<td class="col-testId">{_shown(report.nodeid)}</td>'
-        shown = {key: _shown(value).replace("\n", "<br>") for key, value in values.items()}
+        shown = {key: "<br>".join(map(_shown, value.split("\n"))) for key, value in values.items()}
         cells[1:1] = [f'<td class="col-{key}">{value}</td>' for key, value in shown.items()]
         cells.pop()
 
@@ -217,9 +221,11 @@ def _table(table: Table) -> str:
 
 
 def _exchange(exchange: ExchangeRecord) -> str:
-    sent = "\n".join(f"{name}: {value}" for name, value in exchange.request_headers)
+    sent = [f"{name}: {value}" for name, value in exchange.request_headers]
     answer = f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else exchange.error
-    got = "\n".join(f"{name}: {value}" for name, value in exchange.response_headers)
+    got = [f"{name}: {value}" for name, value in exchange.response_headers]
     tries = f" after {len(exchange.attempts)} tries" if exchange.attempts[1:] else ""
-    parts = (f"{exchange.method} {exchange.url}", sent, "", answer + tries, got, "", exchange.body_excerpt)
-    return f'<div class="caio-exchange">{_shown(chr(10).join(parts))}</div>'
+    # A body alone may have lines of its own: nothing that comes after it could be forged.
+    body = exchange.body_excerpt.split("\n")
+    lines = (f"{exchange.method} {exchange.url}", *sent, "", answer + tries, *got, "", *body)
+    return f'<div class="caio-exchange">{chr(10).join(map(_shown, lines))}</div>'

@@ -162,8 +162,13 @@ def relaying(
     hangs: Callable[[str], bool] = lambda _: False,
     version: str = "1.1",
     delay: float = 0.0,
+    ask: Callable[[bytes], bytes] = bytes,
+    tell: Callable[[str, bytes], bytes] = lambda _, answer: answer,
 ) -> Handle:
-    """Relay every request to the deployment at `address`, but hang on the targets that `hangs` tells."""
+    """Relay every request to the deployment at `address`, but hang on the targets that `hangs` tells.
+
+    `ask` may change a request, and `tell`, which is given its target, the answer.
+    """
 
     def handle(connection: socket.socket) -> None:
         with socket.create_connection(address) as beyond:
@@ -172,8 +177,9 @@ def relaying(
                     connection.recv(1)
                     return
                 time.sleep(delay)
-                beyond.sendall(request)
+                beyond.sendall(ask(request))
                 answer, last = _answer(beyond, method)
+                answer = tell(target, answer)
                 connection.sendall(answer.replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1))
                 if last or version == "1.0":
                     return

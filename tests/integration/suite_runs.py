@@ -50,6 +50,13 @@ class Sent:
     target: str
     headers: tuple[tuple[str, str], ...]
     status: int
+    body: str = field(default="", repr=False)
+
+    @property
+    def raw(self) -> bytes:
+        """All of it, as it was received."""
+        lines = [f"{self.method} {self.target}", *(f"{name}: {value}" for name, value in self.headers)]
+        return "\n".join([*lines, "", self.body]).encode("latin-1")
 
     def values(self, header: str) -> list[str]:
         """Return every value of a header."""
@@ -168,7 +175,8 @@ class Deployment:
             # A websocket begins with a GET (RFC 6455, 4.1).
             method = "GET" if entry["method"] == "WEBSOCKET" else entry["method"]
             headers = tuple((name, value) for name, value in entry["headers"])
-            found.append(Sent(entry["at"], method, entry["target"], headers, entry["status"]))
+            body = entry.get("body", "")
+            found.append(Sent(entry["at"], method, entry["target"], headers, entry["status"], body))
         return found
 
 

@@ -167,3 +167,16 @@ def test_the_repr_shows_no_query() -> None:
     exchange = answer(b"secret body", 200, ("X-A", "secret header"))
     assert repr(exchange) == "<GET /x: 200>"
     assert repr(answer(b"", 0, error="gone")) == "<GET /x: gone>"
+
+
+def test_a_summary_steers_nothing_and_names_nobody() -> None:
+    """What is shown of an answer is printable, and of people how many they are."""
+    steering = ("Location", "/a\x1b[2J\u202e")
+    assert answer(b"x\x1b]0;GO\x07\rGO", 302, steering).summary == (
+        "302, redirect to /a\\x1b[2J\\u202e, x\\x1b]0;GO\\x07 GO"
+    )
+    body = b'{"count":1,"leads":[{"id":"lead-7","name":"Philippa","email":"p@lamps.example"}]}'
+    request = Request("GET", "http://a.example", "/api/leads")
+    people = Exchange(request, datetime.now(UTC), 1.5, 200, (), body)
+    assert people.shown.startswith('{"count":1,"leads":[{"id":"lead-7","name":"[8 characters]"')
+    assert people.summary == f"200, {people.shown}"

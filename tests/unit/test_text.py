@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.text import beginning, printable
+from pytest_caio.text import beginning, explained, printable
 
 quick = settings(derandomize=True, database=None, deadline=None)
 
@@ -59,3 +59,17 @@ def test_a_beginning_is_one(text: str, length: int) -> None:
     assert text.startswith(shown.removesuffix("…"))
     assert len(shown.removesuffix("…")) <= length
     assert (shown == text) is (len(text) <= length)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("a card\n  GO\n\x1b[2J lacks it", "a card\\n  GO\\n\\x1b[2J lacks it"),
+        ("a\r\n  GO\nassert not ['a']", "a\\r\\n  GO\nassert not ['a']"),
+        ("a\n  assert b\nassert x\nassert not ['a']", "a\\n  assert b\\nassert x\nassert not ['a']"),
+        ("assert 'a' == 'b'\n  \n  - b\x1b\n  + a\r", "assert 'a' == 'b'\n  \n  - b\\x1b\n  + a\\r"),
+    ],
+)
+def test_an_assertion_keeps_its_lines(said: str, shown: str) -> None:
+    """What a check says is one line, what pytest explains below it has lines, and neither steers."""
+    assert explained(said) == shown

@@ -1,0 +1,337 @@
+"""A deployment's answers run nothing, steer nothing and forge nothing, wherever they are shown."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import socket
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import launch
+from tests.hostile.bad_servers import Handle, http, requests
+from tests.integration.suite_runs import Deployment, Outcome, run_suite, serving
+from tests.report.hostile_answers import ALL, MARKUP, NOWHERE, lying, rude
+
+WAYS = {
+    "short": ("-q",),
+    "all": ("-rA", "-vv", "--showlocals", "--tb=long"),
+    "native": ("-rA", "-v", "--tb=native"),
+    "lines": ("-rA", "--tb=line"),
+}
+HOSTS = ("rude", "lying")
+_FORGED = re.compile(
+    r"(=+ )?(CAIO acceptance( of \w+)?: |verdict: |production: |expected: |observed: )?GO( =+)?"
+)
+
+
+def steers(text: str) -> set[str]:
+    """Return the characters of `text`, line ends aside, that a terminal obeys or that reorder a line."""
+    return {c for c in text if c != "\n" and unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
+
+
+def forged(text: str) -> list[str]:
+    """Return the lines of `text` that look like a verdict which the run did not reach."""
+    return [line for line in re.split(r"[\r\n]", text) if _FORGED.fullmatch(line.strip())]
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    """What the lying deployment tells of in its own words, with cards to say something about."""
+    deployment = Deployment(faults=("cards-old", "cards-uncampaigned", "sent-unproved"))
+    with deployment.process:
+        yield deployment
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], Outcome]:
+    """A run of each way against each hostile deployment."""
+    found = {}
+    for host in HOSTS:
+        with serving(rude() if host == "rude" else lying(deployment.address)) as url:
+            for way, options in WAYS.items():
+                folder = tmp_path_factory.mktemp("evidence")
+                asked = (*deployment.arguments, f"--base-url={url}", "--allow-writes", "-k", "not websocket")
+                xml = f"--junitxml={folder / 'run.xml'}"
+                found[host, way] = run_suite("acceptance", *asked, *options, xml, folder=folder)
+    return found
+
+
+@pytest.fixture(params=[(host, way) for host in HOSTS for way in WAYS], ids="-".join)
+def outcome(request: pytest.FixtureRequest, outcomes: dict[tuple[str, str], Outcome]) -> Outcome:
+    """One of these runs."""
+    return outcomes[request.param]
+
+
+def test_the_terminal_is_not_steered(outcome: Outcome) -> None:
+    """Nothing of a deployment's that a terminal obeys reaches it, no line is forged, and the last is ours."""
+    assert "INTERNALERROR" not in outcome.stdout
+    assert "the check itself broke" not in outcome.shown
+    assert steers(outcome.stdout + outcome.stderr) == set()
+    assert forged(outcome.stdout + outcome.stderr) == []
+    assert outcome.lines[-1] == "NO-GO"
+    assert outcome.status == 1
+    assert re.search(r"\\x(1b|9b|08|85)|\\u(20|06)", outcome.stdout)
+
+
+def test_the_files_are_not_steered(outcome: Outcome) -> None:
+    """JSON and JUnit can be read, hold the verdict, and show nothing that an editor obeys."""
+    evidence = outcome.evidence
+    assert (evidence["verdict"], evidence["environments"][0]["verdict"]) == ("NO-GO", "NO-GO")
+    assert steers(outcome.evidence_path.read_text("utf-8")) == set()
+    assert forged(outcome.evidence_path.read_text("utf-8")) == []
+    shown = [case for check in evidence["environments"][0]["checks"] for case in check["cases"]]
+    assert {c for case in shown for c in steers(case["observed"] + case["expected"])} == set()
+    bodies = "".join(one["body_excerpt"] for one in evidence["environments"][0]["exchanges"])
+    assert "OG\u202c" in bodies  # what was answered is kept as it was
+    suite = ElementTree.parse(outcome.folder / "run.xml").getroot()
+    assert sum(int(part.get("failures", 0)) for part in suite.iter("testsuite")) > 10
+    texts = [*suite.itertext(), *(value for part in suite.iter() for value in part.attrib.values())]
+    assert steers("".join(texts)) == set()
+    assert {line for text in texts for line in forged(text)} == set()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real Chromium."""
+    with launch() as browser:
+        yield browser
+
+
+class Watched:
+    """A page, and all that it did beside being shown."""
+
+    def __init__(self, chromium: Browser, report: Path) -> None:
+        self.page: Page = chromium.new_page(viewport={"width": 1360, "height": 900})
+        self.did: list[str] = []
+        self.page.on("request", lambda request: self._note("request", request.url))
+        self.page.on("dialog", lambda dialog: (self.did.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        self.page.on("popup", lambda popup: self.did.append(f"popup {popup.url}"))
+        self.page.on("framenavigated", lambda frame: self._note("navigation", frame.url))
+        self._own = report.as_uri()
+        self.page.goto(self._own)
+
+    def _note(self, what: str, url: str) -> None:
+        if url.partition("?")[0] != self._own:  # pytest-html notes there how it is sorted
+            self.did.append(f"{what} {url}")
+
+    def all(self, script: str) -> Any:
+        """Return what a script, ours, finds in the page."""
+        return self.page.evaluate(script)
+
+
+TEXTS = """() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = []
+    while (walker.nextNode()) {
+        if (!walker.currentNode.parentElement.closest('script, style, template'))
+            found.push(walker.currentNode.data)
+    }
+    return found
+}"""
+ELEMENTS = "() => [...document.querySelectorAll('*')].map(one => one.localName)"
+HANDLERS = """() => [...document.querySelectorAll('*')].flatMap(one =>
+    [...one.attributes].filter(a => /^on/i.test(a.name)).map(a => a.name + one.outerHTML))"""
+# Where pytest-html's script would put pictures and films.
+_PLACES = {'<img src="">', '<source src="" type="video/mp4">'}
+LINKS = "() => [...document.querySelectorAll('[href], [src], [action]')].map(one => one.outerHTML)"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_report_shows_and_does_nothing(
+    host: str, chromium: Browser, outcomes: dict[tuple[str, str], Outcome]
+) -> None:
+    """In Chromium nothing of a deployment's runs, loads, leads away, or stands where the verdict does."""
+    report = outcomes[host, "all"].html_path
+    watched = Watched(chromium, report)
+    page = watched.page
+    page.locator("#show_all_details").click()
+    page.wait_for_timeout(300)
+    assert watched.all("window.pwned") is None
+    assert watched.did == []
+    own = {"a", "br", "div", "h1", "h2", "p", "span", "small", "caption", "button", "input", "label", "img"}
+    own |= {
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "template",
+        "script",
+        "style",
+        "html",
+        "head",
+        "body",
+    }
+    own |= {"meta", "title", "footer", "video", "source", "ul", "li"}
+    assert set(watched.all(ELEMENTS)) <= own
+    assert watched.all(HANDLERS) == []
+    own_link = '<a href="https://pypi.python.org/pypi/pytest-html">pytest-html</a>'
+    assert {link for link in watched.all(LINKS) if link != own_link} <= _PLACES
+    assert page.locator(".trap").count() == 0
+    assert watched.all("document.querySelectorAll('meta[http-equiv]').length") == 1
+    texts = watched.all(TEXTS)
+    assert {c for text in texts for c in steers(text)} - {"\t"} == set()
+    assert {text for text in texts if text.strip() == "GO"} == set()
+    assert any("window.pwned = 1</script>" in text for text in texts)
+    assert "1337" not in "".join(text for text in texts if "7*191" in text)
+    # The verdict is ours: at the top, seen, and nobody else's.
+    assert page.title() == "CAIO acceptance of production: NO-GO"
+    assert page.locator(".caio-verdict").count() == 1
+    assert page.locator(".caio-verdict").inner_text().splitlines()[0] == "NO-GO"
+    assert page.locator("h1").all_inner_texts() == ["CAIO acceptance of production: NO-GO"]
+    assert page.locator(".caio-verdict").is_visible()
+    page.close()
+
+
+def test_the_blob_says_no_more(outcomes: dict[tuple[str, str], Outcome]) -> None:
+    """What pytest-html keeps in its attribute is one attribute of JSON, and its texts steer nothing."""
+    text = outcomes["lying", "all"].html
+    (blob,) = re.findall(r'data-jsonblob="([^"<>]*)"', text)
+    kept = json.loads(html.unescape(blob))
+    logs = [one["log"] for tests in kept["tests"].values() for one in tests]
+    assert {c for log in logs for c in steers(log)} == set()
+    assert [log for log in logs if re.search(r"<(?!br\b|span\b|/span\b)", log)] == []
+    assert steers(text.replace("\t", "")) == set()
+
+
+def noting(heard: list[str]) -> Handle:
+    """Answer 404, and note what was asked.
+
+    A connection alone, which Chromium makes ahead for a frame that it then leaves out, tells nobody anything.
+    """
+
+    def handle(connection: socket.socket) -> None:
+        for _, target, _ in requests(connection):
+            heard.append(target)
+            connection.sendall(http(404))
+
+    return handle
+
+
+def _plant(blob: dict[str, Any], markup: str) -> None:
+    """Put markup where pytest-html's script makes elements of it: log, extras, cells."""
+    one = next(tests[0] for tests in blob["tests"].values() if tests[0]["result"] == "Failed")
+    one["log"] = markup
+    one["resultsTableRow"].append(f"<td>{markup}</td>")
+    one["extras"] = [{"name": None, "format_type": "html", "content": markup}]
+
+
+# What no policy in a page can forbid: a link to elsewhere that is clicked, and a refresh.
+_BY_ESCAPING_ALONE = ("<meta", f"href='{NOWHERE}/a'")
+
+
+def test_the_policy_holds_the_blob(
+    chromium: Browser, outcomes: dict[tuple[str, str], Outcome], tmp_path: Path
+) -> None:
+    """Markup that came into pytest-html's own blob unescaped runs nothing and asks nobody."""
+    text = outcomes["lying", "short"].html
+    (blob,) = re.findall(r'data-jsonblob="([^"<>]*)"', text)
+    kept = json.loads(html.unescape(blob))
+    dangerous = "".join(one for one in MARKUP if not any(part in one for part in _BY_ESCAPING_ALONE))
+    report = tmp_path / "planted.html"
+    heard: list[str] = []
+    with serving(noting(heard)) as elsewhere:
+        _plant(kept, dangerous.replace(NOWHERE, elsewhere))
+        report.write_text(text.replace(blob, html.escape(json.dumps(kept))), "utf-8")
+        watched = Watched(chromium, report)
+        watched.page.wait_for_timeout(300)
+        assert "iframe" in watched.all(ELEMENTS)
+        watched.all("document.querySelectorAll('.trap').forEach(one => one.click())")
+        watched.page.wait_for_timeout(300)
+        assert heard == []
+    assert watched.all("window.pwned") is None
+    # What is forbidden is told of as a request too, that was not sent.
+    assert [what for what in watched.did if what.startswith(("dialog", "popup", "navigation http"))] == []
+    watched.page.close()
+
+
+def test_without_policy_and_escaping_it_would_run(
+    chromium: Browser, outcomes: dict[tuple[str, str], Outcome], tmp_path: Path
+) -> None:
+    """The same markup in a report without the policy is seen to run: the page is watched closely enough."""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", outcomes["lying", "short"].html)
+    (blob,) = re.findall(r'data-jsonblob="([^"<>]*)"', text)
+    kept = json.loads(html.unescape(blob))
+    report = tmp_path / "planted.html"
+    heard: list[str] = []
+    with serving(noting(heard)) as elsewhere:
+        _plant(kept, MARKUP[3].replace(NOWHERE, elsewhere))
+        report.write_text(text.replace(blob, html.escape(json.dumps(kept))), "utf-8")
+        watched = Watched(chromium, report)
+        watched.page.wait_for_timeout(300)
+    assert watched.all("window.pwned") == 4
+    assert f"request {elsewhere}/i" in watched.did
+    assert heard == ["/i"]
+    watched.page.close()
+
+
+def test_the_policy_is_strict(outcomes: dict[tuple[str, str], Outcome]) -> None:
+    """The policy allows nothing by default, scripts and styles by hash alone, and images that are data."""
+    (policy,) = re.findall(
+        r'http-equiv="Content-Security-Policy" content="([^"]*)"', outcomes["rude", "short"].html
+    )
+    parts = (directive.split() for directive in html.unescape(policy).split(";"))
+    directives = {name: sources for name, *sources in parts}
+    assert directives["default-src"] == directives["base-uri"] == directives["form-action"] == ["'none'"]
+    assert len(directives["script-src"]) == 1
+    for name in ("script-src", "style-src"):
+        assert all(re.fullmatch(r"'sha256-[\w+/]{43}='", source) for source in directives[name]), directives[
+            name
+        ]
+    assert directives["img-src"] == directives["media-src"] == ["data:"]
+    assert "unsafe" not in policy
+    assert set(directives) == {
+        "default-src", "script-src", "style-src", "img-src", "media-src", "base-uri", "form-action",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_is_legible(
+    scheme: str, chromium: Browser, outcomes: dict[tuple[str, str], Outcome]
+) -> None:
+    """In a browser that prefers dark or light, under the policy, verdict and cells can be read."""
+    page = chromium.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.goto(outcomes["rude", "short"].html_path.as_uri())
+    styles = """selector => {
+        const look = one => getComputedStyle(one), one = document.querySelector(selector)
+        let under = one
+        while (under && look(under).backgroundColor === 'rgba(0, 0, 0, 0)') under = under.parentElement
+        return [look(one).color, under ? look(under).backgroundColor : 'rgb(255, 255, 255)']
+    }"""
+    for selector in (".caio-verdict", ".caio-gates td", "td.col-seen", "td.col-fix", "td.col-check"):
+        text, ground = (luminance(colour) for colour in page.evaluate(styles, selector))
+        # WCAG 2.2, 1.4.3: 4.5 to 1.
+        assert (max(text, ground) + 0.05) / (min(text, ground) + 0.05) >= 4.5, selector
+    assert told == []
+    page.close()
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_tests_see_what_they_look_for() -> None:
+    """Each hostile text is markup, steers, forges a line, or begins a formula: what it is would be seen."""
+    formulas = ("=", "+", "-", "@")
+    unseen = [
+        text
+        for text in ALL
+        if text not in MARKUP and not steers(text) and not forged(text) and text[0] not in formulas
+    ]
+    assert unseen == []

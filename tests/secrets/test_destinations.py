@@ -1,0 +1,333 @@
+"""Every secret goes where it is declared to go, and nowhere else: told by those who would receive it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import itertools
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from pytest_caio.credentials import NEAR_MISSES
+from tests.hostile.bad_servers import http, requests
+from tests.integration.suite_runs import (
+    ROOT,
+    Deployment,
+    Outcome,
+    Row,
+    Sent,
+    clean_environment,
+    plan_rows,
+    run_suite,
+    serving,
+)
+from tests.secrets.scanner import RUN, Scanner
+from tests.secrets.test_channels import made
+
+TOKEN = "DASHBOARD_AUTH_TOKEN"
+BEARERS = ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")
+# What no request may carry in any form: what is made of some of them goes, they do not.
+NEVER = (
+    "INSTANTLY_WEBHOOK_SECRET HEYREACH_WEBHOOK_SECRET CLAY_WEBHOOK_SECRET RB2B_WEBHOOK_SECRET "
+    "INNGEST_SIGNING_KEY INNGEST_EVENT_KEY SESSION_SECRET_KEY REDIS_URL NETRC"
+).split()
+MADE_UP = "0123456789abcdef" * 4
+ANOTHER_BODY = b'{"event":"another"}'
+
+
+@dataclass
+class Listener:
+    """Connections and requests that arrived where none may; answers 200."""
+
+    heard: list[str] = field(default_factory=list)
+
+    def __call__(self, connection: socket.socket) -> None:
+        """Note a connection and all that comes over it."""
+        self.heard.append("a connection")
+        for _, _, request in requests(connection):
+            self.heard.append(request.decode("latin-1"))
+            connection.sendall(http(200, b"{}"))
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A run, its plan, and what everybody who could have received something of it noted."""
+
+    outcome: Outcome
+    rows: list[Row]
+    values: dict[str, str]
+    connected: list[tuple[str, int]]
+    elsewhere: list[str]
+
+
+class Field:
+    """A deployment, and a .netrc and a proxy that nobody should use."""
+
+    def __init__(self, folder: Path, deployment: Deployment, proxy: str) -> None:
+        self.folder = folder
+        self.deployment = deployment
+        netrc, settings = made("abcdefghjkmnpq"), deployment.settings
+        where = urlsplit(settings["REDIS_URL"])
+        self.redis = (where.hostname or "", where.port or 6379)
+        (folder / ".netrc").write_text(f"machine 127.0.0.1 login caio password {netrc}\n", "utf-8")
+        (folder / ".netrc").chmod(0o600)
+        keys = (TOKEN, *BEARERS, *NEVER[:-2])
+        self.values = {key: settings[key].removeprefix("signkey-prod-") for key in keys}
+        self.values |= {"REDIS_URL": where.password or "", "NETRC": netrc}
+        self.values |= {f"{TOKEN}, {kind}": make(settings[TOKEN]) for kind, make in NEAR_MISSES.items()}
+        revoked = deployment.process.revoked_file.read_text("utf-8").split()
+        self.values |= {f"revoked token {number}": value for number, value in enumerate(revoked, 1)}
+        proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+        self.environment = {
+            **dict.fromkeys(proxies, proxy),
+            **dict.fromkeys(("HOME", "USERPROFILE"), str(folder)),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
+        }
+        self._numbers = itertools.count()
+
+    def run(self, *arguments: str, url: str = "", environment: dict[str, str] | None = None) -> Watched:
+        """Run the suite with all that it may be given, print its plan, and gather what was noted."""
+        number = next(self._numbers)
+        notes = self.folder / f"sockets-{number}.jsonl"
+        asked = [
+            *("acceptance", "--allow-writes", *self.deployment.arguments),
+            *(f"--revoked-tokens=@{self.deployment.process.revoked_file}", *arguments),
+            *([f"--base-url={url}"] if url else []),
+        ]
+        watch = {"PYTHONPATH": str(ROOT / "tests/secrets/watch"), "SOCKETS": str(notes)}
+        known = len(self.deployment.log())
+        around = {**self.environment, **watch, **(environment or {})}
+        outcome = run_suite(*asked, folder=self.folder / f"evidence-{number}", environment=around)
+        sent = self.deployment.log()[known:]
+        noted = [json.loads(line) for line in notes.read_text("utf-8").splitlines()]
+        connected = [tuple(note["address"][:2]) for note in noted if note["event"] != "socket.getaddrinfo"]
+        looked_up = {note["address"] for note in noted if note["event"] == "socket.getaddrinfo"}
+        plan = run_suite(*asked, "--plan", folder=self.folder / f"plan-{number}", environment=around)
+        outcome = Outcome(outcome.status, outcome.stdout, outcome.stderr, outcome.folder, 0.0, tuple(sent))
+        return Watched(outcome, plan_rows(plan.stdout), self.values, connected, sorted(looked_up))
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[tuple[str, Listener]]:
+    """A proxy's URL, and what it heard."""
+    listener = Listener()
+    with serving(listener) as url:
+        yield url, listener
+
+
+@pytest.fixture(scope="module")
+def field_(tmp_path_factory: pytest.TempPathFactory, proxy: tuple[str, Listener]) -> Iterator[Field]:
+    """Where the runs take place."""
+    deployment = Deployment()
+    with ExitStack() as stack:
+        stack.enter_context(deployment.process)
+        yield Field(tmp_path_factory.mktemp("field"), deployment, proxy[0])
+
+
+@pytest.fixture(scope="module")
+def whole(field_: Field) -> Watched:
+    """A whole run that was allowed to write."""
+    watched = field_.run()
+    assert watched.outcome.lines[-1] == "GO", watched.outcome.stdout
+    return watched
+
+
+def astray(watched: Watched) -> list[str]:
+    """Return each secret, or piece of one in any encoding, that went where the plan does not say so."""
+    told: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in watched.values}
+    scanner = Scanner(watched.values.values())
+    for one in watched.outcome.sent:
+        runs = scanner.leaks(one.raw)
+        for name, value in watched.values.items():
+            # A near miss is told by all of it: most of it is the token.
+            exactly = name.startswith((f"{TOKEN}, ", "revoked")) and name != f"{TOKEN}, a prefix"
+            if _words_of(one, value) if exactly else any(run in value for run in runs):
+                told[name][one.method, _named(one.target, watched.values[TOKEN])] += 1
+    found = []
+    for name, counted in told.items():
+        declared = Counter(row.asked for row in watched.rows if _may_carry(row.credential, name))
+        found += [f"{name}: {count} {asked}" for asked, count in (counted - declared).items()]
+        found += [f"{name}: lacking {asked}" for asked, count in (declared - counted).items()]
+    return found
+
+
+def _words_of(one: Sent, value: str) -> bool:
+    return value.encode() in re.split(rb"[^\w-]+", one.raw)
+
+
+def _named(target: str, token: str) -> str:
+    return target.replace(token, f"[{TOKEN}]")
+
+
+def _may_carry(credential: str, name: str) -> bool:
+    if name in (
+        TOKEN,
+        f"{TOKEN}, a prefix",
+    ):  # all but one of its near misses are the token for the most part
+        return credential.startswith(TOKEN) and not credential.endswith("other case")
+    return credential == (f"{name} as bearer" if name in BEARERS else name)
+
+
+def signatures(watched: Watched) -> Counter[tuple[str, str, str]]:
+    """Count the signatures that arrived, by the name of what made them, method and target."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for one in watched.outcome.sent:
+        body = one.body.encode("latin-1")
+        overs = {"": body, " over another body": ANOTHER_BODY, " over an empty body": b""}
+        for key in NEVER:
+            secret = watched.values[key].encode()
+            stamp = re.search(rb"t=(\d+)&s=", one.raw)
+            for over, signed in overs.items():
+                text = signed + (stamp[1] if stamp else b"")
+                if hmac.new(secret, text, hashlib.sha256).hexdigest().encode() in one.raw:
+                    found[f"signature by {key}{over}", one.method, one.target] += 1
+                    break
+    return found
+
+
+def test_secrets_go_where_they_are_declared(whole: Watched) -> None:
+    """Token, near misses, revoked tokens and bearers are in the requests that declare them, in no others."""
+    assert astray(whole) == []
+    asked = {row.credential for row in whole.rows}
+    assert {f"{TOKEN}{how}" for how in ("", " in the login form", " as ?token=")} <= asked
+    assert {f"{key} as bearer" for key in BEARERS} | {"revoked token 1"} <= asked
+
+
+def test_signatures_go_where_they_are_declared(whole: Watched) -> None:
+    """A signature is in the requests that declare it, on webhook routes, and Inngest's on /inngest alone."""
+    declared = Counter(
+        (row.credential, *row.asked) for row in whole.rows if row.credential.startswith("signature by ")
+    )
+    arrived = signatures(whole)
+    assert arrived == declared
+    assert {key for key in NEVER if any(key in name for name, *_ in arrived)} == set(NEVER[:5])
+    routes = {name: {target for one, _, target in arrived if one == name} for name, *_ in arrived}
+    assert routes.pop("signature by INNGEST_SIGNING_KEY") == {"/inngest"}
+    assert all(target.startswith("/webhooks/") for targets in routes.values() for target in targets)
+    # What a provider's own route accepts is prefixed; to another's it goes once each, to be refused there.
+    for name, targets in routes.items():
+        own = {target for target in targets if name.split()[2].split("_")[0].lower() in target}
+        assert own, name
+        assert " over " not in name or own == targets
+
+
+def test_no_other_request_has_a_signature_header(whole: Watched) -> None:
+    """A signature header that no secret of ours made holds a value that anybody may know."""
+    ours = Counter((method, target) for _, method, target in signatures(whole).elements())
+    arrived = Counter(
+        (one.method, one.target)
+        for one in whole.outcome.sent
+        for name, value in one.headers
+        if name.endswith("-signature") and re.search("[0-9a-f]{64}", value) and MADE_UP not in value
+    )
+    assert arrived == ours
+
+
+def test_nothing_else_is_connected_to(whole: Watched, field_: Field) -> None:
+    """The run and all that it starts connect to the deployment and its Redis, and look up nothing else."""
+    assert set(whole.connected) == {field_.deployment.address, field_.redis}
+    assert set(whole.elsewhere) <= {"127.0.0.1"}
+
+
+def test_proxies_and_netrc_have_no_part(whole: Watched, proxy: tuple[str, Listener], field_: Field) -> None:
+    """Proxies of the environment hear nothing, and .netrc adds nothing to a request."""
+    assert proxy[1].heard == []
+    assert Scanner([field_.values["NETRC"]]).leaks(b"\n".join(one.raw for one in whole.outcome.sent)) == []
+
+
+def test_a_client_that_trusts_the_environment_is_heard(
+    whole: Watched, field_: Field, proxy: tuple[str, Listener]
+) -> None:
+    """The proxy and the .netrc that the run left alone are good ones: another client goes by them."""
+    assert whole
+    known = len(field_.deployment.log())
+    ask = f"import requests; requests.get('{field_.deployment.process.base_url}/api/health')"
+    direct = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    try:
+        for more in ({}, direct):
+            environment = clean_environment(**{**field_.environment, **more})
+            subprocess.run([sys.executable, "-c", ask], check=True, env=environment, timeout=30)
+        assert any(heard.startswith("GET http://127.0.0.1:") for heard in proxy[1].heard)
+    finally:
+        proxy[1].heard.clear()
+    (sent,) = field_.deployment.log()[known:]
+    expected = base64.b64encode(f"caio:{field_.values['NETRC']}".encode()).decode()
+    assert sent.values("Authorization") == [f"Basic {expected}"]
+
+
+REDIRECTS = [
+    (status, form)
+    for status in (301, 302, 303, 307, 308)
+    for form in ("http://{0}/stolen", "//{0}/stolen", "http:\\\\{0}\\stolen", "http://127.0.0.1@{0}/x")
+]
+
+
+def test_nothing_follows_a_redirect_elsewhere(field_: Field, proxy: tuple[str, Listener]) -> None:
+    """Where every request is redirected, by every status and spelling, the other host hears nothing."""
+    elsewhere, turn = Listener(), itertools.cycle(REDIRECTS)
+    answered: Counter[tuple[int, str]] = Counter()
+    with serving(elsewhere) as other:
+        place = urlsplit(other).netloc
+
+        def redirect(connection: socket.socket) -> None:
+            for _ in requests(connection):
+                status, form = one = next(turn)
+                answered[one] += 1
+                to = form.format(place)
+                more = (f"Refresh: 0; url={other}/refreshed", f"Link: <{other}/linked>; rel=preload")
+                body = f'<meta http-equiv=refresh content="0; url={other}"><img src="{other}/x">'.encode()
+                connection.sendall(http(status, body, f"Location: {to}", "Content-Type: text/html", *more))
+
+        with serving(redirect) as url:
+            watched = field_.run(url=url)
+            address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        assert elsewhere.heard == []
+        assert proxy[1].heard == []
+    assert watched.outcome.lines[-1] == "NO-GO"
+    assert set(answered) == set(REDIRECTS)
+    assert address in watched.connected
+    assert set(watched.connected) <= {address, field_.redis}
+
+
+def test_a_stray_request_is_found(whole: Watched, field_: Field) -> None:
+    """What a run must not send, sent by a plugin in the run, is found by the same eyes."""
+    values, url = field_.values, field_.deployment.process.base_url
+    coded = base64.b64encode(f"x{values[TOKEN]}".encode()).decode()
+    signature = hmac.new(values["CLAY_WEBHOOK_SECRET"].encode(), b"", hashlib.sha256).hexdigest()
+    stray = {
+        "token": ("GET", f"{url}/api/health", {"X-Trace": values[TOKEN]}),
+        "token in base64": ("GET", f"{url}/api/agents", {"X-Trace": coded}),
+        "piece of the token": ("GET", f"{url}/api/alerts?x={values[TOKEN][4 : 4 + RUN]}", {}),
+        "near miss": ("GET", f"{url}/docs", {"X-Trace": values[f"{TOKEN}, other case"]}),
+        "revoked": ("GET", f"{url}/redoc", {"Cookie": f"a={values['revoked token 1']}"}),
+        "bearer": ("GET", f"{url}/login", {"Authorization": f"Bearer {values[BEARERS[0]]}"}),
+        "secret": ("GET", f"{url}/sales", {"X-Trace": values["SESSION_SECRET_KEY"].encode().hex()}),
+        "redis": ("GET", f"{url}/leads", {"X-Trace": values["REDIS_URL"]}),
+        "inngest": ("GET", f"{url}/inngest", {"X-Trace": values["INNGEST_SIGNING_KEY"]}),
+        "signature": ("GET", f"{url}/scorecard", {"X-Clay-Signature": signature}),
+    }
+    with serving(Listener()) as other:
+        address = ("127.0.0.1", int(other.rpartition(":")[2]))
+        told = json.dumps({"requests": list(stray.values()), "addresses": [address]})
+        watched = field_.run("-m", "cors", "-p", "tests.secrets.straying", environment={"STRAY": told})
+    found = "\n".join(astray(watched))
+    for name, (method, there, _) in stray.items():
+        if name != "signature":
+            assert f"1 {(method, there.removeprefix(url))}" in found.replace(values[TOKEN], f"[{TOKEN}]"), (
+                name
+            )
+    assert ("signature by CLAY_WEBHOOK_SECRET", "GET", "/scorecard") in signatures(watched)
+    assert address in watched.connected
+    assert set(watched.connected) != {field_.deployment.address, field_.redis}
