@@ -20,8 +20,9 @@ from pytest_caio.secret import names_path, names_secret
 
 __all__ = ["KnownSecrets"]
 
-# A cookie is taken for a session from this length on; what a hostile deployment can have us learn is bounded.
-_SHORTEST_COOKIE = 16
+# What looks made at random: words that a hostile deployment sets are not to be blanked out of the report. How
+# much of it is learned is bounded too.
+_SESSION = re.compile(r"(?=.*[0-9]|(?:.*[A-Z]){4})[\w.~+/=%-]{16,}", re.ASCII)
 _MOST_OF_COOKIES = 32_768  # characters
 
 
@@ -65,7 +66,7 @@ class KnownSecrets:
             value = value.strip().strip('"')
             with self._learning:
                 self._cookies += len(value)
-                if len(value) < _SHORTEST_COOKIE or self._cookies > _MOST_OF_COOKIES:
+                if not _SESSION.fullmatch(value) or self._cookies > _MOST_OF_COOKIES:
                     continue
                 self._redactor.add(shown, value, told=False)
                 self._redactor.add(shown, unquote(value), told=False)

@@ -34,6 +34,13 @@ class Outlets:
         self._config.add_cleanup(self._streams.close)
         self._config.pluginmanager.register(self, "caio-outlets")
 
+    def clean_error(self, error: BaseException | None) -> None:
+        """Redact an exception that Python or pytest shows once nobody stands guard, and what it came of."""
+        while error is not None:
+            error.args = self._redactor.tree(error.args)
+            vars(error).update(self._redactor.tree(vars(error)))
+            error = error.__cause__ or error.__context__
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Redact what is kept for the next run, and the report's table of versions and variables."""

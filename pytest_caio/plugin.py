@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 
 import pytest
 
@@ -41,13 +42,21 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Print the faults under `--fault list`, and run nothing."""
-    if config.option.caio_faults != ["list"]:
-        return None
-    from pytest_caio.reference.faults import FAULTS  # noqa: PLC0415 - other runs pay nothing
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(
+    config: pytest.Config,
+) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
+    """Print the faults under `--fault list`, and run nothing; redact what a run breaks off with."""
+    if config.option.caio_faults == ["list"]:
+        from pytest_caio.reference.faults import FAULTS  # noqa: PLC0415 - other runs pay nothing
 
-    for fault in FAULTS.values():
-        sys.stdout.write(f"{fault.name}: {fault.says}\n")
-    return 0
+        for fault in FAULTS.values():
+            sys.stdout.write(f"{fault.name}: {fault.says}\n")
+        return 0
+    try:
+        return (yield)
+    except BaseException as error:
+        outlets = config.pluginmanager.get_plugin("caio-outlets")
+        if outlets is not None:
+            outlets.clean_error(error)
+        raise

@@ -24,7 +24,7 @@ _MADE = re.compile(
 # What may stand inside a secret where a line was broken (also of a text in a repr, or of a diff), or where
 # a terminal was told a colour.
 _BREAK = re.compile(
-    r"(?:\r?\n|(?:\\+r)?\\+n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"])?|\x1b\[[0-9;]*m"
+    r"(?:\r?\n|(?:\\+r)?\\+n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"])?|(?:\x1b|\\+x1b)\[[0-9;]*m"
 )
 _QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 # Of the start of a secret, so many characters may be shown before it is known to be one.
@@ -216,12 +216,12 @@ _Gaps = list[tuple[int, int]]
 
 def _joined(text: str) -> tuple[str, _Gaps]:
     """Return `text` without what breaks its lines, and where, in what is left, how much was left out."""
-    if "\n" not in text and "\\n" not in text and "\x1b" not in text:
+    if not any(mark in text for mark in ("\n", "\\n", "\x1b", "\\x1b")):
         return text, []
     parts, gaps, done, out = [], [], 0, 0
     for gap in _BREAK.finditer(text):
         start = gap.start()
-        if text[start] != "\x1b":
+        if not gap[0].endswith("m"):
             while start > done and text[start - 1] in " \t":
                 start -= 1
             if start > done and text[start - 1] in "'\"":

@@ -74,6 +74,7 @@ def test_a_redis_that_refuses_the_password(tmp_path: Path) -> None:
         env_file = tmp_path / "caio.env"
         env_file.write_text(f"REDIS_URL=redis://somebody:{PASSWORD}@{host}\n", "utf-8")
         (tmp_path / "hive").mkdir()
+        (tmp_path / "hive" / "operator_state.json").write_text("{}", "utf-8")
         place = ("--env-file", str(env_file), "--hive-dir", str(tmp_path / "hive"))
         status, told = command("migrate-state", *place, folder=tmp_path)
     finally:
