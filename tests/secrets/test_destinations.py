@@ -34,7 +34,7 @@ from tests.integration.suite_runs import (
     serving,
 )
 from tests.secrets.scanner import RUN, Scanner
-from tests.secrets.test_channels import made
+from tests.secrets.planted import made
 
 TOKEN = "DASHBOARD_AUTH_TOKEN"
 BEARERS = ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")
