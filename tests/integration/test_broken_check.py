@@ -9,7 +9,7 @@ from suite_runs import Ask, Deployment
 
 
 @pytest.mark.parametrize(
-    ("check", "sound", "broken"),
+    "change",
     [
         ("RDY-09", "assert response.status_code == 404", "assert response.status == 404"),
         ("RDY-12", "sorted(answer.elapsed_ms", "sorted(answer.elapsed"),
@@ -17,15 +17,14 @@ from suite_runs import Ask, Deployment
     ids=["blocking", "advisory"],
 )
 def test_a_check_that_breaks_is_no_go(
-    check: str,
-    sound: str,
-    broken: str,
+    change: tuple[str, str, str],
     ask: Ask,
     deployment: Deployment,
     installed: dict[str, str],
     suite_copy: Path,
 ) -> None:
     """A check that breaks is an error and NO-GO, whether it blocks or advises, and says what broke."""
+    check, sound, broken = change
     gate = suite_copy / "acceptance" / "test_readiness.py"
     code = gate.read_text("utf-8")
     assert code.count(sound) == 1

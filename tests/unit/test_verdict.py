@@ -42,7 +42,7 @@ def test_advice_is_never_no_go(outcome: str) -> None:
 
 
 def test_a_check_that_broke_is_no_go() -> None:
-    """A check whose own code broke judged nothing, so that it stops the release even where it only advises."""
+    """A check whose own code broke judged nothing: it stops the release, even where it only advises."""
     verdict = judge([result(), result("error", "RDY-12", blocking=False)])
     assert (verdict.word, verdict.reasons) == (NO_GO, ("failed: RDY-12",))
 
