@@ -2,7 +2,7 @@
 
 What is wrong is a fault that turns the check red, else a case of the check's own test. A statement that
 neither misses is one that nothing proves: it is printed, and the exit status is 1.
-`--check ID` tries the statements of one check.
+`python -m benchmarks.mutations` tries all of them, `--check ID` those of one check.
 """
 
 from __future__ import annotations

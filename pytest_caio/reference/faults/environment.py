@@ -86,7 +86,12 @@ def namespace_of_staging(deployment: Deployment) -> None:
     deployment.published["RATE_LIMIT_REDIS_NAMESPACE"] = f"caio:{other}:ratelimit"
 
 
-@fault("Contexts are kept where every environment keeps them.", "ENV-06", place="CONTEXT_REDIS_PREFIX")
+@fault(
+    "Contexts are kept where every environment keeps them.",
+    "ENV-06",
+    then=("OPS-08",),
+    place="CONTEXT_REDIS_PREFIX",
+)
 def namespace_unnamed(deployment: Deployment) -> None:
     """Leave the environment's name out of a namespace."""
     deployment.published["CONTEXT_REDIS_PREFIX"] = "caio:context"
