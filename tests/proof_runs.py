@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 USUAL = {"ENV-10": "not-run", "RDY-11": "not-run", "RPL-02": "advised", "RPL-06": "not-run"}
 # What no fault of one deployment on loopback can turn red, and where it is proved instead.
 ELSEWHERE = {
-    "ENV-10": "tests/gates/test_two_environments.py",
+    "ENV-10": "tests/gates/test_environment_gate.py",
     "RDY-11": "tests/hostile/test_bad_tls.py",
     **dict.fromkeys((f"STATE-0{n}" for n in range(1, 6)), "tests/gates/test_state_gate.py"),
     **dict.fromkeys((f"RPL-0{n}" for n in range(1, 7)), "tests/gates/test_replay_gate.py"),

@@ -155,6 +155,7 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
     "namespace-of-staging": file_says("RATE_LIMIT_REDIS_NAMESPACE", "caio:staging:ratelimit"),
     "namespace-unnamed": file_says("CONTEXT_REDIS_PREFIX", "caio:context"),
     "retention-in-words": file_says("TRACE_RETENTION_DAYS", "a month"),
+    "traces-kept-forever": file_says("TRACE_CLEANUP_ENABLED", "false"),
     "secret-placeholder": file_says("INNGEST_EVENT_KEY", "your-inngest-event-key-here"),
     "secret-short": lambda site: len(site.file["SESSION_SECRET_KEY"]) == 8,
     "secret-reused": lambda site: site.file["SESSION_SECRET_KEY"] == site.token,

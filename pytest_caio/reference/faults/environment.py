@@ -103,6 +103,12 @@ def retention_in_words(deployment: Deployment) -> None:
     deployment.published["TRACE_RETENTION_DAYS"] = "a month"
 
 
+@fault("Traces are never cleaned up.", "ENV-07", place="TRACE_CLEANUP_ENABLED")
+def traces_kept_forever(deployment: Deployment) -> None:
+    """Turn the cleaning off in the file."""
+    deployment.published["TRACE_CLEANUP_ENABLED"] = "false"
+
+
 @fault("A secret is still the one of the template.", "ENV-08", place="env file")
 def secret_placeholder(deployment: Deployment) -> None:
     """Leave a placeholder in the file."""
