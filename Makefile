@@ -1,11 +1,12 @@
 # make acceptance   set up, and run the suite on the embedded reference deployment
 # make test         set up, and run the tests
+# make mutations    set up, and see that no judging statement of the suite could be left out unnoticed
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: acceptance test lint types browser benchmark report clean
+.PHONY: acceptance test lint types browser benchmark mutations report clean
 
 acceptance: $(VENV)/.demo
 	$(BIN)/python -m pytest acceptance $(ARGS)
@@ -24,6 +25,9 @@ benchmark: $(VENV)/.test
 	$(BIN)/python benchmarks/round_trips.py
 	$(BIN)/python benchmarks/migrate.py
 	$(BIN)/python benchmarks/redaction.py
+
+mutations: $(VENV)/.test
+	$(BIN)/python -m benchmarks.mutations $(ARGS)
 
 # The picture in the README, taken of a real report.
 report: $(VENV)/.test browser

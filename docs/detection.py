@@ -13,7 +13,8 @@ _HEAD = """# What is found, and what is not minded
 
 {faults} faults of the reference deployment, each with the checks that it turns red: those that name
 it, and those that are red besides, since they ask what it broke. `tests/test_faults.py` runs the
-whole suite once for each, and finds these and no others. {checks} checks have a fault of their own,
+suite once for each, and finds these and no others; it leaves out the gates replay and pack, which ask
+the deployment nothing. {checks} checks have a fault of their own,
 {often} the most ({most}).
 
 {variations} harmless variations turn nothing red: `tests/test_harmless.py` runs the whole suite once

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_caio.checks import Advice, NotApplicable
+from pytest_caio.checks import Advice
 from pytest_caio.contract import HEALTH, reported_commit
 from pytest_caio.exchanges import Exchange, NoAnswer
 from pytest_caio.expectation import expected_of, failure_of
@@ -133,5 +133,6 @@ def _failed(run: Run, result: Result, call: pytest.CallInfo[None]) -> None:
         result.outcome, result.observed = "advised", str(error)
     elif error is not None:
         result.observed = f"the check itself broke: {type(error).__name__}: {error}"
-    if not result.blocking and not isinstance(error, NotApplicable):
+    # A check that broke judged nothing: that is a fault of the suite, and no advice.
+    if not result.blocking and result.outcome != "error":
         result.outcome = "advised"

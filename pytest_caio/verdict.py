@@ -44,15 +44,17 @@ class Verdict:
 def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequence[str] = ()) -> Verdict:
     """Judge the results of one or more environments.
 
-    NO-GO when a blocking check failed, broke or lacked an input, a deployment could not be reached, or a
-    waiver should not be there (`waivers` says which and why);
+    NO-GO when a blocking check failed or lacked an input, any check broke (the suite itself is wrong then), a
+    deployment could not be reached, or a waiver should not be there (`waivers` says which and why);
     INCOMPLETE when the run was narrowed (`narrowed` says how), or a blocking check did not run although it
     applies; GO otherwise, and only when something was asked at all.
     """
     results = list(results)
     unreachable = {result.environment: result.unreachable for result in results if result.unreachable}
-    blocking = [result for result in results if result.blocking and result.environment not in unreachable]
-    failed = sorted({result.check for result in blocking if result.outcome in _BAD})
+    reached = [result for result in results if result.environment not in unreachable]
+    blocking = [result for result in reached if result.blocking]
+    broken = [result for result in reached if result.outcome == "error"]
+    failed = sorted({result.check for result in (*blocking, *broken) if result.outcome in _BAD})
     reasons = [f"{name} could not be reached: {why}" for name, why in unreachable.items()]
     if failed:
         reasons.append(f"failed: {', '.join(failed)}")

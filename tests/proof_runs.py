@@ -14,12 +14,20 @@ from pytest_caio.reference.client import ReferenceProcess
 from pytest_caio.reference.deployment import COMMIT
 from tests.secrets.scanner import Scanner
 
-__all__ = ["CHECKOUT", "DIFFERENT", "USUAL", "Case", "ask", "reds", "run"]
+__all__ = ["CHECKOUT", "DIFFERENT", "ELSEWHERE", "USUAL", "Case", "ask", "reds", "run"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 # What does not pass on a healthy deployment either: no other environment, no TLS, cases within the error
 # budget, no baseline.
 USUAL = {"ENV-10": "not-run", "RDY-11": "not-run", "RPL-02": "advised", "RPL-06": "not-run"}
+# What no fault of one deployment on loopback can turn red, or not in all that it judges: where it is proved.
+ELSEWHERE = {
+    "ENV-10": "tests/gates/test_environment_gate.py",
+    **dict.fromkeys(("RDY-11", "RDY-14"), "tests/hostile/test_bad_tls.py"),
+    **dict.fromkeys((f"STATE-0{n}" for n in range(1, 6)), "tests/gates/test_state_gate.py"),
+    **dict.fromkeys((f"RPL-0{n}" for n in range(1, 7)), "tests/gates/test_replay_gate.py"),
+    "PACK-01": "tests/gates/test_pack_gate.py",
+}
 _BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 
 

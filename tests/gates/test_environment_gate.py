@@ -260,6 +260,25 @@ def test_environments_that_share(
     assert settings["DASHBOARD_AUTH_TOKEN"] not in gate.shown
 
 
+def test_a_shared_namespace_is_found_from_both(
+    tmp_path: Path, settings: dict[str, str], redis_url: str
+) -> None:
+    """Who has another's namespace is red, and so is the other, whose own file is right."""
+    staging = fresh_settings("staging", URL, f"{redis_url.rpartition('/')[0]}/1")
+    taken = Slip(
+        {},
+        {"CONTEXT_REDIS_PREFIX": settings["CONTEXT_REDIS_PREFIX"]},
+        profile={"environment": "staging"},
+    )
+    profiles = {
+        "production": write_file(tmp_path, "production", settings, Slip({})),
+        "staging": write_file(tmp_path, "staging", staging, taken),
+    }
+    gate = ask_gate("environment", tmp_path, profiles=profiles)
+    assert gate.apart("production") == gate.apart("staging") == {"ENV-06": "failed"}
+    assert "CONTEXT_REDIS_PREFIX is that of staging" in gate.observed("production", "ENV-06")
+
+
 def test_environments_apart_pass(tmp_path: Path, settings: dict[str, str], redis_url: str) -> None:
     """Two environments with nothing in common pass; the default prefix in two databases is nothing."""
     staging = fresh_settings("staging", URL, f"{redis_url.rpartition('/')[0]}/1")

@@ -48,6 +48,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
     folder = tmp_path_factory.mktemp("replay")
     cases = json.loads(GOLDEN.read_text("utf-8"))
     (folder / "twice.json").write_text(json.dumps([*cases, cases[0]]), "utf-8")
+    (folder / "empty.json").write_text("[]", "utf-8")
     (folder / "unreadable.jsonl").write_text("no answers\n", "utf-8")
     copier = ROOT / "tests" / "replay" / "copier.py"
     return ask_gate(
@@ -58,6 +59,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
             "steady": profile(baseline=str(answers)),
             "malformed": profile(golden_set="twice.json"),
             "few": profile(min_cases=51),
+            "empty": profile(golden_set="empty.json", min_pass_rate=0.0),
             "dying": profile(runner=wayward("dies", "OUT-101", "OUT-102", "OUT-103"), baseline=str(answers)),
             "dead": profile(runner='python -c "raise SystemExit(3)"'),
             "ungrounded": profile(runner=wayward("ungrounded", "OUT-101")),
@@ -111,6 +113,13 @@ def test_dead_runner_passes_nothing(gate: Gate) -> None:
     """A runner that never answers is below the threshold, and nothing is said to be grounded."""
     assert gate.outcomes("dead")["RPL-03"] == gate.outcomes("dead")["RPL-04"] == "failed"
     assert "no case was answered" in gate.observed("dead", "RPL-04")
+
+
+def test_nothing_replayed_passes_nothing(gate: Gate) -> None:
+    """Without a usable case nothing passes, however low the threshold."""
+    outcomes = gate.outcomes("empty")
+    assert outcomes["RPL-01"] == outcomes["RPL-03"] == outcomes["RPL-04"] == "failed"
+    assert "no case is usable" in gate.observed("empty", "RPL-03")
 
 
 def test_recorded_answers_prove_no_honesty(gate: Gate) -> None:

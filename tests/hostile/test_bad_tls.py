@@ -235,3 +235,21 @@ def test_a_certificate_without_tls_is_red(readiness: ModuleType) -> None:
         judge(exchange, "certificate")
     with pytest.raises(AssertionError):
         judge(replace(exchange, tls=Tls("TLSv1.1", NOW + timedelta(days=90))), "certificate")
+    with pytest.raises(AssertionError):
+        judge(replace(exchange, tls=Tls("TLSv1.3", None)), "certificate")
+
+
+@pytest.mark.parametrize(("scheme", "passes"), [("http", True), ("https", False)])
+def test_https_is_kept_to(scheme: str, passes: bool, readiness: ModuleType) -> None:
+    """RDY-14 asks for Strict-Transport-Security over https alone, where browsers heed it."""
+    judge: Callable[..., None] = inspect.unwrap(readiness.test_security_headers)
+    with serving(
+        bad.answering(bad.http(200, b"", "X-Content-Type-Options: nosniff", "X-Frame-Options: DENY"))
+    ) as url:
+        exchange = ask_plainly(url)
+    environment = Environment("production", f"{scheme}://caio.example.com", Profile(), {})
+    if passes:
+        judge(exchange, environment)
+    else:
+        with pytest.raises(AssertionError):
+            judge(exchange, environment)

@@ -155,6 +155,7 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
     "namespace-of-staging": file_says("RATE_LIMIT_REDIS_NAMESPACE", "caio:staging:ratelimit"),
     "namespace-unnamed": file_says("CONTEXT_REDIS_PREFIX", "caio:context"),
     "retention-in-words": file_says("TRACE_RETENTION_DAYS", "a month"),
+    "traces-kept-forever": file_says("TRACE_CLEANUP_ENABLED", "false"),
     "secret-placeholder": file_says("INNGEST_EVENT_KEY", "your-inngest-event-key-here"),
     "secret-short": lambda site: len(site.file["SESSION_SECRET_KEY"]) == 8,
     "secret-reused": lambda site: site.file["SESSION_SECRET_KEY"] == site.token,
@@ -364,6 +365,13 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
         "DELETE" in site.preflight(site.origin).headers["access-control-allow-methods"]
     ),
     "any-method": lambda site: "PATCH" in site.preflight(site.origin).headers["access-control-allow-methods"],
+    "method-on-demand": lambda site: (
+        "DELETE" in site.preflight(site.origin, "DELETE").headers.get("access-control-allow-methods", "")
+    ),
+    "header-on-demand": lambda site: (
+        "X-Other"
+        in site.preflight(site.origin, headers="X-Other").headers.get("access-control-allow-headers", "")
+    ),
     "extra-header": lambda site: site.preflight(site.origin, headers="authorization").status_code == 200,
     "any-header": lambda site: site.preflight(site.origin, headers="x-anything").status_code == 200,
     "preflight-guarded": lambda site: site.preflight(site.origin).status_code == 401,
@@ -441,7 +449,10 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
     "trigger-broken": lambda site: site.inside(TRIGGER, "POST", json={"dry_run": True}).status_code == 500,
     "dry-run-revives": lambda site: dry_run(site)["revival_dispatched"] == 3,
     "dry-run-half-live": lambda site: dry_run(site)["heyreach_report"]["dry_run"] is False,
+    "dry-run-mails": lambda site: dry_run(site)["instantly_report"]["dry_run"] is False,
+    "counters-missing": lambda site: site.inside(STATUS).json()["today"] == {},
     "motion-confused": lambda site: dry_run(site, motion="all")["motion"] == "outbound",
+    "ramp-inactive": lambda site: site.inside(STATUS).json()["ramp"]["active"] is False,
     "ramp-all-tiers": lambda site: site.inside(STATUS).json()["ramp"]["tier_filter"] == "all",
     "ramp-unlimited": lambda site: site.inside(STATUS).json()["ramp"]["email_limit_override"] is None,
     "queue-tires": lambda site: 500 in {site.inside("/api/pending-emails").status_code for _ in range(2)},
@@ -459,4 +470,5 @@ SIGNS: Mapping[str, Callable[[Site], bool]] = {
     "bookmark-elsewhere": lambda site: site.get("/ChiefAIOfficer").headers["location"].startswith("https:"),
     "sales-unwired": lambda site: "<h1>Sales" in site.get("/sales").text,
     "bookmark-dead": opens("/ChiefAIOfficer", status=404),
+    "bookmark-decoyed": lambda site: "<form" in site.get("/ChiefAIOfficer").text,
 }

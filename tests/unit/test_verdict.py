@@ -35,10 +35,16 @@ def test_one_failure_is_no_go(outcome: str) -> None:
     assert verdict.reasons == ("failed: CORS-01, WH-02",)
 
 
-@pytest.mark.parametrize("outcome", ["failed", "error", "missing-input", "advised", "not-run"])
+@pytest.mark.parametrize("outcome", ["failed", "missing-input", "advised", "not-run"])
 def test_advice_is_never_no_go(outcome: str) -> None:
-    """What only advises stops nothing, even where it broke or did not run."""
+    """What only advises stops nothing, even where it did not run."""
     assert judge([result(), result(outcome, "RDY-12", blocking=False)]).word == GO
+
+
+def test_a_check_that_broke_is_no_go() -> None:
+    """A check whose own code broke judged nothing: it stops the release, even where it only advises."""
+    verdict = judge([result(), result("error", "RDY-12", blocking=False)])
+    assert (verdict.word, verdict.reasons) == (NO_GO, ("failed: RDY-12",))
 
 
 def test_a_waived_failure_is_go() -> None:
@@ -167,7 +173,8 @@ def test_go_is_never_given_away(results: list[Result], narrowed: list[str]) -> N
     """Whatever the outcomes, GO means that all that blocks ran and held, and something did."""
     verdict = judge(results, narrowed)
     blocking = [r for r in results if r.blocking]
-    bad = any(r.outcome in ("failed", "error", "missing-input") for r in blocking)
+    bad = any(r.outcome in ("failed", "missing-input") for r in blocking)
+    bad = bad or any(r.outcome == "error" for r in results)
     if verdict.word == GO:
         assert not narrowed
         assert not bad

@@ -13,6 +13,8 @@ __all__ = ["ANSWERS"]
 fault = Faults()
 # Who cannot read the dependency report can say nothing of what stands in it.
 UNREAD = ("RDY-03", "RDY-04", "RDY-07", "RDY-08", "WH-01", "WH-02", "WH-08", "WH-12")
+# Who cannot read the operator status can say nothing of its counters, its ramp and its clean days.
+UNSEEN = ("OPS-02", "OPS-03", "OPS-09")
 
 
 def _authorised_status(deployment: Deployment, change: Callable[[Reply], None]) -> None:
@@ -29,7 +31,7 @@ def _authorised_status(deployment: Deployment, change: Callable[[Reply], None]) 
     "The right token is refused: every call is unauthorised.",
     "AUTH-05",
     "AUTH-06",
-    then=(*UNREAD, "RDY-02", "RDY-15", "STATE-06"),
+    then=(*UNREAD, "RDY-02", "RDY-15", "STATE-06", *(f"OPS-0{n}" for n in range(1, 10))),
     place="DASHBOARD_AUTH_TOKEN",
 )
 def token_refused(deployment: Deployment) -> None:
@@ -37,7 +39,12 @@ def token_refused(deployment: Deployment) -> None:
     deployment.token_accepted = lambda _: False
 
 
-@fault("The operator status breaks for those who may see it (500).", "AUTH-05", place="deploy logs")
+@fault(
+    "The operator status breaks for those who may see it (500).",
+    "AUTH-05",
+    then=UNSEEN,
+    place="deploy logs",
+)
 def status_500(deployment: Deployment) -> None:
     """Answer 500 to an authorised call."""
 
@@ -47,7 +54,12 @@ def status_500(deployment: Deployment) -> None:
     _authorised_status(deployment, change)
 
 
-@fault("The operator status is forbidden even with the right token (403).", "AUTH-05", place="deploy logs")
+@fault(
+    "The operator status is forbidden even with the right token (403).",
+    "AUTH-05",
+    then=UNSEEN,
+    place="deploy logs",
+)
 def status_403(deployment: Deployment) -> None:
     """Answer 403 to an authorised call."""
 
@@ -57,7 +69,12 @@ def status_403(deployment: Deployment) -> None:
     _authorised_status(deployment, change)
 
 
-@fault("The operator status is not found with the right token (404).", "AUTH-05", place="deploy logs")
+@fault(
+    "The operator status is not found with the right token (404).",
+    "AUTH-05",
+    then=UNSEEN,
+    place="deploy logs",
+)
 def status_404(deployment: Deployment) -> None:
     """Answer 404 to an authorised call."""
 
@@ -67,7 +84,12 @@ def status_404(deployment: Deployment) -> None:
     _authorised_status(deployment, change)
 
 
-@fault("The operator status sends those with the right token to the login.", "AUTH-05", place="deploy logs")
+@fault(
+    "The operator status sends those with the right token to the login.",
+    "AUTH-05",
+    then=UNSEEN,
+    place="deploy logs",
+)
 def status_redirect(deployment: Deployment) -> None:
     """Answer 302 to an authorised call."""
 
@@ -78,7 +100,12 @@ def status_redirect(deployment: Deployment) -> None:
     _authorised_status(deployment, change)
 
 
-@fault("The operator status answers 200 with nothing in it.", "AUTH-05", place="deploy logs")
+@fault(
+    "The operator status answers 200 with nothing in it.",
+    "AUTH-05",
+    then=UNSEEN,
+    place="deploy logs",
+)
 def status_empty(deployment: Deployment) -> None:
     """Answer an empty body to an authorised call."""
 
@@ -88,7 +115,12 @@ def status_empty(deployment: Deployment) -> None:
     _authorised_status(deployment, change)
 
 
-@fault("The operator status answers 200 with an empty report.", "AUTH-05", place="deploy logs")
+@fault(
+    "The operator status answers 200 with an empty report.",
+    "AUTH-05",
+    then=UNSEEN,
+    place="deploy logs",
+)
 def status_hollow(deployment: Deployment) -> None:
     """Answer `{}` to an authorised call."""
 

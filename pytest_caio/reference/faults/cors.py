@@ -28,6 +28,14 @@ def _preflights(deployment: Deployment, change: Callable[[Asked, Reply], None]) 
     deployment.cors.rewrites.append(changed)
 
 
+def _add(reply: Reply, what: str, asked: Asked, wanted: str) -> None:
+    """Allow what a preflight asks for, beside what the policy allows."""
+    name = f"access-control-allow-{what}"
+    allowed = reply.headers.get(name, "").split(", ")
+    more = [one for one in asked.headers[wanted].split(", ") if one not in allowed]
+    reply.headers[name] = ", ".join([*allowed, *more])
+
+
 @fault("Every site may call the API in a visitor's name.", "CORS-02", place="CORS_ALLOWED_ORIGINS")
 def origin_reflected(deployment: Deployment) -> None:
     """Answer with whatever origin asked."""
@@ -96,6 +104,30 @@ def extra_method(deployment: Deployment) -> None:
 def any_method(deployment: Deployment) -> None:
     """Allow `*` as methods."""
     deployment.cors.methods = ["*"]
+
+
+@fault(
+    "Other sites that ask for a method are told that they may use it.",
+    "CORS-04",
+    place="CORS_ALLOWED_METHODS",
+)
+def method_on_demand(deployment: Deployment) -> None:
+    """Add the method that was asked for to those allowed."""
+    _preflights(
+        deployment, lambda asked, reply: _add(reply, "methods", asked, "access-control-request-method")
+    )
+
+
+@fault(
+    "Other sites that ask for a header are told that they may send it.",
+    "CORS-05",
+    place="CORS_ALLOWED_HEADERS",
+)
+def header_on_demand(deployment: Deployment) -> None:
+    """Add the headers that were asked for to those allowed."""
+    _preflights(
+        deployment, lambda asked, reply: _add(reply, "headers", asked, "access-control-request-headers")
+    )
 
 
 @fault("Other sites may send an Authorization header.", "CORS-05", place="CORS_ALLOWED_HEADERS")

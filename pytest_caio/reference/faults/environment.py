@@ -86,7 +86,12 @@ def namespace_of_staging(deployment: Deployment) -> None:
     deployment.published["RATE_LIMIT_REDIS_NAMESPACE"] = f"caio:{other}:ratelimit"
 
 
-@fault("Contexts are kept where every environment keeps them.", "ENV-06", place="CONTEXT_REDIS_PREFIX")
+@fault(
+    "Contexts are kept where every environment keeps them.",
+    "ENV-06",
+    then=("OPS-08",),
+    place="CONTEXT_REDIS_PREFIX",
+)
 def namespace_unnamed(deployment: Deployment) -> None:
     """Leave the environment's name out of a namespace."""
     deployment.published["CONTEXT_REDIS_PREFIX"] = "caio:context"
@@ -96,6 +101,12 @@ def namespace_unnamed(deployment: Deployment) -> None:
 def retention_in_words(deployment: Deployment) -> None:
     """Write a number in words."""
     deployment.published["TRACE_RETENTION_DAYS"] = "a month"
+
+
+@fault("Traces are never cleaned up.", "ENV-07", place="TRACE_CLEANUP_ENABLED")
+def traces_kept_forever(deployment: Deployment) -> None:
+    """Turn the cleaning off in the file."""
+    deployment.published["TRACE_CLEANUP_ENABLED"] = "false"
 
 
 @fault("A secret is still the one of the template.", "ENV-08", place="env file")

@@ -44,10 +44,28 @@ def dry_run_half_live(deployment: Deployment) -> None:
     edit_json(deployment, _TRIGGER, lambda body: body["heyreach_report"].update(dry_run=False))
 
 
+@fault("A dry run is a live one by email.", "OPS-01", place="deploy logs")
+def dry_run_mails(deployment: Deployment) -> None:
+    """Say `dry_run` false in Instantly's part alone."""
+    edit_json(deployment, _TRIGGER, lambda body: body["instantly_report"].update(dry_run=False))
+
+
+@fault("Nothing is counted, so that nobody sees what a dry run sent.", "OPS-02", place="deploy logs")
+def counters_missing(deployment: Deployment) -> None:
+    """Empty the day's counters."""
+    edit_json(deployment, _STATUS, lambda body: body.update(today={}))
+
+
 @fault("The operator runs another motion than it was asked for.", "OPS-01", place="deploy logs")
 def motion_confused(deployment: Deployment) -> None:
     """Run `outbound`, whatever was asked."""
     edit_json(deployment, _TRIGGER, lambda body: body.update(motion="outbound"))
+
+
+@fault("The ramp is over, though its tier still stands there.", "OPS-03", place="ramp")
+def ramp_inactive(deployment: Deployment) -> None:
+    """Say that the ramp is not active, and nothing else."""
+    edit_json(deployment, _STATUS, lambda body: body["ramp"].update(active=False))
 
 
 @fault("The ramp lets every tier through.", "OPS-03", place="ramp")
@@ -144,6 +162,20 @@ def bookmark_elsewhere(deployment: Deployment) -> None:
 
     def change(_: Asked, reply: Reply) -> None:
         reply.headers["location"] = "https://other.example/sales"
+
+    rewrite(deployment, "/ChiefAIOfficer", change)
+
+
+@fault(
+    "The old bookmark is dead (404), on a page that looks like the login.", "OPS-10", place="/ChiefAIOfficer"
+)
+def bookmark_decoyed(deployment: Deployment) -> None:
+    """Answer 404 with the login's form at the old bookmark."""
+
+    def change(_: Asked, reply: Reply) -> None:
+        reply.status, reply.body = 404, b'<!doctype html><form action="/login" method="post"></form>'
+        reply.headers["content-type"] = "text/html; charset=utf-8"
+        del reply.headers["location"]
 
     rewrite(deployment, "/ChiefAIOfficer", change)
 

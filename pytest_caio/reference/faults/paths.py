@@ -105,7 +105,9 @@ def double_slash(deployment: Deployment) -> None:
     _route(deployment, lambda path: re.sub("/{2,}", "/", path))
 
 
-@fault("Upper-case letters in the address walk past the guard.", "AUTH-10", place="auth guard")
+@fault(
+    "Upper-case letters in the address walk past the guard.", "AUTH-10", then=("OPS-10",), place="auth guard"
+)
 def upper_case(deployment: Deployment) -> None:
     """Guard the path as written, and route it in lower case."""
     open_door(deployment, lambda asked: asked.path != asked.path.lower())
@@ -214,7 +216,12 @@ def refusal_redirects(deployment: Deployment) -> None:
         rewrite(deployment, path, change)
 
 
-@fault("Pages send visitors without a session to a login on another host.", "AUTH-13", place="/login")
+@fault(
+    "Pages send visitors without a session to a login on another host.",
+    "AUTH-13",
+    then=("OPS-10",),
+    place="/login",
+)
 def login_elsewhere(deployment: Deployment) -> None:
     """Name another host's login."""
 

@@ -89,7 +89,10 @@ def stale_report(deployment: Deployment) -> None:
     "RDY-01",
     "RDY-02",
     "RDY-03",
-    then=("AUTH-03", "AUTH-05", "AUTH-14", "AUTH-16", "RDY-15", "STATE-06"),
+    then=(
+        *("AUTH-03", "AUTH-05", "AUTH-14", "AUTH-16", "RDY-15", "STATE-06"),
+        *(f"OPS-0{n}" for n in range(1, 10)),
+    ),
     place="REDIS_URL",
 )
 def redis_down(deployment: Deployment) -> None:

@@ -19,6 +19,7 @@ _PENDING = "/api/pending-emails"
 @fault(
     "The deployment looks for its state under another prefix and sees no leads.",
     "STATE-06",
+    then=("OPS-09",),
     place="STATE_REDIS_PREFIX",
 )
 def wrong_prefix(deployment: Deployment) -> None:
@@ -26,7 +27,12 @@ def wrong_prefix(deployment: Deployment) -> None:
     deployment.settings["STATE_REDIS_PREFIX"] = "caio"
 
 
-@fault("The deployment uses another database of Redis and sees no leads.", "STATE-06", place="REDIS_URL")
+@fault(
+    "The deployment uses another database of Redis and sees no leads.",
+    "STATE-06",
+    then=("OPS-08", "OPS-09"),
+    place="REDIS_URL",
+)
 def wrong_database(deployment: Deployment) -> None:
     """Read database 1, where nothing was written."""
     url = deployment.settings["REDIS_URL"]

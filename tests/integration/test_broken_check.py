@@ -1,0 +1,35 @@
+"""A check whose own code breaks: a fault of the suite, which no release may rest on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from suite_runs import Ask, Deployment
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("RDY-09", "assert response.status_code == 404", "assert response.status == 404"),
+        ("RDY-12", "sorted(answer.elapsed_ms", "sorted(answer.elapsed"),
+    ],
+    ids=["blocking", "advisory"],
+)
+def test_a_check_that_breaks_is_no_go(
+    change: tuple[str, str, str],
+    ask: Ask,
+    deployment: Deployment,
+    installed: dict[str, str],
+    suite_copy: Path,
+) -> None:
+    """A check that breaks is an error and NO-GO, whether it blocks or advises, and says what broke."""
+    check, sound, broken = change
+    gate = suite_copy / "acceptance" / "test_readiness.py"
+    code = gate.read_text("utf-8")
+    assert code.count(sound) == 1
+    gate.write_text(code.replace(sound, broken), "utf-8")
+    outcome = ask("acceptance/test_readiness.py", to=deployment, cwd=suite_copy, environment=installed)
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    assert {i: found for i, found in outcome.checks.items() if found == "error"} == {check: "error"}
+    assert "the check itself broke: AttributeError" in outcome.shown
