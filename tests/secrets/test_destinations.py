@@ -33,8 +33,8 @@ from tests.integration.suite_runs import (
     run_suite,
     serving,
 )
-from tests.secrets.scanner import RUN, Scanner
 from tests.secrets.planted import made
+from tests.secrets.scanner import RUN, Scanner
 
 TOKEN = "DASHBOARD_AUTH_TOKEN"
 BEARERS = ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")
