@@ -22,7 +22,7 @@ __all__ = ["KnownSecrets"]
 
 # What looks made at random: words that a hostile deployment sets are not to be blanked out of the report. How
 # much of it is learned is bounded too.
-_SESSION = re.compile(r"(?=.*[0-9]|(?:.*[A-Z]){4})[\w.~+/=%-]{16,}", re.ASCII)
+_SESSION = re.compile(r"(?=[^0-9]*[0-9]|(?:[^A-Z]*[A-Z]){4})[\w.~+/=%-]{16,}", re.ASCII)
 _MOST_OF_COOKIES = 32_768  # characters
 
 
