@@ -40,7 +40,10 @@ class KnownSecrets:
         self._redactor.leave(*RUNTIME_KEYS, *READING_PATHS, *ACTING_PATHS)
         self._redactor.leave(*(text for one in environments for text in (one.name, one.base_url)))
         for environment in environments:
-            for key, value in environment.values.items():
+            # Of a key that is given twice, or over the file's, what does not hold is a secret too.
+            replaced = environment.file.entries if environment.file else ()
+            pairs = (*environment.values.items(), *((entry.key, entry.value) for entry in replaced))
+            for key, value in pairs:
                 if names_secret(key, value.reveal()):
                     add(key, value.reveal())
             add("hash of INNGEST_SIGNING_KEY", _hash(environment.value("INNGEST_SIGNING_KEY")))

@@ -36,6 +36,8 @@ CATALOGUED = {
 }
 # These ask the deployment nothing: no fault of it can turn them red, and they take longest.
 ASKS_NOTHING = [f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")]
+# OPS-04 asks twice, a second apart, what OPS-05 and OPS-06 ask too.
+WAITS = "--deselect=acceptance/test_operator.py::test_queue_is_fresh"
 VISIBLE = sorted(name for name, fault in FAULTS.items() if IDS & set(fault.reds))
 
 
@@ -43,10 +45,11 @@ VISIBLE = sorted(name for name, fault in FAULTS.items() if IDS & set(fault.reds)
 def test_fault_turns_its_checks_red(name: str, tmp_path: Path) -> None:
     """A fault turns its checks and their consequences red and no other, and its fix says where."""
     fault = FAULTS[name]
-    status, evidence = run(tmp_path, "--fault", name, *ASKS_NOTHING)
+    left_out = ASKS_NOTHING if "OPS-04" in fault.reds else (*ASKS_NOTHING, WAITS)
+    status, evidence = run(tmp_path, "--fault", name, *left_out)
     checks = {check["id"]: check for check in evidence["environments"][0]["checks"]}
     changed = {i: c["outcome"] for i, c in checks.items() if c["outcome"] != USUAL.get(i, "passed")}
-    assert sorted(changed) == sorted({*fault.reds, *fault.consequences})
+    assert sorted(changed) == sorted(checks.keys() & {*fault.reds, *fault.consequences})
     # Red, which is more than not asked: a check that did not run says nothing of the fault.
     own = {i: changed[i] for i in changed if i in fault.reds}
     assert own == {i: "failed" if CATALOGUED[i] else "advised" for i in own}

@@ -94,7 +94,7 @@ def test_the_last_day_holds(ask: Ask, waive: Callable) -> None:
     assert sum(gate["waived"] for gate in environment["gates"]) == 1
     assert (environment["verdict"], environment["headline"]) == ("GO", "GO (1 waived)")
     assert ">CAIO acceptance of demo: GO (1 waived)<" in outcome.html
-    assert re.search(r'class="caio-verdict"[^>]*>GO \(1 waived\)<', outcome.html)
+    assert re.search(r'class="caio-verdict[^>]*>GO \(1 waived\)<', outcome.html)
     table = outcome.html.partition("caio-waivers")[2].partition("</table>")[0]
     for cell in ("WH-08", "*", "demo", "PTO", "HeyReach cannot sign", day, "0", "used"):
         assert f">{cell}</td>" in table

@@ -14,13 +14,25 @@ from tests.secrets.echo import ENCODINGS, echoing
 from tests.secrets.planted import HEADER, VERBOSE, Planted
 
 WAYS = {
-    "quiet": ("-q",),
     "everything": (*VERBOSE, "--junitxml=../evidence/run.xml", "-o", "junit_logging=all"),
     "not captured": ("-s", *VERBOSE, "--log-cli-level=DEBUG"),
-    "logs": ("--log-file=../evidence/run.log", "--log-file-level=DEBUG", "--tb=native", "--log-level=DEBUG"),
+    "quiet, with logs": (
+        "-q",
+        "--log-file=../evidence/run.log",
+        "--log-file-level=DEBUG",
+        "--tb=native",
+        "--log-level=DEBUG",
+    ),
     "workers": ("-n", "2", *VERBOSE, "--junitxml=../evidence/run.xml"),
     # pytest takes long to write out a trace, so only some are.
-    "full trace": ("--full-trace", "--tb=auto", "-l", "--capture=tee-sys", "-k", "chatter or readiness"),
+    "full trace": (
+        "--full-trace",
+        "--tb=auto",
+        "-l",
+        "--capture=tee-sys",
+        "-k",
+        "test_raises or test_compares or are_ready",
+    ),
     "collected": ("--collect-only",),
     "fixtures": ("--fixtures", "-v"),
     "planned": ("--plan", "-vv"),
