@@ -28,6 +28,9 @@ ELSEWHERE = {
     **dict.fromkeys((f"RPL-0{n}" for n in range(1, 7)), "tests/gates/test_replay_gate.py"),
     "PACK-01": "tests/gates/test_pack_gate.py",
 }
+# Hundreds of runs: what costs time at each test and has no part in a judgement is left out.
+_UNUSED = ("cacheprovider", "logging", "unraisableexception", "threadexception", "faulthandler", "doctest")
+_LEAN = ("--capture=sys", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
 _BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 
 
@@ -73,15 +76,7 @@ def run(
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *suite, "-q", "-p", "pytest_base_url.plugin"),
-            *(
-                "-p",
-                "tests.secrets.keeper",
-                "-p",
-                "no:cacheprovider",
-                "--allow-writes",
-                "--expect-commit",
-                COMMIT,
-            ),
+            *("-p", "tests.secrets.keeper", *_LEAN, "--allow-writes", "--expect-commit", COMMIT),
             *("--evidence-dir", str(folder), *arguments),
         ],
         cwd=CHECKOUT,
