@@ -17,6 +17,7 @@ SHORTEST = 8
 # Of hex digits more are needed to tell a piece of a secret from a piece of any checksum.
 _SHORTEST_HEX = 12
 _DATE = re.compile(r"20\d\d[01]\d[0-3]\d")  # evidence is named by it
+_STRIDE = 4
 _LONGEST = 64
 # What evidence says whatever the deployment answers: pieces of secrets that say the same are no secrets.
 ORDINARY = """
@@ -128,8 +129,9 @@ def pieces(value: str, ordinary: str) -> Iterator[str]:
 def wholes(value: str) -> Iterator[str]:
     """Return every form of the whole `value` that is not too short to be looked for."""
     for form, _ in _forms(value):
-        if sum(map(len, form)) >= SHORTEST:
-            yield "".join(form)
+        whole = "".join(form)
+        if len(whole) >= SHORTEST:
+            yield whole
 
 
 def _forms(value: str) -> Iterator[tuple[Sequence[str], int]]:
@@ -168,7 +170,9 @@ def _escaped(value: str) -> Iterator[tuple[str, ...]]:
 
 
 def _encoded_pieces(form: Sequence[str], length: int) -> Iterator[str]:
-    return ("".join(form[start : start + length]) for start in range(len(form) - length + 1))
+    text = "".join(form)
+    # In eight characters' worth, of 11 or more in base64 and 16 in hex, there is one of these.
+    return (text[start : start + length] for start in range(0, len(text) - length + 1, _STRIDE))
 
 
 def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:

@@ -30,6 +30,9 @@ _QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 # Of the start of a secret, so many characters may be shown before it is known to be one.
 _HARMLESS = 3
 _LONGEST_START = 96  # characters, breaks included
+# A test's name and the like are shown again and again.
+_SHORT = 256
+_MOST_REMEMBERED = 4096
 # A piece that a public answer holds is taken for the secret from this length on.
 _TELLING = 12
 
@@ -67,6 +70,7 @@ class Redactor:
         self._changing = threading.Lock()
         self._first: Any = None
         self._automata: tuple[Any, ...] | None = ()
+        self._remembered: dict[str, str] = {}
         for name, value in (secrets or {}).items():
             self.add(name, value)
 
@@ -82,13 +86,14 @@ class Redactor:
         if value in self._values or len(value) < SHORTEST or value.casefold() in self._ordinary:
             return
         found: dict[str, _Pattern] = {}
-        for core in cores(value):
+        parts = cores(value)
+        for core in parts:
             if len(core) >= SHORTEST and core.casefold() not in self._ordinary:
                 for piece in pieces(core, f"{self._ordinary}\n{name.casefold()}"):
                     found.setdefault(piece, _Pattern(len(piece), name, False, told))
                 for form in wholes(core):
                     found[form] = _Pattern(len(form), name, True, told)
-        for form in wholes(value):
+        for form in wholes(value) if value not in parts or not found else ():
             found[form] = _Pattern(len(form), name, True, told)
         with self._changing:
             self._values.add(value)
@@ -115,7 +120,14 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return `text` with every known secret replaced by its name, and email addresses masked."""
-        return self.shown(text, self.spans(text), 0, len(text))
+        self._searching()
+        remembered = self._remembered  # another from when there is another secret to know
+        shown = remembered.get(text)
+        if shown is None:
+            shown = self.shown(text, self.spans(text), 0, len(text))
+            if len(text) < _SHORT and len(remembered) < _MOST_REMEMBERED:
+                remembered[text] = shown
+        return shown
 
     def shown(self, text: str, spans: list[Span], start: int, end: int) -> str:
         """Return `text[start:end]` as `text` would be shown, `spans` being its own."""
@@ -185,6 +197,7 @@ class Redactor:
                     first = self._first = _automaton(self._patterns)
                     self._late = {}
                 automata = (first, _automaton(self._late)) if self._late else (first,)
+                self._remembered = {}
                 self._automata = automata
         return automata
 
