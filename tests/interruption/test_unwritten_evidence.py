@@ -140,8 +140,9 @@ def test_earlier_evidence_does_not_stand_in(tmp_path: Path) -> None:
         "import pathlib, sys\nfrom pytest_caio.evidence.file import write_whole\n"
         "sys.stdout.write(write_whole(pathlib.Path(sys.argv[1]), b'x' * 2000))\n"
     )
+    # Without -B the limit may leave half of a module's bytecode behind, which no later run could import.
     done = subprocess.run(
-        [sys.executable, "-c", LIMIT.format(bytes=1000) + code, str(path)],
+        [sys.executable, "-B", "-c", LIMIT.format(bytes=1000) + code, str(path)],
         capture_output=True,
         text=True,
         check=True,
