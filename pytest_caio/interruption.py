@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import warnings
 from types import FrameType
 from typing import Any
 
@@ -47,4 +48,6 @@ class Interruption:
             self._passed_over += 1
             if self._passed_over < _INSIST:
                 return
+        # Inside a hook that pytest-html wraps pluggy warns of it; as an error, the warning would hide it.
+        warnings.filterwarnings("ignore", "A plugin raised an exception during an old-style hookwrapper")
         raise KeyboardInterrupt(self.arrived)

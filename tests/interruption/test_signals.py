@@ -65,6 +65,17 @@ def test_a_signal_while_it_starts(broken: Broken, moment: float) -> None:
         assert not [path for path in run.temporary.iterdir() if path.name.startswith("caio-")]
 
 
+def test_a_signal_inside_a_hook(broken: Broken) -> None:
+    """Ctrl-C while a result is made, which other plugins wrap, ends the run in order too."""
+    source = (
+        "import os, pytest, signal\n\n@pytest.hookimpl(tryfirst=True)\ndef pytest_runtest_makereport():\n"
+    )
+    (broken.folder / "breaks.py").write_text(f"{source}    os.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
+    assert broken.run("acceptance", "-p", "breaks", PYTHONPATH=str(broken.folder)) == 2, broken.stdout
+    assert "INTERNALERROR" not in broken.stdout
+    broken.says("SIGINT")
+
+
 def test_a_handler_of_somebody_else_stays(broken: Broken) -> None:
     """Where a plugin has taken SIGTERM, or the parent ignores it, that is not changed; ours is given back."""
     seen = broken.folder / "seen"
