@@ -9,7 +9,15 @@ from pytest_caio import Advice, NotApplicable, cases, check
 from pytest_caio.contract import heyreach_unsigned
 from pytest_caio.environments import Environment
 from pytest_caio.inputs import needs_env_file, needs_redis
-from pytest_caio.runtime import NUMBERS, PROVIDER_KEYS, REDIS_ONLY, REQUIRED_KEYS, SECRETS, STRICT_FLAGS, flag
+from pytest_caio.runtime import (
+    NUMBERS,
+    PROVIDER_KEYS,
+    REDIS_NAMESPACES,
+    REDIS_ONLY,
+    REQUIRED_KEYS,
+    SECRETS,
+    STRICT_FLAGS,
+)
 from pytest_caio.secrecy import (
     given_secrets,
     revoked_fault,
@@ -20,7 +28,6 @@ from pytest_caio.secrecy import (
 )
 from pytest_caio.settings import (
     absence,
-    choice_fault,
     flag_fault,
     inngest_fault,
     name_fault,
@@ -28,6 +35,7 @@ from pytest_caio.settings import (
     number_fault,
     origin_faults,
     others_of,
+    redis_only_fault,
     repeated,
     shared_namespaces,
     slips,
@@ -97,21 +105,12 @@ def test_inngest_url(environment: Environment) -> None:
 @cases(dict.fromkeys(REDIS_ONLY, ()))
 def test_redis_is_the_only_store(environment: Environment, case: str) -> None:
     """State is kept in Redis, and neither read from files nor written to them."""
-    wanted = flag(REDIS_ONLY[case])
-    if wanted is None:
-        wrong = choice_fault(environment, case, REDIS_ONLY[case])
-    else:
-        wrong = flag_fault(environment, case, wanted=wanted)
+    wrong = redis_only_fault(environment, case)
     assert not wrong, wrong
 
 
 @check("ENV-06", fix=NAMESPACES)
-@cases(
-    dict.fromkeys(
-        ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", "STATE_REDIS_PREFIX", "shared with another"),
-        (),
-    )
-)
+@cases(dict.fromkeys((*REDIS_NAMESPACES, "shared with another"), ()))
 def test_redis_namespaces(environment: Environment, environments: Sequence[Environment], case: str) -> None:
     """Namespaces in Redis name this environment, and no other environment has them.
 

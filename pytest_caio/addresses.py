@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +13,7 @@ from pytest_caio.runtime import canonical
 __all__ = [
     "foreign_names",
     "inngest_url_fault",
+    "is_local",
     "names_environment",
     "origin_fault",
     "redis_place",
@@ -51,7 +53,7 @@ def origin_fault(origin: str, *, production: bool) -> str:
         return "is not in lower case, as browsers send it"
     if port == 443:
         return "names port 443, which browsers leave out"
-    if production and _is_local(parts.hostname):
+    if production and is_local(parts.hostname):
         return "is this machine (localhost)"
     return ""
 
@@ -69,9 +71,25 @@ def inngest_url_fault(url: str, host: str) -> str:
     if not parts.path.endswith("/inngest") or parts.query or parts.fragment:
         return "does not end with /inngest"
     named, own = (parts.hostname or "").rstrip("."), host.lower().rstrip(".")
-    if named != own and not (_is_local(named) and _is_local(own)):
+    if named != own and not (is_local(named) and is_local(own)):
         return f"is not on the deployment's host, {host}"
     return ""
+
+
+def is_local(host: str) -> bool:
+    """Say whether a host is this machine, as every resolver takes its name or number."""
+    if host == "localhost" or host.endswith((".localhost", ".localdomain")):
+        return True
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:  # 127.1 and 2130706433 are 127.0.0.1
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def redis_place(url: str) -> str:
@@ -124,11 +142,3 @@ def seen_from(url: str) -> str:
 
 def _has_word(text: str, word: str) -> bool:
     return bool(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text.lower()))
-
-
-def _is_local(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-    return address.is_loopback or address.is_unspecified

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from pytest_caio.credentials import TOKEN
 from pytest_caio.environments import Environment
 from pytest_caio.probes import get
+from pytest_caio.runtime import flag
 
 __all__ = [
     "ACTING_PATHS",
@@ -236,8 +237,7 @@ def heyreach_unsigned(environment: Environment) -> bool:
     That is the fallback for which WH-08 and ENV-11 may be waived: there is no credential of HeyReach then.
     """
     given = [environment.value(key) for key in ("HEYREACH_WEBHOOK_SECRET", "HEYREACH_BEARER_TOKEN")]
-    allowed = environment.value("HEYREACH_UNSIGNED_ALLOWLIST").strip().lower()
-    return not any(given) and allowed in ("1", "true", "yes", "on")
+    return not any(given) and flag(environment.value("HEYREACH_UNSIGNED_ALLOWLIST")) is True
 
 
 _COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sha")

@@ -17,7 +17,7 @@ import msgspec
 
 from pytest_caio.environments import Environment
 from pytest_caio.replay.child import Child, ChildError
-from pytest_caio.runtime import RUNTIME_KEYS
+from pytest_caio.runtime import holds_runtime_key
 from pytest_caio.secret import names_secret
 from pytest_caio.sections import PackSection
 from pytest_caio.text import beginning
@@ -123,9 +123,7 @@ def _without_secrets(process: Mapping[str, str], environment: Environment) -> di
     return {
         name: value
         for name, value in process.items()
-        if not name.startswith("PYTEST_")
-        and value not in secrets
-        and not any(name == key or name.endswith(f"_{key}") for key in RUNTIME_KEYS)
+        if not name.startswith("PYTEST_") and value not in secrets and not holds_runtime_key(name)
     }
 
 

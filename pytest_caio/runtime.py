@@ -10,14 +10,17 @@ __all__ = [
     "MIN_SECRET_LENGTH",
     "NUMBERS",
     "PROVIDER_KEYS",
+    "REDIS_NAMESPACES",
     "REDIS_ONLY",
     "REQUIRED_KEYS",
     "RUNTIME_KEYS",
     "SECRETS",
+    "STATE_PREFIX",
     "STRICT_FLAGS",
     "canonical",
     "expected_values",
     "flag",
+    "holds_runtime_key",
     "is_placeholder",
     "secret_part",
     "typo_of",
@@ -79,6 +82,9 @@ REDIS_ONLY: Mapping[str, str] = MappingProxyType(
         "STATE_FILE_FALLBACK_WRITE": "false",
     }
 )
+STATE_PREFIX = "STATE_REDIS_PREFIX"
+# What sets environments apart in Redis; the state's prefix may name none (see `namespace_fault`).
+REDIS_NAMESPACES = ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", STATE_PREFIX)
 NUMBERS = ("REDIS_MAX_CONNECTIONS", "CONTEXT_STATE_TTL_SECONDS", "TRACE_RETENTION_DAYS")
 # What a deployment has no safe default for. Not among them: the webhooks' credentials, of which each
 # provider needs one (PROVIDER_KEYS); what the deployment's own answers show (methods and headers of CORS,
@@ -114,6 +120,11 @@ def flag(value: str) -> bool | None:
     """Return what a switch says: true for 1, true, yes, on; false for 0, false, no, off; else None."""
     word = value.strip().lower()
     return True if word in _TRUE else False if word in _FALSE else None
+
+
+def holds_runtime_key(name: str) -> bool:
+    """Say whether a variable of the process is a runtime key, plain or with an environment's name."""
+    return any(name == key or name.endswith(f"_{key}") for key in RUNTIME_KEYS)
 
 
 def canonical(environment: str) -> str:

@@ -13,8 +13,11 @@ from pytest_caio.environments import Environment
 from pytest_caio.probes import MissingInput
 from pytest_caio.runtime import (
     PROVIDER_KEYS,
+    REDIS_NAMESPACES,
+    REDIS_ONLY,
     REQUIRED_KEYS,
     RUNTIME_KEYS,
+    STATE_PREFIX,
     canonical,
     expected_values,
     flag,
@@ -32,14 +35,12 @@ __all__ = [
     "number_fault",
     "origin_faults",
     "others_of",
+    "redis_only_fault",
     "repeated",
     "shared_namespaces",
     "slips",
     "unguarded",
 ]
-
-_STATE_PREFIX = "STATE_REDIS_PREFIX"
-_NAMESPACES = ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX")
 
 
 def _given(environment: Environment, key: str) -> str:
@@ -67,6 +68,14 @@ def flag_fault(environment: Environment, key: str, *, wanted: bool) -> str:
 def choice_fault(environment: Environment, key: str, wanted: str) -> str:
     """Judge a setting that is one word, in any case."""
     return "" if _given(environment, key).lower() == wanted else f"{key} is not {wanted}"
+
+
+def redis_only_fault(environment: Environment, key: str) -> str:
+    """Judge a key of REDIS_ONLY: a switch, or one word."""
+    on = flag(REDIS_ONLY[key])
+    if on is None:
+        return choice_fault(environment, key, REDIS_ONLY[key])
+    return flag_fault(environment, key, wanted=on)
 
 
 def name_fault(environment: Environment) -> str:
@@ -109,11 +118,11 @@ def namespace_fault(environment: Environment, key: str, others: Sequence[Environ
     that prefix keeps it, and what sets it apart is its own database (ENV-10).
     """
     own = environment.expected_environment
-    namespace = environment.value(key) if key == _STATE_PREFIX else _given(environment, key)
+    namespace = environment.value(key) if key == STATE_PREFIX else _given(environment, key)
     foreign = foreign_names(namespace, own, [other.expected_environment for other in others])
     if foreign:
         return f"{key} names another environment, {foreign[0]}"
-    if key != _STATE_PREFIX and not names_environment(namespace, own):
+    if key != STATE_PREFIX and not names_environment(namespace, own):
         return f"{key} does not name {canonical(own)}"
     return ""
 
@@ -125,9 +134,9 @@ def shared_namespaces(environment: Environment, others: Iterable[Environment]) -
     """
     found = []
     for other in others:
-        for key in (*_NAMESPACES, _STATE_PREFIX):
+        for key in REDIS_NAMESPACES:
             value = environment.value(key).strip()
-            own_name = key != _STATE_PREFIX or names_environment(value, environment.expected_environment)
+            own_name = key != STATE_PREFIX or names_environment(value, environment.expected_environment)
             if value and own_name and value == other.value(key).strip():
                 found.append(f"{key} is that of {other.name}")
     return found

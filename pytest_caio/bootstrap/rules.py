@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ParamSpec
 from urllib.parse import urlsplit
 
-from pytest_caio.addresses import origin_fault, redis_place
+from pytest_caio.addresses import is_local, origin_fault, redis_place
 from pytest_caio.envfile import EnvFile
 from pytest_caio.environments import Environment, Profile, checked_url
 from pytest_caio.errors import InputError
@@ -18,23 +16,23 @@ from pytest_caio.probes import MissingInput
 from pytest_caio.runtime import (
     NUMBERS,
     PROVIDER_KEYS,
+    REDIS_NAMESPACES,
     REDIS_ONLY,
     REQUIRED_KEYS,
     RUNTIME_KEYS,
     STRICT_FLAGS,
-    flag,
     typo_of,
 )
 from pytest_caio.secrecy import given_secrets, secret_faults
 from pytest_caio.settings import (
     absence,
-    choice_fault,
     flag_fault,
     inngest_fault,
     name_fault,
     namespace_fault,
     number_fault,
     origin_faults,
+    redis_only_fault,
     unguarded,
 )
 
@@ -42,7 +40,6 @@ __all__ = ["Judgement", "judge"]
 
 # ENV-05 and ENV-11 may be waived.
 _WAIVABLE = (*REDIS_ONLY, "HEYREACH_UNSIGNED_ALLOWLIST")
-_NAMESPACES = ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", "STATE_REDIS_PREFIX")
 # Names that stand in manuals and lead nowhere (RFC 2606).
 _RESERVED = (".example", ".invalid", ".test", "example.com", "example.org", "example.net")
 
@@ -95,13 +92,9 @@ def _blocking(environment: Environment) -> Iterator[tuple[str, str]]:
     yield "ENVIRONMENT", _asked(name_fault, environment)
     for key, wanted in {**STRICT_FLAGS, "HEYREACH_UNSIGNED_ALLOWLIST": False}.items():
         yield key, _asked(flag_fault, environment, key, wanted=wanted)
-    for key, value in REDIS_ONLY.items():
-        on = flag(value)
-        if on is None:
-            yield key, _asked(choice_fault, environment, key, value)
-        else:
-            yield key, _asked(flag_fault, environment, key, wanted=on)
-    for key in _NAMESPACES:
+    for key in REDIS_ONLY:
+        yield key, _asked(redis_only_fault, environment, key)
+    for key in REDIS_NAMESPACES:
         yield key, _asked(namespace_fault, environment, key)
     with suppress(MissingInput):
         for key in given_secrets(environment):
@@ -131,11 +124,7 @@ def _base_url_fault(environment: Environment) -> str:
     # Trials run on this machine, without a certificate.
     fault = "" if environment.is_loopback else origin_fault(url.lower(), production=False)
     fault = fault or _reserved(environment.host)
-    return (
-        f"CAIO_BASE_URL {fault or _reserved(environment.host)}"
-        if fault or _reserved(environment.host)
-        else ""
-    )
+    return f"CAIO_BASE_URL {fault}" if fault else ""
 
 
 def _redis_fault(environment: Environment) -> str:
@@ -146,24 +135,10 @@ def _redis_fault(environment: Environment) -> str:
         return "REDIS_URL is no Redis URL; it begins with redis:// or rediss://"
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    if environment.name == "production" and (parts.scheme == "unix" or _is_local(host)):
+    if environment.name == "production" and (parts.scheme == "unix" or not host or is_local(host)):
         return "REDIS_URL is this machine (localhost), and production's Redis is not"
     return f"REDIS_URL {_reserved(host)}" if _reserved(host) else ""
 
 
 def _reserved(host: str) -> str:
     return "is an example of a host, a placeholder" if f".{host}".endswith(_RESERVED) else ""
-
-
-def _is_local(host: str) -> bool:
-    if not host or host == "localhost" or host.endswith((".localhost", ".localdomain")):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        try:  # 127.1 and 2130706433 are 127.0.0.1 to every resolver
-            address = ipaddress.IPv4Address(socket.inet_aton(host))
-        except (OSError, UnicodeError):
-            return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from pytest_caio.errors import InputError
-from pytest_caio.reference.settings import RUNTIME_KEYS
+from pytest_caio.runtime import holds_runtime_key
 
 __all__ = ["ReferenceProcess"]
 
@@ -173,8 +173,4 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _own_environment(parent: Mapping[str, str]) -> dict[str, str]:
     """Copy an environment without the runtime keys, plain or of one environment (`STAGING_…`)."""
-    return {
-        name: value
-        for name, value in parent.items()
-        if not any(name == key or name.endswith(f"_{key}") for key in RUNTIME_KEYS)
-    }
+    return {name: value for name, value in parent.items() if not holds_runtime_key(name)}

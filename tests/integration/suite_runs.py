@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pytest_caio.reference.client import ReferenceProcess
-from pytest_caio.reference.settings import RUNTIME_KEYS
+from pytest_caio.runtime import holds_runtime_key
 
 __all__ = [
     "ROOT",
@@ -188,8 +188,7 @@ def clean_environment(**more: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not _NOISE.fullmatch(name)
-        and not any(name == key or name.endswith(f"_{key}") for key in RUNTIME_KEYS)
+        if not _NOISE.fullmatch(name) and not holds_runtime_key(name)
     }
     return {**kept, **more}
 
