@@ -30,7 +30,7 @@ class Outlets:
             raise InputError("--debug: writes every value into a file, secrets too; leave it out")
         if getattr(self._config.option, "pastebin", None):
             raise InputError("--pastebin: puts the run on a public site; leave it out")
-        self._streams.__enter__()
+        self._streams.stand()
         self._config.add_cleanup(self._streams.close)
         self._config.pluginmanager.register(self, "caio-outlets")
 

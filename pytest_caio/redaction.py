@@ -76,7 +76,10 @@ class Redactor:
 
     def leave(self, *texts: str) -> None:
         """Leave these words alone, also where a secret that is added later has them in it."""
-        self._ordinary += "".join(f"\n{text.casefold()}" for text in texts)
+        # Every piece of every secret is held against these: none is looked through twice.
+        for text in dict.fromkeys(map(str.casefold, texts)):
+            if text not in self._ordinary:
+                self._ordinary += f"\n{text}"
 
     def add(self, name: str, value: str, *, told: bool = True) -> None:
         """Make `value` known under `name`, which is shown in its place.

@@ -89,7 +89,6 @@ class Run:
         self.plan = Plan()
         self.ledger = Ledger()
         self.narrowed: list[str] = []
-        self.record: Record | None = None
         self.started = started or datetime.now(UTC)
         self.id = uuid.uuid4().hex
         self.comparison: tuple[str, Any, Any] | None = None
@@ -124,11 +123,14 @@ class Run:
                 )
             )
         self.environments = tuple(opened)
-        self.learn()
+        self.learn_environments()
 
-    def learn(self) -> None:
-        """Make every secret known that is known by now."""
+    def learn_environments(self) -> None:
+        """Make the secrets known that the environments hold, and the process."""
         self._known.learn_environments(self.environments)
+
+    def learn_plan(self) -> None:
+        """Make the secrets known that planned requests carry."""
         for planned in self.plan.cases.values():
             for request in planned.requests.values():
                 self._known.learn_request(request)
@@ -305,9 +307,9 @@ class Run:
         waivers = options.waivers.review(
             self.ledger.results, self.today, names, whole=not narrowed, redact=self.redactor.text
         )
-        self.record = self.ledger.close(self.environments, run, narrowed, waivers)
-        self.record.env_diff = self.redactor.tree(env_diff(self.environments))
-        return self.record
+        record = self.ledger.close(self.environments, run, narrowed, waivers)
+        record.env_diff = self.redactor.tree(env_diff(self.environments))
+        return record
 
     def close(self) -> None:
         """Stop the background, the prober and the reference deployment; may be called twice."""

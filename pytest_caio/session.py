@@ -60,7 +60,7 @@ class AcceptanceSession:
             CheckFixtures(session._run.redactor, session._run.background, lambda: session._run.environments),
             "caio-fixtures",
         )
-        session._run.learn()
+        session._run.learn_environments()
         Outlets(config, session._run.redactor).stand()
         quiet = options.plan or config.option.collectonly or config.option.help
         if session._worker is None and not quiet:
@@ -171,7 +171,7 @@ class AcceptanceSession:
                 assert isinstance(case, Case)
                 self._run.plan.add(item.nodeid, check, case)
         self._planned = len(self._run.plan.cases)
-        self._run.learn()
+        self._run.learn_plan()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -286,6 +286,7 @@ class AcceptanceSession:
             config.workeroutput["caio"] = told  # type: ignore[attr-defined]  # xdist's way back
         asked = self._worker is None and not (run.options.plan or config.option.collectonly)
         narrowed: list[str] = []
+        record = None
         if asked:
             narrowed = narrowings(config, run, self._planned, exitstatus, self._stopped_by())
             record = run.finish(selection(config), narrowed)
@@ -297,18 +298,19 @@ class AcceptanceSession:
         try:
             yield
         except BaseException as error:
-            narrowed.append(f"the run broke at its end ({type(error).__name__})")
+            if record is not None:
+                narrowed.append(f"the run broke at its end ({type(error).__name__})")
+                record = run.finish(selection(config), narrowed)
             raise
         finally:
             try:
-                if asked:
-                    self._leave_evidence(session, narrowed)
+                if record is not None:
+                    self._leave_evidence(session, record, narrowed)
             finally:
                 run.close()
 
-    def _leave_evidence(self, session: pytest.Session, narrowed: list[str]) -> None:
+    def _leave_evidence(self, session: pytest.Session, record: Record, narrowed: list[str]) -> None:
         """Write every part, without which no run is GO, and end the terminal."""
-        record = self._run.finish(selection(self._config), narrowed)
         troubles = [trouble for write in self._evidence.values() if (trouble := write(record))]
         if troubles:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED

@@ -27,17 +27,12 @@ class Streams:
         self._redactor = redactor
         self._stack = ExitStack()
 
-    def __enter__(self) -> Streams:
+    def stand(self) -> None:
         """Stand guard."""
         for stream in dict.fromkeys((sys.stdout, sys.stderr)):
             if stream is not None:
                 self._watch(stream)
         self._watch_logs()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the guard."""
-        self.close()
 
     def close(self) -> None:
         """Show what was held back, and leave every stream and handler as it was; may be called twice."""
