@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_caio.forms import ORDINARY
 from pytest_caio.redaction import Redactor
 
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=60)
@@ -57,7 +58,10 @@ def test_every_form_goes(form, secret: str) -> None:
     assert redactor.names_in(text) == ["MY_TOKEN"]
 
 
-SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=8, max_size=40)
+# A part of the report's own words is no secret, and hypothesis finds those words in the sources.
+SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=8, max_size=40).filter(
+    lambda text: text.casefold() not in ORDINARY.casefold()
+)
 
 
 @quick
@@ -80,8 +84,6 @@ def test_no_form_is_left(secret: str, form: str, before: str, after: str) -> Non
     """Whatever the secret, each of its forms is found in any text."""
     told = FORMS[form](secret)
     redactor = Redactor({"S": secret})
-    if secret.lower() in ("production", "connected", "configured", "required"):
-        return
     assert "S" in redactor.names_in(before + told + after)
     assert told not in redactor.text(before + told + after).replace("[redacted: S]", "")
 
