@@ -6,7 +6,7 @@ import dataclasses
 import re
 import threading
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ahocorasick
@@ -214,9 +214,16 @@ class Redactor:
             items = [self.tree(item) for item in value]
             return items if isinstance(value, list) else tuple(items)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            for name in vars(value):
-                object.__setattr__(value, name, self.tree(getattr(value, name)))
+            for name, item in vars(value).items():
+                # pytest keeps what it shows of a failure line by line: a secret may go over many.
+                shown = self._lines(item) if name == "lines" else self.tree(item)
+                object.__setattr__(value, name, shown)
         return value
+
+    def _lines(self, lines: Sequence[str]) -> list[str]:
+        ended = all(line.endswith("\n") for line in lines)
+        text = ("" if ended else "\n").join(lines)
+        return self.text(text).splitlines(keepends=True) if ended else self.text(text).split("\n")
 
 
 def _automaton(patterns: Mapping[str, _Pattern]) -> Any:

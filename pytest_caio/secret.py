@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 
-__all__ = ["Secret", "names_path", "names_secret"]
+__all__ = ["Secret", "names_path", "names_secret", "new_secret"]
 
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|BEARER|JWT|(?:^|_)(?:PASS|PWD|KEYS?)(?:$|_)|API_?KEY|DSN|CREDENTIAL",
@@ -57,3 +58,10 @@ def names_secret(key: str, value: str) -> bool:
 def names_path(key: str, value: str) -> bool:
     """Say whether `key` or `value` names a place on this machine: where a secret is kept is no secret."""
     return bool(_PATH_NAME.search(key)) or os.path.exists(os.path.expanduser(value))  # noqa: PTH110, PTH111 - never raises
+
+
+def new_secret() -> str:
+    """Return 43 random characters, 255 bits or more, that need no quotes, and are no option anywhere."""
+    while (secret := secrets.token_urlsafe(32)).startswith("-"):
+        pass
+    return secret

@@ -96,7 +96,7 @@ def run(
     assert written, done.stdout + done.stderr
     text = written[0].read_text("utf-8")
     known = json.loads(kept.read_text("utf-8"))
-    assert len(known) > 10
+    assert known
     assert Scanner(known).leaks(text + done.stdout + done.stderr) == []
     evidence: dict[str, Any] = json.loads(text)
     return done.returncode, evidence

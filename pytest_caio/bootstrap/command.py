@@ -14,11 +14,12 @@ import msgspec
 from pytest_caio.bootstrap import privatefile
 from pytest_caio.bootstrap.dotenvtext import DotenvText
 from pytest_caio.bootstrap.rules import judge
-from pytest_caio.bootstrap.values import GENERATED, defaults, new_secret, shut_out
+from pytest_caio.bootstrap.values import GENERATED, defaults, shut_out
 from pytest_caio.envfile import EnvFile
 from pytest_caio.environments import checked_url
 from pytest_caio.errors import InputError
 from pytest_caio.runtime import RUNTIME_KEYS
+from pytest_caio.secret import new_secret
 
 __all__ = ["Summary", "configure", "run"]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 
 from pytest_caio.environments import checked_url
 from pytest_caio.runtime import PROVIDER_KEYS, SECRETS, expected_values
 
-__all__ = ["GENERATED", "defaults", "new_secret", "shut_out"]
+__all__ = ["GENERATED", "defaults", "shut_out"]
 
 # Inngest's keys are made by Inngest, and only by it.
 GENERATED = tuple(key for key in SECRETS if not key.startswith("INNGEST_"))
@@ -34,11 +33,6 @@ def defaults(mode: str, base_url: str) -> dict[str, str]:
         values["INNGEST_WEBHOOK_URL"] = f"{public}/inngest"
         values["CORS_ALLOWED_ORIGINS"] = public.lower()
     return values
-
-
-def new_secret() -> str:
-    """Return 43 random characters, 256 bits, that need no quotes anywhere."""
-    return secrets.token_urlsafe(32)
 
 
 def shut_out(current: Mapping[str, str]) -> set[str]:

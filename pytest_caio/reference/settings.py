@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pytest_caio.errors import InputError
 from pytest_caio.runtime import RUNTIME_KEYS
+from pytest_caio.secret import new_secret
 
 __all__ = [
     "BEARER_KEYS",
@@ -69,24 +70,24 @@ def fresh_settings(
         "CONTEXT_REDIS_PREFIX": f"caio:{environment}:context",
         "CONTEXT_STATE_TTL_SECONDS": "7200" if environment == "production" else "3600",
         "INNGEST_SIGNING_KEY": f"signkey-prod-{secrets.token_hex(32)}",
-        "INNGEST_EVENT_KEY": secrets.token_urlsafe(48),
+        "INNGEST_EVENT_KEY": new_secret(),
         "INNGEST_REQUIRED": "true",
         "INNGEST_APP_ID": "caio-alpha-swarm",
         # The scheme that the check asks for, on the host that answers: this one has no certificate.
         "INNGEST_WEBHOOK_URL": f"{base_url.replace('http://', 'https://', 1)}/inngest",
-        "DASHBOARD_AUTH_TOKEN": secrets.token_urlsafe(32),
+        "DASHBOARD_AUTH_TOKEN": new_secret(),
         "DASHBOARD_AUTH_STRICT": "true",
         "DASHBOARD_QUERY_TOKEN_ENABLED": "false",
         "DASHBOARD_AUTH_ALLOWLIST": "/api/health,/api/health/ready,/api/health/live",
-        "SESSION_SECRET_KEY": secrets.token_urlsafe(48),
+        "SESSION_SECRET_KEY": new_secret(),
         "CORS_ALLOWED_ORIGINS": ",".join(_ORIGINS),
         "CORS_ALLOWED_METHODS": "GET,POST,OPTIONS",
         "CORS_ALLOWED_HEADERS": "Content-Type,X-Dashboard-Token",
         "WEBHOOK_SIGNATURE_REQUIRED": "true",
-        "WEBHOOK_BEARER_TOKEN": secrets.token_urlsafe(32),
-        "HEYREACH_BEARER_TOKEN": secrets.token_urlsafe(32),
+        "WEBHOOK_BEARER_TOKEN": new_secret(),
+        "HEYREACH_BEARER_TOKEN": new_secret(),
         "HEYREACH_UNSIGNED_ALLOWLIST": "false",
-        **{key: secrets.token_urlsafe(32) for key in SECRET_KEYS.values()},
+        **{key: new_secret() for key in SECRET_KEYS.values()},
         "TRACE_ENVELOPE_FILE": ".hive-mind/traces/tool_trace_envelopes.jsonl",
         "TRACE_ENVELOPE_ENABLED": "true",
         "TRACE_RETENTION_DAYS": "30",

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.secrets.echo import ENCODINGS, echoing
@@ -76,7 +76,9 @@ OPTIONS = st.lists(
 
 
 # Each example is a run of the plugin, so there are few, and no time is spent on making one smaller.
-@settings(max_examples=8, deadline=None, derandomize=False, database=None, phases=["generate"])
+@settings(max_examples=8, deadline=None, derandomize=False, database=None, phases=["explicit", "generate"])
+# No line of it holds eight characters.
+@example(string.ascii_letters, [["HEX", "wrapped"]] * 3, "", [], False)
 @given(
     ALPHABETS, st.lists(FORMS, min_size=3, max_size=3), st.text(HEADER, max_size=12), OPTIONS, st.booleans()
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.secret import Secret, names_secret
+from pytest_caio.secret import Secret, names_secret, new_secret
 
 VALUE = "hunter2-hunter2"
 
@@ -109,3 +110,10 @@ def test_names_of_switches(key: str) -> None:
 def test_urls_with_credentials(value: str, secret: bool) -> None:
     """A URL with a password in it is a secret, whatever its key."""
     assert names_secret("REDIS_URL", value) is secret
+
+
+def test_a_new_secret_is_no_option() -> None:
+    """A secret that is made can follow an option as it is, stand first in a file, and is never made twice."""
+    made = {new_secret() for _ in range(1000)}
+    assert len(made) == 1000
+    assert all(re.fullmatch(r"\w[\w-]{42}", secret, re.ASCII) for secret in made)
