@@ -6,7 +6,6 @@ import contextlib
 import subprocess
 import sys
 import threading
-from typing import Self
 
 __all__ = ["Guard"]
 
@@ -53,12 +52,11 @@ class Guard:
             start_new_session=True,  # Ctrl-C is not for it
         )
 
-    def hold(self, process_id: int, folder: str = "") -> Self:
-        """Take a process, and a folder that goes with it, in charge."""
+    def hold(self, process_id: int, folder: str = "") -> None:
+        """Take a process that was just started, and a folder that goes with it, in charge."""
         if folder:
             self._tell(f"folder {folder}")
         self._tell(f"hold {process_id}")
-        return self
 
     def let(self, process_id: int) -> None:
         """Let go of a process: to be called before its end is waited for, since its number may come again."""

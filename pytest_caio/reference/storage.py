@@ -94,6 +94,7 @@ class RedisServer:
             conf = Path(self._folder.name) / "redis.conf"
             conf.touch(mode=0o600)  # the password is in it, and so stays out of the process list
             conf.write_text("".join(f'{key} "{value}"\n' for key, value in directives.items()), "utf-8")
+            self._guard = Guard()  # first: there is no long moment in which nobody has the server in charge
             self._process = subprocess.Popen(
                 [binary, str(conf)],
                 stdin=subprocess.DEVNULL,
@@ -101,7 +102,7 @@ class RedisServer:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the run, which then stops its server in order
             )
-            self._guard = Guard().hold(self._process.pid, self._folder.name)
+            self._guard.hold(self._process.pid, self._folder.name)
             if self._answers():
                 return self
             tail = log.read_text("utf-8", "replace")[-500:] if log.exists() else ""

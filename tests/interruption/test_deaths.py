@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+import time
 
 import pytest
 from broken_runs import Broken, hanging_profile, wait_for
@@ -29,7 +30,8 @@ def test_a_killed_run(broken: Broken, workers: tuple[str, ...]) -> None:
     run = broken.start("acceptance/test_replay.py", f"--profiles={profiles}", *workers)
     assert run.process is not None
     wait_for(started.exists)
-    wait_for(lambda: run.named("redis-server") and run.named("hang.py") and run.named("serve"))
+    wait_for(lambda: run.named("redis-server") and len(run.named("hang.py")) == 2 and run.named("serve"))
+    time.sleep(0.5)  # a process is in charge a moment after it was started
     run.process.kill()
     assert run.end() == -signal.SIGKILL
     assert run.leaves_nothing()
