@@ -16,6 +16,8 @@ __all__ = ["Scanner"]
 RUN = 8
 _LINE_BREAK = re.compile(rb"['\"]?[ \t]*\r?\n(?:E  )?[ \t]*(?:[-+?>|] +)?['\"]?")
 _ESCAPED_BREAK = re.compile(rb"['\"]?[ \t]*(?:\\r)?\\n[ \t]*['\"]?")
+# What stands in place of a secret is none of it, and its last bracket may be that of the rest of one.
+_REDACTED = re.compile(rb"\[redacted(?:: [\w ,%()-]{1,60})?\]")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{11,}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
@@ -85,7 +87,7 @@ class Scanner:
     def leaks(self, data: bytes | str) -> list[str]:
         """Return the runs of secrets that `data` holds."""
         raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-        views = (view.decode("latin-1") for view in _views(raw))
+        views = (view.decode("latin-1") for view in _views(_REDACTED.sub(b"\0", raw)))
         return sorted({run for view in views for _, run in self._automaton.iter(view)})
 
     def leaks_under(self, *folders: Path) -> dict[str, list[str]]:
