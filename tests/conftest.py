@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 
@@ -13,3 +15,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.name != "test_faults.py":
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one worker more than there are processors: a test waits for its processes a third of its time."""
+    return (os.cpu_count() or 1) + 1
