@@ -15,13 +15,27 @@ from urllib.parse import quote
 
 import msgspec
 
-__all__ = ["Background"]
+from pytest_caio.wholefile import put
+
+__all__ = ["Background", "name_of"]
 
 _Found = TypeVar("_Found", bound=msgspec.Struct)
 _PATIENCE = 2.0  # seconds until a wait is worth a line
 _REMINDER = 10.0
 _GLANCE = 0.02
+# By the fixture that gives its result: what is told while one waits.
+_NAMES = {
+    "store": "answer of Redis to",
+    "twins": "twins of",
+    "rehearsal": "rehearsal of",
+    "pack": "critical tests of",
+}
 _END_SECONDS = 10.0  # for what was told to end; what does not obey must not hold up the end of the run
+
+
+def name_of(fixture: str, environment: str) -> str:
+    """Return the name of the work for a fixture, of one environment."""
+    return f"{_NAMES[fixture]} {environment}"
 
 
 class Background:
@@ -130,6 +144,4 @@ def _publish(path: Path, future: Future[Any]) -> None:
     trouble = f"{type(error).__name__}: {error}" if error else ""
     value = None if error else msgspec.to_builtins(future.result())
     # A name of a file need not be valid Unicode; the standard library writes it all the same.
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps([value, trouble]), "utf-8")
-    beside.replace(path)
+    put(path, json.dumps([value, trouble]).encode())

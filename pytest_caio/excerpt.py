@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["excerpt"]
+__all__ = ["EXCERPT_LENGTH", "excerpt"]
 
+EXCERPT_LENGTH = 2000  # characters of a body or a header that evidence shows
 # Answers that hold leads, messages or their histories.
 _ABOUT_PEOPLE = re.compile(
     r"/+api/+(?:pending-emails|emails?\b|leads|cadence|queue|call-prep|clay-callback|traces|alerts|instantly"

@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pytest_caio.excerpt import excerpt
+from pytest_caio.excerpt import EXCERPT_LENGTH, excerpt
 from pytest_caio.probes import Request
 from pytest_caio.text import beginning, printable
 
 __all__ = ["Attempt", "Exchange", "Mismatch", "NoAnswer", "Tls"]
 
 _Report = TypeVar("_Report")
-_EXCERPT = 2000
 _SUMMARY = 120
 
 
@@ -82,7 +81,7 @@ class Exchange:
     def shown(self) -> str:
         """The beginning of what may be shown of the body: of people their number, not who they are."""
         kind = self.header("content-type") or ""
-        return beginning(excerpt(self.request.target, self.text, kind), _EXCERPT)
+        return beginning(excerpt(self.request.target, self.text, kind), EXCERPT_LENGTH)
 
     def header_values(self, name: str) -> list[str]:
         """Return every value of a header, in order; header names have no case (RFC 9110, 5.1)."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 import pytest
 
-from pytest_caio.background import Background
+from pytest_caio.background import Background, name_of
 from pytest_caio.checks import Case
 from pytest_caio.environments import Environment
 from pytest_caio.exchanges import Exchange
@@ -25,6 +26,7 @@ __all__ = ["ANSWERS", "TABLES", "CheckFixtures"]
 ANSWERS: pytest.StashKey[dict[str, Exchange]] = pytest.StashKey()
 TABLES: pytest.StashKey[list[Table]] = pytest.StashKey()
 _MOST_ROWS = 200
+_Found = TypeVar("_Found", bound=msgspec.Struct)
 
 
 class CheckFixtures:
@@ -82,9 +84,7 @@ class CheckFixtures:
         """What the Redis of this case's environment answered."""
         from pytest_caio.store import Store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
 
-        # A case that cannot be judged ends before its function is called.
-        name = f"answer of Redis to {_caio_case.environment.name}"
-        return None if _caio_case.obstacle else self._background.result(name, Store)
+        return self._found("store", Store, _caio_case)
 
     @pytest.fixture
     def show_table(
@@ -108,22 +108,23 @@ class CheckFixtures:
         """The file state of this case's environment and its twins in Redis."""
         from pytest_caio.twins import Twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
 
-        # A case that cannot be judged ends before its function is called.
-        name = f"twins of {_caio_case.environment.name}"
-        return None if _caio_case.obstacle else self._background.result(name, Twins)
+        return self._found("twins", Twins, _caio_case)
 
     @pytest.fixture
     def rehearsal(self, _caio_case: Case) -> Rehearsal | None:
         """The replay of this case's environment."""
         from pytest_caio.rehearsal import Rehearsal  # noqa: PLC0415 - other runs pay nothing
 
-        name = f"rehearsal of {_caio_case.environment.name}"
-        return None if _caio_case.obstacle else self._background.result(name, Rehearsal)
+        return self._found("rehearsal", Rehearsal, _caio_case)
 
     @pytest.fixture
     def pack(self, _caio_case: Case) -> Packed | None:
         """What came of the critical tests of this case's environment."""
         from pytest_caio.pack import Packed  # noqa: PLC0415 - other runs pay nothing
 
-        name = f"critical tests of {_caio_case.environment.name}"
-        return None if _caio_case.obstacle else self._background.result(name, Packed)
+        return self._found("pack", Packed, _caio_case)
+
+    def _found(self, fixture: str, kind: type[_Found], case: Case) -> _Found | None:
+        # A case that cannot be judged ends before its function is called.
+        name = name_of(fixture, case.environment.name)
+        return None if case.obstacle else self._background.result(name, kind)

@@ -10,12 +10,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import msgspec
 
 from pytest_caio.environments import Environment
+from pytest_caio.guard import Guard
 from pytest_caio.replay.child import Child, ChildError
 from pytest_caio.runtime import holds_runtime_key
 from pytest_caio.secret import names_secret
@@ -78,10 +80,11 @@ class Packing:
 
     def __call__(self) -> Packed:
         """Run the tests; what goes wrong as a whole is said in the result."""
-        with tempfile.TemporaryDirectory(prefix="caio-pack-", ignore_cleanup_errors=True) as folder:
-            return self._run(Path(folder) / "junit.xml")
+        made = tempfile.TemporaryDirectory(prefix="caio-pack-", ignore_cleanup_errors=True)
+        with made as folder, closing(Guard()) as guard:
+            return self._run(Path(folder) / "junit.xml", guard)
 
-    def _run(self, junit: Path) -> Packed:
+    def _run(self, junit: Path, guard: Guard) -> Packed:
         section = self._section
         try:
             child = Child(
@@ -90,6 +93,7 @@ class Packing:
                 env=_without_secrets(os.environ, self._environment),
                 stopped=self._ended.is_set,
                 tail=_TAIL,
+                guard=guard,
             )
         except OSError as error:
             return Packed(trouble=f"{section.python or 'pytest'} cannot be started: {error.strerror}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from pytest_caio.excerpt import EXCERPT_LENGTH
 from pytest_caio.exchanges import Exchange
 from pytest_caio.text import beginning
 
@@ -30,7 +31,6 @@ __all__ = [
 # From the worst: a check's outcome is the worst of its cases'.
 OUTCOMES = ("failed", "error", "missing-input", "waived", "advised", "passed", "not-run")
 WRITES = "did not run: the deployment acts on it; give --allow-writes"
-_EXCERPT = 2000
 _MOST_HEADERS = 100
 
 
@@ -204,7 +204,7 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
     for value, mark in hidden.items():
         target = target.replace(value, mark)
     sent = [(name, hidden.get(value, value)) for name, value in request.headers]
-    got = [(name, beginning(value, _EXCERPT)) for name, value in exchange.headers[:_MOST_HEADERS]]
+    got = [(name, beginning(value, EXCERPT_LENGTH)) for name, value in exchange.headers[:_MOST_HEADERS]]
     # All of it is redacted in one pass; NUL stands in no header, and in a body it may end an excerpt.
     shown = exchange.shown.replace("\0", "\\0")
     parts = [request.origin + target, shown, *(part for header in (*sent, *got) for part in header)]

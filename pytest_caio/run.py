@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from pytest_caio.background import Background
+from pytest_caio.background import Background, name_of
 from pytest_caio.checks import NotApplicable
 from pytest_caio.commandline import Options
 from pytest_caio.contract import READINESS
@@ -182,11 +182,9 @@ class Run:
         """Start what is done once and not asked of the deployment: the fixtures in `wanted`."""
         for environment in self.environments:
             if "store" in wanted:
-                self.background.start(
-                    f"answer of Redis to {environment.name}", partial(self._knock, environment)
-                )
+                self.background.start(name_of("store", environment.name), partial(self._knock, environment))
             if "twins" in wanted:
-                self.background.start(f"twins of {environment.name}", partial(self._look, environment))
+                self.background.start(name_of("twins", environment.name), partial(self._look, environment))
             if "rehearsal" in wanted:
                 self._rehearse(environment)
             if "pack" in wanted:
@@ -213,7 +211,7 @@ class Run:
         except (MissingInput, NotApplicable):
             return  # the checks will say so
         rehearsing = Rehearsing(environment)
-        self.background.start(f"rehearsal of {environment.name}", rehearsing, rehearsing.end)
+        self.background.start(name_of("rehearsal", environment.name), rehearsing, rehearsing.end)
 
     def _run_pack(self, environment: Environment) -> None:
         from pytest_caio.pack import Packing  # noqa: PLC0415 - other runs pay nothing
@@ -223,7 +221,7 @@ class Run:
         except MissingInput:
             return  # the check will say so
         packing = Packing(environment)
-        self.background.start(f"critical tests of {environment.name}", packing, packing.end)
+        self.background.start(name_of("pack", environment.name), packing, packing.end)
 
     def ask_ahead(self) -> None:
         """Send everything planned that only reads."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 __all__ = [
+    "DEFAULT_STATE_PREFIX",
     "MIN_SECRET_LENGTH",
     "NUMBERS",
     "PROVIDER_KEYS",
@@ -83,6 +84,7 @@ REDIS_ONLY: Mapping[str, str] = MappingProxyType(
     }
 )
 STATE_PREFIX = "STATE_REDIS_PREFIX"
+DEFAULT_STATE_PREFIX = "caio"
 # What sets environments apart in Redis; the state's prefix may name none (see `namespace_fault`).
 REDIS_NAMESPACES = ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", STATE_PREFIX)
 NUMBERS = ("REDIS_MAX_CONNECTIONS", "CONTEXT_STATE_TTL_SECONDS", "TRACE_RETENTION_DAYS")

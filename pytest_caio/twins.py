@@ -12,6 +12,7 @@ from pytest_caio.environments import Environment
 from pytest_caio.errors import InputError
 from pytest_caio.exchanges import Mismatch
 from pytest_caio.probes import MissingInput
+from pytest_caio.runtime import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.sections import StateSection
 from pytest_caio.state import (
     Comparison,
@@ -31,8 +32,6 @@ from pytest_caio.state import (
 )
 
 __all__ = ["Twins", "look", "migrate_state"]
-
-_DEFAULT_PREFIX = "caio"
 
 
 class Twins(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +130,7 @@ def migrate_state(environment: Environment) -> None:
 
 
 def _prefix(environment: Environment) -> str:
-    return environment.value("STATE_REDIS_PREFIX").strip() or _DEFAULT_PREFIX
+    return environment.value(STATE_PREFIX).strip() or DEFAULT_STATE_PREFIX
 
 
 def _hold_summary(

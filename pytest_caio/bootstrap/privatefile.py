@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from pytest_caio.errors import InputError
+from pytest_caio.wholefile import put
 
 __all__ = ["backup_of", "locate", "narrow", "put_in_place", "read"]
 
@@ -78,35 +77,8 @@ def narrow(target: Path) -> bool:
 
 
 def _write(place: Path, content: bytes) -> None:
-    # mkstemp's file is its owner's alone (0600) from the moment it exists. On Windows it has the rights
-    # of its folder. Its name is the file's and more, so that git ignores it wherever it ignores the file.
-    beside = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f"{place.name}.", suffix=".tmp", dir=place.parent)
-        beside = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(place)
-    except BaseException as error:
-        if beside is not None:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-        if isinstance(error, OSError):
-            reason = error.strerror or "is in use"
-            raise InputError(f"--env-file {place}: cannot be written ({reason})") from None
-        raise
-    _settle(place.parent)
-
-
-def _settle(folder: Path) -> None:
-    """Make a rename in a folder last through a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        put(place, content, mode=0o600)
+    except OSError as error:
+        reason = error.strerror or "is in use"
+        raise InputError(f"--env-file {place}: cannot be written ({reason})") from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from pathlib import Path
 
 from pytest_caio.errors import InputError
+from pytest_caio.wholefile import put
 
 __all__ = ["ready_folder", "write_whole"]
 
@@ -23,19 +23,15 @@ def ready_folder(folder: Path, option: str) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> str:
-    """Write a file beside its place first, then rename it, so that a half is never taken for the whole.
+    """Write a file; return why it could not be written, empty where it was.
 
-    Returns why it could not be written, empty where it was; then nothing is left in its place, not even
-    the evidence of an earlier run.
+    Then nothing is left in its place, not even the evidence of an earlier run.
     """
-    beside = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        os.replace(beside, path)  # noqa: PTH105 - replaces on Windows too
+        put(path, content)
     except OSError as error:
-        for left in (beside, path):
-            with contextlib.suppress(OSError):
-                left.unlink()
+        with contextlib.suppress(OSError):
+            path.unlink()
         return f"the evidence {path} could not be written: {error.strerror}"
     return ""

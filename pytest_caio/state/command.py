@@ -11,13 +11,13 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from pytest_caio.errors import InputError
+from pytest_caio.runtime import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.state.migration import migrate, unfinished
 from pytest_caio.state.server import connect
 from pytest_caio.state.summary import dump_summary, write_summary
 
 __all__ = ["configure", "run"]
 
-_DEFAULT_PREFIX = "caio"
 _PROGRESS_SECONDS = 2.0
 
 
@@ -83,7 +83,7 @@ def _settings(env_file: Path) -> tuple[str, str]:
     url = (values.get("REDIS_URL") or "").strip()
     if not url:
         raise InputError(f"--env-file {env_file}: REDIS_URL is missing")
-    return url, (values.get("STATE_REDIS_PREFIX") or "").strip() or _DEFAULT_PREFIX
+    return url, (values.get(STATE_PREFIX) or "").strip() or DEFAULT_STATE_PREFIX
 
 
 class _Lines:

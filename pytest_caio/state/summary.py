@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.state.comparison import Comparison
+from pytest_caio.wholefile import put
 
 __all__ = ["Summary", "dump_summary", "read_summary", "summary_faults", "write_summary"]
 
@@ -46,23 +44,10 @@ def dump_summary(summary: Summary) -> str:
 
 
 def write_summary(path: Path, summary: Summary) -> None:
-    """Write the summary beside `path` and rename it into place, so that no reader sees half of one.
-
-    Raises InputError when the place cannot be written.
-    """
-    beside = None
+    """Write the summary, whole or not at all; raises InputError when the place cannot be written."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        beside = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(dump_summary(summary) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        put(path, f"{dump_summary(summary)}\n".encode())
     except OSError as error:
-        if beside is not None:
-            with contextlib.suppress(OSError):
-                beside.unlink()
         raise InputError(f"summary {path}: cannot be written ({error.strerror})") from None
 
 

@@ -39,6 +39,24 @@ def test_a_killed_run(broken: Broken, workers: tuple[str, ...]) -> None:
 
 
 @posix
+def test_a_killed_run_ends_the_product_s_tests(broken: Broken) -> None:
+    """After SIGKILL the product's critical tests end as well, in the middle of one."""
+    started, profiles = broken.folder / "started", broken.folder / "environments.toml"
+    hangs = f"def test_hangs():\n    pathlib.Path({str(started)!r}).touch()\n    time.sleep(120)\n"
+    product = broken.folder / "product"
+    product.mkdir()
+    (product / "test_critical.py").write_text(f"import pathlib, time\n{hangs}", "utf-8")
+    pack = f'cwd = "{product.as_posix()}"\ntests = ["test_critical.py"]\n'
+    profiles.write_text(f"[demo]\nreference = true\n[demo.pack]\n{pack}", "utf-8")
+    run = broken.start("acceptance/test_pack.py", f"--profiles={profiles}")
+    assert run.process is not None
+    wait_for(started.exists)
+    run.process.kill()
+    assert run.end() == -signal.SIGKILL
+    assert run.leaves_nothing()
+
+
+@posix
 def test_a_killed_deployment(broken: Broken) -> None:
     """When the reference deployment is killed, its Redis ends as well, and Redis' folder is removed."""
     profiles, started = hanging_profile(broken.folder)

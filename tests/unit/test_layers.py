@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2] / "pytest_caio"
 # From the bottom; a row imports only from rows under it. A name with a slash is a whole package.
 LAYERS = (
-    "errors secret text background runtime personal interruption guard excerpt",
-    "state/ replay/ reference/",
+    "errors secret text wholefile runtime personal interruption guard excerpt",
+    "background state/ replay/ reference/",
     "envfile forms sections addresses evidence/file",
     "redaction",
     "streams",
