@@ -7,7 +7,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 __all__ = ["ORDINARY", "SHORTEST", "cores", "pieces", "wholes"]
 
@@ -40,14 +40,6 @@ _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]*")
 _Escape = Callable[[str], str]
 
 
-def _url(safe: str) -> _Escape:
-    return lambda c: quote(c.encode("utf-8", "surrogateescape"), safe=safe)
-
-
-def _lower(escape: _Escape) -> _Escape:
-    return lambda c: re.sub(r"%[0-9A-F]{2}", lambda code: code[0].lower(), escape(c))
-
-
 def _json(c: str) -> str:
     return json.dumps(c)[1:-1]
 
@@ -73,11 +65,6 @@ def _quoted(escape: _Escape) -> _Escape:
 
 
 # Each works character by character, so that a piece of a form is the form of a piece.
-_URLS: tuple[_Escape, ...] = (
-    *(escape for safe in ("", "/", "!~*'()") for escape in (_url(safe), _lower(_url(safe)))),
-    lambda c: quote_plus(c.encode("utf-8", "surrogateescape")),
-    _lower(lambda c: quote_plus(c.encode("utf-8", "surrogateescape"))),
-)
 _ESCAPES: tuple[_Escape, ...] = (
     _json,
     lambda c: json.dumps(c, ensure_ascii=False)[1:-1],
@@ -123,7 +110,7 @@ def pieces(value: str, ordinary: str) -> Iterator[str]:
     `ordinary` (case-folded), is made longer until it does, and left out where it cannot.
     """
     for form, encoded in _forms(value):
-        yield from _encoded_pieces(form, encoded) if encoded else _pieces(form, ordinary)
+        yield from _encoded_pieces(form, *encoded) if encoded else _pieces(form, ordinary)
 
 
 def wholes(value: str) -> Iterator[str]:
@@ -134,45 +121,52 @@ def wholes(value: str) -> Iterator[str]:
             yield whole
 
 
-def _forms(value: str) -> Iterator[tuple[Sequence[str], int]]:
-    """Return each form as the units that no piece may cut; and, of an encoding, how long a piece is."""
-    yield from ((form, 0) for form in dict.fromkeys(_escaped(value)))
+def _forms(value: str) -> Iterator[tuple[Sequence[str], tuple[int, int] | None]]:
+    """Return each form as the units that no piece may cut.
+
+    With it, of an encoding, how long a piece is, and how far in the first that encodes whole octets begins.
+    """
+    yield from ((form, None) for form in dict.fromkeys(_escaped(value)))
     raw = value.encode("utf-8", "surrogateescape")
     digits = raw.hex()
-    yield digits, _SHORTEST_HEX
+    yield digits, (_SHORTEST_HEX, 0)
     if digits != digits.upper():
-        yield digits.upper(), _SHORTEST_HEX
+        yield digits.upper(), (_SHORTEST_HEX, 0)
     # base64 of a longer text that holds the secret: at each alignment the inner characters are fixed.
     for lead in range(3):
         skip = (0, 2, 3)[lead]
+        found = SHORTEST, -skip % 4
         encoded = base64.b64encode(b"\0" * lead + raw).decode().rstrip("=")
         inner = encoded[skip : len(encoded) - ((len(raw) + lead) % 3 > 0)]
-        yield inner, SHORTEST
+        yield inner, found
         if not inner.isalnum():
-            yield inner.replace("+", "-").replace("/", "_"), SHORTEST
-            yield quote(inner, safe=""), SHORTEST
-            yield inner.replace("/", "\\/"), SHORTEST
+            yield inner.replace("+", "-").replace("/", "_"), found
+            yield inner.replace("/", "\\/"), found
 
 
 def _escaped(value: str) -> Iterator[tuple[str, ...]]:
     yield tuple(value)
     if any(map(str.isspace, value)):  # where a line was broken there is none
         yield tuple(c for c in value if not c.isspace())
+    # Percent-encoding is undone in the text; its octets are then Latin-1, and in a query "+" is a blank.
+    octets = [c.encode("utf-8", "surrogateescape").decode("latin-1") for c in value]
+    yield tuple(octets)
+    yield tuple("+" if c == " " else c for c in octets)
     if _UNESCAPED.fullmatch(value):
         return
     characters = set(value)
-    for escape in (*_URLS, *_ESCAPES):
+    for escape in _ESCAPES:
         once = {c: escape(c) for c in characters}
         yield tuple(once[c] for c in value)
-        for again in _AGAIN if escape in _ESCAPES else ():
+        for again in _AGAIN:
             twice = {c: "".join(map(again, unit)) for c, unit in once.items()}
             yield tuple(twice[c] for c in value)
 
 
-def _encoded_pieces(form: Sequence[str], length: int) -> Iterator[str]:
+def _encoded_pieces(form: Sequence[str], length: int, first: int) -> Iterator[str]:
     text = "".join(form)
     # In eight characters' worth, of 11 or more in base64 and 16 in hex, there is one of these.
-    return (text[start : start + length] for start in range(0, len(text) - length + 1, _STRIDE))
+    return (text[start : start + length] for start in range(first, len(text) - length + 1, _STRIDE))
 
 
 def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:

@@ -27,6 +27,7 @@ _BREAK = re.compile(
     r"(?:\r?\n|(?:\\+r)?\\+n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"])?|(?:\x1b|\\+x1b)\[[0-9;]*m"
 )
 _QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
+_HALF_CODE = re.compile(r"%[0-9A-Fa-f]?\Z")
 # Of the start of a secret, so many characters may be shown before it is known to be one.
 _HARMLESS = 3
 _LONGEST_START = 96  # characters, breaks included
@@ -160,32 +161,28 @@ class Redactor:
         """Return how many characters at the end of `text` could be the start of a secret."""
         automata = self._searching()
         end, longest = text[-_LONGEST_START:], 0
-        joined, breaks = _joined(end)
-        for seen, gaps in ((end, []), (joined, breaks)) if breaks else ((end, []),):
-            size = len(seen)
+        # Of a code that is cut in two, the half says nothing yet.
+        for reading in (_Reading(end), *_readings(_HALF_CODE.sub("", end))):
+            seen, size = reading.text, len(reading.text)
             for start in range(size - _HARMLESS):
                 if seen[start : start + _HARMLESS + 1] in self._starts and any(
                     automaton.longest_prefix(seen[start:]) == size - start for automaton in automata
                 ):
-                    longest = max(longest, len(end) - _place(gaps, start))
+                    longest = max(longest, len(end) - reading.place(start))
                     break
         return longest
 
     def _found(self, text: str) -> list[tuple[int, int, _Pattern]]:
         """Return start, end and pattern of all that stands in `text`, also where it is broken or encoded."""
-        found = []
         automata = self._searching()
-        # After its last character a break is none of a secret's, while a code is that character.
-        readings = [(*_joined(text), 0), (*_unquoted(text), 1)] if automata else []
-        for automaton in automata:
-            found += [(end + 1 - pattern.size, end + 1, pattern) for end, pattern in automaton.iter(text)]
-            for seen, gaps, after in readings:
-                for last, pattern in automaton.iter(seen) if gaps else ():
-                    start = _place(gaps, last + 1 - pattern.size)
-                    end = _place(gaps, last + after) + 1 - after
-                    if end - start > pattern.size:  # the others were found already
-                        found.append((start, end, pattern))
-        return sorted(found) if found else found
+        if not automata:
+            return []
+        return sorted(
+            (reading.place(last + 1 - pattern.size), reading.end(last), pattern)
+            for reading in _readings(text)
+            for automaton in automata
+            for last, pattern in automaton.iter(reading.text)
+        )
 
     def _searching(self) -> tuple[Any, ...]:
         """Return what searches for the secrets known by now.
@@ -234,14 +231,50 @@ def _automaton(patterns: Mapping[str, _Pattern]) -> Any:
     return automaton
 
 
-_Gaps = list[tuple[int, int]]
+_Left = Sequence[tuple[int, int]]
 
 
-def _joined(text: str) -> tuple[str, _Gaps]:
+class _Reading(NamedTuple):
+    """A text as it may be read, and the way back: what each step, the last first, left out.
+
+    After a character a break is none of its own, while a code is that character: 0 or 1 tells which.
+    """
+
+    text: str
+    steps: tuple[tuple[_Left, int], ...] = ()
+
+    def place(self, position: int) -> int:
+        """Return where a character of the reading begins in the text that was read."""
+        for left, _ in self.steps:
+            position = _place(left, position)
+        return position
+
+    def end(self, position: int) -> int:
+        """Return where a character of the reading ends in the text that was read."""
+        for left, after in self.steps:
+            position = _place(left, position + after) - after
+        return position + 1
+
+
+def _readings(text: str) -> list[_Reading]:
+    """Return `text` as it is, without its breaks, and with its codes undone, which may hide breaks."""
+    found = [_Reading(text)]
+    for undo, after in ((_joined, 0), (_unquoted, 1), (_joined, 0)):
+        seen, left = undo(found[-1].text)
+        if left:
+            found.append(_Reading(seen, ((left, after), *found[-1].steps)))
+        elif after:
+            break
+    return found
+
+
+def _joined(text: str) -> tuple[str, _Left]:
     """Return `text` without what breaks its lines, and where, in what is left, how much was left out."""
     if not any(mark in text for mark in ("\n", "\\n", "\x1b", "\\x1b")):
         return text, []
-    parts, gaps, done, out = [], [], 0, 0
+    parts: list[str] = []
+    gaps: list[tuple[int, int]] = []
+    done = out = 0
     for gap in _BREAK.finditer(text):
         start = gap.start()
         if not gap[0].endswith("m"):
@@ -258,7 +291,7 @@ def _joined(text: str) -> tuple[str, _Gaps]:
     return "".join([*parts, text[done:]]), gaps
 
 
-def _unquoted(text: str) -> tuple[str, _Gaps]:
+def _unquoted(text: str) -> tuple[str, _Left]:
     """Return `text` with its percent-encoding undone, whatever was encoded, and where it was longer."""
     if "%" not in text:
         return text, []
@@ -270,7 +303,7 @@ def _unquoted(text: str) -> tuple[str, _Gaps]:
     return "".join([*parts, text[done:]]), gaps
 
 
-def _place(gaps: _Gaps, position: int) -> int:
+def _place(gaps: _Left, position: int) -> int:
     """Return where a character of the joined text stands in the whole one."""
     index = bisect_right(gaps, position, key=lambda gap: gap[0])
     return position + (gaps[index - 1][1] if index else 0)

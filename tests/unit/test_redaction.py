@@ -88,6 +88,44 @@ def test_no_form_is_left(secret: str, form: str, before: str, after: str) -> Non
     assert told not in redactor.text(before + told + after).replace("[redacted: S]", "")
 
 
+@quick
+@given(st.integers(0, 24), st.integers(0, 5), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))
+def test_base64_of_a_part_goes(start: int, before: int, encode) -> None:
+    """Of any eight characters of a secret in base64, at any place, nothing can be decoded."""
+    secret = "q7Gm-Xz0PdLr_4KwTbYs8VfNh2JcEaUo"
+    told = encode(b"\0" * before + secret[start : start + 8].encode() + b"\0\0\0\0").decode()
+    assert "[redacted: S]" in Redactor({"S": secret}).text(told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "%6B0-letters/and+signs",
+        "k0%2Dletters%2fand%20signs",
+        "k0-let\n    ters%2Fand%20si\n    gns",
+        "k0-letters%2\n    Fand%20signs",
+    ],
+)
+def test_percent_encoding_of_any_part_goes(told: str) -> None:
+    """Whatever of a secret is percent-encoded, and wherever that is broken, it goes whole."""
+    assert Redactor({"S": "k0-letters/and signs"}).text(f"x?t={told}&y") == "x?t=[redacted: S]&y"
+
+
+@dataclass
+class _Entry:
+    lines: list
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_lines_go_as_one_text(end: str) -> None:
+    """Of a failure that pytest keeps line by line, a secret goes that has little in each."""
+    entry = _Entry(
+        [f"{line}{end}" for line in ("told:", "abcd", "  efgh", "-0123", "  456789", "", "and more")]
+    )
+    Redactor({"S": PLAIN}).tree(entry)
+    assert entry.lines == [f"{line}{end}" for line in ("told:", "[redacted: S]", "", "and more")]
+
+
 @pytest.mark.parametrize("value", ["short", "1234567", "true", "", "production", "Staging", "CONNECTED"])
 def test_short_values_and_status_words_stay(value: str) -> None:
     """Words of the report are not smeared over because an env file holds them."""
