@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 import threading
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ahocorasick
 
+from pytest_caio.decoding import Reading, readings
 from pytest_caio.forms import ORDINARY, SHORTEST, cores, pieces, wholes
 from pytest_caio.personal import masked
 
@@ -21,12 +21,6 @@ _MADE = re.compile(
     r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=|(?i:set-cookie)\W{1,8}[\w-]{1,64}=)"
     r"[\w.+/=%-]{8,}"
 )
-# What may stand inside a secret where a line was broken (also of a text in a repr, or of a diff), or where
-# a terminal was told a colour.
-_BREAK = re.compile(
-    r"(?:\r?\n|(?:\\+r)?\\+n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"])?|(?:\x1b|\\+x1b)\[[0-9;]*m"
-)
-_QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 _HALF_CODE = re.compile(r"%[0-9A-Fa-f]?\Z")
 # Of the start of a secret, so many characters may be shown before it is known to be one.
 _HARMLESS = 3
@@ -162,7 +156,7 @@ class Redactor:
         automata = self._searching()
         end, longest = text[-_LONGEST_START:], 0
         # Of a code that is cut in two, the half says nothing yet.
-        for reading in (_Reading(end), *_readings(_HALF_CODE.sub("", end))):
+        for reading in (Reading(end), *readings(_HALF_CODE.sub("", end))):
             seen, size = reading.text, len(reading.text)
             for start in range(size - _HARMLESS):
                 if seen[start : start + _HARMLESS + 1] in self._starts and any(
@@ -179,7 +173,7 @@ class Redactor:
             return []
         return sorted(
             (reading.place(last + 1 - pattern.size), reading.end(last), pattern)
-            for reading in _readings(text)
+            for reading in readings(text)
             for automaton in automata
             for last, pattern in automaton.iter(reading.text)
         )
@@ -229,81 +223,3 @@ def _automaton(patterns: Mapping[str, _Pattern]) -> Any:
         automaton.add_word(form, pattern)
     automaton.make_automaton()
     return automaton
-
-
-_Left = Sequence[tuple[int, int]]
-
-
-class _Reading(NamedTuple):
-    """A text as it may be read, and the way back: what each step, the last first, left out.
-
-    After a character a break is none of its own, while a code is that character: 0 or 1 tells which.
-    """
-
-    text: str
-    steps: tuple[tuple[_Left, int], ...] = ()
-
-    def place(self, position: int) -> int:
-        """Return where a character of the reading begins in the text that was read."""
-        for left, _ in self.steps:
-            position = _place(left, position)
-        return position
-
-    def end(self, position: int) -> int:
-        """Return where a character of the reading ends in the text that was read."""
-        for left, after in self.steps:
-            position = _place(left, position + after) - after
-        return position + 1
-
-
-def _readings(text: str) -> list[_Reading]:
-    """Return `text` as it is, without its breaks, and with its codes undone, which may hide breaks."""
-    found = [_Reading(text)]
-    for undo, after in ((_joined, 0), (_unquoted, 1), (_joined, 0)):
-        seen, left = undo(found[-1].text)
-        if left:
-            found.append(_Reading(seen, ((left, after), *found[-1].steps)))
-        elif after:
-            break
-    return found
-
-
-def _joined(text: str) -> tuple[str, _Left]:
-    """Return `text` without what breaks its lines, and where, in what is left, how much was left out."""
-    if not any(mark in text for mark in ("\n", "\\n", "\x1b", "\\x1b")):
-        return text, []
-    parts: list[str] = []
-    gaps: list[tuple[int, int]] = []
-    done = out = 0
-    for gap in _BREAK.finditer(text):
-        start = gap.start()
-        if not gap[0].endswith("m"):
-            while start > done and text[start - 1] in " \t":
-                start -= 1
-            if start > done and text[start - 1] in "'\"":
-                start -= 1
-                while start > done and text[start - 1] == "\\":
-                    start -= 1
-        parts.append(text[done:start])
-        out += gap.end() - start
-        gaps.append((start - (out - (gap.end() - start)), out))
-        done = gap.end()
-    return "".join([*parts, text[done:]]), gaps
-
-
-def _unquoted(text: str) -> tuple[str, _Left]:
-    """Return `text` with its percent-encoding undone, whatever was encoded, and where it was longer."""
-    if "%" not in text:
-        return text, []
-    parts, gaps, done = [], [], 0
-    for number, code in enumerate(_QUOTED.finditer(text), 1):
-        parts += [text[done : code.start()], chr(int(code[1], 16))]
-        done = code.end()
-        gaps.append((done - 2 * number, 2 * number))
-    return "".join([*parts, text[done:]]), gaps
-
-
-def _place(gaps: _Left, position: int) -> int:
-    """Return where a character of the joined text stands in the whole one."""
-    index = bisect_right(gaps, position, key=lambda gap: gap[0])
-    return position + (gaps[index - 1][1] if index else 0)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2] / "pytest_caio"
 LAYERS = (
     "errors secret text wholefile runtime personal interruption guard excerpt",
     "background state/ replay/ reference/",
-    "envfile forms sections addresses evidence/file",
+    "envfile forms decoding sections addresses evidence/file",
     "redaction",
     "streams",
     "environments",
