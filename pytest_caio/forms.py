@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["ORDINARY", "SHORTEST", "cores", "pieces", "wholes"]
+__all__ = ["ORDINARY", "SHORTEST", "cores", "known_by", "wholes"]
 
 # No run of this many characters of a secret is shown. Shorter secrets would smear over words and numbers
 # of the report; they are left as they are, and the environment gate refuses them.
@@ -103,22 +103,22 @@ def cores(value: str) -> list[str]:
     return list(dict.fromkeys((secret, unquote(secret))))
 
 
-def pieces(value: str, ordinary: str) -> Iterator[str]:
-    """Return the pieces of every form of `value`, a core, by which it is known in a text.
+def known_by(value: str, ordinary: str) -> Iterator[tuple[str, bool]]:
+    """Return what of every form of `value`, a core, it is known by in a text, and whether that is the whole.
 
     A piece is eight characters long; one that says no more than a date, or than the words of
     `ordinary` (case-folded), is made longer until it does, and left out where it cannot.
     """
     for form, encoded in _forms(value):
-        yield from _encoded_pieces(form, *encoded) if encoded else _pieces(form, ordinary)
+        for piece in _encoded_pieces(form, *encoded) if encoded else _pieces(form, ordinary):
+            yield piece, False
+        if len(whole := "".join(form)) >= SHORTEST:
+            yield whole, True
 
 
 def wholes(value: str) -> Iterator[str]:
     """Return every form of the whole `value` that is not too short to be looked for."""
-    for form, _ in _forms(value):
-        whole = "".join(form)
-        if len(whole) >= SHORTEST:
-            yield whole
+    return (form for form, whole in known_by(value, "") if whole)
 
 
 def _forms(value: str) -> Iterator[tuple[Sequence[str], tuple[int, int] | None]]:

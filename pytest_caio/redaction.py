@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import ahocorasick
 
 from pytest_caio.decoding import Reading, readings
-from pytest_caio.forms import ORDINARY, SHORTEST, cores, pieces, wholes
+from pytest_caio.forms import ORDINARY, SHORTEST, cores, known_by, wholes
 from pytest_caio.personal import masked
 
 __all__ = ["Redactor", "Span"]
@@ -87,10 +87,9 @@ class Redactor:
         parts = cores(value)
         for core in parts:
             if len(core) >= SHORTEST and core.casefold() not in self._ordinary:
-                for piece in pieces(core, f"{self._ordinary}\n{name.casefold()}"):
-                    found.setdefault(piece, _Pattern(len(piece), name, False, told))
-                for form in wholes(core):
-                    found[form] = _Pattern(len(form), name, True, told)
+                for form, whole in known_by(core, f"{self._ordinary}\n{name.casefold()}"):
+                    if whole or form not in found:
+                        found[form] = _Pattern(len(form), name, whole, told)
         for form in wholes(value) if value not in parts or not found else ():
             found[form] = _Pattern(len(form), name, True, told)
         with self._changing:
