@@ -173,6 +173,8 @@ def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:
     for start in range(len(units) - SHORTEST + 1):
         for end in range(start + SHORTEST, min(start + _LONGEST, len(units)) + 1):
             piece = "".join(units[start:end])
+            if len(units[end - 1]) > 1:  # an entity is one without its semicolon too, where a text was cut
+                piece = piece.removesuffix(";")
             if not _says_nothing(piece, ordinary):
                 yield piece
                 break

@@ -1,0 +1,52 @@
+"""Of a secret in any form, one in the other, cut anywhere and told in pieces, nothing is left."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import string
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_caio.redaction import Redactor
+from pytest_caio.streams import Streams
+from tests.secrets.echo import ENCODINGS
+from tests.secrets.planted import HEADER
+from tests.secrets.scanner import Scanner
+
+ALPHABETS = (HEADER, f"{HEADER} \u00e9", "0123456789abcdef", string.ascii_lowercase)
+
+
+def in_pieces(redactor: Redactor, text: str, size: int) -> str:
+    """Return what a stream shows of a text that is written in pieces."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with contextlib.redirect_stdout(stream):
+        guard = Streams(redactor)
+        guard.stand()
+        for start in range(0, len(text), size):
+            stream.write(text[start : start + size])
+            stream.flush()
+        guard.close()
+    return stream.buffer.getvalue().decode()
+
+
+@settings(max_examples=1000, deadline=None, database=None)
+@given(
+    seed=st.integers(0, 2**32),
+    alphabet=st.sampled_from(ALPHABETS),
+    forms=st.lists(st.sampled_from(sorted(ENCODINGS)), min_size=1, max_size=2),
+    cut=st.tuples(st.integers(0, 12), st.integers(0, 12)),
+    size=st.integers(1, 9),
+)
+def test_nothing_is_left(seed: int, alphabet: str, forms: list[str], cut: tuple[int, int], size: int) -> None:
+    """A secret in one form or two, cut at both ends, shown at once or in pieces: none of it is left."""
+    secret = "".join(random.Random(seed).choices(alphabet, k=32))
+    text = f"Cpw{secret}Cpw"
+    for form in forms:
+        text = ENCODINGS[form](text)
+    text = text[cut[0] : len(text) - cut[1]]
+    redactor, scanner = Redactor({"S": secret}), Scanner([secret])
+    assert scanner.leaks(redactor.text(text)) == []
+    assert scanner.leaks(in_pieces(redactor, text, size)) == []
