@@ -55,7 +55,7 @@ def readings(text: str) -> list[Reading]:
 
 def _joined(text: str) -> tuple[str, _Left]:
     """Return `text` without what breaks its lines, and where, in what is left, how much was left out."""
-    if not any(mark in text for mark in ("\n", "\\n", "\x1b", "\\x1b")):
+    if not ("\n" in text or "\\n" in text or "\x1b" in text or "\\x1b" in text):
         return text, []
     parts: list[str] = []
     gaps: list[tuple[int, int]] = []

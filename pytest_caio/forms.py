@@ -7,6 +7,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 __all__ = ["ORDINARY", "SHORTEST", "cores", "known_by", "wholes"]
@@ -36,7 +37,6 @@ traceback (most recent call last): assertionerror keyerror valueerror railway.ap
 _PREFIX = re.compile(
     r"(?:signkey-\w+-|Bearer |Basic |(?:hmac-)?sha256=|t=\d+&s=|(?:caio_session|token)=)(?=\S)"
 )
-_UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]*")
 _Escape = Callable[[str], str]
 
 
@@ -118,7 +118,7 @@ def known_by(value: str, ordinary: str) -> Iterator[tuple[str, bool]]:
 
 def wholes(value: str) -> Iterator[str]:
     """Return every form of the whole `value` that is not too short to be looked for."""
-    return (form for form, whole in known_by(value, "") if whole)
+    return (whole for form, _ in _forms(value) if len(whole := "".join(form)) >= SHORTEST)
 
 
 def _forms(value: str) -> Iterator[tuple[Sequence[str], tuple[int, int] | None]]:
@@ -152,15 +152,17 @@ def _escaped(value: str) -> Iterator[tuple[str, ...]]:
     octets = [c.encode("utf-8", "surrogateescape").decode("latin-1") for c in value]
     yield tuple(octets)
     yield tuple("+" if c == " " else c for c in octets)
-    if _UNESCAPED.fullmatch(value):
-        return
-    characters = set(value)
-    for escape in _ESCAPES:
-        once = {c: escape(c) for c in characters}
-        yield tuple(once[c] for c in value)
-        for again in _AGAIN:
-            twice = {c: "".join(map(again, unit)) for c, unit in once.items()}
-            yield tuple(twice[c] for c in value)
+    escaped = {c: variants for c in set(value) if set(variants := _variants(c)) != {c}}
+    for variant in dict.fromkeys(zip(*escaped.values(), strict=True)):
+        units = dict(zip(escaped, variant, strict=True))
+        yield tuple(units.get(c, c) for c in value)
+
+
+@lru_cache(maxsize=1024)
+def _variants(c: str) -> tuple[str, ...]:
+    """Return a character as each escape writes it, and as it is escaped once more."""
+    once = [escape(c) for escape in _ESCAPES]
+    return (*once, *("".join(map(again, unit)) for unit in once for again in _AGAIN))
 
 
 def _encoded_pieces(form: Sequence[str], length: int, first: int) -> Iterator[str]:

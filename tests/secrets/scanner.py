@@ -21,7 +21,7 @@ _REDACTED = re.compile(rb"\[redacted(?:: [\w ,%()-]{1,60})?\]")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{11,}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
-_ESCAPE = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_ESCAPE = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([^ux]))")
 _SHORT = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
 
 
