@@ -16,7 +16,7 @@ from tests.secrets.echo import ENCODINGS
 from tests.secrets.planted import HEADER
 from tests.secrets.scanner import Scanner
 
-ALPHABETS = (HEADER, f"{HEADER} \u00e9", "0123456789abcdef", string.ascii_lowercase)
+ALPHABETS = (HEADER, f"{string.ascii_letters}\u00e9", "0123456789abcdef", string.ascii_lowercase)
 
 
 def in_pieces(redactor: Redactor, text: str, size: int) -> str:
