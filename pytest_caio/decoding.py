@@ -10,10 +10,10 @@ from typing import NamedTuple
 __all__ = ["Reading", "readings"]
 
 # What may stand inside a secret where a line was broken (also of a text in a repr, or of a diff), or where
-# a terminal was told a colour.
+# a terminal was told a colour. A run of breaks or of backslashes is one: a body may be nothing else.
 _BREAK = re.compile(
-    r"(?:\r?\n|(?:\\+r)?\\+n)[ \t]*(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"][ \t]*)?"
-    r"|(?:\x1b|\\+x1b)\[[0-9;]*m"
+    r"(?:(?:\r?\n|(?<!\\)(?:\\++r)?\\++n)[ \t]*+)++(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"][ \t]*)?"
+    r"|(?:\x1b|(?<!\\)\\++x1b)\[[0-9;]*m"
 )
 _QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 
