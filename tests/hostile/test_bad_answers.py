@@ -65,6 +65,10 @@ ANSWERS = {
         bad.answering(bad.http(200, b"\n" * 1_000_000, "Content-Type: text/plain")),
         "200",
     ),
+    "1 MiB of backslashes": (
+        bad.answering(bad.http(200, b"\\" * 1_000_000 + b"\n", "Content-Type: text/plain")),
+        "200",
+    ),
     "1 MiB of addresses": (
         bad.answering(bad.http(200, b"a@a.aa " * 140_000 + b"://:@" * 9000, "Content-Type: text/plain")),
         "200",
