@@ -49,7 +49,9 @@ def _codes(data: bytes) -> bytes:
     """Return all that stands in base64 or hex in `data`, at every alignment."""
     pieces = []
     for run in _BASE64.findall(data.replace(b"-", b"+").replace(b"_", b"/")):
-        pieces += [base64.b64decode(run[n:] + b"A" * (-(len(run) - n) % 4)) for n in range(4)]
+        for part in (run[n:] for n in range(4)):
+            # What is there of a last octet's bits says nothing yet, and with noughts would say "@".
+            pieces.append(base64.b64decode(part + b"A" * (-len(part) % 4))[: len(part) * 6 // 8])
     for run in _HEX.findall(data):
         pieces += [bytes.fromhex(run[n : n + (len(run) - n) // 2 * 2].decode()) for n in range(2)]
     return b"\0".join(pieces)
