@@ -209,22 +209,23 @@ def _answer(beyond: socket.socket, method: str) -> tuple[bytes, bool]:
 
 @contextmanager
 def restarting(address: tuple[str, int], *, after: int, seconds: float) -> Iterator[str]:
-    """Relay to the deployment at `address`; after so many requests, refuse everything for some seconds."""
+    """Relay to the deployment at `address`; after so many answers, refuse everything for some seconds."""
     lock, over = threading.Lock(), threading.Event()
     seen, open_now = 0, list[socket.socket]()
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     port = listener.getsockname()[1]
     down = threading.Event()
 
-    def counted(target: str) -> bool:
+    def counted(_: str, answer: bytes) -> bytes:
         nonlocal seen
         with lock:
             seen += 1
             if seen == after:
                 down.set()
-        return down.is_set()
+        return answer
 
-    relay = relaying(address, hangs=counted)
+    # Not requests: on a busy machine as many may be under way before the first of them is answered.
+    relay = relaying(address, hangs=lambda _: down.is_set(), tell=counted)
 
     def serve(connection: socket.socket) -> None:
         with connection, suppress(OSError):

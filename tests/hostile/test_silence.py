@@ -112,7 +112,8 @@ def test_a_restart_is_never_go(ask_at: Ask, deployment: Deployment, patience: fl
         outcome = ask_at(url, "acceptance", f"--http-timeout={DEADLINE}")
     must_be_no_go(outcome, "the connection was", 2 * DEADLINE + patience)
     attempts = [one["attempts"] for one in outcome.evidence["environments"][0]["exchanges"]]
-    assert {tries[-1]["status"] is not None for tries in attempts} == {True, False}
+    assert any(len(tries) == 3 for tries in attempts)
+    assert any(tries[-1]["status"] for tries in attempts)
 
 
 def test_a_short_restart_is_shown(ask_at: Ask, deployment: Deployment, patience: float) -> None:
