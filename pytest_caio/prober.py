@@ -40,6 +40,7 @@ class Prober:
         self._origins: dict[str, Origin] = {}
         # The loop itself holds its tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
+        self._slot = asyncio.Lock()
         self._next_slot = 0.0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -155,9 +156,10 @@ class Prober:
 
     async def _pace(self) -> None:
         if self._interval:
-            now = time.monotonic()
-            self._next_slot = max(now, self._next_slot + self._interval)
-            await asyncio.sleep(self._next_slot - now)
+            # One at a time: where this process itself was held up, what is overdue must not go out together.
+            async with self._slot:
+                await asyncio.sleep(max(0.0, self._next_slot - time.monotonic()))
+                self._next_slot = time.monotonic() + self._interval
 
     def _may_retry(self, exchange: Exchange) -> bool:
         """Only a dropped connection or the edge's own refusal is a flake; the application's answer is not.
