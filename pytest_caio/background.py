@@ -68,12 +68,12 @@ class Background:
             return
         self._ends.append(end)
         future = self._futures[name] = Future()
+        path = None
         if self._folder is not None:
             path = _path(self._folder.name, name)
             path.touch()  # a worker that asks for what was not started learns so at once
-            future.add_done_callback(lambda done: _publish(path, done))
         # An executor's threads would be waited for when the interpreter ends, however long that takes.
-        threading.Thread(target=_do, args=(work, future), name=f"caio {name}", daemon=True).start()
+        threading.Thread(target=_do, args=(work, future, path), name=f"caio {name}", daemon=True).start()
 
     def result(self, name: str, kind: type[_Found]) -> _Found:
         """Return the result of the work, waiting for it.
@@ -91,8 +91,11 @@ class Background:
             path = _path(str(self._meeting), name)
             if not path.exists():
                 raise LookupError(f"{name} was not started")
-            while not (text := path.read_text("utf-8")):
-                time.sleep(_GLANCE)
+            try:
+                while not (text := path.read_text("utf-8")):
+                    time.sleep(_GLANCE)
+            except FileNotFoundError:
+                raise RuntimeError(f"the {name} was given up") from None
             value, trouble = json.loads(text)
             if trouble:
                 raise RuntimeError(trouble)
@@ -128,10 +131,15 @@ def _path(folder: str, name: str) -> Path:
     return Path(folder) / f"{quote(name, safe='')}.json"
 
 
-def _do(work: Callable[[], msgspec.Struct], future: Future[Any]) -> None:
+def _do(work: Callable[[], msgspec.Struct], future: Future[Any], path: Path | None) -> None:
+    # Left for the workers first: once the future is done, the folder may be removed.
     try:
         found = work()
+        if path is not None:
+            _publish(path, found)
     except BaseException as error:  # noqa: BLE001 - whoever asks for the result is told
+        if path is not None:
+            _publish_trouble(path, error)
         with suppress(InvalidStateError):
             future.set_exception(error)
     else:
@@ -139,9 +147,14 @@ def _do(work: Callable[[], msgspec.Struct], future: Future[Any]) -> None:
             future.set_result(found)
 
 
-def _publish(path: Path, future: Future[Any]) -> None:
-    error = future.exception()
-    trouble = f"{type(error).__name__}: {error}" if error else ""
-    value = None if error else msgspec.to_builtins(future.result())
+def _publish(path: Path, found: msgspec.Struct | None, trouble: str = "") -> None:
     # A name of a file need not be valid Unicode; the standard library writes it all the same.
-    put(path, json.dumps([value, trouble]).encode())
+    put(path, json.dumps([found and msgspec.to_builtins(found), trouble]).encode())
+
+
+def _publish_trouble(path: Path, error: BaseException) -> None:
+    try:
+        _publish(path, None, f"{type(error).__name__}: {error}")
+    except OSError:  # a worker must not wait for what cannot be written
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from pytest_caio.background import Background
+from pytest_caio.wholefile import put
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -87,6 +89,54 @@ def test_closing_ends_the_work(lines: list[str]) -> None:
         background.close()
         background.close()
     assert time.monotonic() - began < 10
+
+
+def test_closing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left for workers is whole before the work counts as done, so nothing comes after the folder."""
+
+    there: list[bool] = []
+
+    def put_slowly(path: Path, content: bytes) -> None:
+        time.sleep(0.3)
+        there.append(path.parent.is_dir())
+        put(path, content)
+
+    monkeypatch.setattr("pytest_caio.background.put", put_slowly)
+    background, over = Background(lambda _: None), threading.Event()
+    folder = Path(background.share())
+    background.start("it", lambda: (over.wait(10), Found())[1], over.set)
+    background.close()
+    assert there == [True]
+    assert not folder.exists()
+
+
+def test_worker_does_not_wait_for_what_is_given_up(
+    owner: Background, worker: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the work is given up, a worker that waits for it is told so."""
+    monkeypatch.setattr("pytest_caio.background._END_SECONDS", 0.1)
+    over = threading.Event()
+    owner.start("it", lambda: (over.wait(10), Found())[1])
+    threading.Timer(0.1, owner.close).start()
+    try:
+        with pytest.raises(RuntimeError, match="the it was given up"):
+            worker.result("it", Found)
+    finally:
+        over.set()
+
+
+def test_a_full_disk_is_told(owner: Background, worker: Background, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a result cannot be left for the workers, neither they nor the run wait for ever."""
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pytest_caio.background.put", full)
+    owner.start("it", Found)
+    with pytest.raises(OSError, match="no space left"):
+        owner.result("it", Found)
+    with pytest.raises((RuntimeError, LookupError), match=r"given up|not started"):
+        worker.result("it", Found)
 
 
 def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
