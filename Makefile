@@ -12,7 +12,7 @@ acceptance: $(VENV)/.demo
 	$(BIN)/python -m pytest acceptance $(ARGS)
 
 test: $(VENV)/.test browser
-	$(BIN)/python -m pytest tests -n auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest tests -n auto $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -25,6 +25,7 @@ benchmark: $(VENV)/.test
 	$(BIN)/python benchmarks/round_trips.py
 	$(BIN)/python benchmarks/migrate.py
 	$(BIN)/python benchmarks/redaction.py
+	$(BIN)/python benchmarks/steadiness.py
 
 mutations: $(VENV)/.test
 	$(BIN)/python -m benchmarks.mutations $(ARGS)

@@ -116,11 +116,9 @@ def checkout_of(mutant: Mutant | None) -> Iterator[Path]:
 
 def misses(checkout: Path, mutant: Mutant, case: Case) -> bool:
     """Say whether a check finds nothing wrong with a deployment that has a fault."""
-    narrowed = (f"{checkout}/acceptance/test_{mutant.gate}.py::{mutant.function}",)
+    suite = (f"{checkout}/acceptance/test_{mutant.gate}.py::{mutant.function}",)
     with tempfile.TemporaryDirectory() as folder:
-        _, evidence = ask(
-            Path(folder), *case.options, fault=case.fault, profile=case.profile, narrowed=narrowed
-        )
+        _, evidence = ask(Path(folder), *case.options, fault=case.fault, profile=case.profile, suite=suite)
     (check,) = evidence["environments"][0]["checks"]
     return check["outcome"] in ("passed", "not-run")
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep each file on one xdist worker, but for the faults: each starts a deployment of its own."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        if item.path.name != "test_faults.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Keep each file on one worker, but for the faults: each starts a deployment of its own."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where the tests run in parallel
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return nodeid if path.endswith("/test_faults.py") else path
+
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Run one worker more than there are processors: a test waits for its processes a third of its time."""
     return (os.cpu_count() or 1) + 1

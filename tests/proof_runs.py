@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_caio.reference.client import ReferenceProcess
 from pytest_caio.reference.deployment import COMMIT
+from tests.hosted import HostedDeployment
 from tests.secrets.scanner import Scanner
 
-__all__ = ["CHECKOUT", "DIFFERENT", "ELSEWHERE", "USUAL", "Case", "ask", "reds", "run"]
+__all__ = ["ASKING", "CHECKOUT", "DIFFERENT", "ELSEWHERE", "USUAL", "Case", "ask", "reds", "run"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 # What does not pass on a healthy deployment either: no other environment, no TLS, cases within the error
@@ -31,6 +31,8 @@ ELSEWHERE = {
 # Hundreds of runs: what costs time at each test and has no part in a judgement is left out.
 _UNUSED = ("cacheprovider", "logging", "unraisableexception", "threadexception", "faulthandler", "doctest")
 _LEAN = ("--capture=sys", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
+# These ask the deployment nothing: no fault of it can turn them red, and they take longest.
+ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 _BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 
 
@@ -103,14 +105,14 @@ def run(
 
 
 def ask(
-    folder: Path, *options: str, fault: str = "", profile: str = "", narrowed: tuple[str, ...] = ()
+    folder: Path, *options: str, fault: str = "", profile: str = "", suite: tuple[str, ...] = ("acceptance",)
 ) -> tuple[int, dict[str, Any]]:
     """Run the suite against a reference deployment with these options of `serve`, as against any other.
 
-    `profile` is one line more of its profile, `narrowed` what is run in place of the whole suite.
+    `profile` is one line more of its profile, `suite` what is run of the suite.
     """
     broken = [fault] if fault else []
-    with ReferenceProcess(*options, faults=broken, environment="production", access_log=False) as deployment:
+    with HostedDeployment(*options, faults=broken, environment="production", access_log=False) as deployment:
         profiles = folder / "profiles.toml"
         lines = deployment.profiles_file.read_text("utf-8").splitlines()
         replaced = profile.partition(" = ")[0]
@@ -120,7 +122,7 @@ def ask(
             folder / "evidence",
             *("--env=production", f"--base-url={deployment.base_url}", f"--env-file={deployment.env_file}"),
             *(f"--profiles={profiles}", f"--revoked-tokens=@{deployment.revoked_file}"),
-            suite=narrowed or ("acceptance",),
+            suite=suite,
         )
 
 

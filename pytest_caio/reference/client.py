@@ -73,13 +73,31 @@ class ReferenceProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="caio-demo-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
         self.access_log = folder / "access.jsonl"
-        options = ["--env-file", str(folder / "caio.env"), "--watch-stdin", *self._options]
+        options = ["--env-file", str(folder / "caio.env"), *self._options]
         if self._logging:
             options += ["--access-log", str(self.access_log)]
+        told = self._begin(options, folder)
+        self.base_url = told["base_url"]
+        self.env_file = Path(told["env_file"])
+        self.revoked_file = Path(told["revoked_file"])
+        self.hive_dir = Path(told["hive_dir"])
+        self.profiles_file = folder / "environments.toml"
+        self.profiles_file.write_text(self._profile(), "utf-8")
+        return self
+
+    def stop(self) -> None:
+        """Stop the process and remove its files; may be called again."""
+        self._finish()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _begin(self, options: Sequence[str], folder: Path) -> dict[str, str]:
+        """Start serving with these options and return what `serve` tells of itself."""
         errors = folder / "errors.txt"
         with errors.open("w", encoding="utf-8") as sink:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pytest_caio", "serve", *options],
+                [sys.executable, "-m", "pytest_caio", "serve", "--watch-stdin", *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=sink,
@@ -92,7 +110,7 @@ class ReferenceProcess:
             )
         line = self._first_line()
         try:
-            told = json.loads(line)
+            told: dict[str, str] = json.loads(line)
         except ValueError:
             tail = errors.read_text("utf-8", "replace")[-2000:].strip()
             status = self._process.wait(timeout=10)
@@ -102,29 +120,21 @@ class ReferenceProcess:
             raise RuntimeError(
                 f"the reference deployment did not start: {tail or 'it said nothing'}"
             ) from None
-        self.base_url = told["base_url"]
-        self.env_file = Path(told["env_file"])
-        self.revoked_file = Path(told["revoked_file"])
-        self.hive_dir = Path(told["hive_dir"])
-        self.profiles_file = folder / "environments.toml"
-        self.profiles_file.write_text(self._profile(), "utf-8")
-        return self
+        return told
 
-    def stop(self) -> None:
-        """Stop the process and remove its files; may be called again."""
+    def _finish(self) -> None:
+        """End what `_begin` started; may be called again."""
         process, self._process = self._process, None
-        if process is not None:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            try:
-                process.stdin.close()  # it watches for this, also when this process dies without a word
-                process.wait(timeout=10)
-            except (OSError, subprocess.TimeoutExpired):
-                _end(process)
-            process.stdout.close()
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        if process is None:
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.close()  # it watches for this, also when this process dies without a word
+            process.wait(timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            _end(process)
+        process.stdout.close()
 
     def _profile(self) -> str:
         profile: dict[str, Mapping[str, object]] = {

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import os
 import secrets
-import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -36,8 +34,11 @@ def chosen(option: str, names: list[str], ways: Mapping[str, Fault]) -> list[Fau
     return [ways[name] for name in names]
 
 
-def host(args: argparse.Namespace) -> None:
+def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None]) -> None:
     """Serve what the options of `serve` ask for until told to stop; leaves no process or temporary file.
+
+    `tell` is called once requests are answered, with what there is to know of the deployment: `base_url`,
+    `env_file`, `revoked_file`, `hive_dir` and `commit`.
 
     Raises InputError for an unknown fault or variation, a number out of range, a port that is taken, or a
     file that cannot be written.
@@ -81,24 +82,17 @@ def host(args: argparse.Namespace) -> None:
                 f"--env-file or --access-log: cannot write {error.filename}: {error.strerror}"
             ) from None
 
-        def announce() -> None:
-            summary = {
-                "ok": True,
-                "base_url": base_url,
-                "env_file": str(env_file),
-                "revoked_file": str(revoked_file),
-                "hive_dir": str(hive_dir.absolute()),
-                "commit": deployment.commit,
-            }
-            sys.stdout.write(json.dumps(summary) + "\n")
-            sys.stdout.flush()
-            sys.stderr.write(f"Open {base_url}/login; the token is DASHBOARD_AUTH_TOKEN in {env_file}\n")
-            sys.stderr.flush()
-
+        summary = {
+            "base_url": base_url,
+            "env_file": str(env_file),
+            "revoked_file": str(revoked_file),
+            "hive_dir": str(hive_dir.absolute()),
+            "commit": deployment.commit,
+        }
         server = Server(build_app(deployment, args.seed_leads, log, hive_dir), bound)
         if args.watch_stdin:
             threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
-        server.serve_until_stopped(announce)
+        server.serve_until_stopped(lambda: tell(summary, server))
 
 
 def _given(settings: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,7 @@ from typing import NoReturn
 from pytest_caio.errors import InputError
 from pytest_caio.reference.settings import BEARER_KEYS
 
-__all__ = ["configure", "run"]
+__all__ = ["configure", "forget_variables", "run"]
 
 # Railway's, Render's and Vercel's branch names set the Inngest SDK's environment.
 _SDK_VARIABLES = ("RAILWAY_GIT_BRANCH", "RENDER_GIT_BRANCH", "VERCEL_GIT_COMMIT_REF")
@@ -90,9 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises InputError for options that cannot be used.
     """
-    # The process environment must not change what this deployment is.
-    for name in [n for n in os.environ if n.startswith("INNGEST_") or n in _SDK_VARIABLES]:
-        del os.environ[name]
+    forget_variables()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     try:
@@ -108,8 +107,22 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(listed, indent=1) + "\n")
         return 0
     with suppress(SystemExit):
-        hosting.host(args)
+        hosting.host(args, _announce)
     return 0
+
+
+def forget_variables() -> None:
+    """Remove from the process environment what would change what the deployment is."""
+    for name in [n for n in os.environ if n.startswith("INNGEST_") or n in _SDK_VARIABLES]:
+        del os.environ[name]
+
+
+def _announce(summary: Mapping[str, str], _: object) -> None:
+    sys.stdout.write(json.dumps({"ok": True, **summary}) + "\n")
+    sys.stdout.flush()
+    where = f"{summary['base_url']}/login; the token is DASHBOARD_AUTH_TOKEN in {summary['env_file']}"
+    sys.stderr.write(f"Open {where}\n")
+    sys.stderr.flush()
 
 
 def _leave(_: int, __: FrameType | None) -> NoReturn:

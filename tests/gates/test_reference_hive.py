@@ -55,5 +55,5 @@ def test_folder_that_is_in_use_is_refused(tmp_path: Path, kept: str) -> None:
     parser = argparse.ArgumentParser(exit_on_error=False)
     configure(parser)
     with pytest.raises(InputError, match="--hive-dir"):
-        host(parser.parse_args(["--hive-dir", str(tmp_path / ".hive-mind")]))
+        host(parser.parse_args(["--hive-dir", str(tmp_path / ".hive-mind")]), lambda *_: None)
     assert path.read_text("utf-8") == "{}"

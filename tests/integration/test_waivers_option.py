@@ -27,24 +27,26 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
+def waiver(keys: dict[str, str], days: int) -> str:
+    """Return a waiver of WH-08 in demo with so many days left; `keys` are others, or with other values."""
+    own = {
+        "check": '"WH-08"',
+        "environment": '"demo"',
+        "owner": '"PTO"',
+        "reason": '"HeyReach cannot sign"',
+        "expires": str(today() + timedelta(days=days)),
+        **keys,
+    }
+    return "".join(["[[waiver]]\n", *(f"{key} = {value}\n" for key, value in own.items())])
+
+
 @pytest.fixture
 def waive(tmp_path: Path) -> Callable[..., tuple[str, ...]]:
-    """Write waivers of WH-08 in demo, and return the options; `days` is how many are left."""
+    """Write one waiver, and return the options."""
 
-    def write(*given: dict[str, str], days: int = 7) -> tuple[str, ...]:
+    def write(keys: dict[str, str] | None = None, days: int = 7) -> tuple[str, ...]:
         path = tmp_path / "mine.toml"
-        lines = []
-        for keys in given or ({},):
-            own = {
-                "check": '"WH-08"',
-                "environment": '"demo"',
-                "owner": '"PTO"',
-                "reason": '"HeyReach cannot sign"',
-                "expires": str(today() + timedelta(days=days)),
-                **keys,
-            }
-            lines += ["[[waiver]]", *(f"{key} = {value}" for key, value in own.items()), ""]
-        path.write_text("\n".join(lines), "utf-8")
+        path.write_text(waiver(keys or {}, days), "utf-8")
         return ("--waivers", str(path))
 
     return write
@@ -114,11 +116,11 @@ def test_the_day_after_the_last_is_no_go(ask: Ask, waive: Callable) -> None:
 
 PROBLEMS = {
     "unused": ({}, 7, "WH-08 in demo: is unused, all that it covers passed; remove it"),
-    "expired": ({}, -1, "WH-08 in demo: expired on"),
+    "expired": ({"check": '"ENV-05"'}, -1, "ENV-05 in demo: expired on"),
     "not waivable": ({"check": '"AUTH-01"'}, 7, "AUTH-01 in demo: AUTH-01 cannot be waived"),
     "no such check": ({"check": '"WH-80"'}, 7, "WH-80 in demo: is unused, there is no check WH-80"),
     "no such case": ({"case": '"unsinged"'}, 7, "is unused, there is no case unsinged"),
-    "too long": ({}, 92, "expires in 92 days"),
+    "too long": ({"check": '"ENV-11"'}, 92, "expires in 92 days"),
     "blank owner": ({"owner": '" "'}, 7, "owner is blank"),
     "quoted day": ({"expires": '"2026-03-10"'}, 7, "expires is no plain date"),
     "unknown key": ({"ownr": '"PTO"'}, 7, "unknown key ownr; the keys are check, environment"),
@@ -126,17 +128,36 @@ PROBLEMS = {
 }
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
-def test_a_waiver_that_should_not_be_there_fails_a_healthy_run(ask: Ask, waive: Callable, name: str) -> None:
+def test_a_waiver_that_should_not_be_there_fails_a_healthy_run(ask: Ask, waive: Callable) -> None:
     """It is NO-GO although every check passed, and the only reason names the waiver."""
-    keys, days, said = PROBLEMS[name]
-    outcome = ask("acceptance", *waive(keys, days=days))
+    keys, days, said = PROBLEMS["unused"]
+    outcome = ask("acceptance", *waive(keys, days))
     reason = reason_of(outcome)
     assert reason.startswith("waiver 1 (mine.toml, line 1)")
     assert said in reason
     assert outcome.evidence["waivers"][0]["problem"] == reason
     assert "failed" not in outcome.checks.values()
     assert outcome.evidence["environments"][0]["verdict"] == "NO-GO"
+
+
+@pytest.fixture(scope="module")
+def faulty(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A healthy run with every waiver that should not be there."""
+    path = tmp_path_factory.mktemp("waivers") / "mine.toml"
+    path.write_text("".join(waiver(keys, days) for keys, days, _ in PROBLEMS.values()), "utf-8")
+    return ask("acceptance", "--waivers", str(path))
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_each_such_waiver_is_named(faulty: Outcome, name: str) -> None:
+    """Each of them is a reason of its own, in the order of the file, and none hides another."""
+    number = list(PROBLEMS).index(name) + 1
+    reasons = [reason for reason in faulty.evidence["reasons"] if reason.startswith("waiver ")]
+    assert (faulty.status, len(reasons)) == (1, len(PROBLEMS)), reasons
+    assert reasons[number - 1].startswith(f"waiver {number} (mine.toml, line ")
+    assert PROBLEMS[name][2] in reasons[number - 1]
+    assert faulty.evidence["waivers"][number - 1]["problem"] == reasons[number - 1]
+    assert reasons[number - 1] in faulty.lines
 
 
 def test_another_environment_is_left_alone(ask: Ask, waive: Callable) -> None:

@@ -33,7 +33,7 @@ def refused(*options: str) -> str:
     parser = argparse.ArgumentParser(exit_on_error=False)
     configure(parser)
     with pytest.raises((InputError, argparse.ArgumentError)) as error:
-        host(parser.parse_args(options))
+        host(parser.parse_args(options), lambda *_: None)
     return str(error.value)
 
 

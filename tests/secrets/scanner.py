@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import re
+from binascii import a2b_base64
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -14,8 +14,9 @@ import ahocorasick
 __all__ = ["Scanner"]
 
 RUN = 8
-_LINE_BREAK = re.compile(rb"['\"]?[ \t]*\r?\n(?:E  )?[ \t]*(?:[-+?>|] +)?['\"]?")
-_ESCAPED_BREAK = re.compile(rb"['\"]?[ \t]*(?:\\r)?\\n[ \t]*['\"]?")
+# A line's end, with what a report puts before the next line.
+_LINE_BREAK = re.compile(rb"\n(?:E  )?[ \t]*(?:[-+?>|] +)?['\"]?")
+_ESCAPED_BREAK = re.compile(rb"\\n[ \t]*['\"]?")
 # What stands in place of a secret is none of it, and its last bracket may be that of the rest of one.
 _REDACTED = re.compile(rb"\[redacted(?:: [\w ,%()-]{1,60})?\]")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
@@ -42,7 +43,14 @@ def _escapes(data: bytes) -> bytes:
 
 
 def _joined(data: bytes) -> bytes:
-    return _ESCAPED_BREAK.sub(b"", _COLOUR.sub(b"", _LINE_BREAK.sub(b"", data)))
+    return _run_on(_COLOUR.sub(b"", _run_on(data, _LINE_BREAK, b"\r")), _ESCAPED_BREAK, b"\\r")
+
+
+def _run_on(data: bytes, line_break: re.Pattern[bytes], carriage_return: bytes) -> bytes:
+    """Join lines; a quote that stood at the end of one goes too. A pattern that began there would be slow."""
+    *lines, last = line_break.split(data)
+    ends = (line.removesuffix(carriage_return).rstrip(b" \t") for line in lines)
+    return b"".join([*(end[:-1] if end.endswith((b"'", b'"')) else end for end in ends), last])
 
 
 def _codes(data: bytes) -> bytes:
@@ -51,7 +59,7 @@ def _codes(data: bytes) -> bytes:
     for run in _BASE64.findall(data.replace(b"-", b"+").replace(b"_", b"/")):
         for part in (run[n:] for n in range(4)):
             # What is there of a last octet's bits says nothing yet, and with noughts would say "@".
-            pieces.append(base64.b64decode(part + b"A" * (-len(part) % 4))[: len(part) * 6 // 8])
+            pieces.append(a2b_base64(part + b"A" * (-len(part) % 4))[: len(part) * 6 // 8])
     for run in _HEX.findall(data):
         pieces += [bytes.fromhex(run[n : n + (len(run) - n) // 2 * 2].decode()) for n in range(2)]
     return b"\0".join(pieces)
