@@ -22,6 +22,8 @@ from pytest_caio.reference.settings import fresh_settings
 from pytest_caio.reference.storage import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
 
+_DATABASES = 2048  # two for each deployment in a thread
+
 
 @pytest.fixture(scope="session")
 def process() -> Iterator[ReferenceProcess]:
@@ -46,14 +48,16 @@ def client(site: Site) -> httpx.Client:
 @pytest.fixture(scope="session")
 def store() -> Iterator[RedisServer]:
     """The Redis that the deployments in threads use, a database each."""
-    with RedisServer({"databases": "512"}) as running:
+    with RedisServer({"databases": str(_DATABASES)}) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def hosted(store: RedisServer) -> Iterator[Hosted]:
     """Serve a deployment with these faults or variations in a thread, on a Redis database of its own."""
-    used = iter(range(2, 512, 2))  # the next one is left free, for the fault that reads another database
+    used = iter(
+        range(2, _DATABASES, 2)
+    )  # the next one is left free, for the fault that reads another database
     no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading real authorities takes longer than a test
     threads: list[threading.Thread] = []
     inherited = pytest.MonkeyPatch()
@@ -62,9 +66,10 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
 
     @contextmanager
     def serve(*faults: str, **options: Any) -> Iterator[Site]:
+        database = f"{store.url.rpartition('/')[0]}/{next(used)}"
         bound = loopback_socket("127.0.0.1", 0)
         base_url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        settings = fresh_settings("production", base_url, f"{store.url.rpartition('/')[0]}/{next(used)}")
+        settings = fresh_settings("production", base_url, database)
         deployment = Deployment(settings, revoked=("revoked-token-of-last-month",), **options)
         published = dict(settings)
         for name in faults:
