@@ -15,13 +15,12 @@ from urllib.parse import quote
 
 import msgspec
 
+from pytest_caio.patience import awaited
 from pytest_caio.wholefile import put
 
 __all__ = ["Background", "name_of"]
 
 _Found = TypeVar("_Found", bound=msgspec.Struct)
-_PATIENCE = 2.0  # seconds until a wait is worth a line
-_REMINDER = 10.0
 _GLANCE = 0.02
 # By the fixture that gives its result: what is told while one waits.
 _NAMES = {
@@ -102,17 +101,11 @@ class Background:
             return msgspec.convert(value, kind)
         if name not in self._futures:
             raise LookupError(f"{name} was not started")
-        future, waited, step = self._futures[name], 0.0, _PATIENCE
-        while True:
-            try:
-                found: _Found = future.result(timeout=step)
-            except TimeoutError:
-                if future.done():
-                    raise
-                waited, step = waited + step, _REMINDER
-                self._say(f"caio: waiting for the {name} ({waited:.0f} s so far)")
-            else:
-                return found
+        found: _Found = awaited(
+            self._futures[name],
+            lambda waited: self._say(f"caio: waiting for the {name} ({waited:.0f} s so far)"),
+        )
+        return found
 
     def close(self) -> None:
         """End what is under way, within ten seconds, and remove the folder; may be called twice."""

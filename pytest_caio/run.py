@@ -26,6 +26,7 @@ from pytest_caio.exchanges import Exchange
 from pytest_caio.inputs import needs_pack, needs_replay
 from pytest_caio.known import KnownSecrets
 from pytest_caio.ledger import Ledger
+from pytest_caio.patience import awaited
 from pytest_caio.plan import Plan, Planned
 from pytest_caio.prober import Prober
 from pytest_caio.probes import MissingInput
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Given", "Run"]
 
 _Value = TypeVar("_Value")
-_PATIENCE = 2.0  # seconds until a wait is worth a line
-_REMINDER = 10.0
+_REMINDER = 10.0  # seconds until the next line of a wait
 
 
 @dataclass(frozen=True)
@@ -266,16 +266,10 @@ class Run:
         return {label: self._wait(future) for label, future in futures.items()}
 
     def _wait(self, future: Future[_Value]) -> _Value:
-        waited, step = 0.0, _PATIENCE
-        while True:
-            try:
-                return future.result(timeout=step)
-            except TimeoutError:
-                if future.done():
-                    raise
-                waited, step = waited + step, _REMINDER
-                open_now = self.prober.open_count
-                self.say(f"caio: waiting for {open_now} slow answers ({waited:.0f} s so far)")
+        def say(waited: float) -> None:
+            self.say(f"caio: waiting for {self.prober.open_count} slow answers ({waited:.0f} s so far)")
+
+        return awaited(future, say)
 
     def finish(self, selection: str, narrowed: list[str]) -> Record:
         """Judge, and return the finished, redacted record."""

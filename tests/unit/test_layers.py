@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "pytest_caio"
 # From the bottom; a row imports only from rows under it. A name with a slash is a whole package.
 LAYERS = (
-    "errors secret text wholefile runtime personal interruption guard excerpt",
+    "errors secret text wholefile patience runtime personal interruption guard excerpt",
     "background state/ replay/ reference/",
     "envfile forms decoding sections addresses evidence/file",
     "redaction",
