@@ -6,9 +6,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
+
+# How long an example takes on a machine that others use too says nothing of the code.
+settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("caio")
 
 
 @pytest.hookimpl(optionalhook=True)

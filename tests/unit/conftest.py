@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from loopback import Loopback
 
 from pytest_caio.environments import Environment, Profile
@@ -19,10 +18,6 @@ from pytest_caio.prober import Prober
 from pytest_caio.probes import Request
 from pytest_caio.secret import Secret
 from pytest_caio.transport import Transport
-
-# How long an example takes on a machine that others use too says nothing of the code.
-settings.register_profile("caio", deadline=None)
-settings.load_profile("caio")
 
 
 @pytest.fixture
