@@ -9,9 +9,10 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 
@@ -89,7 +90,7 @@ class Transport:
         seconds = self.timeout if within is None else within
         try:
             async with asyncio.timeout(seconds):
-                exchange = await self._exchange(request, exchange, begun, seconds)
+                exchange = await self._exchange(request, exchange, begun)
         except (TimeoutError, httpx.TimeoutException):
             exchange = replace(exchange, error=f"{SILENCE} {self.timeout:g} s", begun=begun.status)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeEncodeError) as error:
@@ -102,9 +103,7 @@ class Transport:
             attempts=(Attempt(exchange.status_code or None, exchange.error),),
         )
 
-    async def _exchange(
-        self, request: Request, exchange: Exchange, begun: _Begun, seconds: float
-    ) -> Exchange:
+    async def _exchange(self, request: Request, exchange: Exchange, begun: _Begun) -> Exchange:
         # Header values go out as the bytes they stand for, so that malformed ones can be asked too.
         headers = [
             (b"User-Agent", _AGENT.encode()),
@@ -112,6 +111,7 @@ class Transport:
             (b"Accept-Encoding", b"identity"),
             *((name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers),
         ]
+        handshake = _Handshake()
         sent = httpx.Request(
             request.method,
             self._url(request.origin),
@@ -120,8 +120,7 @@ class Transport:
             extensions={
                 # httpcore sends `target` untouched; the URL would be normalised.
                 "target": request.target.encode("ascii"),
-                # A TLS handshake that is cancelled leaves its socket open; one that times out does not.
-                "timeout": {"connect": 0.8 * seconds},
+                **({"trace": handshake.trace} if request.origin.startswith("https:") else {}),
             },
         )
         idle = self._idle.setdefault(request.origin, [])
@@ -129,6 +128,7 @@ class Transport:
         try:
             return await self._answer(transport, sent, exchange, begun)
         finally:
+            await handshake.close()
             idle.append(transport)
 
     async def _answer(
@@ -221,6 +221,28 @@ class _Begun:
     """The status of an answer whose head has come, 0 before."""
 
     status: int = 0
+
+
+class _Handshake:
+    """The connection on which a TLS handshake is under way, as httpcore traces it.
+
+    httpcore closes it where the handshake fails, but not where it is cancelled, as at the deadline.
+    """
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take notice of an event of httpcore."""
+        if event == "connection.connect_tcp.complete":
+            self._stream = info["return_value"]
+        elif event == "connection.start_tls.complete":
+            self._stream = None
+
+    async def close(self) -> None:
+        """Close the connection, if its handshake did not come to an end."""
+        if self._stream is not None:
+            await self._stream.aclose()
 
 
 def _left_over(transport: httpx.AsyncBaseTransport) -> bool:

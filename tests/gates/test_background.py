@@ -153,9 +153,16 @@ def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             background.result("it", Found)
 
 
-def test_long_wait_is_announced(owner: Background, lines: list[str]) -> None:
+def test_long_wait_is_announced() -> None:
     """After two seconds the person watching is told what is waited for."""
-    over = threading.Event()
-    owner.start("replay", lambda: (over.wait(2.3), Found())[1])
-    owner.result("replay", Found)
+    lines: list[str] = []
+    spoken = threading.Event()
+
+    def say(line: str) -> None:
+        lines.append(line)
+        spoken.set()
+
+    with closing(Background(say)) as background:
+        background.start("replay", lambda: Found() if spoken.wait(60) else broken())
+        background.result("replay", Found)
     assert lines == ["caio: waiting for the replay (2 s so far)"]

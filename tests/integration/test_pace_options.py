@@ -42,8 +42,8 @@ def test_connections_are_bounded(ask: Ask, deployment: Deployment) -> None:
         with serving(slow) as url:
             ask("acceptance/test_cors.py", *deployment.arguments, f"--base-url={url}", *options)
         most.append(slow.most)
-    assert most[0] == 3
-    assert 3 < most[1] <= 32
+    assert 3 <= most[0] <= 6  # one that a busy machine holds up may be taken for hanging, and another begun
+    assert 6 < most[1] <= 32
 
 
 def span(outcome: Outcome) -> float:

@@ -133,6 +133,13 @@ def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Probe
     assert prober.open_count == 1
 
 
+@pytest.fixture
+def _nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take no request for hanging, however busy the machine: each that is would be given a place more."""
+    monkeypatch.setattr("pytest_caio.origins._PATIENCE", 60)
+
+
+@pytest.mark.usefixtures("_nothing_hangs")
 def test_requests_under_way_are_bounded(server: Loopback, make_prober: Callable[..., Prober]) -> None:
     """No more requests are under way than connections were allowed, and that many are."""
 
@@ -150,6 +157,7 @@ def test_requests_under_way_are_bounded(server: Loopback, make_prober: Callable[
     assert server.most_open == 3
 
 
+@pytest.mark.usefixtures("_nothing_hangs")
 def test_connections_are_few(server: Loopback, make_prober: Callable[..., Prober]) -> None:
     """Many requests share the connections that were allowed."""
     prober = make_prober(connections=3)
@@ -387,8 +395,11 @@ def test_hanging_requests_hold_nobody_up(server: Loopback, make_prober: Callable
     assert len(server.received) == 120
 
 
-def test_slow_answers_are_not_taken_for_hanging(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+def test_slow_answers_are_not_taken_for_hanging(
+    server: Loopback, make_prober: Callable[..., Prober], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A deployment that is slow with everything is asked by no more at once than was allowed."""
+    monkeypatch.setattr("pytest_caio.origins._PATIENCE", 2)
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.4)
@@ -398,7 +409,7 @@ def test_slow_answers_are_not_taken_for_hanging(server: Loopback, make_prober: C
     requests = [get(server, f"/{n}") for n in range(12)]
     for request in requests:
         server.on(request.target, slowly)
-    prober = make_prober(connections=3, timeout=1)
+    prober = make_prober(connections=3)
     prober.ask(requests)
     assert {answer_of(prober, request).status_code for request in requests} == {200}
     assert server.most_open == 3
