@@ -55,9 +55,8 @@ def store() -> Iterator[RedisServer]:
 @pytest.fixture(scope="session")
 def hosted(store: RedisServer) -> Iterator[Hosted]:
     """Serve a deployment with these faults or variations in a thread, on a Redis database of its own."""
-    used = iter(
-        range(2, _DATABASES, 2)
-    )  # the next one is left free, for the fault that reads another database
+    # The next one is left free, for the fault that reads another database.
+    used = iter(range(2, _DATABASES, 2))
     no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading real authorities takes longer than a test
     threads: list[threading.Thread] = []
     inherited = pytest.MonkeyPatch()
