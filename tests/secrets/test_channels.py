@@ -31,7 +31,7 @@ WAYS = {
         "-l",
         "--capture=tee-sys",
         "-k",
-        "test_raises or are_ready",
+        "test_raises or test_compares or are_ready",
     ),
     "collected": ("--collect-only",),
     "fixtures": ("--fixtures", "-v"),
