@@ -6,11 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
-__all__ = ["awaited"]
+__all__ = ["REMINDER", "awaited"]
 
 _Value = TypeVar("_Value")
 _PATIENCE = 2.0  # seconds until a wait is worth a line
-_REMINDER = 10.0
+REMINDER = 10.0  # seconds until the next
 
 
 def awaited(future: Future[_Value], say: Callable[[float], None]) -> _Value:
@@ -21,6 +21,6 @@ def awaited(future: Future[_Value], say: Callable[[float], None]) -> _Value:
     waited, step = 0.0, _PATIENCE
     # Not `future.result(step)`: whose TimeoutError would that be, of a future that is done a moment later?
     while not wait([future], step).done:
-        waited, step = waited + step, _REMINDER
+        waited, step = waited + step, REMINDER
         say(waited)
     return future.result()

@@ -26,7 +26,7 @@ from pytest_caio.exchanges import Exchange
 from pytest_caio.inputs import needs_pack, needs_replay
 from pytest_caio.known import KnownSecrets
 from pytest_caio.ledger import Ledger
-from pytest_caio.patience import awaited
+from pytest_caio.patience import REMINDER, awaited
 from pytest_caio.plan import Plan, Planned
 from pytest_caio.prober import Prober
 from pytest_caio.probes import MissingInput
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["Given", "Run"]
 
 _Value = TypeVar("_Value")
-_REMINDER = 10.0  # seconds until the next line of a wait
 
 
 @dataclass(frozen=True)
@@ -234,7 +233,7 @@ class Run:
             exchange = self.prober.send(READINESS.resolve(environment))
             if exchange.status_code == 200 or time.monotonic() >= deadline:
                 return
-            if time.monotonic() - spoken > _REMINDER:
+            if time.monotonic() - spoken > REMINDER:
                 spoken = time.monotonic()
                 self.say(f"caio: waiting for {environment.name} to be ready ({exchange.summary})")
             time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pytest_caio.reference.client import ReferenceProcess
 from pytest_caio.reference.deployment import Deployment
 from pytest_caio.reference.faults import FAULTS
 from pytest_caio.reference.server import Server, loopback_socket
+from pytest_caio.reference.service import forget_variables
 from pytest_caio.reference.settings import fresh_settings
 from pytest_caio.reference.storage import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
@@ -59,9 +59,7 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
     used = iter(range(2, _DATABASES, 2))
     no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading real authorities takes longer than a test
     threads: list[threading.Thread] = []
-    inherited = pytest.MonkeyPatch()
-    for name in [n for n in os.environ if n.startswith("INNGEST_") or n.endswith("_GIT_BRANCH")]:
-        inherited.delenv(name)
+    forget_variables()
 
     @contextmanager
     def serve(*faults: str, **options: Any) -> Iterator[Site]:
@@ -88,7 +86,6 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
-    inherited.undo()
 
 
 @pytest.fixture(scope="session")

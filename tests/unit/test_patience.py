@@ -14,7 +14,7 @@ from pytest_caio.patience import awaited
 def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Speak soon, and often."""
     monkeypatch.setattr("pytest_caio.patience._PATIENCE", 0.1)
-    monkeypatch.setattr("pytest_caio.patience._REMINDER", 0.2)
+    monkeypatch.setattr("pytest_caio.patience.REMINDER", 0.2)
 
 
 class _AtTheLastMoment(Future[str]):
