@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pytest_caio.exchanges import Exchange
 from pytest_caio.origins import Origin
 from pytest_caio.probes import Effect, Request
-from pytest_caio.transport import PASSING_FAULTS, Transport
+from pytest_caio.transport import PASSING_FAULTS, REFUSED, Transport
 
 __all__ = ["Prober"]
 
@@ -168,8 +168,10 @@ class Prober:
         secret); the edge in front of it does not.
         """
         request = exchange.request
-        if not exchange.attempts or request.effect in (Effect.ONCE, Effect.WRITE):
+        if not exchange.attempts:
             return False
+        if request.effect in (Effect.ONCE, Effect.WRITE):
+            return exchange.error == REFUSED  # what never left this machine did not count
         if exchange.error:
             return exchange.error in PASSING_FAULTS
         return exchange.status_code in request.retry_statuses and not _own_answer(exchange)

@@ -24,6 +24,7 @@ __all__ = [
     "FINAL",
     "MAX_BODY",
     "PASSING_FAULTS",
+    "REFUSED",
     "SILENCE",
     "TOO_LARGE",
     "TOO_MANY_HEADERS",
@@ -40,13 +41,13 @@ SILENCE = "no whole answer within"
 TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 24 MiB)"
 TOO_MANY_HEADERS = "the answer has more than 1000 headers"
 _LOST = "the connection was dropped before a whole answer"
-_REFUSED = "cannot connect: the connection was refused"
+REFUSED = "cannot connect: the connection was refused"
 _NAMELESS = "cannot connect: the host name does not resolve"
 UNSENDABLE = "the request cannot be sent: it is not HTTP"
 # What goes for every request of an origin, as the first finds out.
 FINAL = (_NAMELESS, "cannot connect: the certificate")
 # Errors that a restart or a busy network makes for a moment; a bad name or certificate stays bad.
-PASSING_FAULTS = frozenset({_LOST, _REFUSED})
+PASSING_FAULTS = frozenset({_LOST, REFUSED})
 _AGENT = "pytest-caio"
 _LEFT_OVER = "left over"
 _NOT_HTTP = {
@@ -275,7 +276,7 @@ def _in_words(error: BaseException) -> str | ssl.SSLCertVerificationError:
         if isinstance(link, socket.gaierror):
             return _NAMELESS
         if isinstance(link, ConnectionRefusedError):
-            return _REFUSED
+            return REFUSED
         if isinstance(link, ssl.SSLError):
             return handshake_failure(link)
     if isinstance(error, httpx.ConnectError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import math
 import sys
 import threading
 import time
@@ -260,13 +261,23 @@ def test_a_hanging_answer_is_not_asked_again(server: Loopback, make_prober: Call
 
 
 class _Refusing(httpx.AsyncBaseTransport):
-    def __init__(self) -> None:
+    def __init__(self, times: float = math.inf) -> None:
         self.tries = 0
+        self._times = times
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
         self.tries += 1
         await asyncio.sleep(0)
+        if self.tries > self._times:
+            return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
         raise httpx.ConnectError("refused") from ConnectionRefusedError(111, "refused")
+
+
+def test_what_was_never_sent_may_still_be_sent_once(make_prober: Callable[..., Prober]) -> None:
+    """Where no connection came about, a request that counts has not been counted, and is sent after all."""
+    request = Request("POST", "http://back.example", "/login", effect=Effect.ONCE)
+    exchange = answer_of(make_prober(inner=_Refusing(times=2)), request)
+    assert [attempt.error for attempt in exchange.attempts] == [REFUSED, REFUSED, ""]
 
 
 def test_an_unreachable_origin_fails_the_rest_at_once(make_prober: Callable[..., Prober]) -> None:
