@@ -38,8 +38,6 @@ from pytest_caio.settings import env_diff
 
 if TYPE_CHECKING:
     from pytest_caio.reference.client import ReferenceProcess
-    from pytest_caio.store import Store
-    from pytest_caio.twins import Twins
 
 __all__ = ["Given", "Run"]
 
@@ -178,29 +176,32 @@ class Run:
                 self._wait_ready(environment)
 
     def begin(self, wanted: Collection[str]) -> None:
-        """Start what is done once and not asked of the deployment: the fixtures in `wanted`."""
+        """Start what is done once and not asked of the deployment: the fixtures in `wanted`, each once."""
         for environment in self.environments:
-            if "store" in wanted:
-                self.background.start(name_of("store", environment.name), partial(self._knock, environment))
-            if "twins" in wanted:
-                self.background.start(name_of("twins", environment.name), partial(self._look, environment))
             if "rehearsal" in wanted:
                 self._rehearse(environment)
             if "pack" in wanted:
                 self._run_pack(environment)
+            if "store" in wanted:
+                self._knock(environment)
+            if "twins" in wanted:
+                self._look(environment)
 
-    def _knock(self, environment: Environment) -> Store:
+    # What the background needs is imported here, in the main thread: a module makes its logger when it is
+    # imported, and pytest goes through all loggers before each test, without their lock.
+
+    def _knock(self, environment: Environment) -> None:
         from pytest_caio import store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
 
-        return store.look(environment)
+        self.background.start(name_of("store", environment.name), partial(store.look, environment))
 
-    def _look(self, environment: Environment) -> Twins:
+    def _look(self, environment: Environment) -> None:
         from pytest_caio import twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
 
         state, given = environment.profile.state, self.given
-        if given is not None and state is not None and state.summary == given.summary:
-            twins.migrate_state(environment)
-        return twins.look(environment)
+        own = given is not None and state is not None and state.summary == given.summary
+        look = partial(twins.look, environment, migrating=own)
+        self.background.start(name_of("twins", environment.name), look)
 
     def _rehearse(self, environment: Environment) -> None:
         from pytest_caio.rehearsal import Rehearsing  # noqa: PLC0415 - other runs pay nothing

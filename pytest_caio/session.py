@@ -185,12 +185,16 @@ class AcceptanceSession:
             return True
         if self._worker is None:
             wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-            self._run.begin(wanted & set(_BACKGROUND.values()))
+            # First what takes longest: processes of their own.
+            self._run.begin(wanted & {"rehearsal", "pack"})
             self._run.wait_ready()
             # A worker is told its tests one by one, and asks for each when it comes; two workers asking
             # everything would ask it twice.
-            if getattr(self._config.option, "dist", "no") == "no":
+            alone = getattr(self._config.option, "dist", "no") == "no"
+            if alone:
                 self._run.ask_ahead()
+            self._run.begin(wanted)
+            if alone:
                 self._make_ready(session.items)
             # What stands by now stays to the end; looking through it for garbage, again and again while
             # answers come in, would take longer than judging them.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import httpcore  # noqa: F401 - httpx would import it in the thread that sends: see Run.begin
 import httpx
 
 from pytest_caio.certificates import authorities, distrust, handshake_failure, tls_of

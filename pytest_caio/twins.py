@@ -31,7 +31,7 @@ from pytest_caio.state import (
     write_summary,
 )
 
-__all__ = ["Twins", "look", "migrate_state"]
+__all__ = ["Twins", "look"]
 
 
 class Twins(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +82,13 @@ class Twins(msgspec.Struct, frozen=True, kw_only=True):
         return compare_leads(emails, self.keys, self.prefix)
 
 
-def look(environment: Environment) -> Twins:
-    """Read the environment's file state and survey its Redis; what cannot be had is said in the result."""
+def look(environment: Environment, *, migrating: bool = False) -> Twins:
+    """Read the environment's file state and survey its Redis; what cannot be had is said in the result.
+
+    `migrating` moves the file state to Redis first, as an operator has done before a cutover.
+    """
+    if migrating:
+        _migrate(environment)
     section, prefix = environment.profile.state or StateSection(), _prefix(environment)
     hive = Path(section.hive_dir) if section.hive_dir else None
     url = environment.value("REDIS_URL").strip()
@@ -116,7 +121,7 @@ def look(environment: Environment) -> Twins:
     )
 
 
-def migrate_state(environment: Environment) -> None:
+def _migrate(environment: Environment) -> None:
     """Migrate the file state and leave the summary where the profile names it; without Redis, leave none."""
     section = environment.profile.state
     assert section is not None

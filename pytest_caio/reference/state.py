@@ -36,6 +36,7 @@ class State:
     def __init__(self, settings: Mapping[str, str]) -> None:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             settings["REDIS_URL"],
+            protocol=2,  # with 3 each connection asks for notices of maintenance first
             max_connections=int(settings["REDIS_MAX_CONNECTIONS"]),
             timeout=5,
             socket_connect_timeout=2,

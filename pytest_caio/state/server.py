@@ -58,6 +58,7 @@ def connect(url: str, *, seconds: float = _TIMEOUT_SECONDS, retries: int = 3) ->
     try:
         client = redis.Redis.from_url(
             url,
+            protocol=2,  # every server speaks it; with 3 the client asks for notices of maintenance, too
             socket_connect_timeout=seconds,
             socket_timeout=seconds,
             retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), retries),

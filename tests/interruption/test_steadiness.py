@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.steadiness import main
+from tests.integration.suite_runs import run_suite
+
+# Notes each logger that another thread than the main one makes, as modules do when they are imported.
+NOTING = """
+import logging, os, threading
+
+class Noting(dict):
+    def __setitem__(self, name, logger):
+        if threading.current_thread() is not threading.main_thread():
+            with open(os.environ["NOTED"], "a", encoding="utf-8") as file:
+                file.write(name + chr(10))
+        super().__setitem__(name, logger)
+
+logging.root.manager.loggerDict = Noting(logging.root.manager.loggerDict)
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "workers"])
+def test_no_thread_makes_loggers(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """No thread of a run makes a logger: pytest goes through them all before each test, without a lock."""
+    (tmp_path / "noting.py").write_text(NOTING, "utf-8")
+    noted = tmp_path / "noted"
+    environment = {"PYTHONPATH": str(tmp_path), "NOTED": str(noted)}
+    done = run_suite("acceptance", "-p", "noting", *workers, folder=tmp_path / "e", environment=environment)
+    assert (done.status, done.lines[-1]) == (0, "GO"), done.stdout
+    assert not noted.exists(), noted.read_text("utf-8")
 
 
 @pytest.mark.slow
