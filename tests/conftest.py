@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import python_multipart.multipart  # noqa: F401 - makes loggers, which no deployment's thread should: see test_steadiness
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
