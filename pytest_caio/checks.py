@@ -24,6 +24,7 @@ __all__ = [
     "cases",
     "check",
     "check_of",
+    "measures_time",
 ]
 
 MARK = "caio_check"
@@ -144,3 +145,10 @@ def check_of(item: pytest.Item) -> Check | None:
     """Return the check that a collected test is, or None for an ordinary test."""
     mark = item.get_closest_marker(MARK)
     return mark.args[0] if mark else None
+
+
+def measures_time(item: pytest.Item) -> bool:
+    """Say whether a collected test is a case of a check that measures time, or waits for it to pass."""
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("_caio_case") if callspec else None
+    return isinstance(case, Case) and any(probe.sample or probe.again_after for probe in case.probes)

@@ -39,7 +39,7 @@ class Prober:
         self._asked: dict[Request, concurrent.futures.Future[Exchange]] = {}
         self._origins: dict[str, Origin] = {}
         # The loop itself holds its tasks only weakly.
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._slot = asyncio.Lock()
         self._next_slot = 0.0
         self._loop = asyncio.new_event_loop()
@@ -89,10 +89,10 @@ class Prober:
         """Stop at once: what was not answered yet is cancelled."""
 
         async def stop() -> None:
-            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in others:
+            # They end the network's tasks under them, which nobody else may cancel before they have begun.
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._transport.aclose()
 
         self._ready.wait()
@@ -151,6 +151,9 @@ class Prober:
         return replace(exchange, attempts=tuple(tries))
 
     async def _send(self, request: Request) -> Exchange:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         await self._pace()
         return await self._transport.send(request)
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pytest
 
-from pytest_caio.checks import GATES, MARK, Case, NotApplicable, check_of
+from pytest_caio.checks import GATES, MARK, Case, NotApplicable, check_of, measures_time
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError
 from pytest_caio.evidence import document, terminal
@@ -141,7 +141,8 @@ class AcceptanceSession:
         metafunc.parametrize("_caio_case", found, ids=ids, indirect=True)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Mark a check with its gate, the module it is in."""
+        """Mark a check with its gate, the module it is in; obey a signal between two items."""
+        self._interruption.obey()
         gate = item.path.stem.removeprefix("test_")
         if gate in GATES and check_of(item):
             item.add_marker(gate)
@@ -159,7 +160,7 @@ class AcceptanceSession:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Put checks that measure time last: their samples are sent last, and others would wait for them."""
-        items.sort(key=_measures_time)
+        items.sort(key=measures_time)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -183,6 +184,7 @@ class AcceptanceSession:
             lines = self._run.plan.table(writes=self._run.options.writes)
             sys.stdout.write("\n" + "\n".join(lines) + "\n")
             return True
+        self._interruption.obey()
         if self._worker is None:
             wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
             # First what takes longest: processes of their own.
@@ -209,6 +211,11 @@ class AcceptanceSession:
                 expected_of(item.function)
 
     # --- one test case
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self) -> None:
+        """Obey a signal between two cases."""
+        self._interruption.obey()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -340,9 +347,3 @@ class AcceptanceSession:
         """Say whether an ordinary test beside the checks failed, or something could not be collected."""
         bad = sum(r.outcome in ("failed", "error", "missing-input") for r in self._run.ledger.results)
         return session.testsfailed > bad
-
-
-def _measures_time(item: pytest.Item) -> bool:
-    callspec = getattr(item, "callspec", None)
-    case = callspec.params.get("_caio_case") if callspec else None
-    return isinstance(case, Case) and any(probe.sample or probe.again_after for probe in case.probes)

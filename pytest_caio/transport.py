@@ -214,7 +214,11 @@ class Transport:
         return await asyncio.shield(self._distrust[origin])
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and end what is under way beside requests."""
+        looks = self._distrust.values()
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
         await asyncio.gather(*(transport.aclose() for transport in self._made))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import math
 import sys
 import threading
@@ -19,6 +20,7 @@ from loopback import Loopback, http
 from pytest_caio.exchanges import Exchange
 from pytest_caio.prober import Prober
 from pytest_caio.probes import Effect, Request
+from pytest_caio.transport import Transport
 
 REFUSED = "cannot connect: the connection was refused"
 DROPPED = "the connection was dropped before a whole answer"
@@ -483,3 +485,16 @@ def test_origins_do_not_share_their_places(
     started = time.monotonic()
     assert answer_of(prober, get(other)).status_code == 200
     assert time.monotonic() - started < 3.5
+
+
+def test_closing_leaves_nothing_begun(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed in the midst of connecting, a prober leaves nothing that is told of when it is collected."""
+    told: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda unraisable: told.append(unraisable.exc_value))
+    for milliseconds in range(20):
+        prober = Prober(lambda: Transport(timeout=5), connections=64)
+        prober.ask([get(server, f"/{n}") for n in range(100)])
+        time.sleep(milliseconds / 1000)
+        prober.close()
+    gc.collect()
+    assert told == []

@@ -1,0 +1,80 @@
+"""Signals: where they end a run, and where they wait for it to come to such a place."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_caio.interruption import Interruption
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there SIGTERM ends a process at once")
+BUSY = """
+import os, signal, time
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(0.5)
+"""
+
+
+@pytest.fixture
+def interruption() -> Iterator[Interruption]:
+    """Signals, taken over while a test runs."""
+    interruption = Interruption()
+    interruption.begin()
+    yield interruption
+    interruption.ending = True
+    interruption.end()
+
+
+def _send(seconds: float = 0.0) -> None:
+    threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGTERM]).start()
+
+
+def test_a_wait_is_interrupted(interruption: Interruption) -> None:
+    """A run that waits is interrupted where it waits, soon."""
+    began = time.monotonic()
+    _send()
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        threading.Event().wait(30)
+    assert time.monotonic() - began < 10
+    assert interruption.arrived == "SIGTERM"
+
+
+def test_an_import_is_not_interrupted(
+    interruption: Interruption, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import goes on to its end, however long it takes: broken off, it would keep its lock for ever."""
+    (tmp_path / "caio_busy_module.py").write_text(BUSY, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("caio_busy_module")
+    assert interruption.arrived == "SIGTERM"
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        threading.Event().wait(30)
+
+
+def test_a_signal_is_obeyed_between_two_steps(interruption: Interruption) -> None:
+    """What has arrived is obeyed where the run says that nothing is under way, and not once it ends."""
+    interruption.obey()
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        interruption.obey()
+    interruption.ending = True
+    interruption.obey()
+
+
+def test_who_insists_is_obeyed_at_once(interruption: Interruption) -> None:
+    """A second signal is obeyed wherever it comes; at the end of a run, the second of its own."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    interruption.ending = True
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        os.kill(os.getpid(), signal.SIGTERM)
