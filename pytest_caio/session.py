@@ -83,8 +83,7 @@ class AcceptanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Start the reference deployment where it is the one to ask."""
-        if self._worker is None:
-            self._interruption.begin()
+        self._interruption.begin()
         given = (
             Given(**self._worker["caio_given"]) if self._worker and self._worker.get("caio_given") else None
         )
