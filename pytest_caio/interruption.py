@@ -64,11 +64,12 @@ class Interruption:
         __tracebackhide__ = True
         reminded, self._reminding = self._reminding, False
         first, self.arrived = not self.arrived, self.arrived or signal.Signals(number).name
+        waits = self._waits(frame)
         if self.ending:
             self._passed_over += not reminded
             if self._passed_over >= _INSIST:
                 raise KeyboardInterrupt(self.arrived)
-        elif first or (reminded and not self._waits(frame)):
+        elif first or (reminded and not waits):
             reminder = threading.Timer(_LOOK, self._remind, [number])
             reminder.daemon = True
             reminder.start()

@@ -11,6 +11,7 @@ __all__ = ["REMINDER", "awaited"]
 _Value = TypeVar("_Value")
 _PATIENCE = 2.0  # seconds until a wait is worth a line
 REMINDER = 10.0  # seconds until the next
+_STEP = 0.5  # Windows interrupts no wait before its end
 
 
 def awaited(future: Future[_Value], say: Callable[[float], None]) -> _Value:
@@ -18,9 +19,11 @@ def awaited(future: Future[_Value], say: Callable[[float], None]) -> _Value:
 
     Raises what the future raises.
     """
-    waited, step = 0.0, _PATIENCE
-    # Not `future.result(step)`: whose TimeoutError would that be, of a future that is done a moment later?
-    while not wait([future], step).done:
-        waited, step = waited + step, REMINDER
-        say(waited)
+    waited, due = 0.0, _PATIENCE
+    # Not `future.result(_STEP)`: whose TimeoutError would that be, of a future that is done a moment later?
+    while not wait([future], _STEP).done:
+        waited += _STEP
+        if waited >= due:
+            due += REMINDER
+            say(waited)
     return future.result()

@@ -13,6 +13,7 @@ from pytest_caio.patience import awaited
 @pytest.fixture(autouse=True)
 def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Speak soon, and often."""
+    monkeypatch.setattr("pytest_caio.patience._STEP", 0.1)
     monkeypatch.setattr("pytest_caio.patience._PATIENCE", 0.1)
     monkeypatch.setattr("pytest_caio.patience.REMINDER", 0.2)
 
