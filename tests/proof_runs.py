@@ -20,7 +20,6 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 # What does not pass on a healthy deployment either: no other environment, no TLS, cases within the error
 # budget, no baseline.
 USUAL = {"ENV-10": "not-run", "RDY-11": "not-run", "RPL-02": "advised", "RPL-06": "not-run"}
-QUICKNESS = "RDY-12"  # the one check that a clock decides
 # What no fault of one deployment on loopback can turn red, or not in all that it judges: where it is proved.
 ELSEWHERE = {
     "ENV-10": "tests/gates/test_environment_gate.py",
@@ -73,20 +72,8 @@ def run(
 ) -> tuple[int, dict[str, Any]]:
     """Run the suite, on the reference deployment or where the arguments say; return status and evidence.
 
-    Whatever the deployment answers, no secret may be in what the run leaves or shows. A machine that is held
-    up makes every deployment slow: where one is found so, it is asked again, up to three times.
+    Whatever the deployment answers, no secret may be in what the run leaves or shows.
     """
-    for turn in range(3):
-        status, evidence = _run_once(folder / str(turn), *arguments, suite=suite, **variables)
-        if QUICKNESS not in reds(evidence):
-            break
-    return status, evidence
-
-
-def _run_once(
-    folder: Path, *arguments: str, suite: tuple[str, ...], **variables: str
-) -> tuple[int, dict[str, Any]]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
     kept = folder.parent / f"{folder.name}.secrets"
     done = subprocess.run(
         [

@@ -43,8 +43,8 @@ def test_connections_are_bounded(ask: Ask, deployment: Deployment) -> None:
         with serving(slow) as url:
             ask("acceptance/test_cors.py", *deployment.arguments, f"--base-url={url}", *options)
         most.append(slow.most)
-    assert 3 <= most[0] <= 6  # one that a busy machine holds up may be taken for hanging, and another begun
-    assert 6 < most[1] <= 32
+    assert most[0] == 3
+    assert 3 < most[1] <= 32
 
 
 def busiest(outcome: Outcome, window: float) -> int:
@@ -97,7 +97,7 @@ def test_timeout_covers_a_dripping_answer(ask: Ask, deployment: Deployment) -> N
     def drip(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(600):
+        for _ in range(100):
             connection.sendall(b"x")
             time.sleep(0.1)
 
@@ -105,7 +105,7 @@ def test_timeout_covers_a_dripping_answer(ask: Ask, deployment: Deployment) -> N
     with serving(drip) as url:
         outcome = ask(node, *deployment.arguments, f"--base-url={url}", "--http-timeout=0.6")
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
-    assert outcome.seconds < 0.6 + 20
+    assert outcome.seconds < 0.6 + 5
 
 
 def test_the_options_are_in_the_evidence(ask: Ask, deployment: Deployment) -> None:

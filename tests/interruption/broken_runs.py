@@ -24,7 +24,7 @@ _MARK = "CAIO_TEST_RUN"
 _HANG = "import os, pathlib, time\npathlib.Path({started!r}).touch()\ntime.sleep(120)\n"
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
     """Wait until `what` returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
@@ -75,7 +75,7 @@ class Broken:
         self.process = start_suite(arguments, self.evidence, environment={**own, **environment})
         return self
 
-    def end(self, seconds: float = 60) -> int:
+    def end(self, seconds: float = 20) -> int:
         """Wait for its end and return the exit status; kill it where the end does not come."""
         assert self.process is not None
         try:
@@ -112,7 +112,7 @@ class Broken:
                     found.append(one)
         return found
 
-    def leaves_nothing(self, seconds: float = 20) -> bool:
+    def leaves_nothing(self, seconds: float = 5) -> bool:
         """Say whether every process of the run ends within some seconds; what does not is ended here."""
         try:
             wait_for(lambda: not self.family(), seconds)

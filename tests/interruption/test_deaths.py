@@ -65,8 +65,8 @@ def test_a_killed_deployment(broken: Broken) -> None:
     (serve,) = wait_for(lambda: run.named("pytest_caio serve"))
     assert run.named("redis-server")
     serve.kill()
-    wait_for(lambda: not run.named("redis-server"), 20)
-    wait_for(lambda: not list(run.temporary.glob("caio-redis-*")), 20)
+    wait_for(lambda: not run.named("redis-server"), 5)
+    wait_for(lambda: not list(run.temporary.glob("caio-redis-*")), 5)
 
 
 @posix

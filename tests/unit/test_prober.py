@@ -131,7 +131,7 @@ def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Probe
     prober = make_prober()
     started = time.monotonic()
     prober.ask([get(server, "/hang"), get(server)])
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 1
     assert answer_of(prober, get(server)).status_code == 200
     assert prober.open_count == 1
 
@@ -293,7 +293,7 @@ def test_an_unreachable_origin_fails_the_rest_at_once(make_prober: Callable[...,
     assert {exchange.error for exchange in exchanges} == {REFUSED}
     assert inner.tries <= 2 * 3  # those under way, each with its retries
     assert exchanges[-1].attempts == ()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 2
     assert prober.open_count == 0
 
 
@@ -374,7 +374,7 @@ def test_closing_while_answers_hang_is_quick(server: Loopback, make_prober: Call
         time.sleep(0.005)
     started = time.monotonic()
     prober.close()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 1
     for request in requests:
         with pytest.raises(concurrent.futures.CancelledError):
             prober.exchange(request).result(1)
@@ -415,7 +415,7 @@ def test_slow_answers_are_not_taken_for_hanging(
     monkeypatch.setattr("pytest_caio.origins._PATIENCE", 2)
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.6)
         writer.write(http())
         await writer.drain()
 
@@ -462,16 +462,16 @@ def test_a_deadline_is_for_all_tries(server: Loopback, make_prober: Callable[...
     """Answers that drop late are asked again within the one deadline, not with three."""
 
     async def drop_late(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(0.6)
         writer.transport.abort()
 
     server.on("/", drop_late, drop_late, drop_late)
-    prober = make_prober(timeout=2)
+    prober = make_prober(timeout=1)
     answer_of(prober, get(server, "/living"))
     started = time.monotonic()
     exchange = answer_of(prober, get(server))
-    assert time.monotonic() - started < 3 * 1.2
-    assert [attempt.error for attempt in exchange.attempts] == [DROPPED, "no whole answer within 2 s"]
+    assert time.monotonic() - started < 1.4
+    assert [attempt.error for attempt in exchange.attempts] == [DROPPED, "no whole answer within 1 s"]
 
 
 def test_origins_do_not_share_their_places(
@@ -484,7 +484,7 @@ def test_origins_do_not_share_their_places(
     prober.ask([get(server), get(other)])
     started = time.monotonic()
     assert answer_of(prober, get(other)).status_code == 200
-    assert time.monotonic() - started < 3.5
+    assert time.monotonic() - started < 1
 
 
 def test_closing_leaves_nothing_begun(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

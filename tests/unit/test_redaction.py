@@ -275,4 +275,4 @@ def test_much_text_is_redacted_quickly() -> None:
     started = time.perf_counter()
     for text in texts:
         assert redactor.text(text) == text
-    assert time.perf_counter() - started < 20  # by the square it would be many minutes
+    assert time.perf_counter() - started < 3
