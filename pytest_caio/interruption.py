@@ -22,11 +22,11 @@ class Interruption:
 
     Not wherever it arrives: an import or a log call that is broken off in its middle keeps its lock, and the
     next that needs it waits for ever. `obey`, called between two steps of the run, raises; else it is raised
-    where the run waits, as one that is twice in the same place does. Who sends a signal again is obeyed at
-    once.
+    where the run waits, as one that is twice in the same place does, or has been busy for long.
 
     `arrived` is the name of the first signal, empty before. Once `ending` is set, a signal is passed over:
-    stopping what was started and writing the evidence are bounded; who sends it again is obeyed at once.
+    stopping what was started and writing the evidence are bounded. Who sends it again is always obeyed at
+    once.
     A handler that somebody else has set stays, and threads other than the main one may not set any.
     """
 

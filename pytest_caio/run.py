@@ -176,7 +176,7 @@ class Run:
                 self._wait_ready(environment)
 
     def begin(self, wanted: Collection[str]) -> None:
-        """Start what is done once and not asked of the deployment: the fixtures in `wanted`, each once."""
+        """Start what is done once and not asked of the deployment: the fixtures in `wanted`."""
         for environment in self.environments:
             if "rehearsal" in wanted:
                 self._rehearse(environment)

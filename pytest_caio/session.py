@@ -186,15 +186,15 @@ class AcceptanceSession:
         self._interruption.obey()
         if self._worker is None:
             wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-            # First what takes longest: processes of their own.
-            self._run.begin(wanted & {"rehearsal", "pack"})
+            longest = wanted & {"rehearsal", "pack"}  # processes of their own
+            self._run.begin(longest)
             self._run.wait_ready()
             # A worker is told its tests one by one, and asks for each when it comes; two workers asking
             # everything would ask it twice.
             alone = getattr(self._config.option, "dist", "no") == "no"
             if alone:
                 self._run.ask_ahead()
-            self._run.begin(wanted)
+            self._run.begin(wanted - longest)
             if alone:
                 self._make_ready(session.items)
             # What stands by now stays to the end; looking through it for garbage, again and again while

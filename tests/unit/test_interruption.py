@@ -59,6 +59,26 @@ def test_an_import_is_not_interrupted(
         threading.Event().wait(30)
 
 
+def _busy(seconds: float) -> None:
+    """Work so long, in a new place at every look."""
+    began = time.monotonic()
+    while time.monotonic() - began < 0.01:
+        pass
+    if seconds > 0:
+        _busy(seconds - 0.01)
+
+
+def test_a_busy_run_is_left_alone_for_a_while(
+    interruption: Interruption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that works is not interrupted in its middle, but one that never comes to an end of it is."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    _busy(1)
+    monkeypatch.setattr("pytest_caio.interruption._LOOKS", 0)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        _busy(5)
+
+
 def test_a_signal_is_obeyed_between_two_steps(interruption: Interruption) -> None:
     """What has arrived is obeyed where the run says that nothing is under way, and not once it ends."""
     interruption.obey()
