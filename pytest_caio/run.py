@@ -190,6 +190,10 @@ class Run:
     # What the background needs is imported here, in the main thread: a module makes its logger when it is
     # imported, and pytest goes through all loggers before each test, without their lock.
 
+    def import_ahead(self) -> None:
+        """Import it while workers start: once they have collected their tests they wait for `begin`."""
+        from pytest_caio import store, twins  # noqa: F401, PLC0415 - see below
+
     def _knock(self, environment: Environment) -> None:
         from pytest_caio import store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
 

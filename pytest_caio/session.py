@@ -194,6 +194,8 @@ class AcceptanceSession:
             alone = getattr(self._config.option, "dist", "no") == "no"
             if alone:
                 self._run.ask_ahead()
+            else:
+                self._run.import_ahead()
             self._run.begin(wanted - longest)
             if alone:
                 self._make_ready(session.items)

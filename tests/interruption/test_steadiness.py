@@ -9,16 +9,25 @@ import pytest
 from benchmarks.steadiness import main
 from tests.integration.suite_runs import run_suite
 
-# Notes each logger that another thread than the main one makes, as modules do when they are imported.
+# Notes each logger that another thread than the main one makes, as modules do when they are imported; and
+# whether a worker that has collected its tests would have to wait for an import.
 NOTING = """
-import logging, os, threading
+import logging, os, pytest, sys, threading
+
+def note(what):
+    with open(os.environ["NOTED"], "a", encoding="utf-8") as file:
+        file.write(what + chr(10))
 
 class Noting(dict):
     def __setitem__(self, name, logger):
         if threading.current_thread() is not threading.main_thread():
-            with open(os.environ["NOTED"], "a", encoding="utf-8") as file:
-                file.write(name + chr(10))
+            note(name)
         super().__setitem__(name, logger)
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_node_collection_finished():
+    if "redis" not in sys.modules:
+        note("redis is yet to be imported")
 
 logging.root.manager.loggerDict = Noting(logging.root.manager.loggerDict)
 """
