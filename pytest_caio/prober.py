@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pytest_caio.exchanges import Exchange
 from pytest_caio.origins import Origin
 from pytest_caio.probes import Effect, Request
-from pytest_caio.transport import PASSING_FAULTS, REFUSED, Transport
+from pytest_caio.transport import PASSING_FAULTS, REFUSED, SILENCE, Transport
 
 __all__ = ["Prober"]
 
@@ -121,7 +121,9 @@ class Prober:
 
     async def _ask(self, request: Request) -> Exchange:
         if request.again_after:
-            await asyncio.wrap_future(self.exchange(replace(request, again_after=0.0)))
+            first = await asyncio.wrap_future(self.exchange(replace(request, again_after=0.0)))
+            if first.error.startswith(SILENCE):  # a second deadline would tell no more
+                return _not_asked(request, first.error)
             await asyncio.sleep(request.again_after)
         origin = self._origins[request.origin]
         try:

@@ -125,6 +125,15 @@ def test_what_asks_again_may_be_all_that_is_asked(
     assert answer_of(make_prober(), get(server, again_after=0.01)).status_code == 200
 
 
+def test_what_hangs_is_not_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Where the first answer does not come within the deadline, no second deadline is waited for."""
+    server.on("/", _hang)
+    prober = make_prober(timeout=0.2)
+    first, second = (answer_of(prober, get(server, again_after=seconds)) for seconds in (0.0, 0.01))
+    assert first.error == second.error == "no whole answer within 0.2 s"
+    assert (len(first.attempts), len(second.attempts), len(server.received)) == (1, 0, 1)
+
+
 def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Prober]) -> None:
     """Asking returns at once; only who wants an answer waits."""
     server.on("/hang", _hang)
