@@ -9,9 +9,10 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 
 import httpcore  # noqa: F401 - httpx would import it in the thread that sends: see Run.begin
@@ -34,12 +35,16 @@ __all__ = [
 ]
 
 MAX_BODY = 1024 * 1024
-_MAX_ALL = 24 * 1024 * 1024  # of all answers together, those still coming in included
+_MAX_ALL = 16 * 1024 * 1024  # of all answers together, those still coming in included
 _HEADER_COST = 200  # what Python's objects take for one header, beside its text
 _MOST_HEADERS = 1000
-_BEGINNING = 4096  # what is kept of an answer that is too large, to show it
+# What is kept of an answer that is too large, to show it.
+_BEGINNING = 4096
+_FIRST_HEADERS = 50
+# Bytes in which an answer is taken in: more may wait unread for each connection, which no other bound counts.
+_PIECE = 65536
 SILENCE = "no whole answer within"
-TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 24 MiB)"
+TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 16 MiB)"
 TOO_MANY_HEADERS = "the answer has more than 1000 headers"
 _LOST = "the connection was dropped before a whole answer"
 REFUSED = "cannot connect: the connection was refused"
@@ -141,11 +146,8 @@ class Transport:
             begun.status = response.status_code
             upgraded = response.status_code == 101  # what follows is no longer HTTP
             raw = response.headers.raw
-            exchange = replace(
-                exchange,
-                headers=tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in raw[:_MOST_HEADERS]),
-                tls=tls_of(response.extensions.get("network_stream")),
-            )
+            tls = tls_of(response.extensions.get("network_stream"))
+            exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), tls=tls)
             if len(raw) > _MOST_HEADERS:
                 return replace(exchange, error=TOO_MANY_HEADERS, begun=begun.status)
             body, too_large = (b"", False) if upgraded else await self._body(response)
@@ -155,7 +157,7 @@ class Transport:
             if not upgraded and _left_over(transport):
                 await transport.aclose()  # it would be taken for the next answer
                 raise httpx.RemoteProtocolError(_LEFT_OVER)
-            return replace(exchange, status_code=begun.status)
+            return replace(exchange, headers=_as_text(raw), status_code=begun.status)
         finally:
             await response.aclose()
 
@@ -167,23 +169,28 @@ class Transport:
         assert isinstance(response.stream, AsyncIterable)
         packed = response.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate")
         unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None
-        body, received, kept = bytearray(), 0, False
+        pieces = [bytearray()]
+        size, received, kept = 0, 0, False
         held = sum(_HEADER_COST + len(name) + len(value) for name, value in response.headers.raw)
         self._held += held
         try:
             async for chunk in response.stream:
                 received += len(chunk)
-                before = len(body)
                 try:
-                    body += unpack.decompress(chunk, MAX_BODY + 1 - before) if unpack else chunk
+                    piece = unpack.decompress(chunk, MAX_BODY + 1 - size) if unpack else chunk
                 except zlib.error:
-                    unpack, body = None, body + chunk
-                held += len(body) - before
-                self._held += len(body) - before
-                if max(received, len(body)) > MAX_BODY or self._held > _MAX_ALL:
+                    unpack, piece = None, chunk
+                # One buffer would move as it grows, and the places that it leaves stay with the process.
+                if len(pieces[-1]) + len(piece) > _PIECE:
+                    pieces.append(bytearray())
+                pieces[-1] += piece
+                size += len(piece)
+                held += len(piece)
+                self._held += len(piece)
+                if max(received, size) > MAX_BODY or self._held > _MAX_ALL:
                     break
-            kept = max(received, len(body)) <= MAX_BODY and self._held <= _MAX_ALL
-            return bytes(body if kept else body[:_BEGINNING]), not kept
+            kept = max(received, size) <= MAX_BODY and self._held <= _MAX_ALL
+            return b"".join(pieces) if kept else bytes(islice(chain(*pieces), _BEGINNING)), not kept
         finally:
             if not kept:
                 self._held -= held
@@ -199,6 +206,7 @@ class Transport:
             verify=self._contexts[scheme],
             trust_env=False,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
+            socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, _PIECE)],
         )
         self._made.append(made)
         return made
@@ -220,6 +228,10 @@ class Transport:
             look.cancel()
         await asyncio.gather(*looks, return_exceptions=True)
         await asyncio.gather(*(transport.aclose() for transport in self._made))
+
+
+def _as_text(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
 
 
 @dataclass

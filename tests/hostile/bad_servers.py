@@ -72,11 +72,12 @@ def _length(head: bytes) -> int | None:
 
 
 def answering(answer: bytes) -> Handle:
-    """Answer everything with `answer`, and keep the connection open."""
+    """Answer everything with `answer`, HEAD with its head alone, and keep the connection open."""
+    head = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 
     def handle(connection: socket.socket) -> None:
-        for _ in requests(connection):
-            connection.sendall(answer)
+        for method, _, _ in requests(connection):
+            connection.sendall(head if method == "HEAD" else answer)
 
     return handle
 
@@ -125,14 +126,13 @@ def dripping(connection: socket.socket) -> None:
 
 
 def pouring(head: bytes, piece: bytes, times: int = 1_000_000_000) -> Handle:
-    """Answer with `head`, then `piece` again and again."""
+    """Answer with `head`, then `piece` again and again; HEAD, which has no body, with `head` alone."""
 
     def handle(connection: socket.socket) -> None:
-        if not next(requests(connection), None):
-            return
-        connection.sendall(head)
-        for _ in range(times):
-            connection.sendall(piece)
+        for method, _, _ in requests(connection):
+            connection.sendall(head)
+            for _ in range(0 if method == "HEAD" else times):
+                connection.sendall(piece)
 
     return handle
 

@@ -38,7 +38,7 @@ def ask_at(ask: Ask, deployment: Deployment) -> Ask:
 
 @pytest.fixture(scope="session")
 def patience(ask: Ask, deployment: Deployment) -> float:
-    """Seconds that a run may take beside what it waits for: 5, or four ordinary runs on a busy machine."""
+    """Seconds that a run may take beside what it waits for: 5, or two ordinary runs on a busy machine."""
     ordinary = ask("acceptance", to=deployment)
     assert ordinary.lines[-1] == "GO", ordinary.stdout
-    return max(5.0, 4 * ordinary.seconds)
+    return max(5.0, 2 * ordinary.seconds)
