@@ -41,22 +41,24 @@ def excerpt(target: str, text: str, content_type: str) -> str:
 
 
 def _masked(value: Any) -> Any:
+    """Return `value` with what is personal in it masked, in place: 1 MiB of JSON may be 20 MB of objects."""
     if isinstance(value, dict):
-        return {
-            key: _hidden(item) if _PERSONAL.search(_snake(key)) else _masked(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_masked(item) for item in value]
-    return _hidden(value) if isinstance(value, str) and len(value) > _KEPT_TEXT else value
+        for key, item in value.items():
+            value[key] = _hidden(item) if _PERSONAL.search(_snake(key)) else _masked(item)
+    elif isinstance(value, list):
+        value[:] = map(_masked, value)
+    elif isinstance(value, str) and len(value) > _KEPT_TEXT:
+        return _hidden(value)
+    return value
 
 
 def _hidden(value: Any) -> Any:
-    """Return `value` with its text masked; numbers, truth, nothing and how many there are stay."""
+    """Return `value` with its text masked, in place; numbers, truth, nothing and how many there are stay."""
     if isinstance(value, dict):
         return _masked(value)
     if isinstance(value, list):
-        return [_hidden(item) for item in value]
+        value[:] = map(_hidden, value)
+        return value
     return f"[{len(value)} characters]" if isinstance(value, str) and value else value
 
 

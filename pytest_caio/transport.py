@@ -40,7 +40,7 @@ _HEADER_COST = 200  # what Python's objects take for one header, beside its text
 _MOST_HEADERS = 1000
 # What is kept of an answer that is too large, to show it.
 _BEGINNING = 4096
-_FIRST_HEADERS = 50
+_FIRST_HEADERS = 20
 # Bytes in which an answer is taken in: more may wait unread for each connection, which no other bound counts.
 _PIECE = 65536
 SILENCE = "no whole answer within"

@@ -211,7 +211,7 @@ def test_headers_are_bounded(server: Loopback, send: Callable[..., list]) -> Non
         server.on(f"/{count}", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + flood + b"\r\n")
     most, more = send(get(server, "/999"), get(server, "/1000"))
     assert (most.error, len(most.headers)) == ("", 1000)
-    assert (more.error, more.begun, len(more.headers)) == (TOO_MANY_HEADERS, 200, 50)
+    assert (more.error, more.begun, len(more.headers)) == (TOO_MANY_HEADERS, 200, 20)
 
 
 def test_all_headers_together_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
@@ -223,7 +223,7 @@ def test_all_headers_together_are_bounded(server: Loopback, send: Callable[..., 
     assert set(kept) == {901}
     assert 50 < len(kept) < 70
     assert {(exchange.error, len(exchange.headers)) for exchange in exchanges[len(kept) :]} == {
-        (TOO_LARGE, 50)
+        (TOO_LARGE, 20)
     }
 
 
