@@ -18,6 +18,7 @@ _PATIENCE = 0.5  # seconds after which a request may be taken to hang ...
 _SLOWER = 2.0  # ... where that is also so many times the slowest answer so far
 _PLACES = 3  # for each that hangs: as many again, and again, until all are asked
 _LOOK = 0.1  # seconds between two looks at what hangs
+_MORE = 24  # how many more are asked, once, where what was asked first hangs and nothing was answered
 
 
 class Origin:
@@ -26,7 +27,7 @@ class Origin:
     Requests that hang would keep the others waiting, one deadline after the other. So a request that takes
     much longer than every answer so far gives up its place, and two more: however many hang, all are soon
     asked, each with its whole deadline, and what they cost together is little more than one deadline. An
-    origin that never answered gets one more request at a look, in case that only what was asked first hangs.
+    origin that never answered gets a few requests more, once, in case that only what was asked first hangs.
     """
 
     def __init__(self, connections: int) -> None:
@@ -82,13 +83,21 @@ class Origin:
 
     async def watch(self) -> None:
         """Give the places of requests that hang to others, for as long as the prober lives."""
+        searched = False
         while True:
             await asyncio.sleep(_LOOK)
             overdue = time.monotonic() - max(_PATIENCE, _SLOWER * self._slowest)
             hanging = [request for request, sent in self._sent.items() if sent < overdue]
-            for request in hanging if self._answered else hanging[:1]:
-                del self._sent[request]
-                places = _PLACES if self._answered else 1
-                self._hanging[request] = places - 1
-                for _ in range(places):
-                    self._places.release()
+            if self._answered:
+                for request in hanging:
+                    del self._sent[request]
+                    self._hanging[request] = _PLACES - 1
+                    self._give(_PLACES)
+            elif hanging and not searched:
+                searched = True
+                self._owed += _MORE
+                self._give(_MORE)
+
+    def _give(self, places: int) -> None:
+        for _ in range(places):
+            self._places.release()

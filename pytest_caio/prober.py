@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import re
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -21,7 +22,6 @@ __all__ = ["Prober"]
 _Result = TypeVar("_Result")
 _RETRIES = 2
 _PAUSE = 0.2  # seconds before the first retry, doubled for the second
-_SCOUTS = 8
 
 
 class Prober:
@@ -191,7 +191,10 @@ def _not_asked(request: Request, reason: str) -> Exchange:
 
 
 def _scouts_first(requests: Sequence[Request]) -> list[Request]:
-    """Put a few from all over to the front: where a whole part hangs, they find that the others do not."""
-    once = [request for request in requests if not request.sample]
-    scouts = once[:: max(1, len(once) // _SCOUTS)]
-    return list(dict.fromkeys((*scouts, *requests)))
+    """Put one of each part of an API to the front: where a whole part hangs, they find that others do not."""
+    scouts: dict[tuple[str, ...], Request] = {}
+    for depth in (2, 3):
+        for request in requests:
+            if not request.sample:
+                scouts.setdefault(tuple(re.split("[/?]", request.target)[:depth]), request)
+    return list(dict.fromkeys((*scouts.values(), *requests)))

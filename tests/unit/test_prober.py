@@ -179,6 +179,28 @@ def test_connections_are_few(server: Loopback, make_prober: Callable[..., Prober
     assert server.connections <= 3
 
 
+@pytest.mark.usefixtures("_nothing_hangs")
+def test_each_part_is_asked_early(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """One request of each part of an API comes first, greater parts before smaller ones, in their order."""
+    targets = [
+        "/api/a/1",
+        "/api/a/2",
+        "/api/b",
+        "/api?c",
+        "/login?next=/",
+        "/api/b/2",
+        "/",
+        "/hooks/a",
+        "/hooks/b",
+    ]
+    prober = make_prober(connections=1)
+    requests = [get(server, target, sample=n) for target in targets for n in (0, 1)]
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    first = ["/api/a/1", "/login?next=/", "/", "/hooks/a", "/api/b", "/api?c", "/hooks/b"]
+    assert [request.target.decode() for request in server.received][:7] == first
+
+
 def test_the_rate_is_kept(server: Loopback, make_prober: Callable[..., Prober]) -> None:
     """No more requests a second are sent than were allowed, also after this process was held up."""
     prober = make_prober(rate=20)
