@@ -196,5 +196,6 @@ def _scouts_first(requests: Sequence[Request]) -> list[Request]:
     for depth in (2, 3):
         for request in requests:
             if not request.sample:
-                scouts.setdefault(tuple(re.split("[/?]", request.target)[:depth]), request)
+                part = re.split("[/?]", request.target)[:depth]
+                scouts.setdefault((request.origin, *part), request)
     return list(dict.fromkeys((*scouts.values(), *requests)))

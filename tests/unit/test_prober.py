@@ -180,8 +180,10 @@ def test_connections_are_few(server: Loopback, make_prober: Callable[..., Prober
 
 
 @pytest.mark.usefixtures("_nothing_hangs")
-def test_each_part_is_asked_early(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """One request of each part of an API comes first, greater parts before smaller ones, in their order."""
+def test_each_part_is_asked_early(
+    server: Loopback, make_server: Callable[..., Loopback], make_prober: Callable[..., Prober]
+) -> None:
+    """One request of each part of an API comes first, greater parts before smaller ones, at each origin."""
     targets = [
         "/api/a/1",
         "/api/a/2",
@@ -193,12 +195,14 @@ def test_each_part_is_asked_early(server: Loopback, make_prober: Callable[..., P
         "/hooks/a",
         "/hooks/b",
     ]
+    servers = [server, make_server()]
     prober = make_prober(connections=1)
-    requests = [get(server, target, sample=n) for target in targets for n in (0, 1)]
+    requests = [get(one, target, sample=n) for one in servers for target in targets for n in (0, 1)]
     prober.ask(requests)
     assert {answer_of(prober, request).status_code for request in requests} == {200}
     first = ["/api/a/1", "/login?next=/", "/", "/hooks/a", "/api/b", "/api?c", "/hooks/b"]
-    assert [request.target.decode() for request in server.received][:7] == first
+    for one in servers:
+        assert [request.target.decode() for request in one.received][:7] == first
 
 
 def test_the_rate_is_kept(server: Loopback, make_prober: Callable[..., Prober]) -> None:
