@@ -37,8 +37,8 @@ class Origin:
         self._reason = ""
         self._slowest = 0.0
         self._sent: dict[Request, float] = {}
-        self._hanging: dict[Request, int] = {}  # and how many places more each gave beside its own
-        self._owed = 0  # places that were given for what hung and has ended: to be kept as requests end
+        self._hanging: set[Request] = set()
+        self._owed = 0  # places that were given beside the connections: to be kept as requests end
 
     @asynccontextmanager
     async def turn(self, request: Request) -> AsyncIterator[None]:
@@ -49,7 +49,8 @@ class Origin:
         finally:
             self._sent.pop(request, None)
             if request in self._hanging:
-                self._owed += self._hanging.pop(request)
+                self._hanging.remove(request)
+                self._owed += _PLACES - 1
             elif self._owed:
                 self._owed -= 1
             else:
@@ -91,7 +92,7 @@ class Origin:
             if self._answered:
                 for request in hanging:
                     del self._sent[request]
-                    self._hanging[request] = _PLACES - 1
+                    self._hanging.add(request)
                     self._give(_PLACES)
             elif hanging and not searched:
                 searched = True

@@ -41,7 +41,8 @@ _MOST_HEADERS = 1000
 # What is kept of an answer that is too large, to show it.
 _BEGINNING = 4096
 _FIRST_HEADERS = 20
-# Bytes in which an answer is taken in: more may wait unread for each connection, which no other bound counts.
+# Bytes of one buffer of an answer, and of what a connection may have waiting: else that is up
+# to 256 KiB, which no bound on answers counts.
 _PIECE = 65536
 SILENCE = "no whole answer within"
 TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 16 MiB)"

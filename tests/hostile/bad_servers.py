@@ -126,13 +126,16 @@ def dripping(connection: socket.socket) -> None:
 
 
 def pouring(head: bytes, piece: bytes, times: int = 1_000_000_000) -> Handle:
-    """Answer with `head`, then `piece` again and again; HEAD, which has no body, with `head` alone."""
+    """Answer with `head`, then `piece` again and again; HEAD with a `head` that is whole alone."""
 
     def handle(connection: socket.socket) -> None:
         for method, _, _ in requests(connection):
             connection.sendall(head)
-            for _ in range(0 if method == "HEAD" else times):
+            if method == "HEAD" and head.endswith(b"\r\n\r\n"):
+                continue
+            for _ in range(times):
                 connection.sendall(piece)
+            return
 
     return handle
 
