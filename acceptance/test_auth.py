@@ -3,25 +3,9 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
-from pytest_caio import Exchange, NotApplicable, Probe, cases, check, get, post, probe
-from pytest_caio.contract import (
-    ACTING_PATHS,
-    DEPENDENCIES,
-    LOGIN,
-    OPERATOR_STATUS,
-    PAGES,
-    READINESS,
-    READING_PATHS,
-    WEBHOOK_EVENT,
-    Auth,
-    Dependencies,
-    OperatorStatus,
-    Readiness,
-    heyreach_unsigned,
-)
-from pytest_caio.credentials import (
+from pytest_caio import Effect, Environment, Exchange, NotApplicable, Probe, cases, check, get, post, probe
+from pytest_caio.checks.credentials import (
     NEAR_MISSES,
-    SIGNATURE_HEADERS,
     TOKEN_HEADER,
     bearer,
     header,
@@ -31,8 +15,11 @@ from pytest_caio.credentials import (
     revoked_token,
     token_as,
 )
-from pytest_caio.environments import Environment
-from pytest_caio.probes import Effect
+from pytest_caio.checks.shared import DEPENDENCIES, OPERATOR_STATUS, READINESS
+from pytest_caio.contract.paths import ACTING_PATHS, LOGIN, PAGES, READING_PATHS
+from pytest_caio.contract.providers import SIGNATURE_HEADERS, WEBHOOK_EVENT
+from pytest_caio.contract.reports import Auth, Dependencies, OperatorStatus, Readiness
+from pytest_caio.environments.rules import heyreach_unsigned
 
 STATUS = "/api/operator/status"
 STRICT = (

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from pytest_caio import Exchange, MissingInput, Probe, cases, check, get, options
-from pytest_caio.contract import SAFE_HEADERS
-from pytest_caio.environments import Environment
+from pytest_caio import Environment, Exchange, MissingInput, Probe, cases, check, get, options
+from pytest_caio.contract.paths import SAFE_HEADERS
 
 PATH = "/api/operator/status"
 ORIGINS = "In Railway, set CORS_ALLOWED_ORIGINS to the dashboard's own https origins, exact and without *, then redeploy."

@@ -5,30 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_caio import Advice, NotApplicable, cases, check
-from pytest_caio.contract import heyreach_unsigned
-from pytest_caio.environments import Environment
-from pytest_caio.inputs import needs_env_file, needs_redis
-from pytest_caio.runtime import (
+from pytest_caio import Advice, Environment, NotApplicable, cases, check
+from pytest_caio.contract.providers import PROVIDER_KEYS
+from pytest_caio.environments.keys import (
     NUMBERS,
-    PROVIDER_KEYS,
     REDIS_NAMESPACES,
     REDIS_ONLY,
     REQUIRED_KEYS,
     SECRETS,
     STRICT_FLAGS,
 )
-from pytest_caio.secrecy import (
-    given_secrets,
-    revoked_fault,
-    revoked_secrets,
-    secret_faults,
-    shared_database,
-    shared_secrets,
-)
-from pytest_caio.settings import (
+from pytest_caio.environments.rules import (
     absence,
     flag_fault,
+    heyreach_unsigned,
     inngest_fault,
     name_fault,
     namespace_fault,
@@ -41,9 +31,18 @@ from pytest_caio.settings import (
     slips,
     unguarded,
 )
+from pytest_caio.environments.secret_rules import (
+    given_secrets,
+    revoked_fault,
+    revoked_secrets,
+    secret_faults,
+    shared_database,
+    shared_secrets,
+)
+from pytest_caio.gates.requirements import needs_env_file, needs_redis
 
 if TYPE_CHECKING:
-    from pytest_caio.store import Store
+    from pytest_caio.gates.redis_server import Store
 
 KEYS = "Set the key named, in Railway and in the env file, then redeploy; `python -m pytest_caio bootstrap` writes what is missing."
 STRICT = (

@@ -5,18 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_caio import Exchange, NotApplicable, cases, check, get
-from pytest_caio.cards import CARD_COLUMNS, POLL_AGAIN, Poll, Queue, answered_at
-from pytest_caio.contract import LOGIN, OPERATOR_STATUS, PENDING_EMAILS
-from pytest_caio.environments import Environment
-from pytest_caio.operation import (
+from pytest_caio import Environment, Exchange, NotApplicable, cases, check, get
+from pytest_caio.checks.shared import OPERATOR_STATUS, PENDING_EMAILS
+from pytest_caio.contract.cards import CARD_COLUMNS, Poll, Queue
+from pytest_caio.contract.operation import CleanDays, Counters, DryRun, EmailHistory, Gatekeeper, Ramp
+from pytest_caio.contract.paths import LOGIN
+from pytest_caio.gates.operator import (
     EMAIL_HISTORY,
-    CleanDays,
-    Counters,
-    DryRun,
-    EmailHistory,
-    Gatekeeper,
-    Ramp,
+    POLL_AGAIN,
+    answered_at,
     daily_limit,
     dry_run,
     recorded_sends,

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from pytest_caio import cases, check
-from pytest_caio.inputs import needs_pack
-from pytest_caio.pack import Packed
+from pytest_caio.gates.pack import Packed
+from pytest_caio.gates.requirements import needs_pack
 
 
 @check(

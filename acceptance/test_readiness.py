@@ -7,16 +7,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pytest_caio import Exchange, Mismatch, MissingInput, NotApplicable, Probe, cases, check, get
-from pytest_caio.contract import (
-    DEPENDENCIES,
-    HEALTH,
-    LOGIN,
-    PAGES,
-    PENDING_EMAILS,
-    PROVIDERS,
-    READINESS,
-    READING_PATHS,
+from pytest_caio import Environment, Exchange, Mismatch, MissingInput, NotApplicable, Probe, cases, check, get
+from pytest_caio.checks.credentials import inngest_signed
+from pytest_caio.checks.shared import DEPENDENCIES, HEALTH, PENDING_EMAILS, READINESS
+from pytest_caio.contract.paths import LOGIN, PAGES, READING_PATHS
+from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.contract.reports import (
     Auth,
     CheckedAt,
     Dependencies,
@@ -27,9 +23,7 @@ from pytest_caio.contract import (
     Redis,
     reported_commit,
 )
-from pytest_caio.credentials import inngest_signed
-from pytest_caio.environments import Environment
-from pytest_caio.redaction import Redactor
+from pytest_caio.redaction.redactor import Redactor
 
 READY = "Open the deploy logs in Railway, mend the dependency that the answer names (REDIS_URL, INNGEST_*), then redeploy."
 REDIS = "In Railway, set REDIS_URL to this environment's Redis and REDIS_REQUIRED=true, see that Redis runs, then redeploy."

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_caio import Exchange, cases, check
-from pytest_caio.contract import CADENCE_LEADS, CadenceLeads
-from pytest_caio.inputs import needs_cutover, needs_files, needs_redis, needs_summary, needs_twins
+from pytest_caio.checks.shared import CADENCE_LEADS
+from pytest_caio.contract.reports import CadenceLeads
+from pytest_caio.gates.requirements import needs_cutover, needs_files, needs_redis, needs_summary, needs_twins
 
 if TYPE_CHECKING:
-    from pytest_caio.twins import Twins
+    from pytest_caio.gates.state import Twins
 
 MIGRATE = "Run `python -m pytest_caio migrate-state --env-file FILE --hive-dir DIR` and mend what its summary names, then run this again."
 CUTOVER = "In Railway, set STATE_BACKEND=redis, STATE_DUAL_READ_ENABLED=false and STATE_FILE_FALLBACK_WRITE=false, then redeploy."

@@ -2,22 +2,30 @@
 
 from collections.abc import Mapping
 
-from pytest_caio import Exchange, MissingInput, NotApplicable, Probe, cases, check, get, post
-from pytest_caio.contract import (
-    DEPENDENCIES,
+from pytest_caio import (
+    Credential,
+    Effect,
+    Environment,
+    Exchange,
+    MissingInput,
+    NotApplicable,
+    Probe,
+    cases,
+    check,
+    get,
+    post,
+)
+from pytest_caio.checks.credentials import TOKEN_HEADER, bearer, header, signed, token_as
+from pytest_caio.checks.shared import DEPENDENCIES
+from pytest_caio.contract.providers import (
     HEYREACH_ROUTE,
     PROVIDERS,
+    SIGNATURE_HEADERS,
     WEBHOOK_EVENT,
     WEBHOOK_ROUTES,
-    Auth,
-    Provider,
-    WebhookHealth,
-    Webhooks,
-    heyreach_unsigned,
 )
-from pytest_caio.credentials import SIGNATURE_HEADERS, TOKEN_HEADER, bearer, header, signed, token_as
-from pytest_caio.environments import Environment
-from pytest_caio.probes import Credential, Effect
+from pytest_caio.contract.reports import Auth, Provider, WebhookHealth, Webhooks
+from pytest_caio.environments.rules import heyreach_unsigned
 
 JSON = {"Content-Type": "application/json"}
 SIGN = (

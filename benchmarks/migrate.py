@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.state import connect, migrate, read_records
 from pytest_caio.state.records import Record
 

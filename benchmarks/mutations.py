@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_caio.checks import GATES
+from pytest_caio.checks.check import GATES
 from pytest_caio.reference.faults import FAULTS
 from tests.proof_runs import CHECKOUT, DIFFERENT, ELSEWHERE, Case, ask
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_caio.redaction import Redactor
+from pytest_caio.redaction.redactor import Redactor
 
 ROUNDS = 5
 CHECKOUT = Path(__file__).resolve().parents[1]

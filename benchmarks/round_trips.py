@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pytest_caio.reference.client import ReferenceProcess
+from pytest_caio.reference.hosting.process import ReferenceProcess
 
 ROUNDS = 5
 LATENCY_MS = 50

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from pytest_caio.checks import MARK, Check
+from pytest_caio.checks.check import MARK, Check
 
 __all__ = ["BEGIN", "END", "declared", "row"]
 

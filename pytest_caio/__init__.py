@@ -8,12 +8,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_caio.checks import Advice, NotApplicable, cases, check
-    from pytest_caio.exchanges import Exchange, Mismatch
-    from pytest_caio.probes import MissingInput, Probe, delete, get, head, options, patch, post, probe, put
+    from pytest_caio.checks.check import cases, check
+    from pytest_caio.checks.probe import (
+        Credential,
+        Effect,
+        Probe,
+        delete,
+        get,
+        head,
+        options,
+        patch,
+        post,
+        probe,
+        put,
+    )
+    from pytest_caio.environments.environment import Environment
+    from pytest_caio.outcomes import Advice, Mismatch, MissingInput, NotApplicable
+    from pytest_caio.probing.exchange import Exchange
 
 __all__ = [
     "Advice",
+    "Credential",
+    "Effect",
+    "Environment",
     "Exchange",
     "Mismatch",
     "MissingInput",
@@ -32,12 +49,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Advice": "checks",
-    "Exchange": "exchanges",
-    "Mismatch": "exchanges",
-    "NotApplicable": "checks",
-    "cases": "checks",
-    "check": "checks",
+    **dict.fromkeys(("Advice", "Mismatch", "MissingInput", "NotApplicable"), "outcomes"),
+    **dict.fromkeys(("cases", "check"), "checks.check"),
+    "Environment": "environments.environment",
+    "Exchange": "probing.exchange",
 }
 
 
@@ -45,4 +60,4 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first used: the commands and the runners need neither pytest nor it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'probes')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'checks.probe')}"), name)

@@ -1,5 +1,5 @@
 """Entry point of `python -m pytest_caio`."""
 
-from pytest_caio.cli import main
+from pytest_caio.commands.cli import main
 
 raise SystemExit(main())

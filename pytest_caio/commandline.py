@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.environments import Environment, load_environment, read_profiles, read_revoked
+from pytest_caio.environments.environment import Environment, load_environment, read_revoked
+from pytest_caio.environments.keys import RUNTIME_KEYS
+from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.runtime import RUNTIME_KEYS
-from pytest_caio.secret import Secret
-from pytest_caio.waivers import Waivers, read_waivers
+from pytest_caio.redaction.secret import Secret
+from pytest_caio.verdict.waivers import Waivers, read_waivers
 
 __all__ = ["Options", "add_options", "find_suite", "join_files"]
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_caio.checks import GATES, MARK
+from pytest_caio.checks.check import GATES, MARK
 from pytest_caio.commandline import Options, add_options, find_suite, join_files
 from pytest_caio.errors import InputError
 
@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     suite = find_suite(config)
     if suite is None and not config.option.caio_env:
         return
-    from pytest_caio.session import AcceptanceSession  # noqa: PLC0415 - other runs pay nothing
+    from pytest_caio.session.hooks import AcceptanceSession  # noqa: PLC0415 - other runs pay nothing
 
     try:
         AcceptanceSession.register(config, Options.read(config, suite))

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_caio.reference import hosting, service
-from pytest_caio.reference.client import ReferenceProcess
-from pytest_caio.reference.server import Server
+from pytest_caio.commands import serve as service
+from pytest_caio.reference.hosting import host as hosting
+from pytest_caio.reference.hosting.process import ReferenceProcess
+from pytest_caio.reference.hosting.server import Server
 
 __all__ = ["HostedDeployment"]
 

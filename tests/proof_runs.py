@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_caio.reference.deployment import COMMIT
+from pytest_caio.reference.dashboard.deployment import COMMIT
 from tests.hosted import HostedDeployment
 from tests.secrets.scanner import Scanner
 

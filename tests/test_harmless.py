@@ -16,7 +16,7 @@ import trustme
 from other_dashboard import OtherDashboard
 from proof_runs import CHECKOUT, ask, reds, run
 
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
 
 LEAD = "ada@leads.example"

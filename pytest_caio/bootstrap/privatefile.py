@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from pytest_caio.errors import InputError
-from pytest_caio.wholefile import put
+from pytest_caio.system.atomicfile import put
 
 __all__ = ["backup_of", "locate", "narrow", "put_in_place", "read"]
 

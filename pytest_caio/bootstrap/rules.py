@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from typing import ParamSpec
 from urllib.parse import urlsplit
 
-from pytest_caio.addresses import is_local, origin_fault, redis_place
-from pytest_caio.envfile import EnvFile
-from pytest_caio.environments import Environment, Profile, checked_url
-from pytest_caio.errors import InputError
-from pytest_caio.probes import MissingInput
-from pytest_caio.runtime import (
+from pytest_caio.contract.providers import PROVIDER_KEYS
+from pytest_caio.environments.addresses import is_local, origin_fault, redis_place
+from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.environments.environment import Environment, checked_url
+from pytest_caio.environments.keys import (
     NUMBERS,
-    PROVIDER_KEYS,
     REDIS_NAMESPACES,
     REDIS_ONLY,
     REQUIRED_KEYS,
@@ -23,8 +21,8 @@ from pytest_caio.runtime import (
     STRICT_FLAGS,
     typo_of,
 )
-from pytest_caio.secrecy import given_secrets, secret_faults
-from pytest_caio.settings import (
+from pytest_caio.environments.profiles import Profile
+from pytest_caio.environments.rules import (
     absence,
     flag_fault,
     inngest_fault,
@@ -35,6 +33,9 @@ from pytest_caio.settings import (
     redis_only_fault,
     unguarded,
 )
+from pytest_caio.environments.secret_rules import given_secrets, secret_faults
+from pytest_caio.errors import InputError
+from pytest_caio.outcomes import MissingInput
 
 __all__ = ["Judgement", "judge"]
 

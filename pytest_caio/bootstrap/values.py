@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_caio.environments import checked_url
-from pytest_caio.runtime import PROVIDER_KEYS, SECRETS, expected_values
+from pytest_caio.contract.providers import PROVIDER_KEYS
+from pytest_caio.environments.environment import checked_url
+from pytest_caio.environments.keys import SECRETS, expected_values
 
 __all__ = ["GENERATED", "defaults", "shut_out"]
 

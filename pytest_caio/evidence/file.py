@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from pytest_caio.errors import InputError
-from pytest_caio.wholefile import put
+from pytest_caio.system.atomicfile import put
 
 __all__ = ["ready_folder", "write_whole"]
 

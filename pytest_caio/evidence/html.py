@@ -13,11 +13,10 @@ import pytest
 from pytest_html.basereport import BaseReport
 
 from pytest_caio.errors import InputError
+from pytest_caio.evidence.csp import secured
 from pytest_caio.evidence.file import ready_folder, write_whole
-from pytest_caio.evidence.policy import secured
-from pytest_caio.observer import result_of
-from pytest_caio.record import ExchangeRecord, Record, Table
 from pytest_caio.text import printable
+from pytest_caio.verdict.record import ExchangeRecord, Record, Table, result_of
 
 __all__ = ["HtmlReport", "register"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_caio.record import WRITES, CheckRecord, EnvironmentRecord, Record, WaiverRecord
 from pytest_caio.text import beginning, printable
+from pytest_caio.verdict.record import WRITES, CheckRecord, EnvironmentRecord, Record, WaiverRecord
 
 __all__ = ["write"]
 

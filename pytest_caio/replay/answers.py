@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.replay.records import read_records
+from pytest_caio.system.jsonlines import read_records
 
 __all__ = [
     "Answer",

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_caio.replay.records import Record, read_records
+from pytest_caio.system.jsonlines import Record, read_records
 
 __all__ = ["GoldenCase", "GoldenSet", "load_golden"]
 

@@ -17,9 +17,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.guard import Guard
 from pytest_caio.replay.answers import Answer, Exchange, Question, RunnerFailure, parse_answer
-from pytest_caio.replay.child import Child, ChildError
+from pytest_caio.system.child import Child, ChildError
+from pytest_caio.system.watchdog import Guard
 
 __all__ = ["PROTOCOLS", "CommandRunner", "RecordedRunner", "Runner", "split_command"]
 

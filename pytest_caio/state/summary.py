@@ -9,7 +9,7 @@ import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.state.comparison import Comparison
-from pytest_caio.wholefile import put
+from pytest_caio.system.atomicfile import put
 
 __all__ = ["Summary", "dump_summary", "read_summary", "summary_faults", "write_summary"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bootstrap_outside import OUTSIDE, Ran, Run
 
-from pytest_caio.bootstrap import command
+from pytest_caio.commands import bootstrap as command
 
 
 @pytest.fixture

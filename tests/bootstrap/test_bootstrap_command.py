@@ -12,9 +12,9 @@ from bootstrap_outside import BASE_URL, OUTSIDE, Ran, Run
 
 from pytest_caio.bootstrap.rules import judge
 from pytest_caio.bootstrap.values import GENERATED, defaults
-from pytest_caio.envfile import EnvFile
+from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.environments.keys import REQUIRED_KEYS, RUNTIME_KEYS, weakness
 from pytest_caio.errors import InputError
-from pytest_caio.runtime import REQUIRED_KEYS, RUNTIME_KEYS, weakness
 
 WHOLE = ("--generate-secrets", "--base-url", BASE_URL)
 STRONG = "Vb6nM2qW9eR4tY7uI1oP"

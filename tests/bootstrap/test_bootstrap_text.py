@@ -13,9 +13,9 @@ from dotenv.parser import parse_stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.bootstrap.dotenvtext import DotenvText
-from pytest_caio.cli import main
-from pytest_caio.envfile import EnvFile
+from pytest_caio.bootstrap.editor import DotenvText
+from pytest_caio.commands.cli import main
+from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.errors import InputError
 
 KEYS = st.sampled_from(["REDIS_URL", "A", "B", "lower.case-9", "ENVIRONMENT"])

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pytest_caio.background import Background
-from pytest_caio.wholefile import put
+from pytest_caio.system.atomicfile import put
+from pytest_caio.system.jobs import Background
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -101,7 +101,7 @@ def test_closing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         there.append(path.parent.is_dir())
         put(path, content)
 
-    monkeypatch.setattr("pytest_caio.background.put", put_slowly)
+    monkeypatch.setattr("pytest_caio.system.jobs.put", put_slowly)
     background, over = Background(lambda _: None), threading.Event()
     folder = Path(background.share())
     background.start("it", lambda: (over.wait(10), Found())[1], over.set)
@@ -114,7 +114,7 @@ def test_worker_does_not_wait_for_what_is_given_up(
     owner: Background, worker: Background, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the work is given up, a worker that waits for it is told so."""
-    monkeypatch.setattr("pytest_caio.background._END_SECONDS", 0.1)
+    monkeypatch.setattr("pytest_caio.system.jobs._END_SECONDS", 0.1)
     over = threading.Event()
     owner.start("it", lambda: (over.wait(10), Found())[1])
     threading.Timer(0.1, owner.close).start()
@@ -131,7 +131,7 @@ def test_a_full_disk_is_told(owner: Background, worker: Background, monkeypatch:
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("pytest_caio.background.put", full)
+    monkeypatch.setattr("pytest_caio.system.jobs.put", full)
     owner.start("it", Found)
     with pytest.raises(OSError, match="no space left"):
         owner.result("it", Found)
@@ -141,7 +141,7 @@ def test_a_full_disk_is_told(owner: Background, worker: Background, monkeypatch:
 
 def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that does not end when told to is given up on; who asks for its result is told."""
-    monkeypatch.setattr("pytest_caio.background._END_SECONDS", 0.3)
+    monkeypatch.setattr("pytest_caio.system.jobs._END_SECONDS", 0.3)
     background, over = Background(lambda _: None), threading.Event()
     with ExitStack() as stack:
         stack.callback(over.set)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from gate_runs import Gate, ask_gate
 
-from pytest_caio.reference.settings import fresh_settings, write_settings
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.dashboard.settings import fresh_settings, write_settings
+from pytest_caio.reference.hosting.redis_server import RedisServer
 
 CHECKS = tuple(f"ENV-{n:02}" for n in range(1, 15))
 URL = "http://127.0.0.1:9"

@@ -13,19 +13,23 @@ from typing import Any
 import pytest
 from gate_runs import Gate, ask_gate
 
-from pytest_caio.cards import Card, Queue, answered_at
-from pytest_caio.environments import Environment, Profile
+from pytest_caio.checks.probe import get
+from pytest_caio.contract.cards import Card, Queue
+from pytest_caio.contract.operation import EmailHistory
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import Profile
 from pytest_caio.errors import InputError
-from pytest_caio.exchanges import Exchange, Mismatch
-from pytest_caio.operation import EmailHistory, read_sends
-from pytest_caio.probes import get
-from pytest_caio.reference.app import build_app
-from pytest_caio.reference.deployment import Asked, Deployment, Reply
+from pytest_caio.gates.operator import answered_at, read_sends
+from pytest_caio.outcomes import Mismatch
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.reference.dashboard.app import build_app
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.settings import fresh_settings, write_settings
 from pytest_caio.reference.faults import FAULTS
 from pytest_caio.reference.faults.fault import edit_json, rewrite
-from pytest_caio.reference.server import Server, loopback_socket
-from pytest_caio.reference.settings import fresh_settings, write_settings
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.redis_server import RedisServer
+from pytest_caio.reference.hosting.server import Server, loopback_socket
 
 ADVISES = {f"OPS-0{n}" for n in (1, 2, 6, 8, 9)}
 RED = {

@@ -13,11 +13,11 @@ from threading import Timer
 import pytest
 from gate_runs import Gate, ask_gate
 
-from pytest_caio.environments import Environment, Profile, read_profiles
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import PackSection, Profile, read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.pack import Packed, Packing, read_junit
-from pytest_caio.secret import Secret
-from pytest_caio.sections import PackSection
+from pytest_caio.gates.pack import Packed, Packing, read_junit
+from pytest_caio.redaction.secret import Secret
 
 TESTS = {
     "passing": "def test_it(): pass\n",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gate_runs import ask_gate
 
-from pytest_caio.reference.client import ReferenceProcess
+from pytest_caio.reference.hosting.process import ReferenceProcess
 
 
 def test_introspection_needs_its_inputs(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.environments import read_profiles
+from pytest_caio.commands.serve import configure
+from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.reference.client import ReferenceProcess
-from pytest_caio.reference.hosting import host
-from pytest_caio.reference.service import configure
+from pytest_caio.reference.hosting.host import host
+from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.state import connect, migrate, read_index
 
 

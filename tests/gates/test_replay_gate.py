@@ -11,7 +11,7 @@ import pytest
 from gate_runs import ROOT, Gate, ask_gate
 
 import pytest_caio.reference.golden as demo
-from pytest_caio.environments import read_profiles
+from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
 from pytest_caio.replay import CommandRunner, load_golden, run_replay, save_answers
 

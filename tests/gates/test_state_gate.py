@@ -14,9 +14,9 @@ import pytest
 import redis
 from gate_runs import Gate, ask_gate
 
-from pytest_caio.environments import read_profiles
+from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.reference.client import ReferenceProcess
+from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.state import connect, lead_key, migrate, write_summary
 
 LEAD = "cadence_state/lead_001.json"

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from gate_runs import ROOT, toml
 
-from pytest_caio.envfile import EnvFile
-from pytest_caio.environments import read_profiles
-from pytest_caio.redaction import Redactor
-from pytest_caio.reference.client import ReferenceProcess
-from pytest_caio.runtime import SECRETS
-from pytest_caio.signing import webhook_signature
+from pytest_caio.contract.signing import webhook_signature
+from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.environments.keys import SECRETS
+from pytest_caio.environments.profiles import read_profiles
+from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.reference.hosting.process import ReferenceProcess
 
 NAMES = ("staging", "production")
 GATES = ["environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack"]

@@ -16,10 +16,11 @@ from types import ModuleType
 import pytest
 import trustme
 
-from pytest_caio.environments import Environment, Profile
-from pytest_caio.exchanges import Exchange, Tls
-from pytest_caio.probes import Request
-from pytest_caio.transport import Transport
+from pytest_caio.checks.probe import Request
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import Profile
+from pytest_caio.probing.exchange import Exchange, Tls
+from pytest_caio.probing.transport import Transport
 from tests.hostile import bad_servers as bad
 from tests.hostile.judging import GATES, must_be_no_go, must_be_whole
 from tests.integration.suite_runs import ROOT, Ask, Deployment, serving

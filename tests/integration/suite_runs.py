@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pytest_caio.reference.client import ReferenceProcess
-from pytest_caio.runtime import holds_runtime_key
+from pytest_caio.environments.keys import holds_runtime_key
+from pytest_caio.reference.hosting.process import ReferenceProcess
 
 __all__ = [
     "ROOT",

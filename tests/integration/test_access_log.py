@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from suite_runs import Deployment, Outcome, Row, Sent, plan_rows
 
-from pytest_caio.contract import ACTING_PATHS
+from pytest_caio.contract.paths import ACTING_PATHS
 
 ACTING = re.compile("|".join(re.escape(path).replace("caio\\-probe", "[^/?]+") for path in ACTING_PATHS))
 

@@ -63,7 +63,7 @@ def test_it_is_registered_once(ask: Ask, deployment: Deployment, installed: dict
     assert outcome.status == 0, outcome.stdout + outcome.stderr
     registered = re.findall(r"PLUGIN registered: <module '(pytest_caio[\w.]*)'", outcome.stdout)
     assert registered == ["pytest_caio.plugin"]
-    assert outcome.stdout.count("PLUGIN registered: <pytest_caio.session.AcceptanceSession") == 1
+    assert outcome.stdout.count("PLUGIN registered: <pytest_caio.session.hooks.AcceptanceSession") == 1
 
 
 TESTS = """

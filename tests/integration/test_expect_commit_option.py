@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from suite_runs import Ask, Deployment, Outcome
 
-from pytest_caio.reference.deployment import COMMIT
+from pytest_caio.reference.dashboard.deployment import COMMIT
 
 NODE = "acceptance/test_readiness.py::test_deployed_commit"
 

@@ -12,14 +12,14 @@ import httpx
 import pytest
 from reference_site import Hosted, Site, site_of
 
-from pytest_caio.reference.app import build_app
-from pytest_caio.reference.client import ReferenceProcess
-from pytest_caio.reference.deployment import Deployment
+from pytest_caio.commands.serve import forget_variables
+from pytest_caio.reference.dashboard.app import build_app
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.settings import fresh_settings
 from pytest_caio.reference.faults import FAULTS
-from pytest_caio.reference.server import Server, loopback_socket
-from pytest_caio.reference.service import forget_variables
-from pytest_caio.reference.settings import fresh_settings
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.process import ReferenceProcess
+from pytest_caio.reference.hosting.redis_server import RedisServer
+from pytest_caio.reference.hosting.server import Server, loopback_socket
 from pytest_caio.reference.variations import VARIATIONS
 
 _DATABASES = 2048  # two for each deployment in a thread

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from dotenv import dotenv_values
 
-from pytest_caio.reference.client import ReferenceProcess
+from pytest_caio.reference.hosting.process import ReferenceProcess
 
 EVENT = b'{"event_type": "caio_unknown_event", "email": "nobody@example.com"}'
 SIGNATURES = {

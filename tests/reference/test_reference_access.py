@@ -7,10 +7,10 @@ from reference_site import Hosted, Site
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from pytest_caio.reference.actions import ACTING_PATHS
-from pytest_caio.reference.decisions import local_next, new_session
-from pytest_caio.reference.pages import LOCKOUT_ATTEMPTS
-from pytest_caio.reference.readings import READING_PATHS
+from pytest_caio.reference.dashboard.acting import ACTING_PATHS
+from pytest_caio.reference.dashboard.decisions import local_next, new_session
+from pytest_caio.reference.dashboard.pages import LOCKOUT_ATTEMPTS
+from pytest_caio.reference.dashboard.reading import READING_PATHS
 
 STATUS = "/api/operator/status"
 ACTING = sorted({path.replace("{id}", "caio-probe") for _, path in ACTING_PATHS})

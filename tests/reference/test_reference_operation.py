@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import redis
 from reference_site import Hosted, Site
 
-from pytest_caio.reference.state import lead_key
+from pytest_caio.reference.dashboard.state import lead_key
 
 STATUS = "/api/operator/status"
 TRIGGER = "/api/operator/trigger"

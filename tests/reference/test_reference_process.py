@@ -18,11 +18,11 @@ import psutil
 import pytest
 from reference_site import Site, site_of
 
+from pytest_caio.commands.serve import configure
 from pytest_caio.errors import InputError
-from pytest_caio.reference.client import ReferenceProcess
-from pytest_caio.reference.hosting import host
-from pytest_caio.reference.service import configure
-from pytest_caio.reference.settings import RUNTIME_KEYS, flag, fresh_settings, items
+from pytest_caio.reference.dashboard.settings import RUNTIME_KEYS, flag, fresh_settings, items
+from pytest_caio.reference.hosting.host import host
+from pytest_caio.reference.hosting.process import ReferenceProcess
 
 SERVE = [sys.executable, "-m", "pytest_caio", "serve"]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and signals")

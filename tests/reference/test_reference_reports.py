@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from reference_site import Hosted, Site
 
-from pytest_caio.reference.deployment import COMMIT
+from pytest_caio.reference.dashboard.deployment import COMMIT
 
 
 def test_health(site: Site) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from reference_site import SIGNATURES, Hosted, Site
 
-from pytest_caio.reference.settings import PROVIDERS
-from pytest_caio.reference.webhooks import WEBHOOK_ROUTES
+from pytest_caio.reference.dashboard.settings import PROVIDERS
+from pytest_caio.reference.dashboard.webhooks import WEBHOOK_ROUTES
 
 ROUTES = sorted(WEBHOOK_ROUTES.items())
 BEARERS = {

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import Browser, Page
 
-from pytest_caio.checks import GATES
+from pytest_caio.checks.check import GATES
 from tests.browser import launch
 from tests.hostile.bad_servers import Handle, http, requests
 from tests.integration.suite_runs import Deployment, Outcome, run_suite, serving

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.secret import names_secret
-from pytest_caio.session import RUN
+from pytest_caio.redaction.secret import names_secret
+from pytest_caio.session.hooks import RUN
 
 __all__ = ["pytest_collection_finish"]
 

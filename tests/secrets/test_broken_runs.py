@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.redis_server import RedisServer
 from tests.integration.suite_runs import ROOT, clean_environment, closed_port
 from tests.secrets.echo import echoing
 from tests.secrets.planted import VERBOSE, Planted, made

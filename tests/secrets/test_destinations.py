@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pytest_caio.credentials import NEAR_MISSES
+from pytest_caio.checks.credentials import NEAR_MISSES
 from tests.hostile.bad_servers import http, requests
 from tests.integration.suite_runs import (
     ROOT,

@@ -11,8 +11,8 @@ import string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.redaction import Redactor
-from pytest_caio.streams import Streams
+from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.redaction.streams import Streams
 from tests.secrets.echo import ENCODINGS
 from tests.secrets.planted import HEADER
 from tests.secrets.scanner import Scanner

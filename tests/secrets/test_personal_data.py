@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_caio.contract import READING_PATHS
-from pytest_caio.reference.seed import history_email, pending_email
-from pytest_caio.reference.state import State
+from pytest_caio.contract.paths import READING_PATHS
+from pytest_caio.reference.dashboard.seed import history_email, pending_email
+from pytest_caio.reference.dashboard.state import State
 from tests.hostile.bad_servers import relaying
 from tests.integration.suite_runs import Deployment, Outcome, run_suite, serving
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.state import connect
 
 # What `python -m pytest_caio migrate-state` runs, in a process of its own.

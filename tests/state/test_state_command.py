@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from pytest_caio.commands import migrate_state
 from pytest_caio.errors import InputError
-from pytest_caio.reference.storage import RedisServer
-from pytest_caio.state import command as migrate_state
+from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.state import compare, migrate, read_summary, summary_faults
 
 MakeHive = Callable[..., Path]

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from pytest_caio.errors import InputError
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.state import (
     StoreError,
     Summary,

@@ -13,7 +13,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.state import Summary, compare, lead_key, migrate, state_key
 
 MakeHive = Callable[..., Path]

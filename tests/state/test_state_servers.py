@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from pytest_caio.reference.storage import RedisServer
+from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.state import compare, connect, lead_key, migrate
 
 MakeHive = Callable[..., Path]

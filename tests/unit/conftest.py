@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from loopback import Loopback
 
-from pytest_caio.environments import Environment, Profile
-from pytest_caio.exchanges import Exchange
-from pytest_caio.prober import Prober
-from pytest_caio.probes import Request
-from pytest_caio.secret import Secret
-from pytest_caio.transport import Transport
+from pytest_caio.checks.probe import Request
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import Profile
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.prober import Prober
+from pytest_caio.probing.transport import Transport
+from pytest_caio.redaction.secret import Secret
 
 
 @pytest.fixture

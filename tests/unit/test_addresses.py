@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.connection import parse_url
 
-from pytest_caio.addresses import (
+from pytest_caio.environments.addresses import (
     foreign_names,
     inngest_url_fault,
     names_environment,

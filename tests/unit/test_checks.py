@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from pytest_caio.checks import GATES, MARK, Case, Check, NotApplicable, cases, check, check_of
-from pytest_caio.environments import Environment
-from pytest_caio.probes import MissingInput, Probe, get, post
+from pytest_caio.checks.check import GATES, MARK, Case, Check, cases, check, check_of
+from pytest_caio.checks.probe import Probe, get, post
+from pytest_caio.environments.environment import Environment
+from pytest_caio.outcomes import MissingInput, NotApplicable
 
 
 def declared(function: Callable) -> Check:

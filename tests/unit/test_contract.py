@@ -7,40 +7,42 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_caio import contract
-from pytest_caio.probes import Effect
+from pytest_caio.checks import shared
+from pytest_caio.checks.probe import Effect
+from pytest_caio.contract import paths, providers
+from pytest_caio.contract import reports as contract
 
 
 def test_paths_are_written_as_they_are_sent() -> None:
     """No path is listed twice, and reading and acting paths are apart."""
-    paths = (*contract.READING_PATHS, *contract.ACTING_PATHS)
-    assert len(set(paths)) == len(paths) == 32 + 20
-    assert all(path.startswith("/api/") and not path.endswith("/") for path in paths)
-    assert not any("{" in path for path in paths)
+    listed = (*paths.READING_PATHS, *paths.ACTING_PATHS)
+    assert len(set(listed)) == len(listed) == 32 + 20
+    assert all(path.startswith("/api/") and not path.endswith("/") for path in listed)
+    assert not any("{" in path for path in listed)
 
 
 def test_public_paths_are_not_among_the_protected() -> None:
     """A public path that was listed as protected would fail every release."""
     public = {
-        contract.HEALTH.target,
-        contract.READINESS.target,
-        contract.LOGIN,
+        shared.HEALTH.target,
+        shared.READINESS.target,
+        paths.LOGIN,
         "/inngest",
         "/api/health/live",
     }
-    assert not public & {*contract.READING_PATHS, *contract.ACTING_PATHS}
+    assert not public & {*paths.READING_PATHS, *paths.ACTING_PATHS}
 
 
 def test_every_provider_has_a_route() -> None:
     """The routes cover the providers, HeyReach's apart."""
-    assert {*contract.WEBHOOK_ROUTES.values(), "heyreach"} == set(contract.PROVIDERS)
-    assert contract.HEYREACH_ROUTE not in contract.WEBHOOK_ROUTES
-    assert len(contract.WEBHOOK_ROUTES) == 6
+    assert {*providers.WEBHOOK_ROUTES.values(), "heyreach"} == set(providers.PROVIDERS)
+    assert providers.HEYREACH_ROUTE not in providers.WEBHOOK_ROUTES
+    assert len(providers.WEBHOOK_ROUTES) == 6
 
 
 def test_the_event_does_nothing_anywhere() -> None:
     """A probe's event is unknown, and about an address that cannot exist (RFC 2606)."""
-    event = msgspec.json.decode(contract.WEBHOOK_EVENT)
+    event = msgspec.json.decode(providers.WEBHOOK_EVENT)
     assert event["email"].endswith("@example.com")
     assert "probe" in event["event_type"]
 
@@ -48,15 +50,15 @@ def test_the_event_does_nothing_anywhere() -> None:
 @pytest.mark.parametrize("name", ["HEALTH", "READINESS", "DEPENDENCIES", "OPERATOR_STATUS", "PENDING_EMAILS"])
 def test_shared_probes_only_read(name: str) -> None:
     """A probe that checks share reads, and is found by a name of its own."""
-    shared = getattr(contract, name)
-    assert (shared.method, shared.effect) == ("GET", Effect.NONE)
-    assert shared.name
+    declared = getattr(shared, name)
+    assert (declared.method, declared.effect) == ("GET", Effect.NONE)
+    assert declared.name
 
 
 def test_readiness_own_refusal_is_an_answer() -> None:
     """Readiness' 503 is never retried away; the edge's refusals are."""
-    assert contract.READINESS.retry_statuses == {502, 504}
-    assert 503 in contract.HEALTH.retry_statuses
+    assert shared.READINESS.retry_statuses == {502, 504}
+    assert 503 in shared.HEALTH.retry_statuses
 
 
 REPORTS: dict[str, tuple[Any, dict[str, Any]]] = {

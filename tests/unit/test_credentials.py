@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio import credentials
-from pytest_caio.environments import Environment, Profile
-from pytest_caio.probes import Credential, Request, get, post
-from pytest_caio.secret import Secret
+from pytest_caio.checks import credentials
+from pytest_caio.checks.probe import Credential, Request, get, post
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import Profile
+from pytest_caio.redaction.secret import Secret
 
 TOKEN = "Tok3n-abcdefghijklmnop"
 WORDS = st.text("abcXYZ019-_.~+/=", min_size=2, max_size=60)

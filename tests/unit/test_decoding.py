@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.decoding import readings
+from pytest_caio.redaction.decoding import readings
 
 PARTS = st.sampled_from(
     ["a", "/", " ", "%61", "%2f", "%", "%0A  ", "\n    ", "\\n  ", "'\n E     - '", "\x1b[31m"]

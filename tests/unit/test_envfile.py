@@ -13,7 +13,7 @@ from dotenv.parser import parse_stream
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_caio.envfile import EnvFile
+from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.errors import InputError
 
 SECRET = "hunter2-hunter2"

@@ -9,16 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.environments import (
-    Environment,
-    Profile,
-    checked_url,
-    load_environment,
-    read_profiles,
-    read_revoked,
-)
+from pytest_caio.environments.environment import Environment, checked_url, load_environment, read_revoked
+from pytest_caio.environments.profiles import Profile, read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.secret import Secret
+from pytest_caio.redaction.secret import Secret
 
 SECRET = "hunter2-hunter2"
 Write = Callable[[str, str | bytes], Path]

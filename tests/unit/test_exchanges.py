@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_caio.exchanges import Attempt, Exchange, Mismatch, NoAnswer
-from pytest_caio.probes import Request
+from pytest_caio.checks.probe import Request
+from pytest_caio.outcomes import Mismatch, NoAnswer
+from pytest_caio.probing.exchange import Attempt, Exchange
 
 
 class Report(msgspec.Struct):

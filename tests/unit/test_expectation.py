@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_caio.exchanges import Mismatch
-from pytest_caio.expectation import expected_of, failure_of
+from pytest_caio.outcomes import Mismatch
+from pytest_caio.verdict.expectation import expected_of, failure_of
 
 response = SimpleNamespace(status_code=503)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.interruption import Interruption
+from pytest_caio.system.signals import Interruption
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there SIGTERM ends a process at once")
 BUSY = """
@@ -74,7 +74,7 @@ def test_a_busy_run_is_left_alone_for_a_while(
     """A run that works is not interrupted in its middle, but one that never comes to an end of it is."""
     os.kill(os.getpid(), signal.SIGTERM)
     _busy(1)
-    monkeypatch.setattr("pytest_caio.interruption._LOOKS", 0)
+    monkeypatch.setattr("pytest_caio.system.signals._LOOKS", 0)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
         _busy(5)
 

@@ -1,63 +1,46 @@
-"""The layers of the architecture, read from the imports."""
+"""The floors of the house, which pyproject.toml declares, and what may be imported where."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2] / "pytest_caio"
-# From the bottom; a row imports only from rows under it. A name with a slash is a whole package.
-LAYERS = (
-    "errors secret text wholefile patience runtime personal interruption guard excerpt",
-    "background state/ replay/ reference/",
-    "envfile forms decoding sections addresses evidence/file",
-    "redaction",
-    "streams",
-    "environments",
-    "signing probes",
-    "credentials exchanges",
-    "certificates",
-    "contract checks cards transport record expectation",
-    "origins known",
-    "prober plan waivers verdict inputs twins store settings secrecy operation",
-    "bootstrap/ ledger evidence/document evidence/terminal evidence/policy rehearsal pack",
-    "commandline",
-    "run",
-    "observer fixtures scope outlets",
-    "evidence/html",
-    "session",
-    "plugin cli",
-    "__main__",
-)
+SUITE = ROOT.parent / "acceptance"
+LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+MOST_AT_THE_TOP = 8
 KNOWS_PYTEST = {
-    "plugin",
-    "session",
-    "scope",
+    "checks/check",
     "commandline",
-    "observer",
-    "fixtures",
-    "checks",
     "evidence/html",
-    "outlets",
+    "plugin",
+    "redaction/hooks",
+    "session/fixtures",
+    "session/hooks",
+    "session/narrowing",
+    "session/reports",
 }
-MODULES = sorted(
-    path.relative_to(ROOT).with_suffix("").as_posix()
-    for path in ROOT.rglob("*.py")
-    if not path.name.startswith("test_")  # the demo's critical tests
-    and (path.name != "__init__.py" or path.parent.name in ("state", "replay", "reference"))
+# What those who write checks may import; everything else is private.
+PUBLIC = (
+    "pytest_caio",
+    "pytest_caio.checks.credentials",
+    "pytest_caio.checks.shared",
+    "pytest_caio.contract",
+    "pytest_caio.environments",
+    "pytest_caio.gates",
 )
+MODULES = {
+    path.relative_to(ROOT).with_suffix("").as_posix(): ast.parse(path.read_text("utf-8"))
+    for path in sorted(ROOT.rglob("*.py"))
+    if not path.name.startswith("test_")  # the demo's critical tests
+}
 
 
-def tree_of(module: str) -> ast.Module:
-    """Return a module's source as a tree."""
-    return ast.parse((ROOT / f"{module}.py").read_text("utf-8"))
-
-
-def imports(nodes: Iterator[ast.AST] | list[ast.stmt]) -> set[str]:
+def imports(nodes: Iterable[ast.AST]) -> set[str]:
     """Return the dotted names that are imported, names of modules that are imported by text included."""
     found: set[str] = set()
     for node in nodes:
@@ -71,65 +54,82 @@ def imports(nodes: Iterator[ast.AST] | list[ast.stmt]) -> set[str]:
     return found
 
 
-def own(names: set[str]) -> set[str]:
-    """Return the modules of ours among dotted names, as they are listed above."""
+def own(names: Iterable[str]) -> set[str]:
+    """Return the modules of ours among dotted names, as `MODULES` names them."""
     paths = {
         name.removeprefix("pytest_caio.").replace(".", "/")
         for name in names
         if name.startswith("pytest_caio.")
     }
-    return {path for path in paths if path in MODULES or f"{path}/__init__" in MODULES}
-
-
-def layer(module: str) -> tuple[int, str]:
-    """Return the row of a module, from the bottom, and its place there."""
-    for number, row in enumerate(LAYERS):
-        for place in row.split():
-            if module == place or (place.endswith("/") and f"{module}/".startswith(place)):
-                return number, place
-    raise LookupError(f"{module} has no place in LAYERS: give it one, as low as it goes")
+    return {path for path in paths if path in MODULES} | {
+        f"{path}/__init__" for path in paths if f"{path}/__init__" in MODULES
+    }
 
 
 def outside(module: str, *names: str) -> bool:
     """Say whether a module imports one of these top-level packages, at any time."""
-    return any(name.split(".")[0] in names for name in imports(ast.walk(tree_of(module))))
+    return any(name.split(".")[0] in names for name in imports(ast.walk(MODULES[module])))
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_what_is_under_it(module: str) -> None:
-    """No import goes up or sideways, not even one inside a function or by name."""
-    number, place = layer(module)
-    wrong = set()
-    for other in own(imports(ast.walk(tree_of(module)))) - {module}:
-        below, beside = layer(other)
-        if not (below < number or (place == beside and place.endswith("/"))):
-            wrong.add(other)
-    assert wrong == set()
+def test_the_floors_hold() -> None:
+    """No import goes up, sideways or in a circle, those for types alone included (see pyproject.toml)."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command as run; run()",
+            "--no-cache",
+        ],
+        cwd=ROOT.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 kept, 0 broken" in done.stdout
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_the_reference_is_imported_only_when_started(module: str) -> None:
+def test_few_modules_lie_at_the_top() -> None:
+    """A newcomer sees packages first: at most eight modules lie directly in `pytest_caio`."""
+    top = [module for module in MODULES if "/" not in module]
+    assert len(top) <= MOST_AT_THE_TOP, top
+
+
+def test_the_suite_imports_what_is_public() -> None:
+    """The checks import from `pytest_caio` only what is said to be for those who write checks."""
+    wrong = []
+    for path in sorted(SUITE.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("pytest_caio"):
+                module = str(node.module)
+                if module != "pytest_caio" and not any(
+                    module == name or module.startswith(f"{name}.") for name in PUBLIC[1:]
+                ):
+                    wrong.append(f"{path.name}: {module}")
+    assert wrong == []
+
+
+def test_the_reference_is_imported_only_when_started() -> None:
     """A run that asks a real deployment does not load the reference: its imports stand in functions."""
-    if module.startswith("reference/"):
-        return
-    top = [node for node in tree_of(module).body if not isinstance(node, ast.If)]
-    assert {name for name in own(imports(top)) if name.startswith("reference")} == set()
+    wrong = [
+        module
+        for module, tree in MODULES.items()
+        if not module.startswith("reference/")
+        for name in own(imports(node for node in tree.body if not isinstance(node, ast.If)))
+        if name.startswith("reference/") and name != "reference/__init__"
+    ]
+    assert wrong == []
 
 
 def test_pytest_is_known_to_few() -> None:
-    """Only the plugin's own modules, the marks and the HTML writer know pytest."""
+    """Only the plugin's own modules, the marks, the redaction hooks and the HTML writer know pytest."""
     assert {module for module in MODULES if outside(module, "pytest")} == KNOWS_PYTEST
 
 
-@pytest.mark.parametrize(("package", "module"), [("httpx", "transport"), ("requests", "evidence/tracker")])
-def test_a_client_is_known_to_one(package: str, module: str) -> None:
+def test_each_client_is_known_to_one() -> None:
     """Each HTTP client is known to one module, so that no credential strays."""
-    assert {other for other in MODULES if outside(other, package)} <= {module}
-
-
-def test_httpx_is_known_to_the_transport() -> None:
-    """The transport is where httpx is."""
-    assert outside("transport", "httpx")
+    assert [module for module in MODULES if outside(module, "httpx")] == ["probing/transport"]
+    assert {module for module in MODULES if outside(module, "requests")} <= {"evidence/tracker"}
 
 
 def test_private_pytest_is_imported_nowhere() -> None:
@@ -145,24 +145,21 @@ def test_pytest_html_is_known_to_one() -> None:
 
 def test_the_lower_domains_need_no_pytest() -> None:
     """State, replay and the reference work without pytest and everything that is made of it."""
-    for module in MODULES:
-        if module.split("/")[0] in ("state", "replay", "reference"):
-            assert not outside(module, "pytest", "pytest_html", "xdist"), module
+    lower = [m for m in MODULES if m.split("/")[0] in ("system", "contract", "state", "replay", "reference")]
+    assert [module for module in lower if outside(module, "pytest", "pytest_html", "xdist")] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_are_short(module: str) -> None:
-    """A module is split well before 350 lines."""
-    assert len((ROOT / f"{module}.py").read_text("utf-8").splitlines()) <= 350
+def test_modules_are_short() -> None:
+    """A module is split well before 350 lines, and the median module is about 120 lines."""
+    lengths = {m: len((ROOT / f"{m}.py").read_text("utf-8").splitlines()) for m in MODULES}
+    assert [module for module, length in lengths.items() if length > 350] == []
+    modules = sorted(length for module, length in lengths.items() if not module.endswith("__init__"))
+    assert modules[len(modules) // 2] <= 150
 
 
-def test_the_median_module_is_short() -> None:
-    """The median module is about 120 lines."""
-    lengths = sorted(len((ROOT / f"{module}.py").read_text("utf-8").splitlines()) for module in MODULES)
-    assert lengths[len(lengths) // 2] <= 150
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_no_module_holds_state(module: str) -> None:
+def test_no_module_holds_state() -> None:
     """What a run holds hangs on the run: no module rebinds a name of its own from a function."""
-    assert [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Global)] == []
+    wrong = [
+        module for module, tree in MODULES.items() if any(isinstance(n, ast.Global) for n in ast.walk(tree))
+    ]
+    assert wrong == []

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pytest_caio.checks import GATES
-from pytest_caio.ledger import Ledger
-from pytest_caio.record import ExchangeRecord, Record, Result, RunRecord
+from pytest_caio.checks.check import GATES
+from pytest_caio.verdict.record import ExchangeRecord, Record, Result, RunRecord
+from pytest_caio.verdict.tally import Ledger
 
 RUN = RunRecord("id", "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", {}, "acceptance", {})
 

@@ -7,15 +7,15 @@ from concurrent.futures import Future
 
 import pytest
 
-from pytest_caio.patience import awaited
+from pytest_caio.system.waiting import awaited
 
 
 @pytest.fixture(autouse=True)
 def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Speak soon, and often."""
-    monkeypatch.setattr("pytest_caio.patience._STEP", 0.1)
-    monkeypatch.setattr("pytest_caio.patience._PATIENCE", 0.1)
-    monkeypatch.setattr("pytest_caio.patience.REMINDER", 0.2)
+    monkeypatch.setattr("pytest_caio.system.waiting._STEP", 0.1)
+    monkeypatch.setattr("pytest_caio.system.waiting._PATIENCE", 0.1)
+    monkeypatch.setattr("pytest_caio.system.waiting.REMINDER", 0.2)
 
 
 class _AtTheLastMoment(Future[str]):

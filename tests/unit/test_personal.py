@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.personal import masked
-from pytest_caio.redaction import Redactor
+from pytest_caio.redaction.personal import mask_addresses
+from pytest_caio.redaction.redactor import Redactor
 
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 SIGNS = ("@", "%40", "%2540", "\\u0040", "\\\\u0040", "&#64;", "&#x40;")
@@ -38,7 +38,7 @@ AROUND = st.text("ab1.@%40\\u+-_ \"'<>:/=,*\n", max_size=12) | st.text(max_size=
 )
 def test_addresses_are_masked(text: str, shown: str) -> None:
     """Of an address the first character and the host are left, as text and escaped."""
-    assert masked(text) == Redactor().text(text) == shown
+    assert mask_addresses(text) == Redactor().text(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -54,16 +54,16 @@ def test_addresses_are_masked(text: str, shown: str) -> None:
 )
 def test_other_signs_stay(text: str) -> None:
     """A sign that makes no address is left alone."""
-    assert masked(text) == text
+    assert mask_addresses(text) == text
 
 
 @quick
 @given(AROUND, ADDRESSES, AROUND)
 def test_no_address_survives(before: str, address: str, after: str) -> None:
     """An address is not in what is shown, whatever stands around it, and masking again changes nothing."""
-    shown = masked(before + address + after)
+    shown = mask_addresses(before + address + after)
     assert address not in shown
-    assert masked(shown) == shown
+    assert mask_addresses(shown) == shown
 
 
 @quick
@@ -72,9 +72,9 @@ def test_no_address_survives(before: str, address: str, after: str) -> None:
 )
 def test_none_of_many_survives(addresses: list[str], between: str) -> None:
     """Of many addresses none is left, be they written one after the other without a gap."""
-    shown = masked(between.join(addresses))
+    shown = mask_addresses(between.join(addresses))
     assert not [address for address in addresses if address in shown]
-    assert masked(shown) == shown
+    assert mask_addresses(shown) == shown
 
 
 @quick
@@ -82,7 +82,7 @@ def test_none_of_many_survives(addresses: list[str], between: str) -> None:
 def test_encodings_of_an_address_go(address: str, around: str) -> None:
     """A text with an address is masked in a URL and in JSON as well."""
     for encode in (quote, lambda text: json.dumps(text)[1:-1]):
-        assert encode(address) not in masked(encode(around + " " + address))
+        assert encode(address) not in mask_addresses(encode(around + " " + address))
 
 
 @quick
@@ -90,7 +90,7 @@ def test_encodings_of_an_address_go(address: str, around: str) -> None:
 def test_text_without_addresses_stays(text: str) -> None:
     """Text without the sign is returned as it is."""
     if "@" not in text and "40" not in text and "64;" not in text:
-        assert masked(text) == text
+        assert mask_addresses(text) == text
 
 
 def test_hard_text_takes_little_time() -> None:
@@ -110,6 +110,6 @@ def test_hard_text_takes_little_time() -> None:
     )
     started = time.perf_counter()
     for part in parts:
-        masked(part * (300_000 // len(part)))
-        masked("a@" + part * (300_000 // len(part)) + "@b.example")
+        mask_addresses(part * (300_000 // len(part)))
+        mask_addresses("a@" + part * (300_000 // len(part)) + "@b.example")
     assert time.perf_counter() - started < 10

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_caio.checks import Case, Check, NotApplicable
-from pytest_caio.credentials import TOKEN, bearer, query_token
-from pytest_caio.environments import Environment
-from pytest_caio.plan import Plan
-from pytest_caio.probes import Effect, MissingInput, Probe, get, post
+from pytest_caio.checks.check import Case, Check
+from pytest_caio.checks.credentials import TOKEN, bearer, query_token
+from pytest_caio.checks.probe import Effect, Probe, get, post
+from pytest_caio.environments.environment import Environment
+from pytest_caio.outcomes import MissingInput, NotApplicable
+from pytest_caio.probing.plan import Plan
 
 SECRET = "hunter2-hunter2"
 

@@ -17,10 +17,10 @@ import httpx
 import pytest
 from loopback import Loopback, http
 
-from pytest_caio.exchanges import Exchange
-from pytest_caio.prober import Prober
-from pytest_caio.probes import Effect, Request
-from pytest_caio.transport import Transport
+from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.prober import Prober
+from pytest_caio.probing.transport import Transport
 
 REFUSED = "cannot connect: the connection was refused"
 DROPPED = "the connection was dropped before a whole answer"
@@ -29,7 +29,7 @@ DROPPED = "the connection was dropped before a whole answer"
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses before retries short."""
-    monkeypatch.setattr("pytest_caio.prober._PAUSE", 0.01)
+    monkeypatch.setattr("pytest_caio.probing.prober._PAUSE", 0.01)
 
 
 def get(server: Loopback, target: str = "/", **details: object) -> Request:
@@ -148,7 +148,7 @@ def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Probe
 @pytest.fixture
 def _nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take no request for hanging, however busy the machine: each that is would be given a place more."""
-    monkeypatch.setattr("pytest_caio.origins._PATIENCE", 60)
+    monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", 60)
 
 
 @pytest.mark.usefixtures("_nothing_hangs")
@@ -447,7 +447,7 @@ def test_slow_answers_are_not_taken_for_hanging(
     server: Loopback, make_prober: Callable[..., Prober], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A deployment that is slow with everything is asked by no more at once than was allowed."""
-    monkeypatch.setattr("pytest_caio.origins._PATIENCE", 2)
+    monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", 2)
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(1.6)

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_caio import probes
-from pytest_caio.credentials import TOKEN, bearer
-from pytest_caio.probes import Effect, MissingInput, Probe, Request, get, post, probe
+from pytest_caio.checks import probe as probes
+from pytest_caio.checks.credentials import TOKEN, bearer
+from pytest_caio.checks.probe import Effect, Probe, Request, get, post, probe
+from pytest_caio.outcomes import MissingInput
 
 SECRET = "hunter2-hunter2"
 

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_caio.credentials import TOKEN, bearer, near_miss, query_token
-from pytest_caio.environments import Environment
-from pytest_caio.exchanges import Attempt, Exchange
-from pytest_caio.probes import Request, get
-from pytest_caio.record import OUTCOMES, Result, exchange_record
-from pytest_caio.redaction import Redactor
+from pytest_caio.checks.credentials import TOKEN, bearer, near_miss, query_token
+from pytest_caio.checks.probe import Request, get
+from pytest_caio.environments.environment import Environment
+from pytest_caio.probing.exchange import Attempt, Exchange
+from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.verdict.record import OUTCOMES, Result, exchange_record
 
 SECRET = "hunter2-hunter2/+"
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.forms import ORDINARY
-from pytest_caio.redaction import Redactor
+from pytest_caio.redaction.encodings import ORDINARY
+from pytest_caio.redaction.redactor import Redactor
 
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=60)
 TOKEN = "t0ken+with/odd=chars&\"quotes'<x>\\ \u00e9!*"

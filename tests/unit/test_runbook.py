@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from docs.checks_table import BEGIN, END, declared, row
-from pytest_caio.checks import Check
-from pytest_caio.environments import read_profiles
+from pytest_caio.checks.check import Check
+from pytest_caio.environments.profiles import read_profiles
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "runbook.md").read_text("utf-8")

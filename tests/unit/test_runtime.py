@@ -9,9 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_caio import runtime
-from pytest_caio.runtime import RUNTIME_KEYS, canonical, flag, is_placeholder, typo_of, weakness
-from pytest_caio.secret import names_secret
+from pytest_caio.contract import providers
+from pytest_caio.environments import keys as runtime
+from pytest_caio.environments.keys import RUNTIME_KEYS, canonical, flag, is_placeholder, typo_of, weakness
+from pytest_caio.redaction.secret import names_secret
 
 ALPHABETS = (
     "0123456789abcdef",
@@ -35,7 +36,7 @@ def test_every_rule_is_about_a_runtime_key() -> None:
     for keys in (*parts, runtime.NUMBERS, runtime.expected_values("staging")):
         assert len(set(keys)) == len(keys)
         assert set(keys) <= set(RUNTIME_KEYS)
-    assert {key for keys in runtime.PROVIDER_KEYS.values() for key in keys} <= set(runtime.SECRETS)
+    assert {key for keys in providers.PROVIDER_KEYS.values() for key in keys} <= set(runtime.SECRETS)
 
 
 def test_the_secrets_are_those_that_are_hidden() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.secret import Secret, names_secret, new_secret
+from pytest_caio.redaction.secret import Secret, names_secret, new_secret
 
 VALUE = "hunter2-hunter2"
 

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio import settings
-from pytest_caio.environments import Environment, Profile, load_environment
-from pytest_caio.probes import MissingInput
-from pytest_caio.secrecy import given_secrets, revoked_fault, secret_faults, shared_database, shared_secrets
+from pytest_caio.environments import rules as settings
+from pytest_caio.environments.environment import Environment, load_environment
+from pytest_caio.environments.profiles import Profile
+from pytest_caio.environments.secret_rules import (
+    given_secrets,
+    revoked_fault,
+    secret_faults,
+    shared_database,
+    shared_secrets,
+)
+from pytest_caio.outcomes import MissingInput
 
 Make = Callable[..., Environment]
 PRODUCTION = Profile(environment="production")

@@ -8,7 +8,7 @@ import hmac
 import pytest
 from inngest._internal import net
 
-from pytest_caio.signing import inngest_signature, webhook_signature
+from pytest_caio.contract.signing import inngest_signature, webhook_signature
 
 KEY = "signkey-prod-b2ed992186a5cb19f6668aade821f502c1d00970dfd0e35128d51bac4649916c"
 

@@ -21,8 +21,8 @@ import trustme
 from loopback import Loopback, http
 from pytest_httpx import HTTPXMock
 
-from pytest_caio.probes import Request
-from pytest_caio.transport import MAX_BODY, PASSING_FAULTS, TOO_LARGE, TOO_MANY_HEADERS, Transport
+from pytest_caio.checks.probe import Request
+from pytest_caio.probing.transport import MAX_BODY, PASSING_FAULTS, TOO_LARGE, TOO_MANY_HEADERS, Transport
 
 SECRET = "s3cr3t-token-value-0123456789"
 
@@ -31,7 +31,7 @@ SECRET = "s3cr3t-token-value-0123456789"
 def no_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trust nobody: loading the real authorities may take longer than the deadline of a test."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    monkeypatch.setattr("pytest_caio.transport.authorities", lambda: context)
+    monkeypatch.setattr("pytest_caio.probing.transport.authorities", lambda: context)
 
 
 def get(server: Loopback, target: str = "/", *headers: tuple[str, str]) -> Request:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.record import OUTCOMES, ExchangeRecord, Result
-from pytest_caio.verdict import GO, INCOMPLETE, NO_GO, judge
+from pytest_caio.verdict.judge import GO, INCOMPLETE, NO_GO, judge
+from pytest_caio.verdict.record import OUTCOMES, ExchangeRecord, Result
 
 
 def result(outcome: str = "passed", check: str = "AUTH-01", **details: Any) -> Result:

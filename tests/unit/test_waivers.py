@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_caio.errors import InputError
-from pytest_caio.record import Result, WaiverRecord
-from pytest_caio.waivers import MOST_DAYS, Waiver, Waivers, parse_waivers, read_waivers
+from pytest_caio.verdict.record import Result, WaiverRecord
+from pytest_caio.verdict.waivers import MOST_DAYS, Waiver, Waivers, parse_waivers, read_waivers
 
 TODAY = date(2026, 2, 24)
 NAMES = ("demo", "staging", "production")

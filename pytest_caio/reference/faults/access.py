@@ -6,8 +6,9 @@ import hmac
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
-from pytest_caio.reference.decisions import SESSION_COOKIE
-from pytest_caio.reference.deployment import Asked, Deployment
+from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked
 from pytest_caio.reference.faults.fault import Faults, crash
 
 __all__ = ["ACCESS"]

@@ -6,9 +6,9 @@ import secrets
 
 import redis
 
-from pytest_caio.reference.deployment import Deployment
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.settings import SECRET_KEYS
 from pytest_caio.reference.faults.fault import Faults
-from pytest_caio.reference.settings import SECRET_KEYS
 
 __all__ = ["ENVIRONMENT"]
 

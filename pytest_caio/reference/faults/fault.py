@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from pytest_caio.reference.deployment import Asked, Deployment, Door, Reply
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Door, Reply
 
 __all__ = ["Apply", "Fault", "Faults", "crash", "edit_json", "open_door", "rewrite"]
 

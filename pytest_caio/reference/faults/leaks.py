@@ -7,7 +7,8 @@ import json
 import traceback
 from urllib.parse import quote
 
-from pytest_caio.reference.deployment import Asked, Deployment, Reply
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Reply
 from pytest_caio.reference.faults.fault import Faults, edit_json, rewrite
 
 __all__ = ["LEAKS"]

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from pytest_caio.reference.deployment import Asked, Deployment, Reply
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Reply
 from pytest_caio.reference.faults.fault import Faults, open_door, rewrite
 
 __all__ = ["PATHS"]

@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from pytest_caio.reference.deployment import Asked, Deployment, Reply
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Reply
 from pytest_caio.reference.faults.fault import Faults, crash, edit_json, rewrite
 
 __all__ = ["READINESS"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pytest_caio.reference.deployment import Deployment
+from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.faults.fault import Faults, edit_json
 
 __all__ = ["REPORTS"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_caio.reference.decisions import SESSION_COOKIE, new_session
-from pytest_caio.reference.deployment import Asked, Deployment, Reply
+from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE, new_session
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Reply
 from pytest_caio.reference.faults.fault import Faults, crash, rewrite
 
 __all__ = ["SESSIONS"]

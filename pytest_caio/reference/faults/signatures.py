@@ -7,10 +7,11 @@ import string
 from collections.abc import Callable
 from dataclasses import replace
 
-from pytest_caio.reference.decisions import SIGNATURE_HEADERS, webhook_signature
-from pytest_caio.reference.deployment import Deployment, Knock
+from pytest_caio.reference.dashboard.decisions import SIGNATURE_HEADERS, webhook_signature
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Knock
+from pytest_caio.reference.dashboard.settings import SECRET_KEYS
 from pytest_caio.reference.faults.fault import Faults, crash
-from pytest_caio.reference.settings import SECRET_KEYS
 
 __all__ = ["SIGNATURES", "given_signature"]
 

@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pytest_caio.reference.deployment import Asked, Deployment, Reply
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Reply
 from pytest_caio.reference.faults.fault import Faults, edit_json, rewrite
 
 __all__ = ["STATE"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_caio.reference.deployment import Asked, Deployment, Knock, Reply
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Knock, Reply
+from pytest_caio.reference.dashboard.settings import BEARER_KEYS, SECRET_KEYS
 from pytest_caio.reference.faults.fault import Faults, crash
 from pytest_caio.reference.faults.signatures import given_signature
-from pytest_caio.reference.settings import BEARER_KEYS, SECRET_KEYS
 
 __all__ = ["WEBHOOKS"]
 

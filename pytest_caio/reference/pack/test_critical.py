@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from pytest_caio.reference.decisions import SIGNATURE_HEADERS, local_next, webhook_signature
-from pytest_caio.reference.deployment import Asked, Deployment, Knock
-from pytest_caio.reference.settings import SECRET_KEYS, fresh_settings
+from pytest_caio.reference.dashboard.decisions import SIGNATURE_HEADERS, local_next, webhook_signature
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Knock
+from pytest_caio.reference.dashboard.settings import SECRET_KEYS, fresh_settings
 
 
 @pytest.fixture(scope="module")

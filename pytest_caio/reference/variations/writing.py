@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pytest_caio.reference.deployment import Asked, Deployment, Reply, Rewrite
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Asked, Reply, Rewrite
 from pytest_caio.reference.faults.fault import Faults, rewrite
 
 __all__ = ["WRITING"]

@@ -1,0 +1,1 @@
+"""What a check declares: its id, its requests, its credentials."""

@@ -1,0 +1,145 @@
+"""Checks are declared here: one function is one check, its probes stand beside its assertion."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from pytest_caio.checks.probe import Probe
+from pytest_caio.environments.environment import Environment
+from pytest_caio.outcomes import MissingInput, NotApplicable
+
+__all__ = [
+    "GATES",
+    "MARK",
+    "Case",
+    "Check",
+    "case_name",
+    "cases",
+    "check",
+    "check_of",
+    "measures_time",
+]
+
+MARK = "caio_check"
+# The gates of the runbook, in its order; each is a module `test_<gate>.py` and a marker.
+GATES = ("environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack")
+_ID = re.compile(r"[A-Z]+-\d\d")
+_UNSAFE_IN_NAME = re.compile(r"[^\w ./:;,()+=@?%~#-]")
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Probes = Probe | tuple[Probe, ...]
+_Cases = Mapping[str, _Probes] | Callable[[Environment], Mapping[str, _Probes]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test case of a check in one environment: its probes, or why it cannot be asked."""
+
+    environment: Environment
+    name: str
+    probes: tuple[Probe, ...] = ()
+    obstacle: MissingInput | NotApplicable | None = None
+    of: int = 1  # how many cases the check has there
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check declares. `title` reads as a fact; `fix` tells the operator what to change and where."""
+
+    id: str
+    title: str
+    fix: str
+    blocking: bool = True
+    waivable: bool = False
+    writes: bool = False
+    probes: tuple[Probe, ...] = field(default=(), repr=False)
+    cases: _Cases | None = field(default=None, repr=False)
+
+    def expand(self, environment: Environment) -> list[Case]:
+        """Return this check's cases in `environment`: at least one, so that none goes missing in silence."""
+        if self.cases is None:
+            return [Case(environment, "", self.probes)]
+        try:
+            declared = self.cases(environment) if callable(self.cases) else self.cases
+        except (MissingInput, NotApplicable) as obstacle:
+            return [Case(environment, "", (), obstacle)]
+        if not declared:
+            return [Case(environment, "", (), MissingInput(f"cases of {self.id}"))]
+        return [
+            Case(environment, case_name(name), (*self.probes, *_tuple(probes)), of=len(declared))
+            for name, probes in declared.items()
+        ]
+
+
+def case_name(text: str) -> str:
+    """Return `text` as the name of a case, which reports show unescaped."""
+    return _UNSAFE_IN_NAME.sub("_", text)
+
+
+def _tuple(probes: _Probes) -> tuple[Probe, ...]:
+    return (probes,) if isinstance(probes, Probe) else probes
+
+
+def check(
+    check_id: str, *, fix: str, blocking: bool = True, waivable: bool = False, writes: bool = False
+) -> Callable[[_Function], _Function]:
+    """Make a test function the check `check_id`; it is the outermost decorator.
+
+    The first sentence of the docstring is the title. `blocking=False` advises, `waivable=True` allows a
+    waiver, `writes=True` runs under `--allow-writes` alone. Raises TypeError where the id is not of the
+    catalogue's form or there is no docstring.
+    """
+    if not _ID.fullmatch(check_id):
+        raise TypeError(f"check id {check_id!r} is not of the form AUTH-01")
+
+    def decorate(function: _Function) -> _Function:
+        title = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ").strip()
+        if not title:
+            raise TypeError(f"check {check_id} has no docstring: its first sentence is the title")
+        declared = Check(
+            check_id,
+            title.removesuffix("."),
+            fix,
+            blocking,
+            waivable,
+            writes,
+            getattr(function, "caio_probes", ()),
+            getattr(function, "caio_cases", None),
+        )
+        marked: _Function = getattr(pytest.mark, MARK).with_args(declared)(function)
+        return marked
+
+    return decorate
+
+
+def cases(declared: _Cases) -> Callable[[_Function], _Function]:
+    """Give a check one case a name: a mapping of probes, or a function of the environment that makes one.
+
+    The function may raise MissingInput or NotApplicable. Probes declared on the check itself are asked in
+    every case.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        function.caio_cases = declared  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+def check_of(item: pytest.Item) -> Check | None:
+    """Return the check that a collected test is, or None for an ordinary test."""
+    mark = item.get_closest_marker(MARK)
+    return mark.args[0] if mark else None
+
+
+def measures_time(item: pytest.Item) -> bool:
+    """Say whether a collected test is a case of a check that measures time, or waits for it to pass."""
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("_caio_case") if callspec else None
+    return isinstance(case, Case) and any(probe.sample or probe.again_after for probe in case.probes)

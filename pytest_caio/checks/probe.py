@@ -1,0 +1,185 @@
+"""A probe is data: what to ask, with which credential, and what asking does to the deployment."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+from pytest_caio.environments.environment import Environment
+from pytest_caio.outcomes import MissingInput
+
+__all__ = [
+    "Credential",
+    "Effect",
+    "Probe",
+    "Request",
+    "delete",
+    "get",
+    "head",
+    "options",
+    "patch",
+    "post",
+    "probe",
+    "put",
+]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+# The edge in front of a deployment answers these while it cannot reach it.
+_EDGE_STATUSES = frozenset({502, 503, 504})
+
+
+class Effect(enum.StrEnum):
+    """What asking does to the deployment."""
+
+    NONE = "none"
+    HARMLESS = "none, even if let in"
+    ONCE = "counted; sent once, never retried"
+    WRITE = "acted on; needs --allow-writes"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A probe resolved for one environment: the bytes to send. Equal requests are sent once."""
+
+    method: str
+    origin: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    effect: Effect = Effect.NONE
+    sample: int = 0
+    again_after: float = 0.0
+    retry_statuses: frozenset[int] = field(default=_EDGE_STATUSES, compare=False)
+    credential: str = field(default="none", compare=False)
+    # Values this request carries that must not be shown, by the name shown instead.
+    secrets: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+
+    def carry(self, credential: str, *headers: tuple[str, str]) -> Request:
+        """Return this request with `headers` added, their values kept out of everything shown."""
+        hidden = tuple((credential, value) for _, value in headers)
+        return replace(self, headers=self.headers + headers, secrets=self.secrets + hidden)
+
+
+class _Apply(Protocol):
+    def __call__(self, request: Request, environment: Environment) -> Request: ...
+
+
+@dataclass(frozen=True)
+class Credential:
+    """How a probe identifies itself: shown by `name`, applied to a request with the environment's secrets."""
+
+    name: str
+    needs: tuple[str, ...]
+    apply: _Apply = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request to ask of a deployment, as a check declares it.
+
+    `target` is the path and query, sent as written. As a decorator a probe declares that the check needs
+    its answer. `tolerates_silence` is for a check that accepts that nothing answers. `again_after` asks the
+    same once more, so many seconds after the first answer.
+    """
+
+    method: str
+    target: str
+    credential: Credential | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    effect: Effect = Effect.NONE
+    name: str = ""
+    sample: int = 0
+    retry_statuses: frozenset[int] = _EDGE_STATUSES
+    again_after: float = 0.0
+    tolerates_silence: bool = False
+    plain_http: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name under which the check finds the answer: `name`, else method and target."""
+        return self.name or f"{self.method} {self.target}"
+
+    def resolve(self, environment: Environment) -> Request:
+        """Return the request for `environment`. Raises MissingInput naming the keys it lacks."""
+        missing = [
+            key for key in (self.credential.needs if self.credential else ()) if not environment.value(key)
+        ]
+        if missing:
+            raise MissingInput(*missing)
+        host = f"[{environment.host}]" if ":" in environment.host else environment.host
+        request = Request(
+            self.method,
+            f"http://{host}" if self.plain_http else environment.base_url,
+            self.target,
+            self.headers,
+            self.body,
+            self.effect,
+            self.sample,
+            self.again_after,
+            self.retry_statuses,
+        )
+        if self.credential is None:
+            return request
+        return replace(self.credential.apply(request, environment), credential=self.credential.name)
+
+    def __call__(self, function: _Function) -> _Function:
+        """Declare, as a decorator, that the check `function` needs this probe's answer."""
+        declared = getattr(function, "caio_probes", ())
+        # Decorators apply from the bottom up; the first written is the first in order.
+        function.caio_probes = (self, *declared)  # type: ignore[attr-defined]
+        return function
+
+
+def probe(
+    method: str,
+    target: str,
+    credential: Credential | None = None,
+    *,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    effect: Effect | None = None,
+    name: str = "",
+    **details: Any,
+) -> Probe:
+    """Declare a probe. A method that could change something is `Effect.HARMLESS` unless said otherwise."""
+    if effect is None:
+        effect = Effect.NONE if method in ("GET", "HEAD", "OPTIONS") else Effect.HARMLESS
+    return Probe(method, target, credential, tuple((headers or {}).items()), body, effect, name, **details)
+
+
+def get(target: str, credential: Credential | None = None, **details: Any) -> Probe:
+    """Declare a GET probe."""
+    return probe("GET", target, credential, **details)
+
+
+def post(target: str, credential: Credential | None = None, **details: Any) -> Probe:
+    """Declare a POST probe; the default says that it must be refused and is harmless even if let in."""
+    return probe("POST", target, credential, **details)
+
+
+def head(target: str, credential: Credential | None = None, **details: Any) -> Probe:
+    """Declare a HEAD probe."""
+    return probe("HEAD", target, credential, **details)
+
+
+def put(target: str, credential: Credential | None = None, **details: Any) -> Probe:
+    """Declare a PUT probe."""
+    return probe("PUT", target, credential, **details)
+
+
+def patch(target: str, credential: Credential | None = None, **details: Any) -> Probe:
+    """Declare a PATCH probe."""
+    return probe("PATCH", target, credential, **details)
+
+
+def delete(target: str, credential: Credential | None = None, **details: Any) -> Probe:
+    """Declare a DELETE probe."""
+    return probe("DELETE", target, credential, **details)
+
+
+def options(target: str, credential: Credential | None = None, **details: Any) -> Probe:
+    """Declare an OPTIONS probe."""
+    return probe("OPTIONS", target, credential, **details)

@@ -1,0 +1,43 @@
+"""`python -m pytest_caio COMMAND`: what acts rather than asks. Every command only delegates."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from pytest_caio.errors import InputError
+
+__all__ = ["main"]
+
+# command: (the module that defines `configure(parser)` and `run(args) -> exit status`, what it is for).
+# A module is imported only when its command is the one asked for.
+_COMMANDS = {
+    "bootstrap": ("pytest_caio.commands.bootstrap", "fill in a runtime environment file, or leave it alone"),
+    "migrate-state": (
+        "pytest_caio.commands.migrate_state",
+        "carry file state over to Redis, and read every key back",
+    ),
+    "serve": ("pytest_caio.commands.serve", "run the reference deployment, to look at or to test against"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 on ok, 1 when it failed, 2 for input it cannot use."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="python -m pytest_caio", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    asked = next((a for a in arguments if not a.startswith("-")), None)
+    for name, (module, purpose) in _COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        if name == asked:
+            importlib.import_module(module).configure(command)
+    args = parser.parse_args(arguments)
+    try:
+        status: int = importlib.import_module(_COMMANDS[args.command][0]).run(args)
+    except InputError as error:
+        parser.exit(2, f"{parser.prog} {args.command}: {error}\n")
+    except KeyboardInterrupt:
+        return 130
+    return status

@@ -1,0 +1,100 @@
+"""`migrate-state`: file state under a hive directory into the Redis that an env file names."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import time
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
+from pytest_caio.errors import InputError
+from pytest_caio.state.migration import migrate, unfinished
+from pytest_caio.state.server import connect
+from pytest_caio.state.summary import dump_summary, write_summary
+
+__all__ = ["configure", "run"]
+
+_PROGRESS_SECONDS = 2.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--env-file",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="holds REDIS_URL and STATE_REDIS_PREFIX",
+    )
+    parser.add_argument(
+        "--hive-dir",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the file state, usually .hive-mind",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, write nothing to Redis"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="let the files win where Redis holds other data"
+    )
+    parser.add_argument(
+        "--summary", type=Path, metavar="FILE", help="write the summary here too, for the state gate"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Migrate and print the summary: 0 when every record is in Redis (or could be: --dry-run), else 1.
+
+    Raises InputError for an env file, a hive directory or a summary's place that cannot be used.
+    """
+    url, prefix = _settings(args.env_file)
+    with connect(url) as client:
+        if args.summary:
+            # A run that is killed must not leave an earlier run's word standing.
+            write_summary(args.summary, unfinished(prefix, dry_run=args.dry_run))
+        summary = migrate(
+            args.hive_dir,
+            client,
+            prefix,
+            dry_run=args.dry_run,
+            overwrite=args.overwrite,
+            progress=_Lines(),
+        )
+    if args.summary:
+        write_summary(args.summary, summary)
+    sys.stdout.write(dump_summary(summary) + "\n")
+    return 0 if summary.ok else 1
+
+
+def _settings(env_file: Path) -> tuple[str, str]:
+    try:
+        text = env_file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--env-file {env_file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"--env-file {env_file}: is not UTF-8 text") from None
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    url = (values.get("REDIS_URL") or "").strip()
+    if not url:
+        raise InputError(f"--env-file {env_file}: REDIS_URL is missing")
+    return url, (values.get(STATE_PREFIX) or "").strip() or DEFAULT_STATE_PREFIX
+
+
+class _Lines:
+    """Progress as lines on stderr, one every few seconds, so that short work says nothing."""
+
+    def __init__(self) -> None:
+        self._due = time.monotonic() + _PROGRESS_SECONDS
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + _PROGRESS_SECONDS
+            of = "" if total is None else f" of {total}"
+            sys.stderr.write(f"migrate-state: {done}{of} {stage}\n")

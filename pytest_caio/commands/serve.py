@@ -1,0 +1,130 @@
+"""The command `serve`: run the reference deployment, with its own Redis, until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from pytest_caio.errors import InputError
+from pytest_caio.reference.dashboard.settings import BEARER_KEYS
+
+__all__ = ["configure", "forget_variables", "run"]
+
+# Railway's, Render's and Vercel's branch names set the Inngest SDK's environment.
+_SDK_VARIABLES = ("RAILWAY_GIT_BRANCH", "RENDER_GIT_BRANCH", "VERCEL_GIT_COMMIT_REF")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="a loopback address (default %(default)s)")
+    add("--port", type=int, default=0, help="0, the default, takes a free port")
+    add(
+        "--env-file",
+        type=Path,
+        metavar="PATH",
+        help="where to write its runtime keys (default: a temporary file)",
+    )
+    add(
+        "--environment", default="production", metavar="NAME", help="what it says it is (default %(default)s)"
+    )
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="break it this way; `list` prints the ways",
+    )
+    add(
+        "--variation",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let it differ this harmless way; `list` prints the ways",
+    )
+    add(
+        "--inngest-sdk", choices=("new", "old"), default="new", help="how /inngest answers unsigned questions"
+    )
+    add("--latency-ms", type=float, default=0.0, metavar="N", help="delay every answer")
+    add(
+        "--access-log",
+        type=Path,
+        metavar="PATH",
+        help="one JSON line a request, headers whole: it holds secrets",
+    )
+    add(
+        "--hive-dir",
+        type=Path,
+        metavar="PATH",
+        help="where to write its file state (default: a temporary folder beside the env file)",
+    )
+    add("--watch-stdin", action="store_true", help="stop when standard input ends")
+    add("--seed-leads", type=int, default=3, metavar="N", help="lead records in Redis (default %(default)s)")
+    add(
+        "--bearer-only",
+        action="append",
+        default=[],
+        metavar="PROVIDER",
+        choices=sorted(BEARER_KEYS),
+        help="leave this provider's HMAC secret out",
+    )
+    add(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="give a runtime key this value, in the deployment and in its env file; may repeat",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGINT, SIGTERM or (with --watch-stdin) the end of standard input; return 0.
+
+    Raises InputError for options that cannot be used.
+    """
+    forget_variables()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    try:
+        hosting = importlib.import_module("pytest_caio.reference.hosting.host")
+    except ModuleNotFoundError as error:
+        raise InputError(f"serve needs {error.name}: pip install 'pytest-caio[demo]'") from None
+    if "list" in args.fault:
+        listed = {"ok": True, "faults": {name: fault.says for name, fault in hosting.FAULTS.items()}}
+        sys.stdout.write(json.dumps(listed, indent=1) + "\n")
+        return 0
+    if "list" in args.variation:
+        listed = {"ok": True, "variations": {name: way.says for name, way in hosting.VARIATIONS.items()}}
+        sys.stdout.write(json.dumps(listed, indent=1) + "\n")
+        return 0
+    with suppress(SystemExit):
+        hosting.host(args, _announce)
+    return 0
+
+
+def forget_variables() -> None:
+    """Remove from the process environment what would change what the deployment is."""
+    for name in [n for n in os.environ if n.startswith("INNGEST_") or n in _SDK_VARIABLES]:
+        del os.environ[name]
+
+
+def _announce(summary: Mapping[str, str], _: object) -> None:
+    sys.stdout.write(json.dumps({"ok": True, **summary}) + "\n")
+    sys.stdout.flush()
+    where = f"{summary['base_url']}/login; the token is DASHBOARD_AUTH_TOKEN in {summary['env_file']}"
+    sys.stderr.write(f"Open {where}\n")
+    sys.stderr.flush()
+
+
+def _leave(_: int, __: FrameType | None) -> NoReturn:
+    # The server has its own handlers while it serves, and raises the signal again once it has stopped.
+    raise SystemExit(0)

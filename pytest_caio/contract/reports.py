@@ -1,0 +1,180 @@
+"""What a deployment answers, as far as the checks rely on it: paths, reports and the probes they share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+__all__ = [
+    "Auth",
+    "CadenceLead",
+    "CadenceLeads",
+    "CheckedAt",
+    "Dependencies",
+    "Inngest",
+    "Introspection",
+    "NotReady",
+    "OperatorStatus",
+    "PendingEmails",
+    "Provider",
+    "Readiness",
+    "Redis",
+    "WebhookHealth",
+    "Webhooks",
+    "reported_commit",
+]
+
+
+class Readiness(Struct):
+    """The readiness report."""
+
+    status: str
+    timestamp: Any = None
+    checks: dict[str, Any] = field(default_factory=dict)
+
+
+class NotReady(Struct):
+    """The answer of a deployment that is not ready."""
+
+    detail: str
+
+
+class Redis(Struct):
+    """What a deployment says of its Redis."""
+
+    required: bool
+    configured: bool
+    connected: bool
+    ready: bool
+    status: str = ""
+    message: str | None = None
+    latency_ms: float | None = None
+
+
+class Inngest(Struct):
+    """What a deployment says of its Inngest."""
+
+    required: bool
+    configured: bool
+    keys_present: bool
+    route_mounted: bool
+    ready: bool
+    status: str = ""
+
+
+class Provider(Struct):
+    """How a webhook provider authenticates."""
+
+    hmac: bool
+    bearer: bool
+    unsigned_allowlisted: bool
+    authed: bool
+
+
+class Webhooks(Struct):
+    """What a deployment says of its webhooks."""
+
+    required: bool
+    ready: bool
+    unauthed_providers: list[str]
+    provider_auth: dict[str, Provider]
+    status: str = ""
+
+
+class Auth(Struct):
+    """What a deployment says of its authentication."""
+
+    strict_mode: bool
+    query_token_enabled: bool
+    token_configured: bool
+    session_secret_explicit: bool
+    webhook_signature_required: bool
+    environment: str
+
+
+class Dependencies(Struct):
+    """The runtime dependencies report."""
+
+    ready: bool
+    required_failures: list[str]
+    dependencies: dict[str, Any]
+    auth: dict[str, Any]
+
+
+class CheckedAt(Struct):
+    """The moment at which a deployment looked at its dependencies."""
+
+    checked_at: datetime
+
+
+class _Ramp(Struct):
+    active: bool
+
+
+class _Gatekeeper(Struct):
+    required: bool
+
+
+class OperatorStatus(Struct):
+    """The operator status report."""
+
+    enabled: bool
+    emergency_stop: bool
+    ramp: _Ramp
+    today: dict[str, Any]
+    gatekeeper: _Gatekeeper
+
+
+class _QueueDebug(Struct):
+    redis_connected: bool | UnsetType | None = UNSET
+
+
+class PendingEmails(Struct):
+    """The queue of pending emails."""
+
+    count: int
+    pending_emails: list[dict[str, Any]]
+    shadow_queue_debug: _QueueDebug | None = field(default=None, name="_shadow_queue_debug")
+
+
+class CadenceLead(Struct):
+    """One lead that a deployment sees."""
+
+    email: str
+
+
+class CadenceLeads(Struct):
+    """The leads that a deployment sees."""
+
+    leads: list[CadenceLead]
+
+
+class WebhookHealth(Struct):
+    """A webhook provider's health report."""
+
+    signature_strict_mode: bool
+
+
+class Introspection(Struct):
+    """Inngest's introspection."""
+
+    mode: str
+    function_count: int
+
+
+_COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sha")
+
+
+def reported_commit(report: object) -> str:
+    """Return the commit that a decoded report names, at any depth, or an empty text.
+
+    No report is bound to name it; those that do use one of a few keys.
+    """
+    if not isinstance(report, dict):
+        return ""
+    for key in _COMMIT_KEYS:
+        if isinstance(report.get(key), str) and report[key]:
+            return str(report[key])
+    return next(filter(None, map(reported_commit, report.values())), "")

@@ -1,0 +1,144 @@
+"""Addresses and namespaces in a runtime environment file: what is wrong with one, or which place it is."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable
+from urllib.parse import parse_qs, urlsplit
+
+from pytest_caio.environments.keys import canonical
+
+__all__ = [
+    "foreign_names",
+    "inngest_url_fault",
+    "is_local",
+    "names_environment",
+    "origin_fault",
+    "redis_place",
+    "seen_from",
+]
+
+_ALIASES = {"production": ("production", "prod")}
+_HOST_AND_PORT = re.compile(r"(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?", re.IGNORECASE | re.ASCII)
+# Names that a namespace must not hold unless they are its environment's own.
+_USUAL = ("production", "staging", "stage", "development", "dev")
+
+
+def origin_fault(origin: str, *, production: bool) -> str:
+    """Return why an origin must not be allowed as it is written, empty where it may; it is not quoted.
+
+    Browsers send scheme, host and port alone, in lower case, without a default port (Fetch standard,
+    "Origin header"): an origin that is written otherwise is never matched, or matched by too much.
+    """
+    if origin == "null":
+        return "is null, which every sandboxed page sends"
+    if "*" in origin:
+        return "has a wildcard in it"
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return "is no origin"
+    if parts.scheme != "https" or not origin.lower().startswith("https://"):
+        return "is not https://"
+    if "@" in parts.netloc:
+        return "has credentials in it"
+    if parts.path or parts.query or parts.fragment or origin.endswith(("?", "#")):
+        return "has a path; an origin ends with its host or port, without a slash"
+    if not parts.hostname or not _HOST_AND_PORT.fullmatch(parts.netloc):
+        return "is no origin"
+    if origin != origin.lower():
+        return "is not in lower case, as browsers send it"
+    if port == 443:
+        return "names port 443, which browsers leave out"
+    if production and is_local(parts.hostname):
+        return "is this machine (localhost)"
+    return ""
+
+
+def inngest_url_fault(url: str, host: str) -> str:
+    """Return why a URL is not that of Inngest's endpoint on `host`, empty where it is; it is not quoted."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return "is no URL"
+    if parts.scheme != "https":
+        return "is not https://"
+    if "@" in parts.netloc:
+        return "has credentials in it"
+    if not parts.path.endswith("/inngest") or parts.query or parts.fragment:
+        return "does not end with /inngest"
+    named, own = (parts.hostname or "").rstrip("."), host.lower().rstrip(".")
+    if named != own and not (is_local(named) and is_local(own)):
+        return f"is not on the deployment's host, {host}"
+    return ""
+
+
+def is_local(host: str) -> bool:
+    """Say whether a host is this machine, as every resolver takes its name or number."""
+    if host == "localhost" or host.endswith((".localhost", ".localdomain")):
+        return True
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:  # 127.1 and 2130706433 are 127.0.0.1
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
+
+
+def redis_place(url: str) -> str:
+    """Return where a connection string leads, host:port/database, without credentials; empty for none.
+
+    Two of one place are equal: in lower case, with the port (6379) and the database (0) filled in.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            return ""
+        asked = parse_qs(parts.query).get("db", [""])[0]
+        if parts.scheme == "unix":
+            return f"{parts.path}/{int(asked or 0)}"
+        host = (parts.hostname or "localhost").rstrip(".")
+        path = parts.path.strip("/")
+        host = "127.0.0.1" if host == "localhost" else host
+        return f"{host}:{parts.port or 6379}/{int(asked or path or 0)}"
+    except ValueError:
+        return ""
+
+
+def names_environment(namespace: str, environment: str) -> bool:
+    """Say whether a namespace has the environment's name in it, as a word of its own."""
+    name = canonical(environment)
+    return any(_has_word(namespace, alias) for alias in _ALIASES.get(name, (name,)))
+
+
+def foreign_names(namespace: str, environment: str, others: Iterable[str] = ()) -> list[str]:
+    """Return the names of other environments in a namespace: the usual ones, and `others`."""
+    own = canonical(environment)
+    names = dict.fromkeys(canonical(name) for name in (*_USUAL, *others))
+    return [name for name in names if name != own and names_environment(namespace, name)]
+
+
+def seen_from(url: str) -> str:
+    """Say from where the Redis of a connection string was asked, and what to do where that cannot work."""
+    try:
+        host = urlsplit(url).hostname or "its address"
+    except ValueError:
+        host = "its address"
+    where = f"asked at {host} from the machine that runs the checks"
+    if host.endswith(".railway.internal"):
+        where += (
+            "; that is a name of Railway's private network, known inside it alone: give the checks the "
+            "public URL of Redis (REDIS_PUBLIC_URL in Railway) as REDIS_URL"
+        )
+    return where
+
+
+def _has_word(text: str, word: str) -> bool:
+    return bool(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text.lower()))

@@ -1,0 +1,76 @@
+"""Env files, read as the product reads them: python-dotenv's grammar, `${NAME}` from the file itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+from dotenv.variables import parse_variables
+
+from pytest_caio.errors import InputError
+from pytest_caio.redaction.secret import Secret
+
+__all__ = ["Entry", "EnvFile"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One definition: the key, its value, and the line (from 1) it stands on."""
+
+    key: str
+    value: Secret
+    line: int
+
+
+@dataclass(frozen=True)
+class EnvFile:
+    """An env file: where it is, and its definitions in order, repeated keys included."""
+
+    path: Path
+    entries: tuple[Entry, ...]
+
+    @property
+    def values(self) -> dict[str, Secret]:
+        """Key to value; of a key defined twice the last holds."""
+        return {entry.key: entry.value for entry in self.entries}
+
+    @classmethod
+    def read(cls, path: Path) -> EnvFile:
+        """Read `path`. Raises InputError, naming the file and line, where it cannot be read or parsed.
+
+        `${NAME}` takes its value from the same file alone: the product reads a file in place of the
+        process environment, not over it.
+        """
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"env file {path}: {error.strerror or 'cannot be read'}") from None
+        return cls.parse(raw, path)
+
+    @classmethod
+    def parse(cls, raw: bytes, path: Path) -> EnvFile:
+        """Parse what an env file holds, or is to hold; `path` names it. Raises InputError like `read`."""
+        # Without a byte order mark UTF-16 still shows by its NULs, which no env file holds.
+        if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw:
+            raise InputError(f"env file {path}: is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)")
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise InputError(f"env file {path}, line {line}: is not UTF-8 text") from None
+        entries: list[Entry] = []
+        known: dict[str, str | None] = {}
+        for binding in parse_stream(StringIO(text)):
+            # A binding starts with the blank lines before it.
+            blank = len(binding.original.string) - len(binding.original.string.lstrip())
+            line = binding.original.line + binding.original.string.count("\n", 0, blank)
+            if binding.error:
+                raise InputError(f"env file {path}, line {line}: is not KEY=value")
+            if binding.key is None:
+                continue
+            value = "".join(atom.resolve(known) for atom in parse_variables(binding.value or ""))
+            known[binding.key] = value
+            entries.append(Entry(binding.key, Secret(value), line))
+        return cls(path, tuple(entries))

@@ -1,0 +1,211 @@
+"""The runtime environment file: its keys, what each is for, and the values that a deployment must have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = [
+    "DEFAULT_STATE_PREFIX",
+    "MIN_SECRET_LENGTH",
+    "NUMBERS",
+    "REDIS_NAMESPACES",
+    "REDIS_ONLY",
+    "REQUIRED_KEYS",
+    "RUNTIME_KEYS",
+    "SECRETS",
+    "STATE_PREFIX",
+    "STRICT_FLAGS",
+    "canonical",
+    "expected_values",
+    "flag",
+    "holds_runtime_key",
+    "is_placeholder",
+    "secret_part",
+    "typo_of",
+    "weakness",
+]
+
+RUNTIME_KEYS = tuple(
+    """
+    ENVIRONMENT REDIS_URL REDIS_REQUIRED REDIS_MAX_CONNECTIONS STATE_BACKEND STATE_REDIS_PREFIX
+    STATE_DUAL_READ_ENABLED STATE_FILE_FALLBACK_WRITE RATE_LIMIT_REDIS_NAMESPACE CONTEXT_REDIS_PREFIX
+    CONTEXT_STATE_TTL_SECONDS INNGEST_SIGNING_KEY INNGEST_EVENT_KEY INNGEST_REQUIRED INNGEST_APP_ID
+    INNGEST_WEBHOOK_URL DASHBOARD_AUTH_TOKEN DASHBOARD_AUTH_STRICT DASHBOARD_QUERY_TOKEN_ENABLED
+    DASHBOARD_AUTH_ALLOWLIST SESSION_SECRET_KEY CORS_ALLOWED_ORIGINS CORS_ALLOWED_METHODS
+    CORS_ALLOWED_HEADERS WEBHOOK_SIGNATURE_REQUIRED WEBHOOK_BEARER_TOKEN HEYREACH_BEARER_TOKEN
+    HEYREACH_UNSIGNED_ALLOWLIST INSTANTLY_WEBHOOK_SECRET HEYREACH_WEBHOOK_SECRET CLAY_WEBHOOK_SECRET
+    RB2B_WEBHOOK_SECRET TRACE_ENVELOPE_FILE TRACE_ENVELOPE_ENABLED TRACE_RETENTION_DAYS
+    TRACE_CLEANUP_ENABLED CAIO_BASE_URL
+    """.split()
+)
+# Each secret and what it opens: no two may hold one value, or who has one has the other.
+SECRETS: Mapping[str, str] = MappingProxyType(
+    {
+        "INNGEST_SIGNING_KEY": "introspection and calls of /inngest",
+        "INNGEST_EVENT_KEY": "sending events to Inngest",
+        "DASHBOARD_AUTH_TOKEN": "the dashboard and its API",
+        "SESSION_SECRET_KEY": "signing sessions of the dashboard",
+        "WEBHOOK_BEARER_TOKEN": "the webhooks of Instantly and Clay, where they have no secret",
+        "HEYREACH_BEARER_TOKEN": "the webhooks of HeyReach, where it has no secret",
+        "INSTANTLY_WEBHOOK_SECRET": "signing the webhooks of Instantly",
+        "HEYREACH_WEBHOOK_SECRET": "signing the webhooks of HeyReach",
+        "CLAY_WEBHOOK_SECRET": "signing the webhooks of Clay",
+        "RB2B_WEBHOOK_SECRET": "signing the webhooks of RB2B",
+    }
+)
+MIN_SECRET_LENGTH = 20  # characters
+STRICT_FLAGS: Mapping[str, bool] = MappingProxyType(
+    {
+        "DASHBOARD_AUTH_STRICT": True,
+        "REDIS_REQUIRED": True,
+        "INNGEST_REQUIRED": True,
+        "WEBHOOK_SIGNATURE_REQUIRED": True,
+        "DASHBOARD_QUERY_TOKEN_ENABLED": False,
+    }
+)
+# What makes Redis the only source of truth; the first is compared as text, the others are flags.
+REDIS_ONLY: Mapping[str, str] = MappingProxyType(
+    {
+        "STATE_BACKEND": "redis",
+        "STATE_DUAL_READ_ENABLED": "false",
+        "STATE_FILE_FALLBACK_WRITE": "false",
+    }
+)
+STATE_PREFIX = "STATE_REDIS_PREFIX"
+DEFAULT_STATE_PREFIX = "caio"
+# What sets environments apart in Redis; the state's prefix may name none (see `namespace_fault`).
+REDIS_NAMESPACES = ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", STATE_PREFIX)
+NUMBERS = ("REDIS_MAX_CONNECTIONS", "CONTEXT_STATE_TTL_SECONDS", "TRACE_RETENTION_DAYS")
+# What a deployment has no safe default for. Not among them: the webhooks' credentials, of which each
+# provider needs one (PROVIDER_KEYS); what the deployment's own answers show (methods and headers of CORS,
+# the allowlist); and what only advises (traces, numbers).
+REQUIRED_KEYS = (
+    *("ENVIRONMENT", "REDIS_URL", *STRICT_FLAGS, *REDIS_ONLY),
+    *("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX"),
+    *("INNGEST_SIGNING_KEY", "INNGEST_EVENT_KEY", "INNGEST_WEBHOOK_URL"),
+    *("DASHBOARD_AUTH_TOKEN", "SESSION_SECRET_KEY", "CORS_ALLOWED_ORIGINS"),
+)
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+# Of such words, and nothing else, are the values made that stand in templates until somebody replaces them.
+_WORDS = """
+    a actual add admin api app auth bar bearer caio change clay credential dashboard default dev development
+    dummy enter event example fake fill fixme foo generate goes here heyreach in inngest insert instantly key
+    long me missing my new none null password paste placeholder please prod production put random rb2b real
+    redis replace sample secret secure session set signing signkey some staging string super swarm test
+    testing the this to todo token undefined unset update use value webhook with your
+""".split()
+_TEMPLATE = re.compile(
+    rf"(?:(?>{'|'.join(sorted(_WORDS, key=len, reverse=True))}|x{{3,}}+|tbd)[\W_]*+)+\d*[\W_]*", re.IGNORECASE
+)
+# <…>, ${…}, $(…), {{…}}, [[…]], %…%: words in brackets that a program, or a person, was to replace.
+_BRACKETED = re.compile(r"(?:<|\$\{+|\$\(|\{\{|\[+|%)[\w .:/-]*(?:>|\}+|\)|\]+|%)")
+_YOURS = re.compile(r"your[\W_].*[\W_]here", re.IGNORECASE)
+_SEQUENCES = ("abcdefghijklmnopqrstuvwxyz" * 3, "0123456789" * 8, "123456789" * 8, "0123456789abcdef" * 5)
+_FEW = 4  # distinct characters; 20 random ones have so few once in a thousand million times
+
+
+def flag(value: str) -> bool | None:
+    """Return what a switch says: true for 1, true, yes, on; false for 0, false, no, off; else None."""
+    word = value.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def holds_runtime_key(name: str) -> bool:
+    """Say whether a variable of the process is a runtime key, plain or with an environment's name."""
+    return any(name == key or name.endswith(f"_{key}") for key in RUNTIME_KEYS)
+
+
+def canonical(environment: str) -> str:
+    """Return an environment's name in lower case, `prod` as `production`."""
+    name = environment.strip().lower()
+    return "production" if name == "prod" else name
+
+
+def secret_part(key: str, value: str) -> str:
+    """Return what of a value must be hard to guess: an Inngest key without its prefix, a URL's password.
+
+    Empty for a URL without a password.
+    """
+    if key == "INNGEST_SIGNING_KEY":
+        return re.sub(r"^signkey-\w+-", "", value)
+    if key == "REDIS_URL":
+        found = re.search(r"://[^/\s@]*:([^/\s]*)@", value)
+        return found[1] if found else ""
+    return value
+
+
+def is_placeholder(value: str) -> bool:
+    """Say whether a value is one that a template holds until somebody replaces it.
+
+    Such are changeme, your-token-here, <token>, xxx, example, TODO, ${TOKEN}, a repeated character, a
+    sequence. A value that is only in part made of such words is none: random ones may hold any word.
+    """
+    text = value.strip()
+    lowered = text.lower()
+    return bool(
+        0 < len(set(lowered)) <= _FEW
+        or any(lowered and lowered in sequence for sequence in _SEQUENCES)
+        or any(form.fullmatch(text) for form in (_TEMPLATE, _BRACKETED, _YOURS))
+    )
+
+
+def weakness(key: str, value: str) -> str:
+    """Return why the secret `key` is not fit to be one, empty where it is; the value is not quoted.
+
+    Of REDIS_URL the password is judged, where it has one.
+    """
+    secret = secret_part(key, value)
+    if is_placeholder(secret) or is_placeholder(value):
+        return "is a placeholder"
+    if len(secret) < MIN_SECRET_LENGTH and (secret or key in SECRETS):
+        return f"is shorter than {MIN_SECRET_LENGTH} characters"
+    return ""
+
+
+def expected_values(environment: str) -> dict[str, str]:
+    """Return the values that an environment's file must have, or best has: all that are no one's choice.
+
+    Neither secrets nor addresses are among them. Written as `bootstrap` writes them; a file may spell flags
+    otherwise (see `flag`), and has its own `STATE_REDIS_PREFIX` where state is under another already.
+    """
+    name = canonical(environment)
+    return {
+        "ENVIRONMENT": name,
+        **{key: str(value).lower() for key, value in STRICT_FLAGS.items()},
+        **REDIS_ONLY,
+        "STATE_REDIS_PREFIX": f"caio:{name}:state",
+        "RATE_LIMIT_REDIS_NAMESPACE": f"caio:{name}:ratelimit",
+        "CONTEXT_REDIS_PREFIX": f"caio:{name}:context",
+        "CONTEXT_STATE_TTL_SECONDS": "7200" if name == "production" else "3600",
+        "HEYREACH_UNSIGNED_ALLOWLIST": "false",
+        "CORS_ALLOWED_METHODS": "GET,POST,OPTIONS",
+        "CORS_ALLOWED_HEADERS": "Content-Type,X-Dashboard-Token",
+        "TRACE_ENVELOPE_ENABLED": "true",
+        "TRACE_RETENTION_DAYS": "30",
+        "TRACE_CLEANUP_ENABLED": "true",
+    }
+
+
+def typo_of(key: str) -> str | None:
+    """Return the runtime key that an unknown `key` is one letter from, None for any other.
+
+    One letter more, less, or another, two neighbours exchanged, or other case.
+    """
+    if key in RUNTIME_KEYS:
+        return None
+    return next((known for known in RUNTIME_KEYS if _one_edit(key.upper(), known)), None)
+
+
+def _one_edit(given: str, known: str) -> bool:
+    if abs(len(given) - len(known)) > 1:
+        return False
+    start = next((n for n, (a, b) in enumerate(zip(given, known, strict=False)) if a != b), None)
+    if start is None:  # equal, or one letter more at the end
+        return True
+    rest, other = given[start:], known[start:]
+    exchanged = rest[:2] == other[1::-1] and rest[2:] == other[2:]
+    return exchanged or rest[1:] == other[1:] or rest[1:] == other or rest == other[1:]

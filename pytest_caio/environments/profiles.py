@@ -1,0 +1,206 @@
+"""The sections of a profile: what its gates beyond HTTP are to look at."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import msgspec
+
+from pytest_caio.errors import InputError
+
+__all__ = [
+    "SECTIONS",
+    "OperatorSection",
+    "PackSection",
+    "Profile",
+    "ReplaySection",
+    "StateSection",
+    "read_profiles",
+]
+
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table under a profile's; relative paths are relative to the profiles file."""
+
+    def anchored(self, folder: Path) -> Self:  # noqa: ARG002
+        """Return the section with its paths starting at `folder`; this one has none."""
+        return self
+
+    def _anchored(self, folder: Path, *keys: str) -> Self:
+        given = {key: getattr(self, key) for key in keys}
+        paths = {key: str((folder / path).resolve()) for key, path in given.items() if path}
+        return msgspec.structs.replace(self, **paths)
+
+
+class StateSection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.state]`: the file state whose twins must be in Redis.
+
+    `hive_dir` is empty where all file state was removed, and None where nothing is said of it. `cutover`
+    is the moment since which nothing may write files, UTC unless it has a zone.
+    """
+
+    hive_dir: str | None = None
+    cutover: datetime | None = None
+    summary: str = ""  # what the last migration left: `migrate-state --summary`
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the section with its paths starting at `folder`."""
+        return self._anchored(folder, "hive_dir", "summary")
+
+
+class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.replay]`: the golden set, and what answers it: a command, or answers that were recorded."""
+
+    golden_set: str = ""
+    runner: str = ""
+    cwd: str = "."  # where the runner's command is run
+    protocol: Literal["process", "lines"] = "process"
+    answers: str = ""  # recorded answers, in place of a runner
+    baseline: str = ""  # an earlier release's answers
+    min_pass_rate: _Share = 0.95
+    min_cases: _Count = 50
+    workers: _Count = 4
+    case_seconds: _Seconds = 60.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where both kinds of answers are given: which one counts is not ours to say."""
+        if self.runner and self.answers:
+            raise ValueError("give runner or answers, not both")
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the section with its paths starting at `folder`."""
+        return self._anchored(folder, "golden_set", "cwd", "answers", "baseline")
+
+
+class OperatorSection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.operator]`: how many emails a supervised day may send at most, and what it did send."""
+
+    daily_limit: _Count = 5
+    sends: str = ""  # a record of supervised sends: JSON or JSON lines of `to`, `sent_at`, `conversation_id`
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the section with its paths starting at `folder`."""
+        return self._anchored(folder, "sends")
+
+
+class PackSection(_Section, frozen=True, forbid_unknown_fields=True):
+    """`[NAME.pack]`: the product's critical tests, and the checkout they are run in.
+
+    `tests` are pytest's ids or paths, relative to `cwd`. `python` is a program's name or path; left out, it
+    is that of the checkout's `.venv`, or, where there is none, the one that runs the checks.
+    """
+
+    cwd: str = "."
+    tests: tuple[str, ...] = ()
+    python: str = ""
+    seconds: _Seconds = 600.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a test that pytest would read as an option."""
+        if any(not test.strip() or test.startswith("-") for test in self.tests):
+            raise ValueError("tests are pytest's ids or paths, not options")
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the section with its paths starting at `folder`; a program's name alone is none."""
+        found = self._anchored(folder, "cwd")
+        if Path(self.python).name == self.python:
+            return found
+        # Not resolved: the interpreter of a virtual environment is a link, and knows it by its own path.
+        return msgspec.structs.replace(found, python=str(folder.resolve() / self.python))
+
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "state": StateSection,
+    "replay": ReplaySection,
+    "operator": OperatorSection,
+    "pack": PackSection,
+}
+
+
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{64}$")]
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of `environments.toml`; relative paths are relative to that file."""
+
+    base_url: str = ""
+    env_file: str = ""
+    environment: str = ""  # what the deployment must say it is; the profile's name if left out
+    reference: bool = False  # start the embedded reference deployment and ask that
+    query_token: bool = False  # is the deprecated ?token= still enabled
+    probe_query_token: bool = True  # send ?token= once, or rely on the reported flag
+    inngest_functions: int | None = None
+    ready_budget_ms: int = 1500
+    revoked_sha256: tuple[_Sha256, ...] = ()  # of secrets that must not be used again, in hex
+    state: StateSection | None = None
+    replay: ReplaySection | None = None
+    operator: OperatorSection | None = None
+    pack: PackSection | None = None
+
+
+def read_profiles(path: Path) -> dict[str, Profile]:
+    """Read a profiles file. Raises InputError naming the file, the line and the key that is wrong."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        tables = tomllib.loads(text)
+    except OSError as error:
+        raise InputError(f"profiles {path}: {error.strerror or 'cannot be read'}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"profiles {path}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"profiles {path}: {error}") from None
+    profiles = {}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            line = _line_of(text, "", name)
+            raise InputError(f"profiles {path}, line {line}: {name} is no table; keys stand under [NAME]")
+        try:
+            profiles[name] = _anchored(msgspec.convert(table, Profile), path.parent)
+        except msgspec.ValidationError as error:
+            section, key, reason = _explained(str(error))
+            heading = f"{name}.{section}" if section else name
+            where = f"profiles {path}, line {_line_of(text, heading, key)}: [{heading}]"
+            raise InputError(f"{where} {reason}") from None
+    return profiles
+
+
+def _anchored(profile: Profile, folder: Path) -> Profile:
+    """Return the profile with its sections' relative paths starting at `folder`, where its file is."""
+    sections = {
+        name: section.anchored(folder) for name in SECTIONS if (section := getattr(profile, name)) is not None
+    }
+    return msgspec.structs.replace(profile, **sections)
+
+
+def _explained(message: str) -> tuple[str, str, str]:
+    """Return the section (empty for the profile itself), the key and the reason of a validation error."""
+    path = re.search(r" - at `\$\.?([^`\[]*)([^`]*)`", message)
+    *sections, key = path[1].split(".") if path else [""]
+    unknown = re.search(r"unknown field `([^`]*)`", message)
+    if unknown:
+        keys = SECTIONS.get(key, Profile).__struct_fields__
+        return key, unknown[1], f"unknown key {unknown[1]}; the keys are {', '.join(keys)}"
+    return ".".join(sections), key, re.sub(r" - at `.*`", f" (key {key}{path[2] if path else ''})", message)
+
+
+def _line_of(text: str, heading: str, key: str) -> int:
+    """Return the line of `key` under a heading, that of the heading, or else of the profile's."""
+    inside, start, known = not heading, 1, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[([^\[\]]+)\]", line)
+        if header:
+            name = ".".join(part.strip().strip("\"'") for part in header[1].split("."))
+            inside = f"{name}.".startswith(f"{heading}.")
+            if f"{heading}.".startswith(f"{name}.") and len(name) > len(known):
+                start, known = number, name
+        if inside and key and re.match(rf"\s*(\[+|\[.*\.)?[\"']?{re.escape(key)}\b", line):
+            return number
+    return start

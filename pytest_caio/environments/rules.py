@@ -1,0 +1,210 @@
+"""What is wrong with an environment's settings: each rule returns the reason in words, empty for nothing.
+
+Reasons name keys, never values. A rule that needs a key which was not given raises MissingInput.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pytest_caio.contract.providers import PROVIDER_KEYS
+from pytest_caio.environments.addresses import (
+    foreign_names,
+    inngest_url_fault,
+    names_environment,
+    origin_fault,
+)
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.keys import (
+    REDIS_NAMESPACES,
+    REDIS_ONLY,
+    REQUIRED_KEYS,
+    RUNTIME_KEYS,
+    STATE_PREFIX,
+    canonical,
+    expected_values,
+    flag,
+    typo_of,
+)
+from pytest_caio.outcomes import MissingInput
+
+__all__ = [
+    "absence",
+    "choice_fault",
+    "env_diff",
+    "flag_fault",
+    "heyreach_unsigned",
+    "inngest_fault",
+    "name_fault",
+    "namespace_fault",
+    "number_fault",
+    "origin_faults",
+    "others_of",
+    "redis_only_fault",
+    "repeated",
+    "shared_namespaces",
+    "slips",
+    "unguarded",
+]
+
+
+def _given(environment: Environment, key: str) -> str:
+    value = environment.value(key).strip()
+    if not value:
+        raise MissingInput(key)
+    return value
+
+
+def absence(environment: Environment, key: str) -> str:
+    """Say whether a key is missing, or there and empty."""
+    if environment.value(key).strip():
+        return ""
+    return f"{key} is {'empty' if key in environment.values else 'missing'}"
+
+
+def flag_fault(environment: Environment, key: str, *, wanted: bool) -> str:
+    """Judge a switch; what is neither true nor false (see `flag`) is wrong too."""
+    said = flag(_given(environment, key))
+    if said is None:
+        return f"{key} is neither true nor false"
+    return "" if said is wanted else f"{key} is {str(said).lower()}"
+
+
+def choice_fault(environment: Environment, key: str, wanted: str) -> str:
+    """Judge a setting that is one word, in any case."""
+    return "" if _given(environment, key).lower() == wanted else f"{key} is not {wanted}"
+
+
+def redis_only_fault(environment: Environment, key: str) -> str:
+    """Judge a key of REDIS_ONLY: a switch, or one word."""
+    on = flag(REDIS_ONLY[key])
+    if on is None:
+        return choice_fault(environment, key, REDIS_ONLY[key])
+    return flag_fault(environment, key, wanted=on)
+
+
+def name_fault(environment: Environment) -> str:
+    """Judge ENVIRONMENT: the environment asked for, `prod` standing for production."""
+    wanted = canonical(environment.expected_environment)
+    return "" if canonical(_given(environment, "ENVIRONMENT")) == wanted else f"ENVIRONMENT is not {wanted}"
+
+
+def number_fault(environment: Environment, key: str) -> str:
+    """Judge a number: a whole one above 0, and the one expected where the contract names one."""
+    text = environment.value(key).strip()
+    if not text:
+        return f"{key} is not set"
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        return f"{key} is no whole number above 0"
+    wanted = expected_values(environment.expected_environment).get(key, text)
+    return "" if int(text) == int(wanted) else f"{key} is {int(text)}, and {wanted} is expected"
+
+
+def origin_faults(environment: Environment) -> list[str]:
+    """Judge each origin of CORS_ALLOWED_ORIGINS; they are told apart by their place in the list."""
+    _given(environment, "CORS_ALLOWED_ORIGINS")
+    production = canonical(environment.expected_environment) == "production"
+    if not environment.cors_origins:
+        return ["CORS_ALLOWED_ORIGINS names no origin"]
+    faults = [origin_fault(origin, production=production) for origin in environment.cors_origins]
+    return [f"origin {n} of CORS_ALLOWED_ORIGINS {fault}" for n, fault in enumerate(faults, 1) if fault]
+
+
+def inngest_fault(environment: Environment) -> str:
+    """Judge INNGEST_WEBHOOK_URL."""
+    fault = inngest_url_fault(_given(environment, "INNGEST_WEBHOOK_URL"), environment.host)
+    return f"INNGEST_WEBHOOK_URL {fault}" if fault else ""
+
+
+def namespace_fault(environment: Environment, key: str, others: Sequence[Environment] = ()) -> str:
+    """Judge a namespace of Redis: it names this environment, and no other.
+
+    STATE_REDIS_PREFIX may also name none, as its default `caio` does: a deployment whose state is under
+    that prefix keeps it, and what sets it apart is its own database (ENV-10).
+    """
+    own = environment.expected_environment
+    namespace = environment.value(key) if key == STATE_PREFIX else _given(environment, key)
+    foreign = foreign_names(namespace, own, [other.expected_environment for other in others])
+    if foreign:
+        return f"{key} names another environment, {foreign[0]}"
+    if key != STATE_PREFIX and not names_environment(namespace, own):
+        return f"{key} does not name {canonical(own)}"
+    return ""
+
+
+def shared_namespaces(environment: Environment, others: Iterable[Environment]) -> list[str]:
+    """Return which namespaces another environment has too; of state prefixes those that are no default.
+
+    One neutral prefix in two databases is two namespaces, and ENV-10 asks for two databases.
+    """
+    found = []
+    for other in others:
+        for key in REDIS_NAMESPACES:
+            value = environment.value(key).strip()
+            own_name = key != STATE_PREFIX or names_environment(value, environment.expected_environment)
+            if value and own_name and value == other.value(key).strip():
+                found.append(f"{key} is that of {other.name}")
+    return found
+
+
+def unguarded(environment: Environment, provider: str) -> str:
+    """Say whether a webhook provider has nothing to authenticate with."""
+    keys = PROVIDER_KEYS[provider]
+    return (
+        ""
+        if any(environment.value(key).strip() for key in keys)
+        else f"{provider} has no {' or '.join(keys)}"
+    )
+
+
+def repeated(environment: Environment) -> list[str]:
+    """Return the keys that the env file defines more than once, with their lines."""
+    entries = environment.file.entries if environment.file else ()
+    lines: dict[str, list[str]] = {}
+    for entry in entries:
+        lines.setdefault(entry.key, []).append(str(entry.line))
+    return [f"{key} (lines {', '.join(at)})" for key, at in lines.items() if len(at) > 1]
+
+
+def slips(environment: Environment) -> list[str]:
+    """Return the keys of the env file that are one letter from a known one, with their lines."""
+    entries = environment.file.entries if environment.file else ()
+    return [
+        f"{entry.key} (line {entry.line}) looks like {known}"
+        for entry in entries
+        if (known := typo_of(entry.key))
+    ]
+
+
+def others_of(environment: Environment, environments: Iterable[Environment]) -> list[Environment]:
+    """Return those that must have nothing in common with `environment`: a profile may show one twice."""
+    own = canonical(environment.expected_environment)
+    return [other for other in environments if canonical(other.expected_environment) != own]
+
+
+def env_diff(environments: Sequence[Environment]) -> dict[str, Any]:
+    """Return what sets the environments' keys apart from the known ones and from each other: keys alone."""
+    given = {e.name: {key for key in e.values if e.value(key).strip()} for e in environments}
+    diff: dict[str, Any] = {}
+    for environment in environments:
+        name, file = environment.name, environment.file
+        keys = [entry.key for entry in file.entries] if file else []
+        diff[name] = {
+            "missing": sorted(set(REQUIRED_KEYS) - given[name]),
+            "unknown": sorted(set(keys) - set(RUNTIME_KEYS)),
+            "duplicated": sorted({key for key in keys if keys.count(key) > 1}),
+        }
+        if len(environments) > 1:
+            elsewhere = set().union(*(found for other, found in given.items() if other != name))
+            diff[name]["only_here"] = sorted(given[name] - elsewhere)
+    return diff
+
+
+def heyreach_unsigned(environment: Environment) -> bool:
+    """Say whether the env file lets HeyReach in unsigned: on the allowlist, without a secret or a bearer.
+
+    That is the fallback for which WH-08 and ENV-11 may be waived: there is no credential of HeyReach then.
+    """
+    given = [environment.value(key) for key in ("HEYREACH_WEBHOOK_SECRET", "HEYREACH_BEARER_TOKEN")]
+    return not any(given) and flag(environment.value("HEYREACH_UNSIGNED_ALLOWLIST")) is True

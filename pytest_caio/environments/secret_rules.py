@@ -1,0 +1,94 @@
+"""What is wrong with an environment's secrets: weak, used twice, revoked, or another environment's too.
+
+As in `settings`, each rule returns reasons that name keys and never values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from pytest_caio.environments.addresses import redis_place
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.keys import REQUIRED_KEYS, RUNTIME_KEYS, SECRETS, secret_part, weakness
+from pytest_caio.outcomes import MissingInput, NotApplicable
+from pytest_caio.redaction.secret import Secret, names_secret
+
+__all__ = [
+    "given_secrets",
+    "revoked_fault",
+    "revoked_secrets",
+    "secret_faults",
+    "shared_database",
+    "shared_secrets",
+]
+
+
+def given_secrets(environment: Environment) -> dict[str, tuple[()]]:
+    """Return one case for each secret that was given, REDIS_URL among them where it has a password.
+
+    Raises MissingInput, naming those that are required, where there is none at all.
+    """
+    keys = [
+        key for key in RUNTIME_KEYS if (value := environment.value(key).strip()) and names_secret(key, value)
+    ]
+    if not keys:
+        raise MissingInput(*(key for key in REQUIRED_KEYS if key in SECRETS))
+    return dict.fromkeys(keys, ())
+
+
+def revoked_secrets(environment: Environment) -> dict[str, tuple[()]]:
+    """Return those cases where there are revoked secrets to compare with; raises NotApplicable."""
+    if not environment.revoked and not environment.profile.revoked_sha256:
+        raise NotApplicable("no revoked secrets are listed (revoked_sha256, --revoked-tokens)")
+    return given_secrets(environment)
+
+
+def secret_faults(environment: Environment, key: str) -> list[str]:
+    """Judge one secret: its strength, and that no other key holds it."""
+    value = environment.value(key)
+    weak = weakness(key, value)
+    own = secret_part(key, value)
+    twins = [
+        f"{key} and {other} hold the same value"
+        for other in given_secrets(environment)
+        if other != key and own and secret_part(other, environment.value(other)) == own
+    ]
+    return [*([f"{key} {weak}"] if weak else []), *twins]
+
+
+def revoked_fault(environment: Environment, key: str) -> str:
+    """Say whether a secret, or the part of it that is secret, is a revoked one."""
+    value = environment.value(key)
+    hashes = {digest.lower() for digest in environment.profile.revoked_sha256}
+    for form in {value, value.strip(), secret_part(key, value)} - {""}:
+        if Secret(form) in environment.revoked or hashlib.sha256(form.encode()).hexdigest() in hashes:
+            return f"{key} was revoked"
+    return ""
+
+
+def shared_secrets(environment: Environment, key: str, others: Iterable[Environment]) -> list[str]:
+    """Return which secrets of other environments hold the value of this one's `key`."""
+    own = secret_part(key, environment.value(key))
+    return [
+        f"{key} is also {theirs} of {other.name}"
+        for other in others
+        for theirs in SECRETS
+        if own and secret_part(theirs, other.value(theirs)) == own
+    ]
+
+
+def shared_database(environment: Environment, others: Iterable[Environment]) -> list[str]:
+    """Return which other environments keep their data in the same database of Redis.
+
+    Raises MissingInput where one of them names none.
+    """
+    places = []
+    for one in (environment, *others):
+        url = one.value("REDIS_URL").strip()
+        if not url:
+            raise MissingInput("REDIS_URL" if one is environment else f"REDIS_URL of {one.name}")
+        places.append((one.name, redis_place(url)))
+    (_, own), *theirs = places
+    faults = [f"REDIS_URL of {name} is no Redis URL" for name, place in places if not place]
+    return faults or [f"REDIS_URL leads to the database of {name}" for name, place in theirs if place == own]

@@ -1,0 +1,83 @@
+"""Supervised operation: the probes of the operator gate, and the profile's record of sends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import msgspec
+
+from pytest_caio.checks.credentials import TOKEN
+from pytest_caio.checks.probe import Effect, Probe, get, post
+from pytest_caio.contract.cards import zoned
+from pytest_caio.contract.operation import Send
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import OperatorSection
+from pytest_caio.errors import InputError
+from pytest_caio.outcomes import MissingInput
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.system.jsonlines import read_records
+
+__all__ = [
+    "EMAIL_HISTORY",
+    "POLL_AGAIN",
+    "answered_at",
+    "daily_limit",
+    "dry_run",
+    "read_sends",
+    "recorded_sends",
+]
+
+# A deployment may tell the time in whole seconds.
+POLL_AGAIN = get("/api/pending-emails", TOKEN, name="second poll", again_after=1.1)
+
+
+def answered_at(answer: Exchange) -> datetime:
+    """Return when an answer was given, by the deployment's own clock where it tells: ours may be off."""
+    try:
+        return zoned(parsedate_to_datetime(answer.header("date") or ""))
+    except ValueError:
+        return answer.started
+
+
+EMAIL_HISTORY = get("/api/emails/history", TOKEN, name="email history")
+
+
+def dry_run(motion: str, sample: int = 0) -> Probe:
+    """Return the probe that triggers a dry run of `outbound` or `all`; `sample` tells two of them apart."""
+    body = msgspec.json.encode({"dry_run": True, "motion": motion})
+    kind = {"Content-Type": "application/json"}
+    details = {"effect": Effect.WRITE, "name": f"dry run of {motion}", "sample": sample}
+    return post("/api/operator/trigger", TOKEN, headers=kind, body=body, **details)
+
+
+def daily_limit(environment: Environment) -> int:
+    """Return how many emails a supervised day may send at most."""
+    return (environment.profile.operator or OperatorSection()).daily_limit
+
+
+def read_sends(path: Path) -> list[Send]:
+    """Read a record of supervised sends: a JSON array, or an object a line.
+
+    Raises InputError naming the file, the entry and the field that is wrong.
+    """
+    records, problems = read_records(path)
+    if problems:
+        raise InputError(problems[0])
+    sends = []
+    for where, raw in records:
+        try:
+            sends.append(msgspec.json.decode(raw, type=Send))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InputError(f"{path.name}, {where}: {error}") from None
+    return sends
+
+
+def recorded_sends(environment: Environment) -> list[Send]:
+    """Return the sends of the profile's record, if it names one. Raises MissingInput naming the key."""
+    path = (environment.profile.operator or OperatorSection()).sends
+    try:
+        return read_sends(Path(path)) if path else []
+    except InputError as error:
+        raise MissingInput(f"sends of [{environment.name}.operator] ({error})") from None

@@ -1,0 +1,38 @@
+"""The deployment's Redis as the environment gate looks at it: does it answer, and may it evict state."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pytest_caio.environments.addresses import seen_from
+from pytest_caio.environments.environment import Environment
+from pytest_caio.errors import InputError
+from pytest_caio.state import connect, inspect_server
+
+__all__ = ["Store", "look"]
+
+_SECONDS = 5.0  # for a connection, and for each answer
+
+
+class Store(msgspec.Struct, frozen=True):
+    """What was found: why there was no answer (empty where there was one), and its maxmemory-policy.
+
+    `policy` is None where the server hides it.
+    """
+
+    silence: str = ""
+    policy: str | None = None
+
+
+def look(environment: Environment) -> Store:
+    """Ask the Redis of REDIS_URL; never raises, and takes seconds at most."""
+    url = environment.value("REDIS_URL").strip()
+    try:
+        with connect(url, seconds=_SECONDS, retries=1) as client:
+            server = inspect_server(client)
+    except InputError as error:
+        return Store(str(error))
+    # Whoever answers PING tells his role or policy, or hides both without a fault.
+    if server.faults and server.policy is None and server.role is None:
+        return Store(f"{server.faults[0]}: {seen_from(url)}")
+    return Store(policy=server.policy)

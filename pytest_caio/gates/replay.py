@@ -1,0 +1,109 @@
+"""The replay that a profile asks for, done once for all checks of the replay gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from pytest_caio.checks.check import case_name
+from pytest_caio.checks.probe import Probe
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import ReplaySection
+from pytest_caio.errors import InputError
+from pytest_caio.gates.requirements import needs_replay
+from pytest_caio.outcomes import Mismatch, MissingInput
+from pytest_caio.replay import (
+    CaseResult,
+    CommandRunner,
+    GoldenSet,
+    RecordedRunner,
+    Replay,
+    Runner,
+    load_answers,
+    load_golden,
+    run_replay,
+)
+
+__all__ = ["Rehearsal", "Rehearsing", "golden_cases", "golden_set"]
+
+
+class Rehearsal(msgspec.Struct, frozen=True, dict=True):
+    """What came of a replay: its outcome, or why there is none."""
+
+    outcome: Replay | None = None
+    failure: str = ""
+
+    @property
+    def replay(self) -> Replay:
+        """The outcome. Raises Mismatch where the golden set could not be replayed."""
+        if self.outcome is None:
+            raise Mismatch("the golden set is replayed", self.failure)
+        return self.outcome
+
+    @cached_property
+    def results(self) -> Mapping[str, tuple[CaseResult, ...]]:
+        """The results by the name of their test case; odd characters may give two cases one name."""
+        named: dict[str, tuple[CaseResult, ...]] = {}
+        for result in self.replay.cases:
+            name = case_name(result.id)
+            named[name] = (*named.get(name, ()), result)
+        return named
+
+
+class Rehearsing:
+    """The replay of an environment's profile: called once, and ended from another thread if need be."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._runner: CommandRunner | None = None
+
+    def __call__(self) -> Rehearsal:
+        """Replay the golden set; what goes wrong as a whole is said in the result."""
+        section = _section(self._environment)
+        try:
+            golden = golden_set(self._environment)
+            baseline = load_answers(Path(section.baseline)) if section.baseline else None
+            runner = self._make_runner(section)
+            outcome = run_replay(golden, runner, min_pass_rate=section.min_pass_rate, baseline=baseline)
+        except InputError as error:
+            return Rehearsal(failure=str(error))
+        return Rehearsal(outcome)
+
+    def _make_runner(self, section: ReplaySection) -> Runner:
+        if section.answers:
+            return RecordedRunner(load_answers(Path(section.answers)))
+        self._runner = CommandRunner(
+            section.runner,
+            protocol=section.protocol,
+            cwd=Path(section.cwd),
+            workers=section.workers,
+            case_seconds=section.case_seconds,
+        )
+        return self._runner
+
+    def end(self) -> None:
+        """End the runner, and with it the replay."""
+        if self._runner is not None:
+            self._runner.end()
+
+
+def golden_set(environment: Environment) -> GoldenSet:
+    """Read the golden set of the environment's profile. Raises InputError where it cannot be read."""
+    section = _section(environment)
+    return load_golden(Path(section.golden_set), section.min_cases)
+
+
+def golden_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
+    """Return one test case for each golden case. Raises MissingInput, naming the key to give."""
+    needs_replay(environment)
+    try:
+        return {case.id: () for case in golden_set(environment).cases}
+    except InputError as error:
+        raise MissingInput(f"golden_set of [{environment.name}.replay] ({error})") from None
+
+
+def _section(environment: Environment) -> ReplaySection:
+    return environment.profile.replay or ReplaySection()

@@ -1,0 +1,154 @@
+"""What the gates beyond HTTP need of an environment; each function is the cases of a check.
+
+Each returns one case, or raises MissingInput naming the key to give, or NotApplicable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_caio.checks.probe import Probe
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import PackSection, ReplaySection, StateSection
+from pytest_caio.errors import InputError
+from pytest_caio.outcomes import MissingInput, NotApplicable
+
+__all__ = [
+    "needs_baseline",
+    "needs_cutover",
+    "needs_env_file",
+    "needs_files",
+    "needs_golden_set",
+    "needs_pack",
+    "needs_redis",
+    "needs_replay",
+    "needs_runner",
+    "needs_summary",
+    "needs_twins",
+]
+
+_One = Mapping[str, tuple[Probe, ...]]
+_ONE: _One = {"": ()}
+
+
+def needs_redis(environment: Environment) -> _One:
+    """Need the Redis of the deployment."""
+    if not environment.value("REDIS_URL").strip():
+        raise MissingInput("REDIS_URL")
+    return _ONE
+
+
+def needs_env_file(environment: Environment) -> _One:
+    """Need the env file as it is written."""
+    if environment.file is None:
+        raise NotApplicable("there is no env file: the values come from the process environment")
+    return _ONE
+
+
+def needs_files(environment: Environment) -> _One:
+    """Need the file state: a folder that is there, or the profile's word that it was removed."""
+    folder = _state(environment).hive_dir
+    key = f"hive_dir of [{environment.name}.state]"
+    if folder is None:
+        raise MissingInput(key)
+    if not folder:
+        raise NotApplicable("the profile says that all file state was removed (hive_dir is empty)")
+    if not Path(folder).is_dir():
+        raise MissingInput(f"{key} (no such folder: {folder})")
+    return _ONE
+
+
+def needs_twins(environment: Environment) -> _One:
+    """Need the file state and Redis."""
+    return {**needs_files(environment), **needs_redis(environment)}
+
+
+def needs_cutover(environment: Environment) -> _One:
+    """Need the file state and the moment since which it must be as it is."""
+    needs_files(environment)
+    if _state(environment).cutover is None:
+        raise MissingInput(f"cutover of [{environment.name}.state]")
+    return _ONE
+
+
+def needs_summary(environment: Environment) -> _One:
+    """Need the summary of a migration, where the profile names one."""
+    if not _state(environment).summary:
+        raise NotApplicable("the profile names no migration's summary (summary)")
+    return _ONE
+
+
+def needs_golden_set(environment: Environment) -> _One:
+    """Need the golden set."""
+    _file(environment, "golden_set")
+    return _ONE
+
+
+def needs_replay(environment: Environment) -> _One:
+    """Need the golden set and what answers it, and the baseline where one is named."""
+    _file(environment, "golden_set")
+    section = _replay(environment)
+    if section.baseline:
+        _file(environment, "baseline")
+    if section.answers:
+        _file(environment, "answers")
+        return _ONE
+    return needs_runner(environment)
+
+
+def needs_runner(environment: Environment) -> _One:
+    """Need the golden set and a command: recorded answers cannot show that they were honestly come by."""
+    _file(environment, "golden_set")
+    section = _replay(environment)
+    key = f"runner of [{environment.name}.replay]"
+    if not section.runner:
+        raise MissingInput(key)
+    from pytest_caio.replay.runners import split_command  # noqa: PLC0415 - other runs pay nothing
+
+    try:
+        words = split_command(section.runner)
+    except InputError as error:
+        raise MissingInput(f"{key} ({error})") from None
+    lacking = [word for word in words if word.endswith(".py") and not (Path(section.cwd) / word).is_file()]
+    if lacking:
+        raise MissingInput(f"{key} (no such file: {lacking[0]})")
+    return _ONE
+
+
+def needs_baseline(environment: Environment) -> _One:
+    """Need a replay and a baseline to compare it with, where the profile names one."""
+    if _replay(environment).golden_set and not _replay(environment).baseline:
+        raise NotApplicable("the profile names no earlier answers (baseline)")
+    return needs_replay(environment)
+
+
+def needs_pack(environment: Environment) -> _One:
+    """Need the critical tests, and the checkout that they are in."""
+    section = environment.profile.pack or PackSection()
+    if not section.tests:
+        raise MissingInput(f"tests of [{environment.name}.pack]")
+    if not Path(section.cwd).is_dir():
+        raise MissingInput(f"cwd of [{environment.name}.pack] (no such folder: {section.cwd})")
+    paths = [Path(section.cwd) / test.partition("::")[0] for test in section.tests]
+    lacking = [path for path in paths if not path.exists()]
+    if lacking:
+        raise MissingInput(f"tests of [{environment.name}.pack] (no such file: {lacking[0]})")
+    return _ONE
+
+
+def _state(environment: Environment) -> StateSection:
+    return environment.profile.state or StateSection()
+
+
+def _replay(environment: Environment) -> ReplaySection:
+    return environment.profile.replay or ReplaySection()
+
+
+def _file(environment: Environment, key: str) -> None:
+    path = getattr(_replay(environment), key)
+    name = f"{key} of [{environment.name}.replay]"
+    if not path:
+        raise MissingInput(name)
+    if not Path(path).is_file():
+        raise MissingInput(f"{name} (no such file: {path})")

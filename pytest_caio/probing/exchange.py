@@ -1,0 +1,140 @@
+"""What came back: an exchange is one request and its answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
+
+import msgspec
+
+from pytest_caio.checks.probe import Request
+from pytest_caio.outcomes import Mismatch
+from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
+from pytest_caio.text import beginning, printable
+
+__all__ = ["Attempt", "Exchange", "Tls"]
+
+_Report = TypeVar("_Report")
+_SUMMARY = 120
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try: the status it was answered with, or why there was no answer."""
+
+    status: int | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The transport security of a connection."""
+
+    version: str
+    not_after: datetime | None
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """One request and what came of it.
+
+    `status_code` is 0 and `error` says why in plain words where there was no whole answer; `begun` is then
+    the status of one that began. `body` is at most 1 MiB; `truncated` says that there was more, and only the
+    beginning was kept. `attempts` holds every try, retries first.
+    """
+
+    request: Request
+    started: datetime
+    elapsed_ms: float
+    status_code: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    truncated: bool = False
+    error: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    tls: Tls | None = None
+    begun: int = 0
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text, with U+FFFD for what is not."""
+        return self.body.decode("utf-8", "replace")
+
+    @cached_property
+    def shown(self) -> str:
+        """The beginning of what may be shown of the body: of people their number, not who they are."""
+        kind = self.header("content-type") or ""
+        return beginning(mask_personal_json(self.request.target, self.text, kind), EXCERPT_LENGTH)
+
+    def header_values(self, name: str) -> list[str]:
+        """Return every value of a header, in order; header names have no case (RFC 9110, 5.1)."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value, repeated ones joined with a comma (RFC 9110, 5.3), or None."""
+        values = self.header_values(name)
+        return ", ".join(values) if values else None
+
+    def json(self, model: type[_Report]) -> _Report:
+        """Return the body as `model`. Raises Mismatch where it is not JSON of that shape."""
+        try:
+            return msgspec.json.decode(self.body, type=model)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            reason = "JSON nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({reason})") from None
+
+    def report(self, model: type[_Report], at: str = "") -> _Report:
+        """Return the body of a 200, or the part of it under the dotted path `at`, as `model`.
+
+        A check reads only the part it judges, so that another part gone wrong is not its failure. Raises
+        Mismatch for any other status or shape.
+        """
+        if self.status_code != 200:
+            raise Mismatch(f"200 with {_words(model)}", self.summary)
+        part: Any = self.json(dict[str, Any]) if at else None
+        if not at:
+            return self.json(model)
+        for name in at.split("."):
+            part = part.get(name) if isinstance(part, dict) else None
+        try:
+            return msgspec.convert(part, model)
+        except msgspec.ValidationError as error:
+            raise Mismatch(
+                f"{_words(model)} under {at}", f"{at}: {beginning(repr(part), _SUMMARY)} ({error})"
+            ) from None
+
+    @property
+    def retries(self) -> str:
+        """What each try brought, in order; empty where there was but one."""
+        return ", then ".join(a.error or str(a.status) for a in self.attempts) if self.attempts[1:] else ""
+
+    @property
+    def summary(self) -> str:
+        """The answer in one printable line: status, tries if more than one, the beginning of the body."""
+        tries = [f"after {len(self.attempts)} tries ({self.retries})"] if self.retries else []
+        if self.error:
+            return ", ".join([self.error, *tries])
+        parts = [str(self.status_code), *tries]
+        location = self.header("location")
+        if location is not None:
+            parts.append(f"redirect to {beginning(location, _SUMMARY)}")
+        kind = (self.header("content-type") or "").split(";")[0]
+        if not self.body:
+            parts.append("empty body")
+        elif "html" in kind:
+            parts.append(f"an HTML page of {len(self.body)} bytes")
+        else:
+            body = " ".join(beginning(self.shown, 2 * _SUMMARY).split())
+            parts.append(beginning(body, _SUMMARY))
+        return printable(", ".join(parts))
+
+    def __repr__(self) -> str:
+        path = self.request.target.partition("?")[0]
+        return f"<{self.request.method} {path}: {self.status_code or self.error}>"
+
+
+def _words(model: Any) -> str:
+    doc = (getattr(model, "__doc__", None) or "").split("\n")[0].rstrip(".")
+    return doc[:1].lower() + doc[1:] if issubclass(model, msgspec.Struct) and doc else "an object"

@@ -1,0 +1,89 @@
+"""Personal data that a deployment answers with: addresses masked, and of JSON about people what may be shown.
+
+Counts, ids and states are shown; who somebody is and what was written is not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+__all__ = ["EXCERPT_LENGTH", "mask_addresses", "mask_personal_json"]
+
+# The sign between name and host, as text, percent-encoded, and as JSON, scripts and HTML escape it.
+_AT = r"(?:@|%(?:25)*40|\\{1,8}(?:u0040|x40)|&#0*64;|&#x0*40;|&commat;)"
+_NAME = r"[\w.%+'-]"
+_HOST = r"(?:[\w-]+\.)+[^\W\d_]{2,}"
+# A name begins where no character of a name stands before it, so that each text is tried from there once;
+# after the escapes of other characters (%22jane%40...), which are no part of it.
+_ADDRESS = re.compile(rf"(?<!{_NAME})((?:%[0-9a-f]{{2}})*+{_NAME}){_NAME}*({_AT}{_HOST})", re.IGNORECASE)
+_SIGN = re.compile(_AT, re.IGNORECASE)
+
+EXCERPT_LENGTH = 2000  # characters of a body or a header that evidence shows
+# Answers that hold leads, messages or their histories.
+_ABOUT_PEOPLE = re.compile(
+    r"/+api/+(?:pending-emails|emails?\b|leads|cadence|queue|call-prep|clay-callback|traces|alerts|instantly"
+    r"|operator/+(?:history|pending-batch|revival|approve|reject|trigger)|rejection-tags|actions)"
+    r"|/+webhooks/+(?!\w+/health)",
+    re.IGNORECASE,
+)
+_PERSONAL = re.compile(
+    r"(?:^|_)(?:name|names|firstname|lastname|fullname|to|from|cc|bcc|recipients?|sender|subject|body|html|text"
+    r"|message|messages|snippet|preview|content|company|organization|title|headline|phone|mobile|linkedin|url"
+    r"|address|city|notes?|comments?|feedback|reply|replies|email|emails?_address|lead|contact|persona)$"
+)
+_KEPT_TEXT = 64  # no state or id is longer; a message may be
+
+
+def mask_addresses(text: str) -> str:
+    """Return `text` with the name of every email address cut to its first character: `j***@host.example`.
+
+    An address is one whose host ends in a domain of letters: neither `@decorator` nor `package@1.2` is one.
+    """
+    shown = ""
+    while text != shown and _SIGN.search(text):  # of a@b.example@c.example, b is a host and a name
+        text, shown = _ADDRESS.sub(r"\1***\2", text), text
+    return text
+
+
+def mask_personal_json(target: str, text: str, content_type: str) -> str:
+    """Return what may be shown of the body `text` of an answer to `target`.
+
+    In JSON about people the values of personal keys are masked; what cannot be read shows its length.
+    """
+    if not text or not _ABOUT_PEOPLE.match(target):
+        return text
+    try:
+        decoded = msgspec.json.decode(text)
+        return msgspec.json.encode(_masked(decoded)).decode()
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        kind = content_type.partition(";")[0].strip()[:_KEPT_TEXT]
+        return f"[{len(text)} characters{f' of {kind}' if kind else ''}, not shown: they may be about people]"
+
+
+def _masked(value: Any) -> Any:
+    """Return `value` with what is personal in it masked, in place: 1 MiB of JSON may be 20 MB of objects."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            value[key] = _hidden(item) if _PERSONAL.search(_snake(key)) else _masked(item)
+    elif isinstance(value, list):
+        value[:] = map(_masked, value)
+    elif isinstance(value, str) and len(value) > _KEPT_TEXT:
+        return _hidden(value)
+    return value
+
+
+def _hidden(value: Any) -> Any:
+    """Return `value` with its text masked, in place; numbers, truth, nothing and how many there are stay."""
+    if isinstance(value, dict):
+        return _masked(value)
+    if isinstance(value, list):
+        value[:] = map(_hidden, value)
+        return value
+    return f"[{len(value)} characters]" if isinstance(value, str) and value else value
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[-. ]", "_", key).lower()

@@ -1,0 +1,88 @@
+"""The app of a deployment: its routes, and around them what every request passes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from fastapi import FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from pytest_caio.reference.dashboard.acting import add_actions
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.functions import add_inngest
+from pytest_caio.reference.dashboard.middleware import AccessLog, Guard, Pace, Rewriting, SecurityHeaders
+from pytest_caio.reference.dashboard.pages import add_pages
+from pytest_caio.reference.dashboard.reading import add_readings
+from pytest_caio.reference.dashboard.reports import add_reports
+from pytest_caio.reference.dashboard.seed import seed
+from pytest_caio.reference.dashboard.state import State
+from pytest_caio.reference.dashboard.webhooks import add_webhooks
+
+__all__ = ["build_app"]
+
+
+def build_app(
+    deployment: Deployment,
+    seed_leads: int = 0,
+    log: Callable[[str], Any] | None = None,
+    hive_dir: Path | None = None,
+) -> ASGIApp:
+    """Return the ASGI app of a deployment; the Redis of its settings is seeded as it starts.
+
+    `log` is handed one JSON line a request; `hive_dir` is given the file state that was migrated.
+    """
+    state = State(deployment.settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Where the operator's file says it is, which is not where a broken deployment looks.
+        published = State(deployment.published)
+        await seed(published, seed_leads, hive_dir)
+        await published.close()
+        yield
+        await state.close()
+
+    served = {"docs_url": "/docs", "redoc_url": "/redoc", "openapi_url": "/openapi.json"}
+    hidden = dict.fromkeys(served)
+    app = FastAPI(title="CAIO Alpha Swarm", lifespan=lifespan, **(served if deployment.docs else hidden))
+
+    @app.exception_handler(redis.RedisError)
+    async def without_redis(_: Request, __: Exception) -> Response:
+        return JSONResponse({"detail": "State store unavailable"}, 503)
+
+    add_reports(app, deployment, state)
+    add_readings(app, deployment, state)
+    add_actions(app, state)
+    add_webhooks(app, deployment, state)
+    add_pages(app, deployment, state)
+    if deployment.inngest_mounted:
+        add_inngest(app, deployment, state)
+    return _around(app, deployment, log)
+
+
+def _around(app: FastAPI, deployment: Deployment, log: Callable[[str], Any] | None) -> ASGIApp:
+    cors = deployment.cors
+
+    def with_cors(inner: ASGIApp) -> ASGIApp:
+        return CORSMiddleware(
+            inner,
+            allow_origins=cors.origins,
+            allow_methods=cors.methods,
+            allow_headers=cors.headers,
+            allow_credentials=cors.credentials,
+            allow_origin_regex=cors.origin_regex,
+        )
+
+    # Outside the guard, so that a preflight, which carries no credential, is not met by it.
+    inside: ASGIApp = with_cors(app) if cors.behind_guard else app
+    guarded: ASGIApp = SecurityHeaders(Guard(inside, deployment), deployment.security_headers)
+    rewritten: ASGIApp = Rewriting(guarded, deployment.rewrites)
+    outside = rewritten if cors.behind_guard else with_cors(rewritten)
+    paced: ASGIApp = Pace(Rewriting(outside, cors.rewrites), deployment)
+    return AccessLog(paced, log) if log else paced

@@ -1,0 +1,141 @@
+"""One deployment: its settings, and every decision the app takes, each of which a fault may replace."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+from pytest_caio.reference.dashboard import decisions
+from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
+from pytest_caio.reference.dashboard.messages import Asked, Door, Knock, Reply, Rewrite
+from pytest_caio.reference.dashboard.settings import BEARER_KEYS, SECRET_KEYS, flag, items
+
+__all__ = ["COMMIT", "Cors", "Deployment", "authorised", "old_introspection", "refusal"]
+
+COMMIT = "c0ffee5ca1ab1e0ddba11ca5cade5eedfacade42"
+"""The commit that a healthy reference deployment says it runs."""
+
+
+@dataclass(slots=True)
+class Cors:
+    """What the CORS middleware is given, whether the guard stands before it, changes of its answers."""
+
+    origins: list[str]
+    methods: list[str]
+    headers: list[str]
+    credentials: bool = True
+    origin_regex: str | None = None
+    behind_guard: bool = False
+    rewrites: list[Rewrite] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Deployment:
+    """What the app consults. Healthy as made; a fault assigns to its fields, wrapping what was there.
+
+    `settings` is what the deployment runs with, `published` what the operator's environment file says of
+    it: the same keys, kept apart because most faults are a deployment that differs from its file.
+    `revoked` are tokens that worked once. Times are in seconds.
+    """
+
+    settings: dict[str, str]
+    revoked: tuple[str, ...] = ()
+    inngest_sdk: Literal["new", "old"] = "new"
+    latency: float = 0.0
+    commit: str = COMMIT
+
+    def __post_init__(self) -> None:
+        """Set every decision to the healthy one."""
+        settings = self.settings
+        self.published: dict[str, str] = dict(settings)
+        # Who may come in.
+        self.door: Callable[[Asked], Door] = lambda asked: decisions.door(settings, asked)
+        self.routed: Callable[[str], str] = lambda path: path
+        self.authorised: Callable[[Asked], bool] = lambda asked: authorised(self, asked)
+        self.token_accepted: Callable[[bytes], bool] = lambda given: decisions.same_token(settings, given)
+        self.login_accepted: Callable[[bytes], bool] = lambda given: decisions.same_token(settings, given)
+        self.session_accepted: Callable[[str], bool] = lambda given: decisions.own_session(settings, given)
+        self.webhook_refusal: Callable[[Knock], int | None] = lambda knock: refusal(self, knock)
+        self.signature_accepted: Callable[[Knock], bool] = lambda knock: decisions.own_signature(
+            settings, knock
+        )
+        self.bearer_accepted: Callable[[Knock], bool] = lambda knock: decisions.own_bearer(settings, knock)
+        self.websocket_guarded = True
+        # How it logs in and sends on.
+        self.local_next: Callable[[str], str] = decisions.local_next
+        self.escape: Callable[[str], str] = html.escape
+        self.cookie: dict[str, Any] = {"httponly": True, "secure": True, "samesite": "lax"}
+        # What browsers are told.
+        self.cors = Cors(
+            list(items(settings, "CORS_ALLOWED_ORIGINS")),
+            list(items(settings, "CORS_ALLOWED_METHODS")),
+            list(items(settings, "CORS_ALLOWED_HEADERS")),
+        )
+        self.security_headers: dict[str, str] = {
+            "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+        }
+        # What it runs on.
+        self.inngest_mounted = True
+        self.inngest_dev = False
+        self.inngest_functions = 4
+        self.inngest_signing_key: str = settings["INNGEST_SIGNING_KEY"]
+        self.docs = False
+        # What it says: edits of the dependency report, from which readiness follows, and of whole answers.
+        self.report_edits: list[Callable[[dict[str, Any]], None]] = []
+        self.rewrites: list[Rewrite] = []
+        self.delays: dict[str, float] = {}
+        if self.inngest_sdk == "old":
+            self.rewrites.append(lambda asked, reply: old_introspection(self, asked, reply))
+
+
+def authorised(deployment: Deployment, asked: Asked) -> bool:
+    """Say whether a request carries a right credential for the door it knocks at.
+
+    The token, in its header or (where enabled) the query, opens the API; a session opens API and pages.
+    """
+    if deployment.session_accepted(asked.cookies.get(SESSION_COOKIE, "")):
+        return True
+    if deployment.door(asked) == "page":
+        return False
+    given = asked.headers.get("x-dashboard-token")
+    if given is not None:
+        return deployment.token_accepted(given.encode("latin-1"))
+    if flag(deployment.settings, "DASHBOARD_QUERY_TOKEN_ENABLED"):
+        in_query = parse_qs(asked.query).get("token", [""])[0]
+        return deployment.token_accepted(in_query.encode())
+    return False
+
+
+def refusal(deployment: Deployment, knock: Knock) -> int | None:
+    """Return the status that refuses a webhook post, or None to let it in, in the contract's order.
+
+    A configured secret is the only way in; else the bearer; else HeyReach's allowlist; else strict mode.
+    """
+    settings = deployment.settings
+    if settings.get(SECRET_KEYS[knock.provider]):
+        return None if deployment.signature_accepted(knock) else 401
+    if settings.get(BEARER_KEYS.get(knock.provider, "")):
+        return None if deployment.bearer_accepted(knock) else 401
+    if knock.provider == "heyreach" and flag(settings, "HEYREACH_UNSIGNED_ALLOWLIST"):
+        return None
+    return 503 if flag(settings, "WEBHOOK_SIGNATURE_REQUIRED") else None
+
+
+def old_introspection(deployment: Deployment, asked: Asked, reply: Reply) -> None:
+    """Answer unsigned introspection as Inngest's SDK did up to 0.5.18: 200, with fewer fields."""
+    if asked.path == "/inngest" and asked.method == "GET" and reply.status == 401:
+        reply.status = 200
+        reply.body = json.dumps(
+            {
+                "function_count": deployment.inngest_functions,
+                "has_event_key": bool(deployment.settings.get("INNGEST_EVENT_KEY")),
+                "has_signing_key": bool(deployment.inngest_signing_key),
+                "mode": "cloud",
+            }
+        ).encode()

@@ -1,0 +1,62 @@
+"""The deployment's Inngest functions, served by the real SDK."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+from fastapi import FastAPI
+
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.state import State
+
+with warnings.catch_warnings():
+    # Its models are declared in a style that newer releases of pydantic warn of; that is not ours to mend.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import inngest
+    import inngest.fast_api
+
+__all__ = ["add_inngest"]
+
+# Nothing here may ask a service outside: the SDK is told an address on which nothing listens.
+_NOWHERE = "http://127.0.0.1:9/"
+# function id: its trigger.
+_FUNCTIONS = {
+    "daily-outbound-dispatch": "0 13 * * 1-5",
+    "cadence-sync": "0 */4 * * *",
+    "pending-queue-watch": "*/15 * * * *",
+    "lead-decay-scan": "30 6 * * *",
+}
+
+
+def add_inngest(app: FastAPI, deployment: Deployment, state: State) -> None:
+    """Mount /inngest with as many of the four functions as the deployment has; raises nothing of its own."""
+    settings = deployment.settings
+    client = inngest.Inngest(
+        app_id=settings["INNGEST_APP_ID"],
+        api_base_url=_NOWHERE,
+        event_api_base_url=_NOWHERE,
+        event_key=settings["INNGEST_EVENT_KEY"],
+        signing_key=deployment.inngest_signing_key,
+        is_production=not deployment.inngest_dev,
+        logger=logging.getLogger("pytest_caio.reference.inngest"),
+    )
+
+    def function(name: str, cron: str) -> inngest.Function[dict[str, str]]:
+        @client.create_function(fn_id=name, trigger=inngest.TriggerCron(cron=cron), retries=1)
+        async def run(context: inngest.Context) -> dict[str, str]:
+            await state.note(f"inngest:{name}", {"run_id": context.run_id})
+            return {"status": "done", "function": name}
+
+        return run
+
+    functions = [function(name, cron) for name, cron in _FUNCTIONS.items()]
+    # An unsigned PUT would make the SDK register its functions: refused here.
+    inngest.fast_api.serve(
+        app,
+        client,
+        functions[: deployment.inngest_functions],
+        serve_path="/inngest",
+        serve_origin=settings["CAIO_BASE_URL"],
+        enable_unauthed_sync=False,
+    )

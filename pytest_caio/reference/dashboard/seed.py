@@ -1,0 +1,108 @@
+"""The little state a reference deployment starts with: leads, today's operator state, a batch, a queue."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pytest_caio.reference.dashboard.state import State, today
+
+__all__ = ["history_email", "pending_email", "seed", "seed_pending"]
+
+
+def _ago(minutes: int) -> str:
+    return (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+
+
+def pending_email(number: int, contact_id: str | None, *, synthetic: bool = False) -> dict[str, Any]:
+    """Return a pending card, ten minutes old for each number; sendable where it has a contact."""
+    return {
+        "email_id": f"email-{number:03d}",
+        "to": f"lead{number}@example.com",
+        "subject": f"Pipeline review for account {number}",
+        "tier": "tier_1",
+        "timestamp": _ago(10 * number),
+        "contact_id": contact_id,
+        "synthetic": synthetic,
+        "classifier": {"target_platform": "ghl", "queue_origin": "gatekeeper", "sync_state": "pending"},
+        "campaign_ref": {"internal_id": f"campaign-{number:03d}", "name": "Tier 1 outbound"},
+        "proof_status": "pending",
+    }
+
+
+def history_email(card: dict[str, Any], status: str) -> dict[str, Any]:
+    """Return what a reviewed card becomes: with its proof where the status is `sent`."""
+    now = datetime.now(UTC).isoformat()
+    proof = {
+        "sent_via_ghl": True,
+        "proof_status": "proved",
+        "proof_source": "ghl_conversation",
+        "proof_timestamp": now,
+        "proof_evidence_id": f"conversation-{secrets.token_hex(6)}",
+    }
+    email = {key: card[key] for key in ("email_id", "to", "subject", "tier", "timestamp", "contact_id")}
+    return {**email, "status": status, "reviewed_at": now, **(proof if status == "sent" else {})}
+
+
+async def seed_pending(state: State) -> int:
+    """Queue three cards: one sendable, one that resolves on approval, one synthetic; return their number."""
+    cards = [
+        pending_email(1, "contact-001"),
+        pending_email(2, None),
+        pending_email(3, None, synthetic=True),
+    ]
+    for card in cards:
+        await state.save_email("pending", card)
+    return len(cards)
+
+
+async def seed(state: State, leads: int, hive_dir: Path | None = None) -> None:
+    """Fill an empty Redis with so many leads, today's operator state, one batch and an email queue.
+
+    `hive_dir` is given the file state that those records came from, as it was left before a cutover.
+    """
+    files: dict[str, dict[str, Any]] = {}
+    for number in range(1, leads + 1):
+        lead = {
+            "email": f"lead{number}@example.com",
+            "name": f"Lead {number}",
+            "company": f"Account {number}",
+            "tier": "tier_1" if number % 2 else "tier_2",
+            "status": "active",
+            "current_step": number % 5 + 1,
+            "started_at": _ago(60 * 24 * number),
+            "next_due": today(),
+        }
+        await state.save_lead(lead)
+        files[f"cadence_state/lead_{number:03d}.json"] = lead
+    operator = {**await state.operator(), "outbound_email": 1, "clean_days_completed": 3}
+    await state.save_operator(operator)
+    batch = {
+        "batch_id": f"batch_{today().replace('-', '')}_001",
+        "status": "pending",
+        "motion": "outbound",
+        "created_at": _ago(30),
+        "emails": ["lead1@example.com", "lead2@example.com"],
+    }
+    await state.save_batch(batch)
+    files |= {"operator_state.json": operator, f"operator_batches/{batch['batch_id']}.json": batch}
+    if hive_dir is not None:
+        _write_files(hive_dir, files)
+    await seed_pending(state)
+    await state.save_email("history", history_email(pending_email(9, "contact-009"), "sent"))
+    await state.save_email("history", history_email(pending_email(8, None), "rejected"))
+
+
+def _write_files(hive_dir: Path, files: dict[str, dict[str, Any]]) -> None:
+    """Write file state that nothing has changed since yesterday."""
+    yesterday = time.time() - 24 * 3600
+    for name, record in files.items():
+        path = hive_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, indent=2), "utf-8")
+        os.utime(path, (yesterday, yesterday))

@@ -1,0 +1,111 @@
+"""The settings of a reference deployment: an environment file's runtime keys, fresh each start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pytest_caio.environments.keys import RUNTIME_KEYS
+from pytest_caio.errors import InputError
+from pytest_caio.redaction.secret import new_secret
+
+__all__ = [
+    "BEARER_KEYS",
+    "PROVIDERS",
+    "RUNTIME_KEYS",
+    "SECRET_KEYS",
+    "flag",
+    "fresh_settings",
+    "items",
+    "write_private",
+    "write_settings",
+]
+
+PROVIDERS = ("instantly", "heyreach", "rb2b", "clay")
+# The bearer that opens a provider's webhooks where it has no HMAC secret; RB2B takes HMAC only.
+BEARER_KEYS: Mapping[str, str] = {
+    "instantly": "WEBHOOK_BEARER_TOKEN",
+    "clay": "WEBHOOK_BEARER_TOKEN",
+    "heyreach": "HEYREACH_BEARER_TOKEN",
+}
+SECRET_KEYS: Mapping[str, str] = {name: f"{name.upper()}_WEBHOOK_SECRET" for name in PROVIDERS}
+_ORIGINS = ("https://dashboard.caio.example", "https://ops.caio.example")
+
+
+def flag(settings: Mapping[str, str], key: str) -> bool:
+    """Say whether a setting is true: any of 1, true, yes, on; a missing or any other value is false."""
+    return settings.get(key, "").strip().lower() in {"1", "true", "yes", "on"}
+
+
+def items(settings: Mapping[str, str], key: str) -> tuple[str, ...]:
+    """Return the values of a comma-separated setting, trimmed, without empty ones."""
+    return tuple(part.strip() for part in settings.get(key, "").split(",") if part.strip())
+
+
+def fresh_settings(
+    environment: str, base_url: str, redis_url: str, bearer_only: Iterable[str] = ()
+) -> dict[str, str]:
+    """Return every runtime key of a healthy deployment, with new random secrets.
+
+    `bearer_only` names providers that get no HMAC secret, so that their bearer is the way in. Raises
+    InputError for an unknown provider, or one that takes no bearer.
+    """
+    for provider in bearer_only:
+        if provider not in BEARER_KEYS:
+            raise InputError(f"--bearer-only {provider}: choose from {', '.join(sorted(BEARER_KEYS))}")
+    settings = {
+        "ENVIRONMENT": environment,
+        "CAIO_BASE_URL": base_url,
+        "REDIS_URL": redis_url,
+        "REDIS_REQUIRED": "true",
+        "REDIS_MAX_CONNECTIONS": "20",
+        "STATE_BACKEND": "redis",
+        # Apart from the two other namespaces, so that nothing but state sits under the state's prefix.
+        "STATE_REDIS_PREFIX": f"caio:{environment}:state",
+        "STATE_DUAL_READ_ENABLED": "false",
+        "STATE_FILE_FALLBACK_WRITE": "false",
+        "RATE_LIMIT_REDIS_NAMESPACE": f"caio:{environment}:ratelimit",
+        "CONTEXT_REDIS_PREFIX": f"caio:{environment}:context",
+        "CONTEXT_STATE_TTL_SECONDS": "7200" if environment == "production" else "3600",
+        "INNGEST_SIGNING_KEY": f"signkey-prod-{secrets.token_hex(32)}",
+        "INNGEST_EVENT_KEY": new_secret(),
+        "INNGEST_REQUIRED": "true",
+        "INNGEST_APP_ID": "caio-alpha-swarm",
+        # The scheme that the check asks for, on the host that answers: this one has no certificate.
+        "INNGEST_WEBHOOK_URL": f"{base_url.replace('http://', 'https://', 1)}/inngest",
+        "DASHBOARD_AUTH_TOKEN": new_secret(),
+        "DASHBOARD_AUTH_STRICT": "true",
+        "DASHBOARD_QUERY_TOKEN_ENABLED": "false",
+        "DASHBOARD_AUTH_ALLOWLIST": "/api/health,/api/health/ready,/api/health/live",
+        "SESSION_SECRET_KEY": new_secret(),
+        "CORS_ALLOWED_ORIGINS": ",".join(_ORIGINS),
+        "CORS_ALLOWED_METHODS": "GET,POST,OPTIONS",
+        "CORS_ALLOWED_HEADERS": "Content-Type,X-Dashboard-Token",
+        "WEBHOOK_SIGNATURE_REQUIRED": "true",
+        "WEBHOOK_BEARER_TOKEN": new_secret(),
+        "HEYREACH_BEARER_TOKEN": new_secret(),
+        "HEYREACH_UNSIGNED_ALLOWLIST": "false",
+        **{key: new_secret() for key in SECRET_KEYS.values()},
+        "TRACE_ENVELOPE_FILE": ".hive-mind/traces/tool_trace_envelopes.jsonl",
+        "TRACE_ENVELOPE_ENABLED": "true",
+        "TRACE_RETENTION_DAYS": "30",
+        "TRACE_CLEANUP_ENABLED": "true",
+    }
+    for provider in bearer_only:
+        del settings[SECRET_KEYS[provider]]
+    return settings
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write text to a file that only its owner may read, whatever the file's mode was before."""
+    path.unlink(missing_ok=True)  # else an older file would keep its mode, or a link lead elsewhere
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def write_settings(path: Path, settings: Mapping[str, str]) -> None:
+    """Write settings as a dotenv file, one `KEY=value` a line, for the owner alone."""
+    write_private(path, "".join(f"{key}={value}\n" for key, value in settings.items()))

@@ -1,0 +1,1 @@
+"""How the reference deployment is started: its process, its server, its Redis."""

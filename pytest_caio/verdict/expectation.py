@@ -1,0 +1,87 @@
+"""Says in words what a check expected and observed, from its assertion."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pytest_caio.outcomes import Mismatch
+from pytest_caio.text import beginning
+
+__all__ = ["expected_of", "failure_of"]
+
+_LONGEST = 300
+
+
+@functools.lru_cache(maxsize=64)
+def _assertions(path: str) -> tuple[ast.Assert, ...]:
+    """Return the assertions of a source file; one gate's file is read once for all of its checks."""
+    try:
+        tree = ast.parse(Path(path).read_text("utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return ()
+    return tuple(node for node in _statements(tree.body) if isinstance(node, ast.Assert))
+
+
+def _statements(nodes: Iterable[Any]) -> Iterator[ast.AST]:
+    for node in nodes:
+        yield node
+        for part in ("body", "orelse", "handlers", "finalbody"):
+            yield from _statements(getattr(node, part, ()))
+
+
+def _plain(node: ast.expr) -> str:
+    return ast.unparse(node).replace("response.", "")[:_LONGEST]
+
+
+@functools.lru_cache(maxsize=256)
+def expected_of(function: Callable[..., Any]) -> str:
+    """Return what `function` asserts, as source."""
+    code = function.__code__
+    lines = {line for *_, line in code.co_lines() if line is not None}
+    found = [node for node in _assertions(code.co_filename) if node.lineno in lines]
+    return "; ".join(_plain(node.test) for node in sorted(found, key=lambda node: node.lineno))
+
+
+def failure_of(error: BaseException, comparison: tuple[str, Any, Any] | None) -> tuple[str, str]:
+    """Return (expected, observed) of a failed check.
+
+    `comparison` is the operator and both sides of the comparison that pytest saw fail last, if any. A check
+    that says both itself (Mismatch, or an assertion with a message) is taken at its word.
+    """
+    if isinstance(error, Mismatch):
+        return error.expected, error.observed
+    node = _failed_assertion(error.__traceback__)
+    if node is None:
+        return "", beginning(f"{type(error).__name__}: {error}", _LONGEST)
+    if node.msg is not None:
+        return _plain(node.test), beginning(str(error).split("\nassert ")[0], _LONGEST)
+    if comparison and isinstance(node.test, ast.Compare):
+        subject, seen = _subject(node.test, comparison)
+        return _plain(node.test), beginning(f"{subject} is {seen!r}", _LONGEST)
+    return _plain(node.test), "it does not hold"
+
+
+def _subject(test: ast.Compare, comparison: tuple[str, Any, Any]) -> tuple[str, Any]:
+    """Return what a comparison is about and its value; in `400 <= status < 500` that is the middle."""
+    operands = [test.left, *test.comparators]
+    constants = [node.value for node in operands if isinstance(node, ast.Constant)]
+    subject = next((node for node in operands if not isinstance(node, ast.Constant)), test.left)
+    _, left, right = comparison
+    return _plain(subject), right if left in constants and isinstance(test.left, ast.Constant) else left
+
+
+def _failed_assertion(traceback: TracebackType | None) -> ast.Assert | None:
+    found = None
+    while traceback is not None:
+        line, path = traceback.tb_lineno, traceback.tb_frame.f_code.co_filename
+        if not path.startswith("<") and "site-packages" not in path:
+            for node in _assertions(path):
+                if node.lineno <= line <= (node.end_lineno or node.lineno):
+                    found = node
+        traceback = traceback.tb_next
+    return found

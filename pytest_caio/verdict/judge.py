@@ -1,0 +1,100 @@
+"""The one place where outcomes become GO, NO-GO or INCOMPLETE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_caio.verdict.record import ExchangeRecord, Result
+
+__all__ = ["GO", "INCOMPLETE", "NO_GO", "Verdict", "judge"]
+
+GO = "GO"
+NO_GO = "NO-GO"
+INCOMPLETE = "INCOMPLETE"
+_BAD = frozenset({"failed", "error", "missing-input"})
+_ENOUGH = 5  # different requests, for their answers to say something of all
+_HINTS = {
+    429: "it limits how often it is asked; give --request-rate, or ask later",
+    502: "its edge cannot reach it",
+    503: "its edge cannot reach it, or it does not run",
+    504: "its edge cannot reach it",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer, and the reasons for it in words. Exit status 1 for NO-GO, else 0."""
+
+    word: str
+    reasons: tuple[str, ...]
+    waived: int = 0  # checks that GO rests on a waiver for, each environment's counted
+
+    @property
+    def headline(self) -> str:
+        """The word as it is shown: a GO that rests on waivers says on how many."""
+        return f"{self.word} ({self.waived} waived)" if self.waived else self.word
+
+    @property
+    def exit_status(self) -> int:
+        """The status that a run which pytest itself carried through exits with."""
+        return 1 if self.word == NO_GO else 0
+
+
+def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequence[str] = ()) -> Verdict:
+    """Judge the results of one or more environments.
+
+    NO-GO when a blocking check failed or lacked an input, any check broke (the suite itself is wrong then), a
+    deployment could not be reached, or a waiver should not be there (`waivers` says which and why);
+    INCOMPLETE when the run was narrowed (`narrowed` says how), or a blocking check did not run although it
+    applies; GO otherwise, and only when something was asked at all.
+    """
+    results = list(results)
+    unreachable = {result.environment: result.unreachable for result in results if result.unreachable}
+    reached = [result for result in results if result.environment not in unreachable]
+    blocking = [result for result in reached if result.blocking]
+    broken = [result for result in reached if result.outcome == "error"]
+    failed = sorted({result.check for result in (*blocking, *broken) if result.outcome in _BAD})
+    reasons = [f"{name} could not be reached: {why}" for name, why in unreachable.items()]
+    if failed:
+        reasons.append(f"failed: {', '.join(failed)}")
+        reasons += _alike(results)
+    reasons += waivers
+    if reasons:
+        return Verdict(NO_GO, (*reasons, *narrowed))
+    skipped = sorted({r.check for r in blocking if r.outcome == "not-run" and r.applicable})
+    gaps = [*narrowed, *([f"did not run: {', '.join(skipped)}"] if skipped else [])]
+    vouched = {result.environment for result in blocking if result.outcome == "passed"}
+    unvouched = sorted({result.environment for result in results} - vouched)
+    if (unvouched or not vouched) and not gaps:
+        gaps.append(" for ".join(["no blocking check ran", *([", ".join(unvouched)] if unvouched else [])]))
+    if gaps:
+        return Verdict(INCOMPLETE, tuple(gaps))
+    waived = {(result.environment, result.check) for result in blocking if result.outcome == "waived"}
+    return Verdict(GO, (), len(waived))
+
+
+def _alike(results: Iterable[Result]) -> list[str]:
+    """Say of each environment that answers everything alike: then the matter is another than its checks."""
+    answers: dict[str, list[ExchangeRecord]] = {}
+    for result in results:
+        answers.setdefault(result.environment, []).extend(result.exchanges.values())
+    lines = []
+    for name, own in answers.items():
+        statuses = {answer.status for answer in own}
+        if len(statuses) != 1 or None in statuses or len({answer.url for answer in own}) < _ENOUGH:
+            continue
+        (status,) = statuses
+        if status == 200 and all(map(_is_page, own)):
+            lines.append(
+                f"{name} answers 200 with an HTML page to everything: is this the deployment, or a login "
+                "page of the network in between?"
+            )
+        else:
+            hint = _HINTS.get(status or 0, "")
+            lines.append(f"{name} answers {status} to everything{hint and f': {hint}'}")
+    return lines
+
+
+def _is_page(answer: ExchangeRecord) -> bool:
+    return any(name.lower() == "content-type" and "html" in value for name, value in answer.response_headers)

@@ -1,0 +1,238 @@
+"""The record of a run: what the evidence holds, version 1."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.redaction.personal import EXCERPT_LENGTH
+from pytest_caio.text import beginning
+
+__all__ = [
+    "OUTCOMES",
+    "WRITES",
+    "CaseRecord",
+    "CheckRecord",
+    "EnvironmentRecord",
+    "ExchangeRecord",
+    "GateRecord",
+    "Record",
+    "Result",
+    "RunRecord",
+    "Table",
+    "WaiverRecord",
+    "exchange_record",
+    "result_of",
+]
+
+# From the worst: a check's outcome is the worst of its cases'.
+OUTCOMES = ("failed", "error", "missing-input", "waived", "advised", "passed", "not-run")
+WRITES = "did not run: the deployment acts on it; give --allow-writes"
+_MOST_HEADERS = 100
+
+
+class ExchangeRecord(Struct):
+    """One exchange, redacted; `timing_ms` is the last attempt's."""
+
+    n: int
+    method: str
+    url: str
+    status: int | None
+    request_headers: list[tuple[str, str]]
+    response_headers: list[tuple[str, str]]
+    body_sha256: str
+    body_excerpt: str
+    attempts: list[dict[str, Any]]
+    started: str
+    timing_ms: float
+    error: str = ""
+    truncated: bool = False
+
+
+class Table(Struct):
+    """What a check looked at, for people to read: shown whether it passed or not."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+class Result(Struct):
+    """What one test case reports, on its way from where it ran to the record."""
+
+    environment: str
+    check: str
+    gate: str
+    title: str
+    fix: str
+    blocking: bool
+    name: str
+    outcome: str
+    nodeid: str
+    expected: str = ""
+    observed: str = ""
+    applicable: bool = True
+    unreachable: str = ""
+    commit: str = ""
+    of: int = 1  # how many cases its check has in this environment
+    waivable: bool = False
+    waivers: list[int] = field(default_factory=list)  # the numbers of those that cover it, the closest first
+    duration_ms: float = 0.0
+    retried: str = ""
+    exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
+
+
+class CaseRecord(Struct):
+    """One case of a check; `id` is pytest's, to run this case alone.
+
+    `retried` is what each try brought, in order, where an answer came only on retry.
+    """
+
+    id: str
+    name: str
+    outcome: str
+    expected: str
+    observed: str
+    duration_ms: float
+    exchanges: list[int]
+    tables: list[Table] = field(default_factory=list)
+    retried: str = ""
+
+
+class WaiverRecord(Struct):
+    """A waiver and what became of it: `used`, or a `problem` that fails the run, or neither.
+
+    `expires` is the last day on which it holds, UTC, and `days_left` is 0 on that day.
+    """
+
+    number: int
+    line: int
+    check: str
+    case: str
+    environment: str
+    owner: str
+    reason: str
+    expires: str
+    days_left: int | None
+    used: bool
+    problem: str
+
+
+class CheckRecord(Struct):
+    """One check in one environment; its outcome is the worst of its cases'."""
+
+    id: str
+    gate: str
+    title: str
+    blocking: bool
+    outcome: str
+    fix: str
+    waiver: WaiverRecord | None
+    cases: list[CaseRecord]
+
+
+class GateRecord(Struct):
+    """How many checks of a gate ended how; an error counts as failed."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    waived: int = 0
+    advised: int = 0
+    missing: int = 0
+    not_run: int = 0
+
+
+class EnvironmentRecord(Struct):
+    """One environment's part of the record."""
+
+    name: str
+    base_url: str
+    verdict: str
+    headline: str
+    commit: str
+    unreachable: str
+    gates: list[GateRecord]
+    checks: list[CheckRecord]
+    exchanges: list[ExchangeRecord]
+
+    @property
+    def retried(self) -> str:
+        """The checks of which a case passed only on retry, and what the tries brought: a flake is shown."""
+        found: dict[str, dict[str, None]] = {}
+        for check in self.checks:
+            for case in check.cases:
+                if case.retried and case.outcome == "passed":
+                    found.setdefault(case.retried, {})[check.id] = None
+        return "; ".join(f"{', '.join(ids)} ({tries})" for tries, ids in found.items())
+
+
+class RunRecord(Struct):
+    """The run itself: times are ISO 8601, UTC."""
+
+    id: str
+    started: str
+    finished: str
+    tool: dict[str, str]
+    selection: str
+    options: dict[str, Any]
+
+
+class Record(Struct):
+    """The evidence of one run; `headline` is the verdict as it is shown, with what was waived for it."""
+
+    verdict: str
+    headline: str
+    reasons: list[str]
+    run: RunRecord
+    environments: list[EnvironmentRecord]
+    waivers: list[WaiverRecord] = field(default_factory=list)
+    env_diff: dict[str, Any] = field(default_factory=dict)
+    format: str = "caio-acceptance-evidence"
+    version: int = 1
+
+
+def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> ExchangeRecord:
+    """Return what the evidence shows of `exchange`; of a credential that is its name."""
+    request = exchange.request
+    hidden = {value: f"[{name}]" for name, value in request.secrets if value}
+    target = request.target
+    for value, mark in hidden.items():
+        target = target.replace(value, mark)
+    sent = [(name, hidden.get(value, value)) for name, value in request.headers]
+    got = [(name, beginning(value, EXCERPT_LENGTH)) for name, value in exchange.headers[:_MOST_HEADERS]]
+    # All of it is redacted in one pass; NUL stands in no header, and in a body it may end an excerpt.
+    shown = exchange.shown.replace("\0", "\\0")
+    parts = [request.origin + target, shown, *(part for header in (*sent, *got) for part in header)]
+    url, shown, *headers = redact("\0".join(parts)).split("\0")
+    pairs = list(zip(headers[::2], headers[1::2], strict=True))
+    return ExchangeRecord(
+        n=0,
+        method=request.method,
+        url=url,
+        status=exchange.status_code or None,
+        request_headers=pairs[: len(sent)],
+        response_headers=pairs[len(sent) :],
+        body_sha256=hashlib.sha256(exchange.body).hexdigest(),
+        body_excerpt=shown,
+        attempts=[
+            {"status": attempt.status, **({"error": attempt.error} if attempt.error else {})}
+            for attempt in exchange.attempts
+        ],
+        started=exchange.started.isoformat(timespec="milliseconds"),
+        timing_ms=round(exchange.elapsed_ms, 1),
+        error=exchange.error,
+        truncated=exchange.truncated,
+    )
+
+
+def result_of(report: object) -> Result | None:
+    """Return the result that pytest's report of a test carries, also one that came from a worker."""
+    carried = getattr(report, "caio", None)
+    return msgspec.convert(carried, Result) if isinstance(carried, dict) else carried

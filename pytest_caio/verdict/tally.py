@@ -1,0 +1,133 @@
+"""Gathers the results of a run, from this process or from workers, into the finished record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_caio.checks.check import GATES
+from pytest_caio.environments.environment import Environment
+from pytest_caio.verdict.judge import judge
+from pytest_caio.verdict.record import (
+    OUTCOMES,
+    CaseRecord,
+    CheckRecord,
+    EnvironmentRecord,
+    ExchangeRecord,
+    GateRecord,
+    Record,
+    Result,
+    RunRecord,
+    WaiverRecord,
+)
+
+__all__ = ["Ledger"]
+
+_COUNTED_AS = {"missing-input": "missing", "not-run": "not_run", "error": "failed"}
+
+
+class Ledger:
+    """The results so far, by test case; a later report of the same case (its teardown) amends it."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, Result] = {}
+
+    def add(self, result: Result) -> None:
+        """Take a case's result; of two, the worse holds."""
+        known = self._results.get(result.nodeid)
+        if known is None or OUTCOMES.index(result.outcome) < OUTCOMES.index(known.outcome):
+            self._results[result.nodeid] = result
+
+    @property
+    def results(self) -> list[Result]:
+        """Every result, in order of arrival."""
+        return list(self._results.values())
+
+    def close(
+        self,
+        environments: Sequence[Environment],
+        run: RunRecord,
+        narrowed: Sequence[str],
+        waivers: Sequence[WaiverRecord] = (),
+    ) -> Record:
+        """Judge and return the record."""
+        names = {environment.name for environment in environments}
+        verdict = judge(self.results, narrowed, [waiver.problem for waiver in waivers if waiver.problem])
+        return Record(
+            verdict=verdict.word,
+            headline=verdict.headline,
+            reasons=list(verdict.reasons),
+            run=run,
+            environments=[
+                _environment(
+                    environment,
+                    [r for r in self.results if r.environment == environment.name],
+                    narrowed,
+                    # What was meant for none of them speaks against each.
+                    [w for w in waivers if w.environment == environment.name or w.environment not in names],
+                )
+                for environment in environments
+            ],
+            waivers=list(waivers),
+        )
+
+
+def _order(gate: str) -> int:
+    return GATES.index(gate) if gate in GATES else len(GATES)
+
+
+def _environment(
+    environment: Environment, results: list[Result], narrowed: Sequence[str], waivers: Sequence[WaiverRecord]
+) -> EnvironmentRecord:
+    numbers: dict[str, int] = {}
+    exchanges: list[ExchangeRecord] = []
+    checks: dict[str, CheckRecord] = {}
+    for result in sorted(results, key=lambda r: (r.check, r.nodeid)):
+        for key, exchange in result.exchanges.items():
+            if key not in numbers:
+                numbers[key] = exchange.n = len(numbers) + 1
+                exchanges.append(exchange)
+        check = checks.get(result.check)
+        if check is None:
+            check = checks[result.check] = CheckRecord(
+                id=result.check,
+                gate=result.gate,
+                title=result.title,
+                blocking=result.blocking,
+                outcome="not-run",
+                fix=result.fix,
+                waiver=None,
+                cases=[],
+            )
+        if check.waiver is None and result.outcome == "waived":
+            check.waiver = next((w for w in waivers if w.number == result.waivers[0]), None)
+        check.outcome = min(check.outcome, result.outcome, key=OUTCOMES.index)
+        check.cases.append(
+            CaseRecord(
+                id=result.nodeid,
+                name=result.name,
+                outcome=result.outcome,
+                expected=result.expected,
+                observed=result.observed,
+                duration_ms=result.duration_ms,
+                exchanges=[numbers[key] for key in result.exchanges],
+                tables=result.tables,
+                retried=result.retried,
+            )
+        )
+    gates: dict[str, GateRecord] = {}
+    for check in checks.values():
+        gate = gates.setdefault(check.gate, GateRecord(check.gate))
+        counter = _COUNTED_AS.get(check.outcome, check.outcome)
+        setattr(gate, counter, getattr(gate, counter) + 1)
+    verdict = judge(results, narrowed, [waiver.problem for waiver in waivers if waiver.problem])
+    return EnvironmentRecord(
+        name=environment.name,
+        base_url=environment.base_url,
+        verdict=verdict.word,
+        headline=verdict.headline,
+        commit=next((r.commit for r in results if r.commit), ""),
+        unreachable=next((r.unreachable for r in results if r.unreachable), ""),
+        gates=sorted(gates.values(), key=lambda gate: _order(gate.name)),
+        checks=sorted(checks.values(), key=lambda check: _order(check.gate)),
+        exchanges=exchanges,
+    )

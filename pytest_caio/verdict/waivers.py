@@ -1,0 +1,247 @@
+"""Waivers: failures that somebody answers for until a day, read from a file and reviewed after the run.
+
+Which day it is, is given: it is that of the run's start in UTC, wherever and however long the run goes on.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_caio.errors import InputError
+from pytest_caio.text import beginning
+from pytest_caio.verdict.record import Result, WaiverRecord
+
+__all__ = ["MOST_DAYS", "Waiver", "Waivers", "parse_waivers", "read_waivers"]
+
+MOST_DAYS = 90  # a waiver without a near end is a hidden bypass
+_CHECK = re.compile(r"[A-Z]+-[0-9]{2}")
+_HEADING = re.compile(r"\s*\[\[\s*([\"']?)waiver\1\s*\]\]")
+_TEXTS = ("check", "environment", "owner", "reason", "case")
+_NOT_JUDGED = ("not-run", "missing-input")
+
+
+class _Form(msgspec.Struct, forbid_unknown_fields=True):
+    """A `[[waiver]]` as it must be written."""
+
+    check: str
+    environment: str
+    owner: str
+    reason: str
+    expires: date
+    case: str = "*"
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """One `[[waiver]]`; `fault` says why it can be used on no day, and then fields may be empty."""
+
+    number: int  # 0 where it is no waiver at all
+    line: int
+    fault: str = ""
+    check: str = ""
+    environment: str = ""
+    owner: str = ""
+    reason: str = ""
+    expires: date | None = None  # the last day on which it holds, UTC
+    case: str = "*"  # one case's name, or * for all
+
+    def days_left(self, today: date) -> int | None:
+        """Return how many days it holds after `today`: 0 on the last day, less than 0 once it expired."""
+        return (self.expires - today).days if self.expires else None
+
+    def trouble(self, today: date) -> str:
+        """Return why it does not hold on `today` and what to do, empty where it holds."""
+        left = self.days_left(today)
+        if self.fault or left is None:
+            return self.fault
+        if left < 0:
+            return f"expired on {self.expires}; mend what it waived, or have its owner set a new day"
+        if left > MOST_DAYS:
+            return f"expires in {left} days, on {self.expires}; {MOST_DAYS} are the most: set an earlier day"
+        return ""
+
+    @property
+    def sentence(self) -> str:
+        """Who answers for it, until when and why."""
+        return f"waived until {self.expires} by {self.owner}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Waivers:
+    """The waivers of a file, in its order."""
+
+    source: str = ""
+    listed: tuple[Waiver, ...] = ()
+
+    def covering(self, environment: str, check: str, case: str, today: date) -> list[Waiver]:
+        """Return the waivers that hold on `today` for a case, one that names it before one for all."""
+        found = [
+            waiver
+            for waiver in self.listed
+            if (waiver.environment, waiver.check) == (environment, check)
+            and waiver.case in ("*", case)
+            and not waiver.trouble(today)
+        ]
+        return sorted(found, key=lambda waiver: waiver.case == "*")
+
+    def review(
+        self,
+        results: Sequence[Result],
+        today: date,
+        asked: Collection[str],
+        *,
+        whole: bool,
+        redact: Callable[[str], str] = str,
+    ) -> list[WaiverRecord]:
+        """Return what became of each waiver in a run that asked the environments `asked`.
+
+        `whole` says that no check was left out. A waiver for another environment is not told of, unless it
+        is malformed: then nobody knows what it was meant for.
+        """
+        return [
+            WaiverRecord(
+                number=waiver.number,
+                line=waiver.line,
+                check=redact(waiver.check),
+                case=redact(waiver.case),
+                environment=redact(waiver.environment),
+                owner=redact(waiver.owner),
+                reason=redact(waiver.reason),
+                expires=str(waiver.expires or ""),
+                days_left=waiver.days_left(today),
+                used=any(r.outcome == "waived" and waiver.number in r.waivers for r in results),
+                problem=redact(f"{self._label(waiver)}: {problem}") if problem else "",
+            )
+            for waiver in self.listed
+            if waiver.fault or waiver.environment in asked
+            for problem in [waiver.trouble(today) or _needless(waiver, results, whole=whole)]
+        ]
+
+    def _label(self, waiver: Waiver) -> str:
+        what = f", {waiver.check} in {waiver.environment}" if waiver.check and waiver.environment else ""
+        number = f"waiver {waiver.number}" if waiver.number else "waivers"
+        return f"{number} ({self.source}, line {waiver.line}){beginning(what, 80)}"
+
+
+def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
+    """Return why a waiver that holds should not be there, empty where it should or the run cannot tell."""
+    here = [result for result in results if result.environment == waiver.environment]
+    own = [result for result in here if result.check == waiver.check]
+    if not own:
+        return f"is unused, there is no check {waiver.check}; correct its id, or remove it" if whole else ""
+    if not all(result.waivable for result in own):
+        return f"{waiver.check} cannot be waived; mend what it found, and remove the waiver"
+    complete = len(own) >= own[0].of
+    if any(result.unreachable for result in here) or all(result.outcome in _NOT_JUDGED for result in own):
+        return ""
+    covered = [result for result in own if waiver.number in result.waivers]
+    if not covered and complete:
+        names = beginning(", ".join(sorted(result.name for result in own)), 400)
+        return f"is unused, there is no case {waiver.case}; correct its name, or remove it. Cases: {names}"
+    if waiver.case == "*" and not complete:
+        return ""
+    ran = {result.outcome for result in covered} - {"not-run"}
+    return "is unused, all that it covers passed; remove it" if ran == {"passed"} else ""
+
+
+def read_waivers(path: Path, environments: Collection[str], *, required: bool) -> Waivers:
+    """Read a waivers file; `environments` are the names of all profiles.
+
+    A waiver that is malformed is told of by `Waivers.review`. Raises InputError where the file cannot be
+    read or is no TOML; where it need not be there and is not, there are no waivers.
+    """
+    source = f"--waivers {path}" if required else f"waivers {path}"
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        if not required and isinstance(error, FileNotFoundError):
+            return Waivers()
+        raise InputError(f"{source}: {error.strerror or 'cannot be read'}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{source}: is not UTF-8 text") from None
+    try:
+        return Waivers(path.name, parse_waivers(text, environments))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+
+
+def parse_waivers(text: str, environments: Collection[str]) -> tuple[Waiver, ...]:
+    """Return the waivers of a TOML text, malformed ones with their fault.
+
+    Raises InputError where it is no TOML.
+    """
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers of too many digits, arrays too deep
+        raise InputError(f"{error}".splitlines()[0]) from None
+    tables = document.pop("waiver", [])
+    if not isinstance(tables, list):
+        document["waiver"], tables = tables, []
+    waivers = [
+        Waiver(0, _line_of(text, key), f"unknown key {key}; each waiver stands under [[waiver]]")
+        for key in document
+    ]
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if _HEADING.match(line)]
+    if len(lines) != len(tables):  # an array written inline, or a heading inside a text
+        lines = [_line_of(text, "waiver")] * len(tables)
+    first: dict[tuple[str, ...], int] = {}
+    for number, (line, table) in enumerate(zip(lines, tables, strict=True), 1):
+        waiver = _waiver(number, line, table, environments)
+        same = first.setdefault((waiver.check, waiver.environment, waiver.case), number)
+        if same != number and not waiver.fault:
+            waiver = replace(waiver, fault=f"says the same as waiver {same}; remove one of them")
+        waivers.append(waiver)
+    return tuple(waivers)
+
+
+def _waiver(number: int, line: int, table: Any, environments: Collection[str]) -> Waiver:
+    if not isinstance(table, dict):
+        return Waiver(number, line, "is no table; each waiver stands under [[waiver]]")
+    try:
+        form = msgspec.convert(table, _Form, builtin_types=(date, datetime))
+    except msgspec.ValidationError as error:
+        texts = {key: table[key] for key in _TEXTS if isinstance(table.get(key), str)}
+        return Waiver(number, line, _explained(str(error)), **texts)
+    return Waiver(number, line, _fault(form, environments), **msgspec.structs.asdict(form))
+
+
+def _fault(form: _Form, environments: Collection[str]) -> str:
+    # Without a letter or digit it says nothing, whatever else is in it.
+    blank = [key for key in ("owner", "reason") if not any(map(str.isalnum, getattr(form, key)))]
+    if blank:
+        return f"{blank[0]} is blank; say who answers for the waiver, and why it is needed"
+    if not form.case.strip():
+        return "case is blank; name one case, or leave it out for all"
+    if not _CHECK.fullmatch(form.check):
+        return f"check {beginning(form.check, 80)} is no id of a check; give one such as WH-08"
+    if form.environment not in environments:
+        known = ", ".join(environments)
+        return f"environment {beginning(form.environment, 80)} is no profile; there are {known}"
+    return ""
+
+
+def _explained(message: str) -> str:
+    """Return in the operator's words what the validation found."""
+    unknown = re.search(r"unknown field `(.*)`$", message, re.S)
+    if unknown:
+        return f"unknown key {unknown[1]}; the keys are {', '.join(_Form.__struct_fields__)}"
+    missing = re.search(r"missing required field `(.*)`$", message)
+    if missing:
+        return f"{missing[1]} is missing; give it"
+    if message.endswith("`$.expires`"):
+        return "expires is no plain date; write it without quotes or time, such as expires = 2026-03-10"
+    key = re.search(r"`\$\.(\w+)`$", message)
+    return f"{key[1] if key else 'a value'} is no text; write it in quotes"
+
+
+def _line_of(text: str, key: str) -> int:
+    pattern = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}\b")
+    return next((number for number, line in enumerate(text.split("\n"), 1) if pattern.match(line)), 1)
