@@ -19,7 +19,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.dev
-	$(BIN)/mypy --strict pytest_caio
+	$(BIN)/mypy --strict pytest_caio acceptance
 
 benchmark: $(VENV)/.test
 	$(BIN)/python benchmarks/round_trips.py

@@ -17,9 +17,9 @@ from pytest_caio.checks.credentials import (
 )
 from pytest_caio.checks.shared import DEPENDENCIES, OPERATOR_STATUS, READINESS
 from pytest_caio.contract.paths import ACTING_PATHS, LOGIN, PAGES, READING_PATHS
-from pytest_caio.contract.providers import SIGNATURE_HEADERS, WEBHOOK_EVENT
+from pytest_caio.contract.providers import PROVIDERS, WEBHOOK_EVENT
 from pytest_caio.contract.reports import Auth, Dependencies, OperatorStatus, Readiness
-from pytest_caio.environments.rules import heyreach_unsigned
+from pytest_caio.environments.rules import let_in_unsigned
 
 STATUS = "/api/operator/status"
 STRICT = (
@@ -103,7 +103,7 @@ def test_dependencies_open_with_the_token(response: Exchange) -> None:
     response.report(Dependencies)
 
 
-@check("AUTH-07", fix=EXACT)
+@check("AUTH-07", by="developer", fix=EXACT)
 @cases(
     {
         "wrong": get(STATUS, header(TOKEN_HEADER, "caio-acceptance-wrong-token", "a wrong token")),
@@ -121,6 +121,7 @@ def test_near_misses_of_the_token(response: Exchange) -> None:
 
 @check(
     "AUTH-08",
+    by="developer",
     fix="The dashboard must take DASHBOARD_AUTH_TOKEN from its own header alone, and believe only sessions that it "
     "signed with SESSION_SECRET_KEY: have its auth guard corrected, then redeploy.",
 )
@@ -179,7 +180,9 @@ OTHER_SPELLINGS = (
 
 
 @check(
-    "AUTH-10", fix=EXACT.replace("compare the whole DASHBOARD_AUTH_TOKEN", "guard every spelling of a path")
+    "AUTH-10",
+    by="developer",
+    fix=EXACT.replace("compare the whole DASHBOARD_AUTH_TOKEN", "guard every spelling of a path"),
 )
 @cases({spelling: get(spelling) for spelling in (*GUARDED_SPELLINGS, *OTHER_SPELLINGS)})
 def test_other_spellings(response: Exchange, case: str, environment: Environment) -> None:
@@ -238,7 +241,9 @@ def test_revoked_tokens(response: Exchange) -> None:
 
 
 @check(
-    "AUTH-13", fix="Have the dashboard send pages without a session to /login, and keep `next` a local path."
+    "AUTH-13",
+    by="developer",
+    fix="Have the dashboard send pages without a session to /login, and keep `next` a local path.",
 )
 @cases({page: get(page) for page in PAGES})
 def test_pages_go_to_the_login(response: Exchange, case: str, environment: Environment) -> None:
@@ -249,7 +254,7 @@ def test_pages_go_to_the_login(response: Exchange, case: str, environment: Envir
     assert query.get("next") == [case]
 
 
-@check("AUTH-14", blocking=False, writes=True, fix=LOGIN_FIX)
+@check("AUTH-14", by="developer", blocking=False, writes=True, fix=LOGIN_FIX)
 @post(
     LOGIN,
     login_token(),
@@ -275,7 +280,7 @@ def test_session_cookie(response: Exchange) -> None:
         f"{key} {place}": get(STATUS, bearer(key, header_name=name, template=template))
         for key in (
             "WEBHOOK_BEARER_TOKEN",
-            *(() if heyreach_unsigned(environment) else ("HEYREACH_BEARER_TOKEN",)),
+            *(() if let_in_unsigned(environment, PROVIDERS["heyreach"]) else ("HEYREACH_BEARER_TOKEN",)),
         )
         for place, name, template in (
             ("as bearer", "Authorization", "Bearer {}"),
@@ -288,7 +293,7 @@ def test_webhook_bearers(response: Exchange) -> None:
     assert response.status_code == 401
 
 
-@check("AUTH-16", fix=LOGIN_FIX)
+@check("AUTH-16", by="developer", fix=LOGIN_FIX)
 @post(
     LOGIN,
     headers={"Content-Type": "application/x-www-form-urlencoded"},
@@ -316,6 +321,7 @@ def malformed(header_name: str, template: str = "{}") -> dict[str, tuple[str, st
 
 @check(
     "AUTH-17",
+    by="developer",
     blocking=False,
     fix="Have the dashboard compare credentials as bytes (hmac.compare_digest refuses non-ASCII text).",
 )
@@ -328,7 +334,8 @@ def malformed(header_name: str, template: str = "{}") -> dict[str, tuple[str, st
         **{
             f"webhook {name}": post("/webhooks/instantly/reply", header(*value), body=WEBHOOK_EVENT)
             for name, value in (
-                malformed("Authorization", "Bearer {}") | malformed(SIGNATURE_HEADERS["instantly"])
+                malformed("Authorization", "Bearer {}")
+                | malformed(PROVIDERS["instantly"].signature_headers[0])
             ).items()
         },
     }
@@ -340,6 +347,7 @@ def test_malformed_credentials(response: Exchange) -> None:
 
 @check(
     "AUTH-18",
+    by="developer",
     blocking=False,
     fix="Have the login page escape `next`, and the websocket ask for a session or token.",
 )

@@ -143,7 +143,7 @@ def test_headers(response: Exchange, case: str) -> None:
         assert response.status_code < 500
 
 
-@check("CORS-06", fix=GUARD)
+@check("CORS-06", by="developer", fix=GUARD)
 @cases(
     lambda environment: {
         "allowed": preflight(allowed(environment)[0]),

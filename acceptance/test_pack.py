@@ -3,17 +3,18 @@
 from collections.abc import Callable
 
 from pytest_caio import cases, check
-from pytest_caio.gates.pack import Packed
+from pytest_caio.gates.pack import PackFindings
 from pytest_caio.gates.requirements import needs_pack
 
 
 @check(
     "PACK-01",
+    by="developer",
     fix="Run the tests named (`tests` of the profile's pack section) in the product's checkout, mend what they show, and "
     "redeploy; where none ran, correct `tests`, `cwd` or `python` there.",
 )
 @cases(needs_pack)
-def test_critical_tests_pass(pack: Packed, show_table: Callable[..., None]) -> None:
+def test_critical_tests_pass(pack: PackFindings, show_table: Callable[..., None]) -> None:
     """The product's critical tests pass, none was broken, and some ran."""
     counts = (pack.passed, len(pack.failed), len(pack.broken), pack.skipped)
     show_table("Critical tests", ("passed", "failed", "broke", "skipped"), [counts])

@@ -1,7 +1,7 @@
 """The quality threshold: golden cases replayed against the swarm, which must answer them honestly."""
 
 from pytest_caio import Environment, cases, check
-from pytest_caio.gates.replay import Rehearsal, golden_cases, golden_set
+from pytest_caio.gates.replay import ReplayFindings, golden_cases, golden_set
 from pytest_caio.gates.requirements import needs_baseline, needs_golden_set, needs_replay, needs_runner
 
 GOLDEN = "Mend the golden set (`golden_set` of the profile's replay section) where the message says; each case needs every field."
@@ -22,47 +22,47 @@ def test_golden_set_is_well_formed(environment: Environment) -> None:
     assert not problems, f"{len(problems)} problems, the first: {problems[0]}"
 
 
-@check("RPL-02", blocking=False, fix=QUALITY)
+@check("RPL-02", by="developer", blocking=False, fix=QUALITY)
 @cases(golden_cases)
-def test_golden_case(rehearsal: Rehearsal, case: str) -> None:
+def test_golden_case(replay: ReplayFindings, case: str) -> None:
     """Each golden case is answered as expected; misses within the error budget are shown."""
-    results = rehearsal.results[case]
+    results = replay.results[case]
     failed = [result.why for result in results if not result.passed]
     assert not failed, "; ".join(failed)
 
 
-@check("RPL-03", fix=QUALITY)
+@check("RPL-03", by="developer", fix=QUALITY)
 @cases(needs_replay)
-def test_pass_rate_is_enough(rehearsal: Rehearsal) -> None:
+def test_pass_rate_is_enough(replay: ReplayFindings) -> None:
     """The pass rate reaches the threshold, below which the build is blocked."""
-    replay = rehearsal.replay
-    passed = sum(result.passed for result in replay.cases)
-    said = f"{passed} of {len(replay.cases)} cases passed, and {replay.min_pass_rate:.0%} must"
-    missed = ", ".join(result.id for result in replay.cases if not result.passed)
-    assert replay.cases, "no case is usable"
-    assert not replay.block_build, f"{said}; missed: {missed}"
+    result = replay.result
+    passed = sum(one.passed for one in result.cases)
+    said = f"{passed} of {len(result.cases)} cases passed, and {result.min_pass_rate:.0%} must"
+    missed = ", ".join(one.id for one in result.cases if not one.passed)
+    assert result.cases, "no case is usable"
+    assert not result.block_build, f"{said}; missed: {missed}"
 
 
-@check("RPL-04", fix=GROUND)
+@check("RPL-04", by="developer", fix=GROUND)
 @cases(needs_replay)
-def test_answers_are_grounded(rehearsal: Rehearsal) -> None:
+def test_answers_are_grounded(replay: ReplayFindings) -> None:
     """No answer claims what its sources do not say."""
-    replay = rehearsal.replay
-    assert any(result.judgement for result in replay.cases), "no case was answered"
-    assert not replay.ungrounded, f"ungrounded: {', '.join(replay.ungrounded)}"
+    result = replay.result
+    assert any(one.judgement for one in result.cases), "no case was answered"
+    assert not result.ungrounded, f"ungrounded: {', '.join(result.ungrounded)}"
 
 
-@check("RPL-05", fix=HONEST)
+@check("RPL-05", by="developer", fix=HONEST)
 @cases(needs_runner)
-def test_runner_is_honest(rehearsal: Rehearsal) -> None:
+def test_runner_is_honest(replay: ReplayFindings) -> None:
     """The runner answers from the question alone: it passes no decoy and was handed no expectation."""
-    honesty = rehearsal.replay.honesty
+    honesty = replay.result.honesty
     assert honesty.honest is True, "; ".join(honesty.reasons)
 
 
-@check("RPL-06", blocking=False, fix=FALLEN)
+@check("RPL-06", by="developer", blocking=False, fix=FALLEN)
 @cases(needs_baseline)
-def test_no_case_fell(rehearsal: Rehearsal) -> None:
+def test_no_case_fell(replay: ReplayFindings) -> None:
     """No case that passed with the baseline's answer fails now."""
-    falls = rehearsal.replay.falls
+    falls = replay.result.falls
     assert falls == (), "fallen: " + ", ".join(f"{fall.id} ({fall.why})" for fall in falls or ())

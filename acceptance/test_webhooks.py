@@ -17,19 +17,19 @@ from pytest_caio import (
 )
 from pytest_caio.checks.credentials import TOKEN_HEADER, bearer, header, signed, token_as
 from pytest_caio.checks.shared import DEPENDENCIES
-from pytest_caio.contract.providers import (
-    HEYREACH_ROUTE,
-    PROVIDERS,
-    SIGNATURE_HEADERS,
-    WEBHOOK_EVENT,
-    WEBHOOK_ROUTES,
-)
-from pytest_caio.contract.reports import Auth, Provider, WebhookHealth, Webhooks
-from pytest_caio.environments.rules import heyreach_unsigned
+from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS, ROUTES, WEBHOOK_EVENT
+from pytest_caio.contract.reports import Auth, ProviderAuth, WebhookHealth, Webhooks
+from pytest_caio.environments.rules import let_in_unsigned
 
 JSON = {"Content-Type": "application/json"}
+(HEYREACH_ROUTE,) = PROVIDERS["heyreach"].routes
+# HeyReach is judged apart: one waiver covers its route whole (WH-08).
+OTHERS = [provider for provider in PROVIDERS.values() if provider.name != "heyreach"]
+OTHER_ROUTES = [route for provider in OTHERS for route in provider.routes]
+# What a provider that has no bearer of its own is asked with, to see that none opens its route.
+SPARE_BEARER = BEARER_KEYS[0]
 SIGN = (
-    "In Railway, set the provider's secret (INSTANTLY_WEBHOOK_SECRET, CLAY_WEBHOOK_SECRET, RB2B_WEBHOOK_SECRET; "
+    f"In Railway, set the provider's secret ({', '.join(provider.secret_key for provider in OTHERS)}; "
     "503 means that it is missing) and WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy; if they are set, have the "
     "webhook handler corrected, or see the deploy logs."
 )
@@ -48,25 +48,15 @@ def event(route: str, credential: Credential | None = None, name: str = "") -> P
     return post(route, credential, headers=JSON, body=WEBHOOK_EVENT, name=name)
 
 
-def secret_of(provider: str) -> str:
-    """Return the key of a provider's HMAC secret."""
-    return f"{provider.upper()}_WEBHOOK_SECRET"
-
-
-def bearer_of(provider: str) -> str:
-    """Return the key of the bearer that a provider sends."""
-    return "HEYREACH_BEARER_TOKEN" if provider == "heyreach" else "WEBHOOK_BEARER_TOKEN"
-
-
 def wrong_bearer(route: str) -> Mapping[str, Probe]:
     """Return a route's probe with a bearer that nobody was given."""
     wrong = header("Authorization", "Bearer caio-acceptance-wrong-bearer", "a wrong bearer")
     return {f"{route} wrong bearer": event(route, wrong)}
 
 
-def wrong_signatures(route: str, provider: str) -> Mapping[str, Probe]:
+def wrong_signatures(route: str) -> Mapping[str, Probe]:
     """Return a route's probes with signatures that no secret made."""
-    name = SIGNATURE_HEADERS[provider]
+    name, *others = ROUTES[route].signature_headers
     values = {
         "wrong": "0123456789abcdef" * 4,
         "wrong with prefix": "sha256=" + "0123456789abcdef" * 4,
@@ -78,43 +68,43 @@ def wrong_signatures(route: str, provider: str) -> Mapping[str, Probe]:
         f"{route} {kind} signature": event(route, header(name, value, f"a signature, {kind}"))
         for kind, value in values.items()
     }
-    if provider == "rb2b":
-        second = header("X-Signature", values["wrong"], "a signature, wrong, in X-Signature")
-        probes[f"{route} wrong X-Signature"] = event(route, second)
+    for other in others:
+        wrong = header(other, values["wrong"], f"a signature, wrong, in {other}")
+        probes[f"{route} wrong {other}"] = event(route, wrong)
     return probes
 
 
-def replayed_signatures(route: str, provider: str, environment: Environment) -> Mapping[str, Probe]:
+def replayed_signatures(route: str, environment: Environment) -> Mapping[str, Probe]:
     """Return a route's probes with good signatures of something else than the body.
 
-    A provider that has a bearer and no secret signs nothing, nor does HeyReach where it is let in unsigned;
-    whether the deployment agrees is WH-12's.
+    A provider that has a bearer and no secret signs nothing, nor does one that is let in unsigned; whether
+    the deployment agrees is WH-12's.
     """
-    key = secret_of(provider)
-    if provider == "heyreach" and heyreach_unsigned(environment):
+    provider = ROUTES[route]
+    if let_in_unsigned(environment, provider):
         return {}
-    if not environment.value(key) and environment.value(bearer_of(provider)) and provider != "rb2b":
+    if not environment.value(provider.secret_key) and environment.value(provider.bearer_key or ""):
         return {}
-    name = SIGNATURE_HEADERS[provider]
+    name = provider.signature_headers[0]
     return {
-        f"{route} signature of {what}": event(route, signed(key, name, over=over))
+        f"{route} signature of {what}": event(route, signed(provider.secret_key, name, over=over))
         for what, over in (("another body", b'{"event":"another"}'), ("an empty body", b""))
     }
 
 
-def foreign_credentials(route: str, provider: str, environment: Environment) -> Mapping[str, Probe]:
+def foreign_credentials(route: str, environment: Environment) -> Mapping[str, Probe]:
     """Return a route's probes with credentials that are good elsewhere."""
-    name = SIGNATURE_HEADERS[provider]
+    provider = ROUTES[route]
+    name = provider.signature_headers[0]
     probes = {
         f"{route} dashboard token as bearer": event(route, token_as("Authorization", "Bearer {}")),
         f"{route} dashboard token": event(route, token_as(TOKEN_HEADER, "{}")),
     }
-    for other in PROVIDERS:
-        if other != provider and environment.value(secret_of(other)):
-            probes[f"{route} signed by {other}"] = event(route, signed(secret_of(other), name))
-    for key in ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN"):
-        foreign = key != bearer_of(provider) or provider == "rb2b"
-        if foreign and environment.value(key):
+    for other in PROVIDERS.values():
+        if other != provider and environment.value(other.secret_key):
+            probes[f"{route} signed by {other.name}"] = event(route, signed(other.secret_key, name))
+    for key in BEARER_KEYS:
+        if key != provider.bearer_key and environment.value(key):
             probes[f"{route} {key}"] = event(route, bearer(key))
     return probes
 
@@ -138,27 +128,21 @@ def test_no_provider_is_unauthenticated(response: Exchange) -> None:
 
 
 @check("WH-03", fix=SIGN)
-@cases({route: event(route) for route in WEBHOOK_ROUTES})
+@cases({route: event(route) for route in OTHER_ROUTES})
 def test_unsigned_posts(response: Exchange) -> None:
     """An unsigned post is refused."""
     assert response.status_code == 401
 
 
 @check("WH-04", fix=SIGN)
-@cases({name: asked for route in WEBHOOK_ROUTES for name, asked in wrong_bearer(route).items()})
+@cases({name: asked for route in OTHER_ROUTES for name, asked in wrong_bearer(route).items()})
 def test_wrong_bearers(response: Exchange) -> None:
     """A wrong bearer is refused."""
     assert response.status_code == 401
 
 
-@check("WH-05", fix=VERIFY)
-@cases(
-    {
-        name: p
-        for route, provider in WEBHOOK_ROUTES.items()
-        for name, p in wrong_signatures(route, provider).items()
-    }
-)
+@check("WH-05", by="developer", fix=VERIFY)
+@cases({name: asked for route in OTHER_ROUTES for name, asked in wrong_signatures(route).items()})
 def test_wrong_signatures(response: Exchange) -> None:
     """A wrong, an empty and a malformed signature are refused."""
     assert response.status_code == 401
@@ -168,15 +152,15 @@ def replayed_cases(environment: Environment) -> Mapping[str, Probe]:
     """Return the probes of every route whose provider signs."""
     probes = {
         name: asked
-        for route, provider in WEBHOOK_ROUTES.items()
-        for name, asked in replayed_signatures(route, provider, environment).items()
+        for route in OTHER_ROUTES
+        for name, asked in replayed_signatures(route, environment).items()
     }
     if not probes:
         raise NotApplicable("no provider signs; every one has a bearer instead")
     return probes
 
 
-@check("WH-06", fix=VERIFY)
+@check("WH-06", by="developer", fix=VERIFY)
 @cases(replayed_cases)
 def test_signatures_of_other_bodies(response: Exchange) -> None:
     """A good signature of another body, or of nothing, is refused."""
@@ -191,8 +175,8 @@ def test_signatures_of_other_bodies(response: Exchange) -> None:
 @cases(
     lambda environment: {
         name: asked
-        for route, provider in WEBHOOK_ROUTES.items()
-        for name, asked in foreign_credentials(route, provider, environment).items()
+        for route in OTHER_ROUTES
+        for name, asked in foreign_credentials(route, environment).items()
     }
 )
 def test_credentials_of_others(response: Exchange) -> None:
@@ -206,43 +190,36 @@ def test_credentials_of_others(response: Exchange) -> None:
         "allowlist": DEPENDENCIES,
         "unsigned": event(HEYREACH_ROUTE),
         **wrong_bearer(HEYREACH_ROUTE),
-        **wrong_signatures(HEYREACH_ROUTE, "heyreach"),
-        **replayed_signatures(HEYREACH_ROUTE, "heyreach", environment),
-        **foreign_credentials(HEYREACH_ROUTE, "heyreach", environment),
+        **wrong_signatures(HEYREACH_ROUTE),
+        **replayed_signatures(HEYREACH_ROUTE, environment),
+        **foreign_credentials(HEYREACH_ROUTE, environment),
     }
 )
 def test_heyreach(response: Exchange, case: str) -> None:
     """HeyReach's webhook is as strict as the others, and not on the unsigned allowlist."""
     if case == "allowlist":
-        heyreach = response.report(Provider, at="dependencies.webhooks.provider_auth.heyreach")
+        heyreach = response.report(ProviderAuth, at="dependencies.webhooks.provider_auth.heyreach")
         assert heyreach.unsigned_allowlisted is False
         assert heyreach.authed is True
     else:
         assert response.status_code == 401
 
 
-def accepted(route: str, provider: str, environment: Environment, body: bytes) -> Probe:
+def accepted(route: str, environment: Environment, body: bytes) -> Probe:
     """Return a rightly authenticated post, which the deployment acts on."""
-    key = secret_of(provider)
+    provider = ROUTES[route]
     credential: Credential | None
-    if provider == "heyreach" and heyreach_unsigned(environment):
+    if let_in_unsigned(environment, provider):
         credential = None
-    elif environment.value(key) or provider == "rb2b":
-        credential = signed(key, SIGNATURE_HEADERS[provider], prefix="sha256=")
+    elif environment.value(provider.secret_key) or provider.bearer_key is None:
+        credential = signed(provider.secret_key, provider.signature_headers[0], prefix="sha256=")
     else:
-        credential = bearer(bearer_of(provider))
+        credential = bearer(provider.bearer_key)
     return post(route, credential, headers=JSON, body=body, effect=Effect.WRITE)
 
 
-ALL_ROUTES = {**WEBHOOK_ROUTES, HEYREACH_ROUTE: "heyreach"}
-
-
-@check("WH-09", blocking=False, writes=True, fix=VERIFY)
-@cases(
-    lambda environment: {
-        route: accepted(route, provider, environment, WEBHOOK_EVENT) for route, provider in ALL_ROUTES.items()
-    }
-)
+@check("WH-09", by="developer", blocking=False, writes=True, fix=VERIFY)
+@cases(lambda environment: {route: accepted(route, environment, WEBHOOK_EVENT) for route in ROUTES})
 def test_signed_posts(response: Exchange) -> None:
     """A rightly signed post of an unknown event is accepted."""
     assert 200 <= response.status_code < 300
@@ -257,14 +234,15 @@ NONSENSE = {
 
 @check(
     "WH-10",
+    by="developer",
     blocking=False,
     writes=True,
     fix="Have the webhook handler refuse a body it cannot read with a 4xx.",
 )
 @cases(
     lambda environment: {
-        f"{route} {kind}": accepted(route, provider, environment, body)
-        for route, provider in ALL_ROUTES.items()
+        f"{route} {kind}": accepted(route, environment, body)
+        for route in ROUTES
         for kind, body in NONSENSE.items()
     }
 )
@@ -274,7 +252,7 @@ def test_signed_nonsense(response: Exchange) -> None:
 
 
 @check("WH-11", fix="In Railway, set WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy.")
-@cases({provider: get(f"/webhooks/{provider}/health") for provider in PROVIDERS})
+@cases({name: get(provider.health) for name, provider in PROVIDERS.items()})
 def test_health_says_strict(response: Exchange) -> None:
     """Each provider's health says that strict mode is on."""
     assert response.report(WebhookHealth).signature_strict_mode is True
@@ -283,10 +261,10 @@ def test_health_says_strict(response: Exchange) -> None:
 def agreement_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
     """Ask each route without a credential and, where it should not help, with its provider's bearer."""
     probes: dict[str, tuple[Probe, ...]] = {}
-    for route, provider in ALL_ROUTES.items():
+    for route, provider in ROUTES.items():
         probes[route] = (DEPENDENCIES, event(route, name="unsigned"))
-        key = bearer_of(provider)
-        if environment.value(secret_of(provider)) and environment.value(key):
+        key = provider.bearer_key or SPARE_BEARER
+        if environment.value(provider.secret_key) and environment.value(key):
             # A secret is the only way in; the bearer beside it must be ignored.
             probes[route] += (event(route, bearer(key), name="bearer"),)
     return probes
@@ -301,11 +279,13 @@ def test_report_and_route_agree(
     responses: Mapping[str, Exchange], case: str, environment: Environment
 ) -> None:
     """What the deployment says of a provider is what its route does."""
-    provider = ALL_ROUTES[case]
-    said = responses["dependencies"].report(Provider, at=f"dependencies.webhooks.provider_auth.{provider}")
+    provider = ROUTES[case]
+    said = responses["dependencies"].report(
+        ProviderAuth, at=f"dependencies.webhooks.provider_auth.{provider.name}"
+    )
     unsigned = responses["unsigned"].status_code
-    # A secret is the way in, else a bearer (not for RB2B), else the allowlist; with none of them, 503.
-    if said.hmac or (said.bearer and provider != "rb2b"):
+    # A secret is the way in, else a bearer where the provider may send one, else the allowlist; else 503.
+    if said.hmac or (said.bearer and provider.bearer_key is not None):
         assert said.authed is True
         assert unsigned == 401
     elif said.unsigned_allowlisted:
@@ -313,8 +293,8 @@ def test_report_and_route_agree(
     else:
         assert said.authed is False
         assert unsigned == 503
-    if said.hmac and not environment.value(secret_of(provider)):
-        raise MissingInput(secret_of(provider))
+    if said.hmac and not environment.value(provider.secret_key):
+        raise MissingInput(provider.secret_key)
     if "bearer" in responses:
         assert said.hmac is True
         assert responses["bearer"].status_code == 401

@@ -57,7 +57,7 @@ def judges(node: ast.AST) -> bool:
     return (
         isinstance(node, ast.Assert)
         or (isinstance(node, ast.Raise) and not text.startswith("raise NotApplicable("))
-        or (isinstance(node, ast.Expr) and text.startswith("response.report("))
+        or (isinstance(node, ast.Expr) and text.startswith(("response.report(", "responses[")))
     )
 
 

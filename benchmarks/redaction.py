@@ -25,7 +25,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 SECRETS = (10, 100)
 CHARACTERS = (100_000, 1_000_000)
 # Of a Redactor, what others call; one that calls another is timed once.
-METHODS = ("add", "leave", "names_in", "text", "shown", "spans", "held", "tree")
+METHODS = ("add", "allow", "secrets_in", "redact", "shown", "spans", "undecided_suffix", "redact_all")
 # A plugin of the run: it times every call, of whichever thread, and writes both times down.
 PLUGIN = """
 import json, os, threading, time
@@ -126,13 +126,13 @@ def main() -> None:
     chance = random.Random(20)
     few, many = (redactor(count, chance) for count in SECRETS)
     short, long = (body(size, chance) for size in CHARACTERS)
-    once, ten_times = best(lambda: few.text(short), lambda: few.text(long))
+    once, ten_times = best(lambda: few.redact(short), lambda: few.redact(long))
     once, ten_times = once / len(short), ten_times / len(long)
     print(
         f"ten times the text: {once * 1e9:.0f} ns and {ten_times * 1e9:.0f} ns a character, "
         f"ratio {ten_times / once:.2f} (best of {ROUNDS} each)"
     )
-    with_few, with_many = best(lambda: few.text(long), lambda: many.text(long))
+    with_few, with_many = best(lambda: few.redact(long), lambda: many.redact(long))
     print(
         f"{SECRETS[1]} secrets in place of {SECRETS[0]}: {with_few * 1000:.0f} ms and "
         f"{with_many * 1000:.0f} ms for {CHARACTERS[1]:,} characters, ratio {with_many / with_few:.2f} "

@@ -58,5 +58,5 @@ def pytest_cmdline_main(
     except BaseException as error:
         outlets = config.pluginmanager.get_plugin("caio-outlets")
         if outlets is not None:
-            outlets.clean_error(error)
+            outlets.redact_error(error)
         raise

@@ -9,7 +9,7 @@ from dotenv.parser import parse_stream
 
 from pytest_caio.errors import InputError
 
-__all__ = ["DotenvText"]
+__all__ = ["EnvFileEditor"]
 
 _MARK = "\ufeff"  # a byte order mark, as Windows editors write it
 _NEWLINE = re.compile(r"\r\n|\n|\r")
@@ -21,7 +21,7 @@ _OLD_VALUE = re.compile(
 _PLAIN = re.compile(r"[\w./:@%+,=?&~*-]+", re.ASCII)
 
 
-class DotenvText:
+class EnvFileEditor:
     """Definitions, comments and blank lines in order, each with the text it was written as.
 
     `raw` is text that `EnvFile` has parsed without complaint.

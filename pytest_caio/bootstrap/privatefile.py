@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from pytest_caio.errors import InputError
-from pytest_caio.system.atomicfile import put
+from pytest_caio.system.atomicfile import write_atomically
 
 __all__ = ["backup_of", "locate", "narrow", "put_in_place", "read"]
 
@@ -78,7 +78,7 @@ def narrow(target: Path) -> bool:
 
 def _write(place: Path, content: bytes) -> None:
     try:
-        put(place, content, mode=0o600)
+        write_atomically(place, content, mode=0o600)
     except OSError as error:
         reason = error.strerror or "is in use"
         raise InputError(f"--env-file {place}: cannot be written ({reason})") from None

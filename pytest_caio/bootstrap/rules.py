@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec
 from urllib.parse import urlsplit
 
-from pytest_caio.contract.providers import PROVIDER_KEYS
+from pytest_caio.contract.providers import PROVIDERS, UNSIGNED_KEYS
 from pytest_caio.environments.addresses import is_local, origin_fault, redis_place
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.environment import Environment, checked_url
@@ -23,24 +23,24 @@ from pytest_caio.environments.keys import (
 )
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.environments.rules import (
-    absence,
     flag_fault,
     inngest_fault,
+    missing_key,
     name_fault,
     namespace_fault,
     number_fault,
     origin_faults,
+    provider_without_secret,
     redis_only_fault,
-    unguarded,
 )
 from pytest_caio.environments.secret_rules import given_secrets, secret_faults
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["Review", "review"]
 
 # ENV-05 and ENV-11 may be waived.
-_WAIVABLE = (*REDIS_ONLY, "HEYREACH_UNSIGNED_ALLOWLIST")
+_WAIVABLE = (*REDIS_ONLY, *UNSIGNED_KEYS)
 # Names that stand in manuals and lead nowhere (RFC 2606).
 _RESERVED = (".example", ".invalid", ".test", "example.com", "example.org", "example.net")
 
@@ -49,7 +49,7 @@ _P = ParamSpec("_P")
 
 
 @dataclass
-class Judgement:
+class Review:
     """Keys and reasons, never values: what is missing, what blocks, what a waiver may cover, what advises."""
 
     missing: list[str]
@@ -58,12 +58,16 @@ class Judgement:
     advice: list[str] = field(default_factory=list)
 
 
-def judge(mode: str, file: EnvFile) -> Judgement:
+def review(mode: str, file: EnvFile) -> Review:
     """Judge the file of `mode`, production or staging, by itself: what two files share is the gate's."""
     environment = _environment(mode, file)
-    missing = [key for key in REQUIRED_KEYS if absence(environment, key)]
-    missing += [" or ".join(keys) for name, keys in PROVIDER_KEYS.items() if unguarded(environment, name)]
-    said = Judgement(missing)
+    missing = [key for key in REQUIRED_KEYS if missing_key(environment, key)]
+    missing += [
+        " or ".join(provider.keys)
+        for name, provider in PROVIDERS.items()
+        if provider_without_secret(environment, name)
+    ]
+    said = Review(missing)
     for key, fault in _blocking(environment):
         if fault:
             found = said.waivable if key in _WAIVABLE else said.faults
@@ -91,7 +95,7 @@ def _environment(mode: str, file: EnvFile) -> Environment:
 def _blocking(environment: Environment) -> Iterator[tuple[str, str]]:
     """Yield each key and what is wrong with it; a key that is missing is no fault here."""
     yield "ENVIRONMENT", _asked(name_fault, environment)
-    for key, wanted in {**STRICT_FLAGS, "HEYREACH_UNSIGNED_ALLOWLIST": False}.items():
+    for key, wanted in {**STRICT_FLAGS, **dict.fromkeys(UNSIGNED_KEYS, False)}.items():
         yield key, _asked(flag_fault, environment, key, wanted=wanted)
     for key in REDIS_ONLY:
         yield key, _asked(redis_only_fault, environment, key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_caio.contract.providers import PROVIDER_KEYS
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.environment import checked_url
 from pytest_caio.environments.keys import SECRETS, expected_values
 
@@ -42,7 +42,7 @@ def shut_out(current: Mapping[str, str]) -> set[str]:
     Where there is a secret the bearer is ignored: a new one would refuse the provider until it signs.
     """
     return {
-        secret
-        for secret, *bearer in PROVIDER_KEYS.values()
-        if not current.get(secret) and any(current.get(key) for key in bearer)
+        provider.secret_key
+        for provider in PROVIDERS.values()
+        if not current.get(provider.secret_key) and current.get(provider.bearer_key or "")
     }

@@ -6,7 +6,8 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import pytest
 
@@ -23,6 +24,7 @@ __all__ = [
     "cases",
     "check",
     "check_of",
+    "gate_of",
     "measures_time",
 ]
 
@@ -50,7 +52,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Check:
-    """What a check declares. `title` reads as a fact; `fix` tells the operator what to change and where."""
+    """What a check declares. `title` reads as a fact; `fix` tells the operator what to change and where.
+
+    `by` is who can follow the fix: the operator (`you`), or the `developer`, where the fix is a sentence to
+    hand over. `gate` is the gate of the runbook whose module the check stands in.
+    """
 
     id: str
     title: str
@@ -58,6 +64,8 @@ class Check:
     blocking: bool = True
     waivable: bool = False
     writes: bool = False
+    by: Literal["you", "developer"] = "you"
+    gate: str = ""
     probes: tuple[Probe, ...] = field(default=(), repr=False)
     cases: _Cases | None = field(default=None, repr=False)
 
@@ -77,6 +85,11 @@ class Check:
         ]
 
 
+def gate_of(path: str) -> str:
+    """Return the gate whose checks a module holds, or the module of a test's id: its name without `test_`."""
+    return Path(path.partition("::")[0]).stem.removeprefix("test_")
+
+
 def case_name(text: str) -> str:
     """Return `text` as the name of a case, which reports show unescaped."""
     return _UNSAFE_IN_NAME.sub("_", text)
@@ -87,13 +100,20 @@ def _tuple(probes: _Probes) -> tuple[Probe, ...]:
 
 
 def check(
-    check_id: str, *, fix: str, blocking: bool = True, waivable: bool = False, writes: bool = False
+    check_id: str,
+    *,
+    fix: str,
+    by: Literal["you", "developer"] = "you",
+    blocking: bool = True,
+    waivable: bool = False,
+    writes: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Make a test function the check `check_id`; it is the outermost decorator.
 
-    The first sentence of the docstring is the title. `blocking=False` advises, `waivable=True` allows a
-    waiver, `writes=True` runs under `--allow-writes` alone. Raises TypeError where the id is not of the
-    catalogue's form or there is no docstring.
+    The first sentence of the docstring is the title. `by="developer"` says that only the product's code can
+    mend it, `blocking=False` advises, `waivable=True` allows a waiver, `writes=True` runs under
+    `--allow-writes` alone. Raises TypeError where the id is not of the catalogue's form or there is no
+    docstring.
     """
     if not _ID.fullmatch(check_id):
         raise TypeError(f"check id {check_id!r} is not of the form AUTH-01")
@@ -109,6 +129,8 @@ def check(
             blocking,
             waivable,
             writes,
+            by,
+            gate_of(inspect.getfile(function)),
             getattr(function, "caio_probes", ()),
             getattr(function, "caio_cases", None),
         )

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from pytest_caio.bootstrap import privatefile
-from pytest_caio.bootstrap.editor import DotenvText
-from pytest_caio.bootstrap.rules import judge
+from pytest_caio.bootstrap.editor import EnvFileEditor
+from pytest_caio.bootstrap.rules import review
 from pytest_caio.bootstrap.values import GENERATED, defaults, shut_out
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.environment import checked_url
@@ -102,14 +102,14 @@ def run(args: argparse.Namespace) -> int:
     summary = Summary(mode=args.mode, env_file=str(args.env_file), dry_run=args.dry_run)
     summary.other_keys = len(current.keys() - set(RUNTIME_KEYS))
     changes, notes = _changes(args, current, given, summary)
-    text = DotenvText(before or b"")
+    text = EnvFileEditor(before or b"")
     for key, value in changes.items():
         text.put(key, value)
     after = text.encode() if changes else before or b""
     result = EnvFile.parse(after, args.env_file)
     if any(result.values[key].reveal() != value for key, value in changes.items()):
         raise InputError(f"--env-file {args.env_file}: does not read back as it was to be written")
-    said = judge(args.mode, result)
+    said = review(args.mode, result)
     chosen = {key: reason for key, reason in said.waivable.items() if key in given}
     summary.needs_waiver = sorted(chosen)
     summary.missing = said.missing

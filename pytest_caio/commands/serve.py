@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.errors import InputError
-from pytest_caio.reference.dashboard.settings import BEARER_KEYS
 
 __all__ = ["configure", "forget_variables", "run"]
 
@@ -74,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PROVIDER",
-        choices=sorted(BEARER_KEYS),
+        choices=sorted(name for name, provider in PROVIDERS.items() if provider.bearer_key),
         help="leave this provider's HMAC secret out",
     )
     add(

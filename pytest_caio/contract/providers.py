@@ -1,56 +1,93 @@
-"""The webhook providers: their routes, secrets and signatures."""
+"""The webhook providers, one record each: whatever else is to be known of a provider is derived from it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = [
-    "HEYREACH_ROUTE",
-    "PROVIDERS",
-    "PROVIDER_KEYS",
-    "SIGNATURE_HEADERS",
-    "WEBHOOK_EVENT",
-    "WEBHOOK_ROUTES",
-]
-
-PROVIDERS = ("instantly", "heyreach", "clay", "rb2b")
+__all__ = ["BEARER_KEYS", "PROVIDERS", "ROUTES", "UNSIGNED_KEYS", "WEBHOOK_EVENT", "WebhookProvider"]
 
 
-HEYREACH_ROUTE = "/webhooks/heyreach"
+@dataclass(frozen=True)
+class WebhookProvider:
+    """A provider that posts to the deployment's webhooks.
+
+    `title` is its name as people write it, `routes` the paths it posts to. A set `secret_key` makes its
+    signature the only way in; `bearer_key` is the bearer that is taken where there is no secret, None where
+    the provider has to sign. `signature_headers` are those its signature is looked for in, the usual one
+    first. `unsigned_key` is the switch that lets it in without either, empty where there is none.
+    """
+
+    name: str
+    title: str
+    routes: tuple[str, ...]
+    secret_key: str
+    bearer_key: str | None
+    signature_headers: tuple[str, ...]
+    unsigned_key: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of which one must be set, the secret's first."""
+        return (self.secret_key, self.bearer_key) if self.bearer_key else (self.secret_key,)
+
+    @property
+    def health(self) -> str:
+        """The path of its health report."""
+        return f"/webhooks/{self.name}/health"
 
 
-# Route to provider; HeyReach's is judged apart, because one waiver covers it whole.
-WEBHOOK_ROUTES = {
-    "/webhooks/instantly/reply": "instantly",
-    "/webhooks/instantly/bounce": "instantly",
-    "/webhooks/instantly/open": "instantly",
-    "/webhooks/instantly/unsubscribe": "instantly",
-    "/webhooks/clay": "clay",
-    "/webhooks/rb2b": "rb2b",
-}
-
+PROVIDERS: Mapping[str, WebhookProvider] = MappingProxyType(
+    {
+        provider.name: provider
+        for provider in (
+            WebhookProvider(
+                "instantly",
+                "Instantly",
+                tuple(f"/webhooks/instantly/{event}" for event in ("reply", "bounce", "open", "unsubscribe")),
+                "INSTANTLY_WEBHOOK_SECRET",
+                "WEBHOOK_BEARER_TOKEN",
+                ("X-Instantly-Signature",),
+            ),
+            WebhookProvider(
+                "heyreach",
+                "HeyReach",
+                ("/webhooks/heyreach",),
+                "HEYREACH_WEBHOOK_SECRET",
+                "HEYREACH_BEARER_TOKEN",
+                ("X-HeyReach-Signature",),
+                "HEYREACH_UNSIGNED_ALLOWLIST",
+            ),
+            WebhookProvider(
+                "clay",
+                "Clay",
+                ("/webhooks/clay",),
+                "CLAY_WEBHOOK_SECRET",
+                "WEBHOOK_BEARER_TOKEN",
+                ("X-Clay-Signature",),
+            ),
+            WebhookProvider(
+                "rb2b",
+                "RB2B",
+                ("/webhooks/rb2b",),
+                "RB2B_WEBHOOK_SECRET",
+                None,
+                ("X-RB2B-Signature", "X-Signature"),
+            ),
+        )
+    }
+)
+ROUTES: Mapping[str, WebhookProvider] = MappingProxyType(
+    {route: provider for provider in PROVIDERS.values() for route in provider.routes}
+)
+"""Every webhook route, and whose it is."""
+BEARER_KEYS = tuple(dict.fromkeys(p.bearer_key for p in PROVIDERS.values() if p.bearer_key))
+"""The keys of the bearers, each once: two providers may share one."""
+UNSIGNED_KEYS = tuple(provider.unsigned_key for provider in PROVIDERS.values() if provider.unsigned_key)
+"""The switches that let a provider in unsigned."""
 
 # An event that no handler knows, about an address that cannot exist: even an open door does nothing.
 WEBHOOK_EVENT = (
     b'{"event_type":"caio_acceptance_probe","event":"caio_acceptance_probe","email":"probe@example.com"}'
 )
-
-
-# Webhook provider to the keys of which one must be set; RB2B takes a signature only.
-PROVIDER_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "instantly": ("INSTANTLY_WEBHOOK_SECRET", "WEBHOOK_BEARER_TOKEN"),
-        "heyreach": ("HEYREACH_WEBHOOK_SECRET", "HEYREACH_BEARER_TOKEN"),
-        "clay": ("CLAY_WEBHOOK_SECRET", "WEBHOOK_BEARER_TOKEN"),
-        "rb2b": ("RB2B_WEBHOOK_SECRET",),
-    }
-)
-
-
-SIGNATURE_HEADERS = {
-    "instantly": "X-Instantly-Signature",
-    "heyreach": "X-HeyReach-Signature",
-    "clay": "X-Clay-Signature",
-    "rb2b": "X-RB2B-Signature",
-}

@@ -15,10 +15,9 @@ __all__ = [
     "Dependencies",
     "Inngest",
     "Introspection",
-    "NotReady",
     "OperatorStatus",
     "PendingEmails",
-    "Provider",
+    "ProviderAuth",
     "Readiness",
     "Redis",
     "WebhookHealth",
@@ -33,12 +32,6 @@ class Readiness(Struct):
     status: str
     timestamp: Any = None
     checks: dict[str, Any] = field(default_factory=dict)
-
-
-class NotReady(Struct):
-    """The answer of a deployment that is not ready."""
-
-    detail: str
 
 
 class Redis(Struct):
@@ -64,7 +57,7 @@ class Inngest(Struct):
     status: str = ""
 
 
-class Provider(Struct):
+class ProviderAuth(Struct):
     """How a webhook provider authenticates."""
 
     hmac: bool
@@ -79,7 +72,7 @@ class Webhooks(Struct):
     required: bool
     ready: bool
     unauthed_providers: list[str]
-    provider_auth: dict[str, Provider]
+    provider_auth: dict[str, ProviderAuth]
     status: str = ""
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS, UNSIGNED_KEYS
+
 __all__ = [
     "DEFAULT_STATE_PREFIX",
     "MIN_SECRET_LENGTH",
@@ -27,19 +29,33 @@ __all__ = [
     "weakness",
 ]
 
-RUNTIME_KEYS = tuple(
-    """
+_KEYS_BEFORE_PROVIDERS = """
     ENVIRONMENT REDIS_URL REDIS_REQUIRED REDIS_MAX_CONNECTIONS STATE_BACKEND STATE_REDIS_PREFIX
     STATE_DUAL_READ_ENABLED STATE_FILE_FALLBACK_WRITE RATE_LIMIT_REDIS_NAMESPACE CONTEXT_REDIS_PREFIX
     CONTEXT_STATE_TTL_SECONDS INNGEST_SIGNING_KEY INNGEST_EVENT_KEY INNGEST_REQUIRED INNGEST_APP_ID
     INNGEST_WEBHOOK_URL DASHBOARD_AUTH_TOKEN DASHBOARD_AUTH_STRICT DASHBOARD_QUERY_TOKEN_ENABLED
     DASHBOARD_AUTH_ALLOWLIST SESSION_SECRET_KEY CORS_ALLOWED_ORIGINS CORS_ALLOWED_METHODS
-    CORS_ALLOWED_HEADERS WEBHOOK_SIGNATURE_REQUIRED WEBHOOK_BEARER_TOKEN HEYREACH_BEARER_TOKEN
-    HEYREACH_UNSIGNED_ALLOWLIST INSTANTLY_WEBHOOK_SECRET HEYREACH_WEBHOOK_SECRET CLAY_WEBHOOK_SECRET
-    RB2B_WEBHOOK_SECRET TRACE_ENVELOPE_FILE TRACE_ENVELOPE_ENABLED TRACE_RETENTION_DAYS
-    TRACE_CLEANUP_ENABLED CAIO_BASE_URL
-    """.split()
+    CORS_ALLOWED_HEADERS WEBHOOK_SIGNATURE_REQUIRED
+""".split()
+_KEYS_AFTER_PROVIDERS = """
+    TRACE_ENVELOPE_FILE TRACE_ENVELOPE_ENABLED TRACE_RETENTION_DAYS TRACE_CLEANUP_ENABLED CAIO_BASE_URL
+""".split()
+RUNTIME_KEYS = (
+    *_KEYS_BEFORE_PROVIDERS,
+    *BEARER_KEYS,
+    *UNSIGNED_KEYS,
+    *(provider.secret_key for provider in PROVIDERS.values()),
+    *_KEYS_AFTER_PROVIDERS,
 )
+
+
+def _bearer_opens(key: str) -> str:
+    titles = [provider.title for provider in PROVIDERS.values() if provider.bearer_key == key]
+    return (
+        f"the webhooks of {' and '.join(titles)}, where {'they have' if titles[1:] else 'it has'} no secret"
+    )
+
+
 # Each secret and what it opens: no two may hold one value, or who has one has the other.
 SECRETS: Mapping[str, str] = MappingProxyType(
     {
@@ -47,12 +63,8 @@ SECRETS: Mapping[str, str] = MappingProxyType(
         "INNGEST_EVENT_KEY": "sending events to Inngest",
         "DASHBOARD_AUTH_TOKEN": "the dashboard and its API",
         "SESSION_SECRET_KEY": "signing sessions of the dashboard",
-        "WEBHOOK_BEARER_TOKEN": "the webhooks of Instantly and Clay, where they have no secret",
-        "HEYREACH_BEARER_TOKEN": "the webhooks of HeyReach, where it has no secret",
-        "INSTANTLY_WEBHOOK_SECRET": "signing the webhooks of Instantly",
-        "HEYREACH_WEBHOOK_SECRET": "signing the webhooks of HeyReach",
-        "CLAY_WEBHOOK_SECRET": "signing the webhooks of Clay",
-        "RB2B_WEBHOOK_SECRET": "signing the webhooks of RB2B",
+        **{key: _bearer_opens(key) for key in BEARER_KEYS},
+        **{p.secret_key: f"signing the webhooks of {p.title}" for p in PROVIDERS.values()},
     }
 )
 MIN_SECRET_LENGTH = 20  # characters
@@ -79,8 +91,8 @@ DEFAULT_STATE_PREFIX = "caio"
 REDIS_NAMESPACES = ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", STATE_PREFIX)
 NUMBERS = ("REDIS_MAX_CONNECTIONS", "CONTEXT_STATE_TTL_SECONDS", "TRACE_RETENTION_DAYS")
 # What a deployment has no safe default for. Not among them: the webhooks' credentials, of which each
-# provider needs one (PROVIDER_KEYS); what the deployment's own answers show (methods and headers of CORS,
-# the allowlist); and what only advises (traces, numbers).
+# provider needs one (see contract.providers); what the deployment's own answers show (methods and headers of
+# CORS, the allowlist); and what only advises (traces, numbers).
 REQUIRED_KEYS = (
     *("ENVIRONMENT", "REDIS_URL", *STRICT_FLAGS, *REDIS_ONLY),
     *("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX"),
@@ -181,7 +193,7 @@ def expected_values(environment: str) -> dict[str, str]:
         "RATE_LIMIT_REDIS_NAMESPACE": f"caio:{name}:ratelimit",
         "CONTEXT_REDIS_PREFIX": f"caio:{name}:context",
         "CONTEXT_STATE_TTL_SECONDS": "7200" if name == "production" else "3600",
-        "HEYREACH_UNSIGNED_ALLOWLIST": "false",
+        **dict.fromkeys(UNSIGNED_KEYS, "false"),
         "CORS_ALLOWED_METHODS": "GET,POST,OPTIONS",
         "CORS_ALLOWED_HEADERS": "Content-Type,X-Dashboard-Token",
         "TRACE_ENVELOPE_ENABLED": "true",

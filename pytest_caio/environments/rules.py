@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pytest_caio.contract.providers import PROVIDER_KEYS
+from pytest_caio.contract.providers import PROVIDERS, WebhookProvider
 from pytest_caio.environments.addresses import (
     foreign_names,
     inngest_url_fault,
@@ -30,22 +30,22 @@ from pytest_caio.environments.keys import (
 from pytest_caio.outcomes import MissingInput
 
 __all__ = [
-    "absence",
     "choice_fault",
     "env_diff",
     "flag_fault",
-    "heyreach_unsigned",
     "inngest_fault",
+    "let_in_unsigned",
+    "missing_key",
+    "misspelled_keys",
     "name_fault",
     "namespace_fault",
     "number_fault",
     "origin_faults",
     "others_of",
+    "provider_without_secret",
     "redis_only_fault",
-    "repeated",
+    "repeated_keys",
     "shared_namespaces",
-    "slips",
-    "unguarded",
 ]
 
 
@@ -56,7 +56,7 @@ def _given(environment: Environment, key: str) -> str:
     return value
 
 
-def absence(environment: Environment, key: str) -> str:
+def missing_key(environment: Environment, key: str) -> str:
     """Say whether a key is missing, or there and empty."""
     if environment.value(key).strip():
         return ""
@@ -148,9 +148,9 @@ def shared_namespaces(environment: Environment, others: Iterable[Environment]) -
     return found
 
 
-def unguarded(environment: Environment, provider: str) -> str:
+def provider_without_secret(environment: Environment, provider: str) -> str:
     """Say whether a webhook provider has nothing to authenticate with."""
-    keys = PROVIDER_KEYS[provider]
+    keys = PROVIDERS[provider].keys
     return (
         ""
         if any(environment.value(key).strip() for key in keys)
@@ -158,7 +158,7 @@ def unguarded(environment: Environment, provider: str) -> str:
     )
 
 
-def repeated(environment: Environment) -> list[str]:
+def repeated_keys(environment: Environment) -> list[str]:
     """Return the keys that the env file defines more than once, with their lines."""
     entries = environment.file.entries if environment.file else ()
     lines: dict[str, list[str]] = {}
@@ -167,7 +167,7 @@ def repeated(environment: Environment) -> list[str]:
     return [f"{key} (lines {', '.join(at)})" for key, at in lines.items() if len(at) > 1]
 
 
-def slips(environment: Environment) -> list[str]:
+def misspelled_keys(environment: Environment) -> list[str]:
     """Return the keys of the env file that are one letter from a known one, with their lines."""
     entries = environment.file.entries if environment.file else ()
     return [
@@ -201,10 +201,12 @@ def env_diff(environments: Sequence[Environment]) -> dict[str, Any]:
     return diff
 
 
-def heyreach_unsigned(environment: Environment) -> bool:
-    """Say whether the env file lets HeyReach in unsigned: on the allowlist, without a secret or a bearer.
+def let_in_unsigned(environment: Environment, provider: WebhookProvider) -> bool:
+    """Say whether the env file lets a provider in unsigned: by its switch, without a secret or a bearer.
 
-    That is the fallback for which WH-08 and ENV-11 may be waived: there is no credential of HeyReach then.
+    That is the fallback for which WH-08 and ENV-11 may be waived: the provider has no credential then.
     """
-    given = [environment.value(key) for key in ("HEYREACH_WEBHOOK_SECRET", "HEYREACH_BEARER_TOKEN")]
-    return not any(given) and flag(environment.value("HEYREACH_UNSIGNED_ALLOWLIST")) is True
+    given = any(environment.value(key) for key in provider.keys)
+    return (
+        bool(provider.unsigned_key) and not given and flag(environment.value(provider.unsigned_key)) is True
+    )

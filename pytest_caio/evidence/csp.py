@@ -7,14 +7,14 @@ import hashlib
 import re
 from html import escape
 
-__all__ = ["secured"]
+__all__ = ["with_csp"]
 
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.IGNORECASE | re.DOTALL)
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.IGNORECASE | re.DOTALL)
 
 
-def secured(html: str) -> str:
+def with_csp(html: str) -> str:
     """Return a finished, self-contained report with a Content-Security-Policy as its first element.
 
     Allowed are, by their hashes (CSP Level 3), the style sheets and the last script of the page, which is

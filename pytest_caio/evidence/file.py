@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from pytest_caio.errors import InputError
-from pytest_caio.system.atomicfile import put
+from pytest_caio.system.atomicfile import write_atomically
 
 __all__ = ["ready_folder", "write_whole"]
 
@@ -29,7 +29,7 @@ def write_whole(path: Path, content: bytes) -> str:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        put(path, content)
+        write_atomically(path, content)
     except OSError as error:
         with contextlib.suppress(OSError):
             path.unlink()

@@ -13,16 +13,18 @@ import pytest
 from pytest_html.basereport import BaseReport
 
 from pytest_caio.errors import InputError
-from pytest_caio.evidence.csp import secured
+from pytest_caio.evidence.csp import with_csp
 from pytest_caio.evidence.file import ready_folder, write_whole
 from pytest_caio.text import printable
-from pytest_caio.verdict.record import ExchangeRecord, Record, Table, result_of
+from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.record import GATE_COUNTERS, ExchangeRecord, Record, Table, result_of
 
 __all__ = ["HtmlReport", "register"]
 
-_BAD = ("failed", "error", "missing-input", "waived", "advised")
+_TOLD = (*(outcome for outcome in Outcome if outcome.bad), Outcome.WAIVED, Outcome.ADVISED)
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
+_RED_COUNTERS = ("failed", "missing input")
 _SORTABLE = ' class="sortable"'
 _STYLE = """<style>
 body{display:flex;flex-direction:column;min-width:0}
@@ -94,7 +96,7 @@ class HtmlReport:
         self._render()
         # A finished report is not loaded anew; the policy would not let its button do so either.
         text = self._text.replace(' onclick="location.reload()"', "")
-        return write_whole(self._path, secured(text).encode("utf-8", "backslashreplace"))
+        return write_whole(self._path, with_csp(text).encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -123,7 +125,7 @@ class HtmlReport:
                 "gate": result.gate,
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
                 "seen": "\n".join(map(printable, seen)),
-                "fix": result.fix if result.outcome in _BAD else "",
+                "fix": result.fix if result.outcome in _TOLD else "",
             }
         # pytest-html inserts the test's id unescaped.
         cells[1] = f'<td class="col-testId">{_shown(report.nodeid)}</td>'
@@ -135,8 +137,8 @@ class HtmlReport:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Give a check its tables, and, where it did not pass, its exchanges, small and escaped."""
         result = result_of(report)
-        if result is not None and (result.tables or result.outcome in _BAD):
-            exchanges = result.exchanges.values() if result.outcome in _BAD else ()
+        if result is not None and (result.tables or result.outcome in _TOLD):
+            exchanges = result.exchanges.values() if result.outcome in _TOLD else ()
             shown = "".join([*map(_table, result.tables), *map(_exchange, exchanges)])
             report.extras = [  # type: ignore[attr-defined]
                 {"name": None, "format_type": "html", "content": shown, "mime_type": None, "extension": None}
@@ -171,14 +173,13 @@ def _banner(record: Record) -> str:
 
 
 def _gates(record: Record) -> str:
-    head = ("environment", "gate", "passed", "failed", "missing input", "waived", "advised", "not run")
+    head = ("environment", "gate", *(word for _, word, _ in GATE_COUNTERS))
     rows = []
     for environment in record.environments:
         for gate in environment.gates:
-            counts = (gate.passed, gate.failed, gate.missing, gate.waived, gate.advised, gate.not_run)
             cells = "".join(
-                f'<td class="caio-bad">{n}</td>' if n and column in (1, 2) else f"<td>{n}</td>"
-                for column, n in enumerate(counts)
+                f'<td class="caio-bad">{n}</td>' if n and word in _RED_COUNTERS else f"<td>{n}</td>"
+                for word, n in gate.counts.items()
             )
             rows.append(f"<tr><td>{_shown(environment.name)}</td><td>{gate.name}</td>{cells}</tr>")
     titles = "".join(f"<th>{title}</th>" for title in head)

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from pytest_caio.text import beginning, printable
-from pytest_caio.verdict.record import WRITES, CheckRecord, EnvironmentRecord, Record, WaiverRecord
+from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
+from pytest_caio.verdict.record import CheckRecord, EnvironmentRecord, Record, WaiverRecord
 
 __all__ = ["write"]
 
 _COLOURS = {"GO": "green", "NO-GO": "red", "INCOMPLETE": "yellow"}
 _SHOWN_CASES = 3
 _LINE = 240
-_BAD = ("failed", "error", "missing-input")
+_BAD = tuple(outcome for outcome in Outcome if outcome.bad)
 
 
 def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
@@ -44,17 +45,9 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
         )
         return
     for gate in environment.gates:
-        counts = {
-            "passed": gate.passed,
-            "failed": gate.failed,
-            "missing input": gate.missing,
-            "waived": gate.waived,
-            "advised": gate.advised,
-            "not run": gate.not_run,
-        }
-        line = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word in ("passed", "failed"))
-        terminal.write_line(f"  {gate.name:<12} {line}", red=bool(gate.failed or gate.missing))
-    for outcomes, mark in ((_BAD, "FAILED"), (("waived",), "waived"), (("advised",), "advice")):
+        shown = [f"{n} {word}" for word, n in gate.counts.items() if n or word in ("passed", "failed")]
+        terminal.write_line(f"  {gate.name:<12} {', '.join(shown)}", red=gate.bad)
+    for outcomes, mark in ((_BAD, "FAILED"), ((Outcome.WAIVED,), "waived"), ((Outcome.ADVISED,), "advice")):
         for check in environment.checks:
             if check.outcome in outcomes and not _waits_for_permission(check):
                 _check(check, mark, outcomes, terminal)
@@ -64,7 +57,7 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
     if waiting:
         terminal.write_line(f"  not run {', '.join(waiting)}: the deployment acts on them (--allow-writes)")
     for check in environment.checks:
-        if check.outcome == "not-run":
+        if check.outcome is Outcome.NOT_RUN:
             terminal.write_line(f"  not run {check.id}: {printable(check.cases[0].observed)}")
 
 
@@ -78,7 +71,7 @@ def _waiver(waiver: WaiverRecord) -> str:
 
 
 def _waits_for_permission(check: CheckRecord) -> bool:
-    return all(case.outcome == "advised" and case.observed == WRITES for case in check.cases)
+    return all(case.advised_because is AdvisedBecause.NEEDS_WRITES for case in check.cases)
 
 
 def _check(check: CheckRecord, mark: str, outcomes: Sequence[str], terminal: Any) -> None:

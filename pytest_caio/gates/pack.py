@@ -21,10 +21,10 @@ from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.environments.profiles import PackSection
 from pytest_caio.redaction.secret import names_secret
 from pytest_caio.system.child import Child, ChildError
-from pytest_caio.system.watchdog import Guard
+from pytest_caio.system.watchdog import Watchdog
 from pytest_caio.text import beginning
 
-__all__ = ["Packed", "Packing", "read_junit"]
+__all__ = ["PackFindings", "PackJob", "read_junit"]
 
 _LARGEST = 32 << 20  # bytes of a JUnit file
 _TAIL = 2000  # bytes of output
@@ -40,7 +40,7 @@ _STATUSES = {
 }
 
 
-class Packed(msgspec.Struct, frozen=True):
+class PackFindings(msgspec.Struct, frozen=True):
     """What came of the critical tests: how many passed, which did not, or why that cannot be told."""
 
     passed: int = 0
@@ -66,7 +66,7 @@ def _named(word: str, tests: tuple[str, ...]) -> str:
     return f"{len(tests)} {word}: {', '.join(tests[:_NAMED])}{more}"
 
 
-class Packing:
+class PackJob:
     """The run of an environment's critical tests: called once, and ended from another thread if need be."""
 
     def __init__(self, environment: Environment) -> None:
@@ -78,13 +78,13 @@ class Packing:
         """End the tests."""
         self._ended.set()
 
-    def __call__(self) -> Packed:
+    def __call__(self) -> PackFindings:
         """Run the tests; what goes wrong as a whole is said in the result."""
         made = tempfile.TemporaryDirectory(prefix="caio-pack-", ignore_cleanup_errors=True)
-        with made as folder, closing(Guard()) as guard:
-            return self._run(Path(folder) / "junit.xml", guard)
+        with made as folder, closing(Watchdog()) as watchdog:
+            return self._run(Path(folder) / "junit.xml", watchdog)
 
-    def _run(self, junit: Path, guard: Guard) -> Packed:
+    def _run(self, junit: Path, watchdog: Watchdog) -> PackFindings:
         section = self._section
         try:
             child = Child(
@@ -93,21 +93,21 @@ class Packing:
                 env=_without_secrets(os.environ, self._environment),
                 stopped=self._ended.is_set,
                 tail=_TAIL,
-                guard=guard,
+                watchdog=watchdog,
             )
         except OSError as error:
-            return Packed(trouble=f"{section.python or 'pytest'} cannot be started: {error.strerror}")
+            return PackFindings(trouble=f"{section.python or 'pytest'} cannot be started: {error.strerror}")
         try:
             child.send(b"", last=True)
             status, said = child.finish(time.monotonic() + section.seconds)
         except ChildError:
-            return Packed(trouble=f"the tests did not end within {section.seconds:g} s, and were ended")
+            return PackFindings(trouble=f"the tests did not end within {section.seconds:g} s, and were ended")
         finally:
             child.close()
         try:
             packed = read_junit(junit)
         except ValueError as error:
-            return Packed(trouble=f"{error}; {_ending(status, said)}")
+            return PackFindings(trouble=f"{error}; {_ending(status, said)}")
         if status and not packed.failed and not packed.broken:
             return msgspec.structs.replace(packed, trouble=_ending(status, said))
         return packed
@@ -138,7 +138,7 @@ def _ending(status: int, said: str) -> str:
     return f"they ended with {how}{why}" + (f": ...{words}" if words else "")
 
 
-def read_junit(path: Path) -> Packed:
+def read_junit(path: Path) -> PackFindings:
     """Count the test cases of a JUnit file. Raises ValueError where it is not there or is none."""
     try:
         if path.stat().st_size > _LARGEST:
@@ -163,4 +163,4 @@ def read_junit(path: Path) -> Packed:
             skipped += 1
         else:
             passed += 1
-    return Packed(passed, skipped, tuple(failed), tuple(broken))
+    return PackFindings(passed, skipped, tuple(failed), tuple(broken))

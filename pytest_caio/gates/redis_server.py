@@ -9,12 +9,12 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.errors import InputError
 from pytest_caio.state import connect, inspect_server
 
-__all__ = ["Store", "look"]
+__all__ = ["RedisFindings", "examine_redis"]
 
 _SECONDS = 5.0  # for a connection, and for each answer
 
 
-class Store(msgspec.Struct, frozen=True):
+class RedisFindings(msgspec.Struct, frozen=True):
     """What was found: why there was no answer (empty where there was one), and its maxmemory-policy.
 
     `policy` is None where the server hides it.
@@ -24,15 +24,15 @@ class Store(msgspec.Struct, frozen=True):
     policy: str | None = None
 
 
-def look(environment: Environment) -> Store:
+def examine_redis(environment: Environment) -> RedisFindings:
     """Ask the Redis of REDIS_URL; never raises, and takes seconds at most."""
     url = environment.value("REDIS_URL").strip()
     try:
         with connect(url, seconds=_SECONDS, retries=1) as client:
             server = inspect_server(client)
     except InputError as error:
-        return Store(str(error))
+        return RedisFindings(str(error))
     # Whoever answers PING tells his role or policy, or hides both without a fault.
     if server.faults and server.policy is None and server.role is None:
-        return Store(f"{server.faults[0]}: {seen_from(url)}")
-    return Store(policy=server.policy)
+        return RedisFindings(f"{server.faults[0]}: {seen_from(url)}")
+    return RedisFindings(policy=server.policy)

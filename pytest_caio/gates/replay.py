@@ -27,17 +27,17 @@ from pytest_caio.replay import (
     run_replay,
 )
 
-__all__ = ["Rehearsal", "Rehearsing", "golden_cases", "golden_set"]
+__all__ = ["ReplayFindings", "ReplayJob", "golden_cases", "golden_set"]
 
 
-class Rehearsal(msgspec.Struct, frozen=True, dict=True):
+class ReplayFindings(msgspec.Struct, frozen=True, dict=True):
     """What came of a replay: its outcome, or why there is none."""
 
     outcome: Replay | None = None
     failure: str = ""
 
     @property
-    def replay(self) -> Replay:
+    def result(self) -> Replay:
         """The outcome. Raises Mismatch where the golden set could not be replayed."""
         if self.outcome is None:
             raise Mismatch("the golden set is replayed", self.failure)
@@ -47,20 +47,20 @@ class Rehearsal(msgspec.Struct, frozen=True, dict=True):
     def results(self) -> Mapping[str, tuple[CaseResult, ...]]:
         """The results by the name of their test case; odd characters may give two cases one name."""
         named: dict[str, tuple[CaseResult, ...]] = {}
-        for result in self.replay.cases:
+        for result in self.result.cases:
             name = case_name(result.id)
             named[name] = (*named.get(name, ()), result)
         return named
 
 
-class Rehearsing:
+class ReplayJob:
     """The replay of an environment's profile: called once, and ended from another thread if need be."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._runner: CommandRunner | None = None
 
-    def __call__(self) -> Rehearsal:
+    def __call__(self) -> ReplayFindings:
         """Replay the golden set; what goes wrong as a whole is said in the result."""
         section = _section(self._environment)
         try:
@@ -69,8 +69,8 @@ class Rehearsing:
             runner = self._make_runner(section)
             outcome = run_replay(golden, runner, min_pass_rate=section.min_pass_rate, baseline=baseline)
         except InputError as error:
-            return Rehearsal(failure=str(error))
-        return Rehearsal(outcome)
+            return ReplayFindings(failure=str(error))
+        return ReplayFindings(outcome)
 
     def _make_runner(self, section: ReplaySection) -> Runner:
         if section.answers:

@@ -30,10 +30,10 @@ from pytest_caio.state import (
     write_summary,
 )
 
-__all__ = ["Twins", "look"]
+__all__ = ["StateFindings", "examine_state"]
 
 
-class Twins(msgspec.Struct, frozen=True, kw_only=True):
+class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
     """What was found. A check asks for its part, and ends there where that part could not be had.
 
     `redis_trouble` says why Redis could not be asked, `files_lack` and `summary_lacks` what is missing.
@@ -81,7 +81,7 @@ class Twins(msgspec.Struct, frozen=True, kw_only=True):
         return compare_leads(emails, self.keys, self.prefix)
 
 
-def look(environment: Environment, *, migrating: bool = False) -> Twins:
+def examine_state(environment: Environment, *, migrating: bool = False) -> StateFindings:
     """Read the environment's file state and survey its Redis; what cannot be had is said in the result.
 
     `migrating` moves the file state to Redis first, as an operator has done before a cutover.
@@ -109,7 +109,7 @@ def look(environment: Environment, *, migrating: bool = False) -> Twins:
         except InputError as error:
             lack = f"hive_dir of [{environment.name}.state] ({error})"
     faults, lacking = _hold_summary(environment, section, compared)
-    return Twins(
+    return StateFindings(
         prefix=prefix,
         compared=compared,
         surveyed=surveyed,

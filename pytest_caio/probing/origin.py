@@ -41,7 +41,7 @@ class Origin:
         self._owed = 0  # places that were given beside the connections: to be kept as requests end
 
     @asynccontextmanager
-    async def turn(self, request: Request) -> AsyncIterator[None]:
+    async def slot(self, request: Request) -> AsyncIterator[None]:
         """Wait for a place, and hold it for as long as `request` takes with its retries."""
         await self._places.acquire()
         try:
@@ -56,7 +56,7 @@ class Origin:
             else:
                 self._places.release()
 
-    async def refusal(self, request: Request) -> str:
+    async def reason_not_to_send(self, request: Request) -> str:
         """Return why `request` is not to be sent any more; else take note that it is, and return nothing."""
         reason = ""
         if self._reason and not self._answered:  # those under way find out whether the origin answers at all
@@ -65,7 +65,7 @@ class Origin:
             self._sent[request] = time.monotonic()
         return reason
 
-    def settle(self, exchange: Exchange) -> None:
+    def record_outcome(self, exchange: Exchange) -> None:
         """Take in how a request ended, and tell, once it is known, whether the origin answers."""
         if not exchange.error:
             self._answered = True
@@ -77,7 +77,7 @@ class Origin:
         if known and not self.first.done():
             self.first.set_result("" if self._answered else self._reason)
 
-    def give_up(self, fault: Exception) -> None:
+    def fail(self, fault: Exception) -> None:
         """Tell who waits for the first answer of a fault of our own."""
         if not self.first.done():
             self.first.set_exception(fault)

@@ -127,14 +127,14 @@ class Prober:
             await asyncio.sleep(request.again_after)
         origin = self._origins[request.origin]
         try:
-            async with origin.turn(request):
+            async with origin.slot(request):
                 await self._pace()
-                reason = await origin.refusal(request)
+                reason = await origin.reason_not_to_send(request)
                 exchange = _not_asked(request, reason) if reason else await self._ask_patiently(request)
         except Exception as fault:  # our own; who waits for the first answer must not wait for ever
-            origin.give_up(fault)
+            origin.fail(fault)
             raise
-        origin.settle(exchange)
+        origin.record_outcome(exchange)
         return exchange
 
     async def _ask_patiently(self, request: Request) -> Exchange:

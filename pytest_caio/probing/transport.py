@@ -66,7 +66,7 @@ _NOT_HTTP = {
 class Transport:
     """Sends requests over kept-open connections: no redirects, cookies, proxies, .netrc or normalisation.
 
-    `timeout` is the total deadline of one answer in seconds. `heard` is called with each answer, before
+    `timeout` is the total deadline of one answer in seconds. `on_answer` is called with each answer, before
     anybody else has it. `inner` replaces the network, for tests.
     """
 
@@ -74,11 +74,11 @@ class Transport:
         self,
         *,
         timeout: float,
-        heard: Callable[[Exchange], None] = lambda _: None,
+        on_answer: Callable[[Exchange], None] = lambda _: None,
         inner: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.timeout = timeout
-        self._heard = heard
+        self._on_answer = on_answer
         self._inner = inner
         # One transport a connection: a pool that many requests wait in looks at all of them for each.
         self._url = functools.lru_cache(lambda origin: httpx.URL(f"{origin}/"))
@@ -104,7 +104,7 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeEncodeError) as error:
             told = await self._in_words(error, request.origin)
             exchange = replace(exchange, error=told, begun=begun.status)
-        self._heard(exchange)
+        self._on_answer(exchange)
         return replace(
             exchange,
             elapsed_ms=(time.perf_counter() - clock) * 1000,

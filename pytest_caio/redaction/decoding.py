@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Reading", "readings"]
+__all__ = ["View", "views"]
 
 # What may stand inside a secret where a line was broken (also of a text in a repr, or of a diff), or where
 # a terminal was told a colour. A run of breaks or of backslashes is one: a body may be nothing else.
@@ -20,7 +20,7 @@ _QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 _Left = Sequence[tuple[int, int]]
 
 
-class Reading(NamedTuple):
+class View(NamedTuple):
     """A text as it may be read, and the way back: what each step, the last first, left out.
 
     After a character a break is none of its own, while a code is that character: 0 or 1 tells which.
@@ -42,13 +42,13 @@ class Reading(NamedTuple):
         return position + 1
 
 
-def readings(text: str) -> list[Reading]:
+def views(text: str) -> list[View]:
     """Return `text` as it is, without its breaks, and with its codes undone, which may hide breaks."""
-    found = [Reading(text)]
+    found = [View(text)]
     for undo, after in ((_joined, 0), (_unquoted, 1), (_joined, 0)):
         seen, left = undo(found[-1].text)
         if left:
-            found.append(Reading(seen, ((left, after), *found[-1].steps)))
+            found.append(View(seen, ((left, after), *found[-1].steps)))
         elif after:
             break
     return found

@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["ORDINARY", "SHORTEST", "cores", "known_by", "wholes"]
+__all__ = ["COMMON_WORDS", "MIN_LENGTH", "search_patterns", "secret_parts", "whole_patterns"]
 
 # No run of this many characters of a secret is shown. Shorter secrets would smear over words and numbers
 # of the report; they are left as they are, and the environment gate refuses them.
-SHORTEST = 8
+MIN_LENGTH = 8
 # Of hex digits more are needed to tell a piece of a secret from a piece of any checksum.
 _SHORTEST_HEX = 12
 _DATE = re.compile(r"20\d\d[01]\d[0-3]\d")  # evidence is named by it
 _STRIDE = 4
 _LONGEST = 64
 # What evidence says whatever the deployment answers: pieces of secrets that say the same are no secrets.
-ORDINARY = """
+COMMON_WORDS = """
 production staging development disabled required connected configured degraded healthy unhealthy
 caio acceptance verdict incomplete missing-input expected observed redacted redeploy evidence unreachable
 environment readiness webhooks dashboard operator instantly heyreach signature authorization authenticated
@@ -85,7 +85,7 @@ _ESCAPES: tuple[_Escape, ...] = (
 _AGAIN: tuple[_Escape, ...] = (_json, _quoted(_repr), _html("&quot;", "&#x27;"), _html('"', "'"))
 
 
-def cores(value: str) -> list[str]:
+def secret_parts(value: str) -> list[str]:
     """Return what of `value` is secret wherever it stands: not a URL's host, not a key's known prefix.
 
     Of a URL that is its password, or the user where there is none, else its path and query.
@@ -103,7 +103,7 @@ def cores(value: str) -> list[str]:
     return list(dict.fromkeys((secret, unquote(secret))))
 
 
-def known_by(value: str, ordinary: str) -> Iterator[tuple[str, bool]]:
+def search_patterns(value: str, ordinary: str) -> Iterator[tuple[str, bool]]:
     """Return what of every form of `value`, a core, it is known by in a text, and whether that is the whole.
 
     A piece is eight characters long; one that says no more than a date, or than the words of
@@ -112,13 +112,13 @@ def known_by(value: str, ordinary: str) -> Iterator[tuple[str, bool]]:
     for form, encoded in _forms(value):
         for piece in _encoded_pieces(form, *encoded) if encoded else _pieces(form, ordinary):
             yield piece, False
-        if len(whole := "".join(form)) >= SHORTEST:
+        if len(whole := "".join(form)) >= MIN_LENGTH:
             yield whole, True
 
 
-def wholes(value: str) -> Iterator[str]:
+def whole_patterns(value: str) -> Iterator[str]:
     """Return every form of the whole `value` that is not too short to be looked for."""
-    return (whole for form, _ in _forms(value) if len(whole := "".join(form)) >= SHORTEST)
+    return (whole for form, _ in _forms(value) if len(whole := "".join(form)) >= MIN_LENGTH)
 
 
 def _forms(value: str) -> Iterator[tuple[Sequence[str], tuple[int, int] | None]]:
@@ -135,7 +135,7 @@ def _forms(value: str) -> Iterator[tuple[Sequence[str], tuple[int, int] | None]]
     # base64 of a longer text that holds the secret: at each alignment the inner characters are fixed.
     for lead in range(3):
         skip = (0, 2, 3)[lead]
-        found = SHORTEST, -skip % 4
+        found = MIN_LENGTH, -skip % 4
         encoded = base64.b64encode(b"\0" * lead + raw).decode().rstrip("=")
         inner = encoded[skip : len(encoded) - ((len(raw) + lead) % 3 > 0)]
         yield inner, found
@@ -172,8 +172,8 @@ def _encoded_pieces(form: Sequence[str], length: int, first: int) -> Iterator[st
 
 
 def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:
-    for start in range(len(units) - SHORTEST + 1):
-        for end in range(start + SHORTEST, min(start + _LONGEST, len(units)) + 1):
+    for start in range(len(units) - MIN_LENGTH + 1):
+        for end in range(start + MIN_LENGTH, min(start + _LONGEST, len(units)) + 1):
             piece = "".join(units[start:end])
             if len(units[end - 1]) > 1:  # an entity is one without its semicolon too, where a text was cut
                 piece = piece.removesuffix(";")

@@ -10,8 +10,14 @@ from typing import Any, NamedTuple
 
 import ahocorasick
 
-from pytest_caio.redaction.decoding import Reading, readings
-from pytest_caio.redaction.encodings import ORDINARY, SHORTEST, cores, known_by, wholes
+from pytest_caio.redaction.decoding import View, views
+from pytest_caio.redaction.encodings import (
+    COMMON_WORDS,
+    MIN_LENGTH,
+    search_patterns,
+    secret_parts,
+    whole_patterns,
+)
 from pytest_caio.redaction.personal import mask_addresses
 
 __all__ = ["Redactor", "Span"]
@@ -44,7 +50,7 @@ class _Pattern(NamedTuple):
     size: int
     name: str
     whole: bool
-    told: bool
+    reported: bool
 
 
 class Redactor:
@@ -58,7 +64,7 @@ class Redactor:
 
     def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
         self._values: set[str] = set()
-        self._ordinary = ORDINARY.casefold()
+        self._ordinary = COMMON_WORDS.casefold()
         self._patterns: dict[str, _Pattern] = {}
         self._late: dict[str, _Pattern] = {}  # those not in the first automaton
         self._starts: set[str] = set()
@@ -69,29 +75,29 @@ class Redactor:
         for name, value in (secrets or {}).items():
             self.add(name, value)
 
-    def leave(self, *texts: str) -> None:
+    def allow(self, *texts: str) -> None:
         """Leave these words alone, also where a secret that is added later has them in it."""
         # Every piece of every secret is held against these: none is looked through twice.
         for text in dict.fromkeys(map(str.casefold, texts)):
             if text not in self._ordinary:
                 self._ordinary += f"\n{text}"
 
-    def add(self, name: str, value: str, *, told: bool = True) -> None:
+    def add(self, name: str, value: str, *, reported: bool = True) -> None:
         """Make `value` known under `name`, which is shown in its place.
 
-        `told` is whether `names_in` tells of it: a session is no leak in the answer that opens it.
+        `reported` is whether `secrets_in` tells of it: a session is no leak in the answer that opens it.
         """
-        if value in self._values or len(value) < SHORTEST or value.casefold() in self._ordinary:
+        if value in self._values or len(value) < MIN_LENGTH or value.casefold() in self._ordinary:
             return
         found: dict[str, _Pattern] = {}
-        parts = cores(value)
+        parts = secret_parts(value)
         for core in parts:
-            if len(core) >= SHORTEST and core.casefold() not in self._ordinary:
-                for form, whole in known_by(core, f"{self._ordinary}\n{name.casefold()}"):
+            if len(core) >= MIN_LENGTH and core.casefold() not in self._ordinary:
+                for form, whole in search_patterns(core, f"{self._ordinary}\n{name.casefold()}"):
                     if whole or form not in found:
-                        found[form] = _Pattern(len(form), name, whole, told)
-        for form in wholes(value) if value not in parts or not found else ():
-            found[form] = _Pattern(len(form), name, True, told)
+                        found[form] = _Pattern(len(form), name, whole, reported)
+        for form in whole_patterns(value) if value not in parts or not found else ():
+            found[form] = _Pattern(len(form), name, True, reported)
         with self._changing:
             self._values.add(value)
             for form, pattern in found.items():
@@ -101,13 +107,13 @@ class Redactor:
                     self._starts.add(form[: _HARMLESS + 1])
             self._automata = None
 
-    def names_in(self, text: str) -> list[str]:
+    def secrets_in(self, text: str) -> list[str]:
         """Return the names of the secrets that `text` holds, whole or enough of them, in any form."""
         begun: dict[str, int] = {}
         until: dict[str, int] = {}
         names = set()
         for start, end, pattern in self._found(text):
-            if pattern.told:
+            if pattern.reported:
                 if start > until.get(pattern.name, -1):
                     begun[pattern.name] = start
                 until[pattern.name] = max(end, until.get(pattern.name, 0))
@@ -115,7 +121,7 @@ class Redactor:
                     names.add(pattern.name)
         return sorted(names)
 
-    def text(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return `text` with every known secret replaced by its name, and email addresses masked."""
         self._searching()
         remembered = self._remembered  # another from when there is another secret to know
@@ -150,12 +156,12 @@ class Redactor:
                 longest = pattern.size
         return spans
 
-    def held(self, text: str) -> int:
+    def undecided_suffix(self, text: str) -> int:
         """Return how many characters at the end of `text` could be the start of a secret."""
         automata = self._searching()
         end, longest = text[-_LONGEST_START:], 0
         # Of a code that is cut in two, the half says nothing yet.
-        for reading in (Reading(end), *readings(_HALF_CODE.sub("", end))):
+        for reading in (View(end), *views(_HALF_CODE.sub("", end))):
             seen, size = reading.text, len(reading.text)
             for start in range(size - _HARMLESS):
                 if seen[start : start + _HARMLESS + 1] in self._starts and any(
@@ -172,7 +178,7 @@ class Redactor:
             return []
         return sorted(
             (reading.place(last + 1 - pattern.size), reading.end(last), pattern)
-            for reading in readings(text)
+            for reading in views(text)
             for automaton in automata
             for last, pattern in automaton.iter(reading.text)
         )
@@ -194,26 +200,26 @@ class Redactor:
                 self._automata = automata
         return automata
 
-    def tree(self, value: Any) -> Any:
+    def redact_all(self, value: Any) -> Any:
         """Return `value` redacted: text in containers is replaced, dataclasses are changed in place."""
         if isinstance(value, str):
-            return self.text(value)
+            return self.redact(value)
         if isinstance(value, dict):
-            return {self.tree(key): self.tree(item) for key, item in value.items()}
+            return {self.redact_all(key): self.redact_all(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            items = [self.tree(item) for item in value]
+            items = [self.redact_all(item) for item in value]
             return items if isinstance(value, list) else tuple(items)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             for name, item in vars(value).items():
                 # pytest keeps what it shows of a failure line by line: a secret may go over many.
-                shown = self._lines(item) if name == "lines" else self.tree(item)
+                shown = self._lines(item) if name == "lines" else self.redact_all(item)
                 object.__setattr__(value, name, shown)
         return value
 
     def _lines(self, lines: Sequence[str]) -> list[str]:
         ended = all(line.endswith("\n") for line in lines)
         text = ("" if ended else "\n").join(lines)
-        return self.text(text).splitlines(keepends=True) if ended else self.text(text).split("\n")
+        return self.redact(text).splitlines(keepends=True) if ended else self.redact(text).split("\n")
 
 
 def _automaton(patterns: Mapping[str, _Pattern]) -> Any:

@@ -27,7 +27,7 @@ class Streams:
         self._redactor = redactor
         self._stack = ExitStack()
 
-    def stand(self) -> None:
+    def install(self) -> None:
         """Stand guard."""
         for stream in dict.fromkeys((sys.stdout, sys.stderr)):
             if stream is not None:
@@ -38,10 +38,10 @@ class Streams:
         """Show what was held back, and leave every stream and handler as it was; may be called twice."""
         self._stack.close()
 
-    def watch_calls(self, owner: Any, name: str) -> None:
+    def redact_arguments(self, owner: Any, name: str) -> None:
         """Redact what is handed to the method `name` of `owner`, as long as the guard stands."""
         original = getattr(owner, name)
-        tree = self._redactor.tree
+        tree = self._redactor.redact_all
         self._replace(owner, name, lambda *arguments: original(*map(tree, arguments)))
 
     def _replace(self, owner: Any, name: str, method: Callable[..., Any]) -> None:
@@ -62,7 +62,7 @@ class Streams:
             self._stack.callback(stream.flush)
 
     def _watch_logs(self) -> None:
-        original, text = logging.Handler.format, self._redactor.text
+        original, text = logging.Handler.format, self._redactor.redact
 
         def redacted(handler: logging.Handler, record: logging.LogRecord) -> str:
             return text(original(handler, record))
@@ -91,7 +91,7 @@ class _Watched:
         with self._writing:
             whole = self._before + self._held + given
             spans = self._redactor.spans(whole)
-            end = max(len(self._before), len(whole) - self._redactor.held(whole))
+            end = max(len(self._before), len(whole) - self._redactor.undecided_suffix(whole))
             for span in spans:
                 if span.start < end < span.end:
                     end = max(len(self._before), span.start)
@@ -104,7 +104,7 @@ class _Watched:
         """Write what waits."""
         with self._writing:
             held, self._held = self._held, ""
-            self._show(self._redactor.text(held))
+            self._show(self._redactor.redact(held))
 
     def _show(self, text: str) -> None:
         if text:

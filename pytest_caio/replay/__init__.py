@@ -1,13 +1,6 @@
 """The replay gate: golden cases put to a runner, its answers judged, and its honesty tried."""
 
-from pytest_caio.replay.answers import (
-    Answer,
-    Exchange,
-    Question,
-    RunnerFailure,
-    load_answers,
-    save_answers,
-)
+from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure, load_answers, save_answers
 from pytest_caio.replay.golden import GoldenCase, GoldenSet, load_golden
 from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty
 from pytest_caio.replay.judge import Judgement, Score, judge
@@ -16,9 +9,9 @@ from pytest_caio.replay.runners import CommandRunner, RecordedRunner, Runner
 
 __all__ = [
     "Answer",
+    "Answered",
     "CaseResult",
     "CommandRunner",
-    "Exchange",
     "Fall",
     "GoldenCase",
     "GoldenSet",

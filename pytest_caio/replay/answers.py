@@ -14,7 +14,7 @@ from pytest_caio.system.jsonlines import read_records
 
 __all__ = [
     "Answer",
-    "Exchange",
+    "Answered",
     "Question",
     "RunnerFailure",
     "load_answers",
@@ -49,7 +49,7 @@ class RunnerFailure(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class Answered(msgspec.Struct, frozen=True):
     """One question put: what was written to the runner, character for character, and what came back.
 
     `handed` is empty where nothing was written: no time was left, or recorded answers stood in.

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_caio.system.jsonlines import Record, read_records
+from pytest_caio.system.jsonlines import JsonRecord, read_records
 
 __all__ = ["GoldenCase", "GoldenSet", "load_golden"]
 
@@ -65,7 +65,7 @@ def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
     return GoldenSet(path=path, cases=tuple(cases.values()), problems=tuple(problems))
 
 
-def _read_case(record: Record) -> tuple[GoldenCase | None, list[str]]:
+def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:
     """Decode one case; where that fails, say so of each field at fault rather than of the first."""
     try:
         case = msgspec.json.decode(record.raw, type=GoldenCase)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.replay.answers import Answer, Exchange, Question
+from pytest_caio.replay.answers import Answer, Answered, Question
 from pytest_caio.replay.decoys import Trial, make_decoys, mingle
 from pytest_caio.replay.golden import GoldenCase, GoldenSet
 from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty
@@ -89,7 +89,7 @@ def run_replay(
     )
 
 
-def result_of(trial: Trial, exchange: Exchange, baseline: Mapping[str, Answer]) -> CaseResult:
+def result_of(trial: Trial, exchange: Answered, baseline: Mapping[str, Answer]) -> CaseResult:
     """Judge what came back for one trial; `baseline` are earlier answers by the real cases' ids."""
     case, outcome = trial.case, exchange.outcome
     answer = outcome if isinstance(outcome, Answer) else None

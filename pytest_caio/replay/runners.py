@@ -17,9 +17,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.replay.answers import Answer, Exchange, Question, RunnerFailure, parse_answer
+from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure, parse_answer
 from pytest_caio.system.child import Child, ChildError
-from pytest_caio.system.watchdog import Guard
+from pytest_caio.system.watchdog import Watchdog
 
 __all__ = ["PROTOCOLS", "CommandRunner", "RecordedRunner", "Runner", "split_command"]
 
@@ -36,7 +36,7 @@ class Runner(Protocol):
         """The words of the command, empty where there is none."""
         ...
 
-    def ask(self, questions: Sequence[Question]) -> list[Exchange]:
+    def ask(self, questions: Sequence[Question]) -> list[Answered]:
         """Answer each question."""
         ...
 
@@ -48,11 +48,11 @@ class RecordedRunner:
         self._answers = answers
         self.command: tuple[str, ...] = ()
 
-    def ask(self, questions: Sequence[Question]) -> list[Exchange]:
+    def ask(self, questions: Sequence[Question]) -> list[Answered]:
         """Look each question up by its id; one that is not there becomes a failure."""
         missing = RunnerFailure("there is no recorded answer for this case")
         return [
-            Exchange(question, "", self._answers.get(question.id, missing), 0.0) for question in questions
+            Answered(question, "", self._answers.get(question.id, missing), 0.0) for question in questions
         ]
 
 
@@ -113,7 +113,7 @@ class CommandRunner:
         """End what is under way in threads, from another thread: those cases and the rest become failures."""
         self._ended.set()
 
-    def ask(self, questions: Sequence[Question]) -> list[Exchange]:
+    def ask(self, questions: Sequence[Question]) -> list[Answered]:
         """Answer each question, in order, within the total time; what goes wrong is that case's failure."""
         deadline = time.time() + self._total_seconds
         launch = _Launch(self._argv, self._cwd, self._env, self._case_seconds, deadline)
@@ -131,9 +131,9 @@ class CommandRunner:
             def stopped() -> bool:
                 return stop.is_set() or self._ended.is_set()
 
-            with closing(Guard()) as guard, ThreadPoolExecutor(self._workers, "replay") as pool:
+            with closing(Watchdog()) as watchdog, ThreadPoolExecutor(self._workers, "replay") as pool:
                 try:
-                    futures = [pool.submit(work, launch, part, stopped, guard) for part in parts]
+                    futures = [pool.submit(work, launch, part, stopped, watchdog) for part in parts]
                     answered = _gather(futures, parts, timeout)
                 finally:
                     stop.set()  # after an interruption nobody should have to wait for a hanging runner
@@ -174,8 +174,8 @@ def _find_program(word: str, cwd: Path | None) -> str:
 
 
 def _gather(
-    futures: Sequence[Future[list[Exchange]]], parts: Sequence[Sequence[Question]], timeout: float
-) -> list[list[Exchange]]:
+    futures: Sequence[Future[list[Answered]]], parts: Sequence[Sequence[Question]], timeout: float
+) -> list[list[Answered]]:
     done, _ = wait(futures, timeout)
     answered = []
     for future, part in zip(futures, parts, strict=True):
@@ -187,7 +187,7 @@ def _gather(
         else:
             answered.append(future.result())
             continue
-        answered.append([Exchange(question, "", RunnerFailure(reason), 0.0) for question in part])
+        answered.append([Answered(question, "", RunnerFailure(reason), 0.0) for question in part])
     return answered
 
 
@@ -195,12 +195,12 @@ def _ask_each(
     launch: _Launch,
     questions: Sequence[Question],
     stopped: Callable[[], bool] = lambda: False,
-    guard: Guard | None = None,
-) -> list[Exchange]:
+    watchdog: Watchdog | None = None,
+) -> list[Answered]:
     """One process a question."""
 
     def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
-        child = Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, guard=guard)
+        child = Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog)
         try:
             child.send(payload, last=True)
             return parse_answer(child.read_all(until), question)
@@ -214,8 +214,8 @@ def _ask_lines(
     launch: _Launch,
     questions: Sequence[Question],
     stopped: Callable[[], bool] = lambda: False,
-    guard: Guard | None = None,
-) -> list[Exchange]:
+    watchdog: Watchdog | None = None,
+) -> list[Answered]:
     """One process for all the questions, and another after each failure: its state is then unknown."""
     child: Child | None = None
 
@@ -223,7 +223,9 @@ def _ask_lines(
         nonlocal child
         outcome: Answer | RunnerFailure | None = None
         try:
-            child = child or Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, guard=guard)
+            child = child or Child(
+                launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog
+            )
             if child.spoke():
                 raise ChildError("the runner printed something before it was asked")
             child.send(payload)
@@ -246,11 +248,11 @@ def _timed(
     question: Question,
     ask: Callable[[Question, bytes, float], Answer | RunnerFailure],
     stopped: Callable[[], bool],
-) -> Exchange:
+) -> Answered:
     started, until = time.monotonic(), launch.until()
     if stopped() or until <= started:
         reason = "the replay was stopped" if stopped() else "the replay's total time was over"
-        return Exchange(question, "", RunnerFailure(f"not asked: {reason}"), 0.0)
+        return Answered(question, "", RunnerFailure(f"not asked: {reason}"), 0.0)
     payload = question.payload() + "\n"  # the very text that is written, and so the one recorded
     try:
         outcome = ask(question, payload.encode(), until)
@@ -258,4 +260,4 @@ def _timed(
         outcome = RunnerFailure(str(error))
     except OSError as error:
         payload, outcome = "", RunnerFailure(f"the runner could not be started: {error.strerror}")
-    return Exchange(question, payload, outcome, round((time.monotonic() - started) * 1000, 1))
+    return Answered(question, payload, outcome, round((time.monotonic() - started) * 1000, 1))

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any
 
 import msgspec
 import pytest
 
 from pytest_caio.checks.check import Case
 from pytest_caio.environments.environment import Environment
+from pytest_caio.gates.jobs import JOBS, Job
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.redactor import Redactor
-from pytest_caio.system.jobs import Background, name_of
+from pytest_caio.system.jobs import Jobs
 from pytest_caio.verdict.record import Table
-
-if TYPE_CHECKING:
-    from pytest_caio.gates.pack import Packed
-    from pytest_caio.gates.redis_server import Store
-    from pytest_caio.gates.replay import Rehearsal
-    from pytest_caio.gates.state import Twins
 
 __all__ = ["ANSWERS", "TABLES", "CheckFixtures"]
 
 ANSWERS: pytest.StashKey[dict[str, Exchange]] = pytest.StashKey()
 TABLES: pytest.StashKey[list[Table]] = pytest.StashKey()
 _MOST_ROWS = 200
-_Found = TypeVar("_Found", bound=msgspec.Struct)
 
 
 class CheckFixtures:
     """The fixtures of a run that asks a deployment; other runs do not see them."""
 
-    def __init__(
-        self, redactor: Redactor, background: Background, asked: Callable[[], Sequence[Environment]]
-    ) -> None:
+    def __init__(self, redactor: Redactor, jobs: Jobs, asked: Callable[[], Sequence[Environment]]) -> None:
         self._redactor = redactor
-        self._background = background
+        self._jobs = jobs
         self._asked = asked
 
     @pytest.fixture(autouse=True)
@@ -60,9 +52,9 @@ class CheckFixtures:
         return _caio_case.name
 
     @pytest.fixture
-    def secrets(self) -> Redactor:
-        """What knows every secret of the run, and says which of them a text holds."""
-        return self._redactor
+    def secrets_in(self) -> Callable[[str], list[str]]:
+        """What returns the names of the run's secrets that a text holds, in whatever encoding."""
+        return self._redactor.secrets_in
 
     @pytest.fixture
     def responses(self, request: pytest.FixtureRequest) -> Mapping[str, Exchange]:
@@ -78,13 +70,6 @@ class CheckFixtures:
             raise LookupError(f"a check of {len(responses)} probes takes `responses`, not `response`")
         # A case that cannot be asked has no answer; it ends before its function is called.
         return next(iter(responses.values()), None)
-
-    @pytest.fixture
-    def store(self, _caio_case: Case) -> Store | None:
-        """What the Redis of this case's environment answered."""
-        from pytest_caio.gates.redis_server import Store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
-
-        return self._found("store", Store, _caio_case)
 
     @pytest.fixture
     def show_table(
@@ -103,28 +88,26 @@ class CheckFixtures:
 
         return show
 
-    @pytest.fixture
-    def twins(self, _caio_case: Case) -> Twins | None:
-        """The file state of this case's environment and its twins in Redis."""
-        from pytest_caio.gates.state import Twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+    def found(self, job: Job, case: Case) -> msgspec.Struct | None:
+        """Return what a job found in a case's environment, waiting for it.
 
-        return self._found("twins", Twins, _caio_case)
+        None where the case cannot be judged: it ends before its function is called.
+        """
+        if case.obstacle:
+            return None
+        environment = case.environment
+        return self._jobs.result(job.name(environment), job.make(environment, False).findings)
 
-    @pytest.fixture
-    def rehearsal(self, _caio_case: Case) -> Rehearsal | None:
-        """The replay of this case's environment."""
-        from pytest_caio.gates.replay import Rehearsal  # noqa: PLC0415 - other runs pay nothing
 
-        return self._found("rehearsal", Rehearsal, _caio_case)
+def _result_of(job: Job) -> Any:
+    """Make the fixture that gives what a background job found."""
 
-    @pytest.fixture
-    def pack(self, _caio_case: Case) -> Packed | None:
-        """What came of the critical tests of this case's environment."""
-        from pytest_caio.gates.pack import Packed  # noqa: PLC0415 - other runs pay nothing
+    def result(self: CheckFixtures, _caio_case: Case) -> msgspec.Struct | None:
+        return self.found(job, _caio_case)
 
-        return self._found("pack", Packed, _caio_case)
+    result.__doc__ = f"What the {job.told} this case's environment found."
+    return pytest.fixture(name=job.fixture)(result)
 
-    def _found(self, fixture: str, kind: type[_Found], case: Case) -> _Found | None:
-        # A case that cannot be judged ends before its function is called.
-        name = name_of(fixture, case.environment.name)
-        return None if case.obstacle else self._background.result(name, kind)
+
+for _job in JOBS:
+    setattr(CheckFixtures, _job.fixture, _result_of(_job))

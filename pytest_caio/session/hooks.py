@@ -5,35 +5,32 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Generator
-from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pytest
 
 from pytest_caio.checks.check import GATES, MARK, Case, check_of, measures_time
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError
-from pytest_caio.evidence import jsonfile as document
-from pytest_caio.evidence import terminal
+from pytest_caio.evidence import jsonfile, terminal
 from pytest_caio.evidence.file import ready_folder
-from pytest_caio.outcomes import NoAnswer, NotApplicable
-from pytest_caio.redaction.hooks import Outlets
-from pytest_caio.session.fixtures import ANSWERS, TABLES, CheckFixtures
+from pytest_caio.gates.jobs import JOBS
+from pytest_caio.redaction.hooks import RedactionHooks
+from pytest_caio.session.cases import CaseHooks
+from pytest_caio.session.fixtures import CheckFixtures
 from pytest_caio.session.narrowing import narrowings, selection
-from pytest_caio.session.reports import NOT_APPLICABLE, UNREACHABLE, observe
-from pytest_caio.session.run import Given, Run
-from pytest_caio.system.signals import Interruption
-from pytest_caio.text import explained, printable
+from pytest_caio.session.run import Run
+from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
+from pytest_caio.system.signals import SignalHandler
+from pytest_caio.text import printable
 from pytest_caio.verdict.expectation import expected_of
-from pytest_caio.verdict.record import WRITES, Record, result_of
+from pytest_caio.verdict.judge import NO_GO
+from pytest_caio.verdict.record import Record
 
 __all__ = ["RUN", "AcceptanceSession"]
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
-# What the checks of a gate ask for that is done once, in the background: the fixture's name.
-_BACKGROUND = {"environment": "store", "state": "twins", "replay": "rehearsal", "pack": "pack"}
 
 
 class AcceptanceSession:
@@ -41,30 +38,33 @@ class AcceptanceSession:
 
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self._config = config
-        self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-        meeting = self._worker["caio_meeting"] if self._worker else ""
-        started = datetime.fromisoformat(self._worker["caio_started"]) if self._worker else None
-        self._run = config.stash[RUN] = Run(options, self._say, meeting, started)
-        self._planned = 0
-        self._interruption = Interruption()
+        self._assignment = Assignment(config)
+        self._run = config.stash[RUN] = Run(
+            options, self._say, self._assignment.results_folder, self._assignment.started
+        )
+        self._signals = SignalHandler()
         self._interrupted = ""
         path = options.evidence / f"{options.stem}.json"
         # Where each part of the evidence goes, and what writes it there.
-        self._evidence: dict[Path, Callable[[Record], str]] = {path: lambda r: document.write(r, path)}
+        self._evidence: dict[Path, Callable[[Record], str]] = {path: lambda r: jsonfile.write(r, path)}
 
     @classmethod
     def register(cls, config: pytest.Config, options: Options) -> Self:
         """Register the session, its fixtures and the report writers. Raises InputError."""
         session = cls(config, options)
-        config.pluginmanager.register(session, "caio-session")
-        config.pluginmanager.register(
-            CheckFixtures(session._run.redactor, session._run.background, lambda: session._run.environments),
-            "caio-fixtures",
-        )
-        session._run.learn_environments()
-        Outlets(config, session._run.redactor).stand()
+        run, worker = session._run, session._assignment.worker
+        fixtures = CheckFixtures(run.redactor, run.jobs, lambda: run.environments)
+        for name, plugin in (
+            ("caio-session", session),
+            ("caio-cases", CaseHooks(run, worker=worker)),
+            ("caio-workers", WorkerHooks(run)),
+            ("caio-fixtures", fixtures),
+        ):
+            config.pluginmanager.register(plugin, name)
+        run.learn_environments()
+        RedactionHooks(config, run.redactor).install()
         quiet = options.plan or config.option.collectonly or config.option.help
-        if session._worker is None and not quiet:
+        if not worker and not quiet:
             ready_folder(options.evidence, "--evidence-dir")
             if config.pluginmanager.hasplugin("html"):
                 from pytest_caio.evidence import html  # noqa: PLC0415 - a run without pytest-html has none
@@ -75,7 +75,7 @@ class AcceptanceSession:
 
     def _say(self, line: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and self._worker is None:
+        if reporter is not None and not self._assignment.worker:
             reporter.ensure_newline()
             reporter.write_line(line)
 
@@ -84,38 +84,11 @@ class AcceptanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Start the reference deployment where it is the one to ask."""
-        self._interruption.begin()
-        given = (
-            Given(**self._worker["caio_given"]) if self._worker and self._worker.get("caio_given") else None
-        )
+        self._signals.begin()
         try:
-            self._run.open(given)
+            self._run.open(self._assignment.given)
         except InputError as error:
             raise pytest.UsageError(str(error)) from None
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker where the reference deployment is."""
-        given = self._run.given
-        node.workerinput["caio_given"] = asdict(given) if given else None
-        node.workerinput["caio_started"] = self._run.started.isoformat()
-        node.workerinput["caio_meeting"] = self._run.background.share()
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """Start what a worker will ask for, here, where it is done once."""
-        gates = {Path(nodeid.partition("::")[0]).stem.removeprefix("test_") for nodeid in ids}
-        self._run.begin({_BACKGROUND[gate] for gate in gates & _BACKGROUND.keys()})
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Take over what a worker alone could see: what was deselected, and how many cases there were."""
-        told = getattr(node, "workeroutput", {}).get("caio")
-        if told:
-            self._run.narrowed += told["narrowed"]
-            self._planned = max(self._planned, told["planned"])
-        elif error and error != "keyboard-interrupt":
-            self._run.narrowed.append("a worker of the run died")
 
     def pytest_report_header(self) -> list[str]:
         """Name what is asked, and the waivers that the file holds for it."""
@@ -125,7 +98,7 @@ class AcceptanceSession:
         return [
             *(f"caio: {e.name} at {e.base_url or 'loopback'}" for e in run.environments),
             *(
-                printable(run.redactor.text(f"caio: waiver {w.number}: {w.check} in {w.environment}"))
+                printable(run.redactor.redact(f"caio: waiver {w.number}: {w.check} in {w.environment}"))
                 for w in waivers
             ),
         ]
@@ -136,16 +109,16 @@ class AcceptanceSession:
         if mark is None:
             return
         found = [case for environment in self._run.environments for case in mark.args[0].expand(environment)]
-        redact = self._run.redactor.text
+        redact = self._run.redactor.redact
         ids = [redact(f"{case.environment.name}-{case.name}".rstrip("-")) for case in found]
         metafunc.parametrize("_caio_case", found, ids=ids, indirect=True)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Mark a check with its gate, the module it is in; obey a signal between two items."""
-        self._interruption.obey()
-        gate = item.path.stem.removeprefix("test_")
-        if gate in GATES and check_of(item):
-            item.add_marker(gate)
+        self._signals.raise_if_interrupted()
+        check = check_of(item)
+        if check and check.gate in GATES:
+            item.add_marker(check.gate)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that the run was narrowed."""
@@ -165,14 +138,15 @@ class AcceptanceSession:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Make the plan of what was selected."""
+        run = self._run
         for item in session.items:
             check = check_of(item)
             if check and isinstance(item, pytest.Function):
                 case = item.callspec.params["_caio_case"]
                 assert isinstance(case, Case)
-                self._run.plan.add(item.nodeid, check, case)
-        self._planned = len(self._run.plan.cases)
-        self._run.learn_plan()
+                run.plan.add(item.nodeid, check, case)
+        run.planned = len(run.plan.cases)
+        run.learn_plan()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -184,11 +158,11 @@ class AcceptanceSession:
             lines = self._run.plan.table(writes=self._run.options.writes)
             sys.stdout.write("\n" + "\n".join(lines) + "\n")
             return True
-        self._interruption.obey()
-        if self._worker is None:
-            wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-            longest = wanted & {"rehearsal", "pack"}  # processes of their own
-            self._run.begin(longest)
+        self._signals.raise_if_interrupted()
+        if not self._assignment.worker:
+            asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+            wanted = [job for job in JOBS if job.fixture in asked]
+            self._run.begin([job for job in wanted if job.long])
             self._run.wait_ready()
             # A worker is told its tests one by one, and asks for each when it comes; two workers asking
             # everything would ask it twice.
@@ -197,7 +171,7 @@ class AcceptanceSession:
                 self._run.ask_ahead()
             else:
                 self._run.import_ahead()
-            self._run.begin(wanted - longest)
+            self._run.begin([job for job in wanted if not job.long])
             if alone:
                 self._make_ready(session.items)
             # What stands by now stays to the end; looking through it for garbage, again and again while
@@ -207,107 +181,44 @@ class AcceptanceSession:
 
     def _make_ready(self, items: list[pytest.Item]) -> None:
         """Do what every judgement needs while the first answers are on their way."""
-        self._run.redactor.text("")
+        self._run.redactor.redact("")
         for item in items:
             if item.nodeid in self._run.plan.cases and isinstance(item, pytest.Function):
                 expected_of(item.function)
 
-    # --- one test case
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:
         """Obey a signal between two cases."""
-        self._interruption.obey()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Wait for the answers of a check."""
-        planned = self._run.plan.cases.get(item.nodeid)
-        if planned is None:
-            return
-        self._run.comparison = None
-        reason = self._run.unreachable(planned)
-        if reason:
-            pytest.skip(UNREACHABLE + reason)
-        item.stash[ANSWERS] = self._run.answers(planned)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        """End a check that cannot be judged before its assertions are."""
-        __tracebackhide__ = True  # where it was raised says nothing of the deployment
-        planned = self._run.plan.cases.get(pyfuncitem.nodeid)
-        if planned is None:
-            return (yield)
-        if isinstance(planned.obstacle, NotApplicable):
-            pytest.skip(NOT_APPLICABLE + str(planned.obstacle))
-        if planned.obstacle is not None:
-            raise planned.obstacle
-        if planned.writes and not self._run.options.writes:
-            pytest.skip(WRITES)
-        for label, answer in pyfuncitem.stash[ANSWERS].items():
-            if answer.error and label not in planned.tolerates_silence:
-                raise NoAnswer(f"{label}: {answer.error}")
-        try:
-            return (yield)
-        except NotApplicable as reason:
-            pytest.skip(NOT_APPLICABLE + printable(str(reason)))
-        except Exception as error:
-            # Whatever shows it, what a deployment said in it steers no terminal and forges no line.
-            error.args = tuple(explained(arg) if isinstance(arg, str) else arg for arg in error.args)
-            raise
-
-    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
-        """Remember the comparison that failed last; its sides are what was observed and expected."""
-        self._run.comparison = (op, left, right)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach the result of a check."""
-        report = yield
-        planned = self._run.plan.cases.get(item.nodeid)
-        if planned is not None and isinstance(item, pytest.Function):
-            seen = item.stash.get(ANSWERS, {}), item.stash.get(TABLES, [])
-            observe(self._run, item, call, report, planned, *seen)
-        return report
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Enter the result, from this process or a worker, into the ledger."""
-        result = result_of(report)
-        if result is not None and self._worker is None:
-            self._run.ledger.add(result)
+        self._signals.raise_if_interrupted()
 
     # --- the way out
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note what ended the run before its time: a signal, pytest.exit, or a plugin."""
-        self._interruption.ending = True
-        said = self._interruption.arrived or next(iter(str(excinfo.value).splitlines()), "")
-        self._interrupted = self._run.redactor.text(said) or "SIGINT"
+        self._signals.ending = True
+        said = self._signals.arrived or next(iter(str(excinfo.value).splitlines()), "")
+        self._interrupted = self._run.redactor.redact(said) or "SIGINT"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
         """Judge, set the exit status, leave the evidence, and end the terminal with the verdict."""
-        self._interruption.ending = True
+        self._signals.ending = True
         run, config = self._run, self._config
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        if self._worker is not None:
-            told = {"narrowed": run.narrowed, "planned": self._planned}
-            config.workeroutput["caio"] = told  # type: ignore[attr-defined]  # xdist's way back
-        asked = self._worker is None and not (run.options.plan or config.option.collectonly)
+        if self._assignment.worker:
+            report_back(config, run)
+        asked = not self._assignment.worker and not (run.options.plan or config.option.collectonly)
         narrowed: list[str] = []
         record = None
         if asked:
-            narrowed = narrowings(config, run, self._planned, exitstatus, self._stopped_by())
+            narrowed = narrowings(config, run, exitstatus, self._stopped_by())
             record = run.finish(selection(config), narrowed)
-            if carried_through and (record.verdict == "NO-GO" or not self._others_failed(session)):
-                session.exitstatus = 1 if record.verdict == "NO-GO" else 0
+            if carried_through and (record.verdict == NO_GO or not self._others_failed(session)):
+                session.exitstatus = 1 if record.verdict == NO_GO else 0
             if self._stopped_by():
                 session.exitstatus = session.exitstatus or pytest.ExitCode.INTERRUPTED
-                run.background.close()  # workers may be waiting for it
+                run.jobs.close()  # workers may be waiting for one
         try:
             yield
         except BaseException as error:
@@ -336,16 +247,15 @@ class AcceptanceSession:
 
     def pytest_unconfigure(self) -> None:
         """Stop what was started, also where the session came to no end, and give the signals back."""
-        self._interruption.ending = True
+        self._signals.ending = True
         try:
             self._run.close()
         finally:
-            self._interruption.end()
+            self._signals.end()
 
     def _stopped_by(self) -> str:
-        return self._interrupted or self._interruption.arrived
+        return self._interrupted or self._signals.arrived
 
     def _others_failed(self, session: pytest.Session) -> bool:
         """Say whether an ordinary test beside the checks failed, or something could not be collected."""
-        bad = sum(r.outcome in ("failed", "error", "missing-input") for r in self._run.ledger.results)
-        return session.testsfailed > bad
+        return session.testsfailed > sum(result.outcome.bad for result in self._run.tally.results)

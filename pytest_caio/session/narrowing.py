@@ -19,21 +19,21 @@ def selection(config: pytest.Config) -> str:
     return " ".join(parts)
 
 
-def narrowings(config: pytest.Config, run: Run, planned: int, exitstatus: int, stopped_by: str) -> list[str]:
+def narrowings(config: pytest.Config, run: Run, exitstatus: int, stopped_by: str) -> list[str]:
     """Return how the run was less than whole, empty where it was whole.
 
-    `planned` is how many cases there were, `stopped_by` what ended it before its time, if anything did.
+    `stopped_by` is what ended it before its time, if anything did.
     """
     narrowed = list(dict.fromkeys(run.narrowed))
     if (config.option.keyword or config.option.markexpr) and not narrowed:
         narrowed.append("checks were deselected (-k or -m)")
     if any("::" in str(argument) for argument in config.args):
         narrowed.append("single checks were named")
-    gates = {result.gate for result in run.ledger.results}
+    gates = {result.gate for result in run.tally.results}
     missing = [gate for gate in GATES if gate not in gates]
     if missing and not narrowed:
         narrowed.append(f"gates that did not run: {', '.join(missing)}")
-    lacking = planned - len(run.ledger.results)
+    lacking = run.planned - len(run.tally.results)
     if lacking > 0:
         narrowed.append(f"{lacking} cases did not run: the run was stopped early")
     if exitstatus not in (0, 1, 5) or stopped_by:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import platform
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,17 +22,16 @@ from pytest_caio.environments.environment import Environment, load_environment, 
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import SECTIONS, Profile, read_profiles
 from pytest_caio.environments.rules import env_diff
-from pytest_caio.gates.requirements import needs_pack, needs_replay
-from pytest_caio.outcomes import MissingInput, NotApplicable
+from pytest_caio.gates.jobs import Job
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Plan, Planned
 from pytest_caio.probing.prober import Prober
 from pytest_caio.redaction.redactor import Redactor
-from pytest_caio.session.secrets import KnownSecrets
-from pytest_caio.system.jobs import Background, name_of
-from pytest_caio.system.waiting import REMINDER, awaited
+from pytest_caio.session.secrets import RunSecrets
+from pytest_caio.system.jobs import Jobs
+from pytest_caio.system.waiting import REMINDER, wait_for
 from pytest_caio.verdict.record import Record, RunRecord
-from pytest_caio.verdict.tally import Ledger
+from pytest_caio.verdict.tally import Tally
 
 if TYPE_CHECKING:
     from pytest_caio.reference.hosting.process import ReferenceProcess
@@ -69,24 +67,29 @@ class Given:
 class Run:
     """The state of one run. `say` writes a line of progress to the person watching, if there is one.
 
-    `meeting` is where a worker finds what was done for all of them (see `Background`), and `started` when
+    `results_folder` is where a worker finds what was done for all of them (see `Jobs`), and `started` when
     the run that it works for began.
     """
 
     def __init__(
-        self, options: Options, say: Callable[[str], None], meeting: str = "", started: datetime | None = None
+        self,
+        options: Options,
+        say: Callable[[str], None],
+        results_folder: str = "",
+        started: datetime | None = None,
     ) -> None:
         self.options = options
         self.say = say
-        self.background = Background(say, meeting)
+        self.jobs = Jobs(say, results_folder)
         self.environments: tuple[Environment, ...] = options.environments
         self.redactor = Redactor()
-        self._known = KnownSecrets(self.redactor)
+        self._known = RunSecrets(self.redactor)
         self.plan = Plan()
-        self.ledger = Ledger()
+        self.tally = Tally()
         self.narrowed: list[str] = []
         self.started = started or datetime.now(UTC)
         self.id = uuid.uuid4().hex
+        self.planned = 0  # cases; of a run with workers, those that a worker planned
         self.comparison: tuple[str, Any, Any] | None = None
         self._reached: dict[str, str] = {}
         self._prober: Prober | None = None
@@ -162,7 +165,7 @@ class Run:
 
             options = self.options
             self._prober = Prober(
-                lambda: Transport(timeout=options.timeout, heard=self._known.learn_answer),
+                lambda: Transport(timeout=options.timeout, on_answer=self._known.learn_answer),
                 connections=options.connections,
                 rate=options.rate,
             )
@@ -174,57 +177,26 @@ class Run:
             for environment in self.environments:
                 self._wait_ready(environment)
 
-    def begin(self, wanted: Collection[str]) -> None:
-        """Start what is done once and not asked of the deployment: the fixtures in `wanted`."""
+    def begin(self, jobs: Iterable[Job]) -> None:
+        """Start these background jobs, for each environment that has what they need."""
         for environment in self.environments:
-            if "rehearsal" in wanted:
-                self._rehearse(environment)
-            if "pack" in wanted:
-                self._run_pack(environment)
-            if "store" in wanted:
-                self._knock(environment)
-            if "twins" in wanted:
-                self._look(environment)
-
-    # What the background needs is imported here, in the main thread: a module makes its logger when it is
-    # imported, and pytest goes through all loggers before each test, without their lock.
+            for job in jobs:
+                if job.can_start(environment):
+                    work = job.make(environment, self._migrates(environment))
+                    self.jobs.start(job.name(environment), work.do, work.end)
 
     def import_ahead(self) -> None:
-        """Import it while workers start: once they have collected their tests they wait for `begin`."""
-        from pytest_caio.gates import redis_server as store  # noqa: F401, PLC0415 - see below
+        """Import what the jobs need while workers start: once they have collected they wait for `begin`.
 
-    def _knock(self, environment: Environment) -> None:
-        from pytest_caio.gates import redis_server as store  # noqa: PLC0415 - the Redis client takes 0.1 s to import
+        In the main thread: a module makes its logger when it is imported, and pytest goes through all loggers
+        before each test, without their lock.
+        """
+        from pytest_caio.gates import redis_server, state  # noqa: F401, PLC0415 - see above
 
-        self.background.start(name_of("store", environment.name), partial(store.look, environment))
-
-    def _look(self, environment: Environment) -> None:
-        from pytest_caio.gates import state as twins  # noqa: PLC0415 - the Redis client takes 0.1 s to import
-
+    def _migrates(self, environment: Environment) -> bool:
+        """Say whether this run migrates the file state: that of its own reference deployment."""
         state, given = environment.profile.state, self.given
-        own = given is not None and state is not None and state.summary == given.summary
-        look = partial(twins.look, environment, migrating=own)
-        self.background.start(name_of("twins", environment.name), look)
-
-    def _rehearse(self, environment: Environment) -> None:
-        from pytest_caio.gates.replay import Rehearsing  # noqa: PLC0415 - other runs pay nothing
-
-        try:
-            needs_replay(environment)
-        except (MissingInput, NotApplicable):
-            return  # the checks will say so
-        rehearsing = Rehearsing(environment)
-        self.background.start(name_of("rehearsal", environment.name), rehearsing, rehearsing.end)
-
-    def _run_pack(self, environment: Environment) -> None:
-        from pytest_caio.gates.pack import Packing  # noqa: PLC0415 - other runs pay nothing
-
-        try:
-            needs_pack(environment)
-        except MissingInput:
-            return  # the check will say so
-        packing = Packing(environment)
-        self.background.start(name_of("pack", environment.name), packing, packing.end)
+        return given is not None and state is not None and state.summary == given.summary
 
     def ask_ahead(self) -> None:
         """Send everything planned that only reads."""
@@ -272,7 +244,7 @@ class Run:
         def say(waited: float) -> None:
             self.say(f"caio: waiting for {self.prober.open_count} slow answers ({waited:.0f} s so far)")
 
-        return awaited(future, say)
+        return wait_for(future, say)
 
     def finish(self, selection: str, narrowed: list[str]) -> Record:
         """Judge, and return the finished, redacted record."""
@@ -288,7 +260,7 @@ class Run:
                 "python": platform.python_version(),
                 "platform": platform.platform(terse=True),
             },
-            selection=self.redactor.text(selection),
+            selection=self.redactor.redact(selection),
             options={
                 "environments": [environment.name for environment in self.environments],
                 "allow_writes": options.writes,
@@ -300,10 +272,10 @@ class Run:
         )
         names = {environment.name for environment in self.environments}
         waivers = options.waivers.review(
-            self.ledger.results, self.today, names, whole=not narrowed, redact=self.redactor.text
+            self.tally.results, self.today, names, whole=not narrowed, redact=self.redactor.redact
         )
-        record = self.ledger.close(self.environments, run, narrowed, waivers)
-        record.env_diff = self.redactor.tree(env_diff(self.environments))
+        record = self.tally.close(self.environments, run, narrowed, waivers)
+        record.env_diff = self.redactor.redact_all(env_diff(self.environments))
         return record
 
     def close(self) -> None:
@@ -315,7 +287,7 @@ class Run:
                 stack.callback(reference.stop)
             if prober is not None:
                 stack.callback(prober.close)
-            stack.callback(self.background.close)
+            stack.callback(self.jobs.close)
 
 
 def _version(package: str) -> str:

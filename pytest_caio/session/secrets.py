@@ -18,7 +18,7 @@ from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.secret import names_path, names_secret
 
-__all__ = ["KnownSecrets"]
+__all__ = ["RunSecrets"]
 
 # What looks made at random: words that a hostile deployment sets are not to be blanked out of the report. How
 # much of it is learned is bounded too.
@@ -26,7 +26,7 @@ _SESSION = re.compile(r"(?=[^0-9]*[0-9]|(?:[^A-Z]*[A-Z]){4})[\w.~+/=%-]{16,}", r
 _MOST_OF_COOKIES = 32_768  # characters
 
 
-class KnownSecrets:
+class RunSecrets:
     """Tells `redactor` of every secret, before anything could show it. Threads may call every method."""
 
     def __init__(self, redactor: Redactor) -> None:
@@ -37,8 +37,8 @@ class KnownSecrets:
     def learn_environments(self, environments: Iterable[Environment]) -> None:
         """Learn the secrets of env files, command line and process, and what is derived from them."""
         add, environments = self._redactor.add, tuple(environments)
-        self._redactor.leave(*RUNTIME_KEYS, *READING_PATHS, *ACTING_PATHS)
-        self._redactor.leave(*(text for one in environments for text in (one.name, one.base_url)))
+        self._redactor.allow(*RUNTIME_KEYS, *READING_PATHS, *ACTING_PATHS)
+        self._redactor.allow(*(text for one in environments for text in (one.name, one.base_url)))
         for environment in environments:
             # Of a key that is given twice, or over the file's, what does not hold is a secret too.
             replaced = environment.file.entries if environment.file else ()
@@ -71,8 +71,8 @@ class KnownSecrets:
                 self._cookies += len(value)
                 if not _SESSION.fullmatch(value) or self._cookies > _MOST_OF_COOKIES:
                     continue
-                self._redactor.add(shown, value, told=False)
-                self._redactor.add(shown, unquote(value), told=False)
+                self._redactor.add(shown, value, reported=False)
+                self._redactor.add(shown, unquote(value), reported=False)
 
 
 def _hash(signing_key: str) -> str:

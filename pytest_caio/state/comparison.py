@@ -12,7 +12,7 @@ import redis
 
 from pytest_caio.state.documents import fingerprint
 from pytest_caio.state.keys import KINDS, family, lead_key, mask
-from pytest_caio.state.records import Entry, Index, Problem, Progress, read_index
+from pytest_caio.state.records import Index, IndexEntry, Problem, Progress, read_index
 from pytest_caio.state.server import expiries, fetch, scan
 
 __all__ = [
@@ -133,7 +133,7 @@ def _comparison(index: Index, unequal: list[Unequal], cutover: datetime | None) 
     )
 
 
-def unlike(entry: Entry, value: bytes | None) -> str:
+def unlike(entry: IndexEntry, value: bytes | None) -> str:
     """Return how a Redis value is unlike its record; empty when it is equal as data."""
     if value is None:
         return "is missing in Redis, or no string"

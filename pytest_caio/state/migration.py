@@ -11,7 +11,7 @@ import redis
 
 from pytest_caio.state.comparison import unlike
 from pytest_caio.state.keys import mask
-from pytest_caio.state.records import Entry, Index, Progress, read_index, read_text
+from pytest_caio.state.records import Index, IndexEntry, Progress, read_index, read_text
 from pytest_caio.state.server import (
     StoreError,
     expiries,
@@ -42,11 +42,11 @@ class _Tally:
     confirmed: int = 0
     settled: set[str] = field(default_factory=set)
 
-    def fail(self, key: str, entry: Entry, reason: str) -> None:
+    def fail(self, key: str, entry: IndexEntry, reason: str) -> None:
         self.errors.append(f"{mask(entry.path)}: {reason}")
         self.settled.add(key)
 
-    def conflict(self, key: str, entry: Entry, reason: str) -> None:
+    def conflict(self, key: str, entry: IndexEntry, reason: str) -> None:
         self.conflicts += 1
         self.fail(key, entry, f"conflict: {mask(key)} {reason}")
 
@@ -170,7 +170,7 @@ class _Run:
         if expiring and not self.dry_run:
             keep(self.client, expiring)
 
-    def _insert(self, batch: dict[str, Entry]) -> None:
+    def _insert(self, batch: dict[str, IndexEntry]) -> None:
         texts = self._texts(batch)
         if not texts or self.dry_run:
             return
@@ -180,7 +180,7 @@ class _Run:
             raise failure
         self._settle({key: batch[key] for key in texts if key not in written})
 
-    def _replace(self, batch: dict[str, Entry], seen: dict[str, bytes | None]) -> None:
+    def _replace(self, batch: dict[str, IndexEntry], seen: dict[str, bytes | None]) -> None:
         texts = self._texts(batch)
         if not texts or self.dry_run:
             return
@@ -189,7 +189,7 @@ class _Run:
         self.tally.overwritten += len(replaced)
         self._settle({key: batch[key] for key in texts if key not in replaced})
 
-    def _settle(self, taken: dict[str, Entry]) -> None:
+    def _settle(self, taken: dict[str, IndexEntry]) -> None:
         """Look again at keys that somebody else wrote to first, a lost answer to our own write among them."""
         values = fetch(self.client, list(taken)) if taken else []
         for (key, entry), value in zip(taken.items(), values, strict=True):
@@ -200,7 +200,7 @@ class _Run:
             else:
                 self.tally.already_equal += 1
 
-    def _texts(self, batch: dict[str, Entry]) -> dict[str, bytes]:
+    def _texts(self, batch: dict[str, IndexEntry]) -> dict[str, bytes]:
         """Read the batch's files again: a hive's data need not fit into memory, its index does."""
         texts = {}
         for key, entry in batch.items():

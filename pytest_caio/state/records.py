@@ -16,7 +16,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.state.documents import canonical, parse
 from pytest_caio.state.keys import KINDS, Kind, mask, record_key
 
-__all__ = ["Entry", "Index", "Problem", "Progress", "Record", "read_index", "read_records", "read_text"]
+__all__ = ["Index", "IndexEntry", "Problem", "Progress", "Record", "read_index", "read_records", "read_text"]
 
 # Called with what is being done, how many are done, and of how many (None where that is not yet known).
 Progress = Callable[[str, int, int | None], None]
@@ -59,7 +59,7 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{self.path}: {self.reason}"
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class IndexEntry(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of a record: all but its data, of which there may be more than memory holds.
 
     `data_sha256` is the digest of the canonical data, `text_sha256` of the file's text, `size` its bytes.
@@ -76,7 +76,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 class Index(msgspec.Struct, frozen=True):
     """A hive directory's file state: entries by Redis key, problems, and files that are no state by name."""
 
-    entries: dict[str, Entry]
+    entries: dict[str, IndexEntry]
     problems: tuple[Problem, ...]
     ignored: tuple[str, ...]
 
@@ -96,9 +96,9 @@ class Index(msgspec.Struct, frozen=True):
             total.update(b"%s\0%s" % (key.encode(), self.entries[key].data_sha256))
         return total.hexdigest()
 
-    def batches(self) -> Iterator[dict[str, Entry]]:
+    def batches(self) -> Iterator[dict[str, IndexEntry]]:
         """Yield the entries in batches that are small in number and in bytes, however large the whole is."""
-        batch: dict[str, Entry] = {}
+        batch: dict[str, IndexEntry] = {}
         size = 0
         for key, entry in self.entries.items():
             if batch and (len(batch) == _BATCH_RECORDS or size + entry.size > _BATCH_BYTES):
@@ -115,13 +115,13 @@ def read_index(hive_dir: Path, prefix: str, progress: Progress | None = None) ->
 
     Raises InputError when `hive_dir` is no hive directory.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, IndexEntry] = {}
     problems: list[Problem] = []
     for found in read_records(hive_dir, prefix):
         if isinstance(found, Problem):
             problems.append(found)
         else:
-            entries[found.key] = Entry(
+            entries[found.key] = IndexEntry(
                 kind=found.kind,
                 path=found.path,
                 mtime=found.mtime,

@@ -9,7 +9,7 @@ import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.state.comparison import Comparison
-from pytest_caio.system.atomicfile import put
+from pytest_caio.system.atomicfile import write_atomically
 
 __all__ = ["Summary", "dump_summary", "read_summary", "summary_faults", "write_summary"]
 
@@ -46,7 +46,7 @@ def dump_summary(summary: Summary) -> str:
 def write_summary(path: Path, summary: Summary) -> None:
     """Write the summary, whole or not at all; raises InputError when the place cannot be written."""
     try:
-        put(path, f"{dump_summary(summary)}\n".encode())
+        write_atomically(path, f"{dump_summary(summary)}\n".encode())
     except OSError as error:
         raise InputError(f"summary {path}: cannot be written ({error.strerror})") from None
 

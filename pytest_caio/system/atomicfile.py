@@ -7,10 +7,10 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["put"]
+__all__ = ["write_atomically"]
 
 
-def put(path: Path, content: bytes, mode: int = 0o666) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file beside its place, then rename it, so that nobody ever reads a part.
 
     `mode` is what the file may be, less the umask. Raises OSError, with nothing changed in its place and

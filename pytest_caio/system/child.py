@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from pytest_caio.system.watchdog import Guard
+from pytest_caio.system.watchdog import Watchdog
 
 __all__ = ["OUTPUT_LIMIT", "Child", "ChildError"]
 
@@ -62,7 +62,7 @@ class Child:
     """One process of a runner. Every wait ends at `until` (a `time.monotonic()` value) or when `stopped()`.
 
     With `tail` it may print without end, and so many bytes of the end are kept.
-    `guard`, where there is one, ends it should this process be killed.
+    `watchdog`, where there is one, ends it should this process be killed.
 
     `close` ends the process and its descendants: on POSIX the whole process group (a descendant that
     opens a session of its own escapes), on Windows the tree below a process that is still running.
@@ -77,10 +77,10 @@ class Child:
         env: Mapping[str, str] | None = None,
         stopped: Callable[[], bool] = lambda: False,
         tail: int = 0,
-        guard: Guard | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self._stopped = stopped
-        self._guard = guard
+        self._watchdog = watchdog
         self._process = subprocess.Popen(
             argv,
             cwd=cwd,
@@ -90,8 +90,8 @@ class Child:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        if guard is not None:
-            guard.hold(self._process.pid)
+        if watchdog is not None:
+            watchdog.watch(self._process.pid)
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr
@@ -154,8 +154,8 @@ class Child:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(grace)
         _kill_tree(self._process)
-        if self._guard is not None:
-            self._guard.let(self._process.pid)
+        if self._watchdog is not None:
+            self._watchdog.release(self._process.pid)
         self._process.wait()
         for thread in (self._writer, self._out.thread, self._err.thread):
             if thread:

@@ -15,39 +15,27 @@ from urllib.parse import quote
 
 import msgspec
 
-from pytest_caio.system.atomicfile import put
-from pytest_caio.system.waiting import awaited
+from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.system.waiting import wait_for
 
-__all__ = ["Background", "name_of"]
+__all__ = ["Jobs"]
 
 _Found = TypeVar("_Found", bound=msgspec.Struct)
 _GLANCE = 0.02
-# By the fixture that gives its result: what is told while one waits.
-_NAMES = {
-    "store": "answer of Redis to",
-    "twins": "twins of",
-    "rehearsal": "rehearsal of",
-    "pack": "critical tests of",
-}
 _END_SECONDS = 10.0  # for what was told to end; what does not obey must not hold up the end of the run
 
 
-def name_of(fixture: str, environment: str) -> str:
-    """Return the name of the work for a fixture, of one environment."""
-    return f"{_NAMES[fixture]} {environment}"
-
-
-class Background:
+class Jobs:
     """The work under way, by name.
 
     A run of one process does it in threads. Where there are workers, the process that started them does it
-    and leaves the results in a folder, `share`, which a worker is given as `meeting`. `say` writes a line of
-    progress to the person watching.
+    and leaves the results in a folder, `share`, which a worker is given as `results_folder`. `say` writes a
+    line of progress to the person watching.
     """
 
-    def __init__(self, say: Callable[[str], None], meeting: str = "") -> None:
+    def __init__(self, say: Callable[[str], None], results_folder: str = "") -> None:
         self._say = say
-        self._meeting = Path(meeting) if meeting else None
+        self._results_folder = Path(results_folder) if results_folder else None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._futures: dict[str, Future[Any]] = {}
         self._ends: list[Callable[[], None]] = []
@@ -86,8 +74,8 @@ class Background:
         return found
 
     def _await(self, name: str, kind: type[_Found]) -> _Found:
-        if self._meeting is not None:
-            path = _path(str(self._meeting), name)
+        if self._results_folder is not None:
+            path = _path(str(self._results_folder), name)
             if not path.exists():
                 raise LookupError(f"{name} was not started")
             try:
@@ -101,7 +89,7 @@ class Background:
             return msgspec.convert(value, kind)
         if name not in self._futures:
             raise LookupError(f"{name} was not started")
-        found: _Found = awaited(
+        found: _Found = wait_for(
             self._futures[name],
             lambda waited: self._say(f"caio: waiting for the {name} ({waited:.0f} s so far)"),
         )
@@ -142,7 +130,7 @@ def _do(work: Callable[[], msgspec.Struct], future: Future[Any], path: Path | No
 
 def _publish(path: Path, found: msgspec.Struct | None, trouble: str = "") -> None:
     # A name of a file need not be valid Unicode; the standard library writes it all the same.
-    put(path, json.dumps([found and msgspec.to_builtins(found), trouble]).encode())
+    write_atomically(path, json.dumps([found and msgspec.to_builtins(found), trouble]).encode())
 
 
 def _publish_trouble(path: Path, error: BaseException) -> None:

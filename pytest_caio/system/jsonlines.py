@@ -10,19 +10,19 @@ import msgspec
 
 from pytest_caio.errors import InputError
 
-__all__ = ["Record", "read_records"]
+__all__ = ["JsonRecord", "read_records"]
 
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
-class Record(NamedTuple):
+class JsonRecord(NamedTuple):
     """One record: where it stands, in words (`case 3`, `line 12`), and its JSON, not yet decoded."""
 
     where: str
     raw: bytes
 
 
-def read_records(path: Path) -> tuple[list[Record], list[str]]:
+def read_records(path: Path) -> tuple[list[JsonRecord], list[str]]:
     """Return the file's records, and a line for an array whose JSON is broken (it then has no records).
 
     A file whose first sign is `[` is an array, any other is JSON lines; blank lines and a byte order
@@ -34,12 +34,12 @@ def read_records(path: Path) -> tuple[list[Record], list[str]]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not data.lstrip().startswith(b"["):
         lines = enumerate(data.split(b"\n"), 1)
-        return [Record(f"line {number}", line.strip()) for number, line in lines if line.strip()], []
+        return [JsonRecord(f"line {number}", line.strip()) for number, line in lines if line.strip()], []
     try:
         items = msgspec.json.decode(data, type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         return [], [f"{path.name}, line {_line(data, str(error))}: the JSON is broken: {error}"]
-    return [Record(f"case {number}", bytes(item)) for number, item in enumerate(items, 1)], []
+    return [JsonRecord(f"case {number}", bytes(item)) for number, item in enumerate(items, 1)], []
 
 
 def _line(data: bytes, error: str) -> int:

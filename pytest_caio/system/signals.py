@@ -9,7 +9,7 @@ import warnings
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["Interruption"]
+__all__ = ["SignalHandler"]
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last is Windows' Ctrl-Break, which ends a process tree there
 _INSIST = 2
@@ -17,12 +17,13 @@ _LOOK = 0.1  # seconds between two looks at whether the run waits
 _LOOKS = 50  # that long it may be busy
 
 
-class Interruption:
+class SignalHandler:
     """Turns a signal into KeyboardInterrupt, the one exception that pytest ends in order for.
 
     Not wherever it arrives: an import or a log call that is broken off in its middle keeps its lock, and the
-    next that needs it waits for ever. `obey`, called between two steps of the run, raises; else it is raised
-    where the run waits, as one that is twice in the same place does, or has been busy for long.
+    next that needs it waits for ever. `raise_if_interrupted`, called between two steps of the run, raises;
+    else it is raised where the run waits, as one that is twice in the same place does, or has been busy for
+    long.
 
     `arrived` is the name of the first signal, empty before. Once `ending` is set, a signal is passed over:
     stopping what was started and writing the evidence are bounded. Who sends it again is always obeyed at
@@ -52,7 +53,7 @@ class Interruption:
         while self._before:
             signal.signal(*self._before.popitem())
 
-    def obey(self) -> None:
+    def raise_if_interrupted(self) -> None:
         """Raise KeyboardInterrupt where a signal has arrived."""
         __tracebackhide__ = True  # what was interrupted says more
         if self.arrived and not self.ending:
@@ -74,7 +75,7 @@ class Interruption:
             reminder.daemon = True
             reminder.start()
         else:
-            self.obey()
+            self.raise_if_interrupted()
 
     def _remind(self, number: int) -> None:
         if not self.ending:

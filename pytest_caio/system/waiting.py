@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
-__all__ = ["REMINDER", "awaited"]
+__all__ = ["REMINDER", "wait_for"]
 
 _Value = TypeVar("_Value")
 _PATIENCE = 2.0  # seconds until a wait is worth a line
@@ -14,7 +14,7 @@ REMINDER = 10.0  # seconds until the next
 _STEP = 0.5  # Windows interrupts no wait before its end
 
 
-def awaited(future: Future[_Value], say: Callable[[float], None]) -> _Value:
+def wait_for(future: Future[_Value], say: Callable[[float], None]) -> _Value:
     """Return the result of `future`; `say` is given the seconds waited, after two and every ten from then on.
 
     Raises what the future raises.

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-__all__ = ["Guard"]
+__all__ = ["Watchdog"]
 
 # Started without site or package imports, which would take ten times as long. What is told is a line each.
 _PROGRAM = """
@@ -33,7 +33,7 @@ if held:
 """
 
 
-class Guard:
+class Watchdog:
     """Holds processes, each the leader of a group of its own, and ends those still held when we are gone.
 
     It learns so from its standard input, which ends with us, however we end. `close` lets everything be.
@@ -52,13 +52,13 @@ class Guard:
             start_new_session=True,  # Ctrl-C is not for it
         )
 
-    def hold(self, process_id: int, folder: str = "") -> None:
+    def watch(self, process_id: int, folder: str = "") -> None:
         """Take a process that was just started, and a folder that goes with it, in charge."""
         if folder:
             self._tell(f"folder {folder}")
         self._tell(f"hold {process_id}")
 
-    def let(self, process_id: int) -> None:
+    def release(self, process_id: int) -> None:
         """Let go of a process: to be called before its end is waited for, since its number may come again."""
         self._tell(f"let {process_id}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import ExchangeRecord, Result
 
 __all__ = ["GO", "INCOMPLETE", "NO_GO", "Verdict", "judge"]
@@ -12,7 +13,6 @@ __all__ = ["GO", "INCOMPLETE", "NO_GO", "Verdict", "judge"]
 GO = "GO"
 NO_GO = "NO-GO"
 INCOMPLETE = "INCOMPLETE"
-_BAD = frozenset({"failed", "error", "missing-input"})
 _ENOUGH = 5  # different requests, for their answers to say something of all
 _HINTS = {
     429: "it limits how often it is asked; give --request-rate, or ask later",
@@ -24,7 +24,7 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer, and the reasons for it in words. Exit status 1 for NO-GO, else 0."""
+    """The answer, and the reasons for it in words."""
 
     word: str
     reasons: tuple[str, ...]
@@ -34,11 +34,6 @@ class Verdict:
     def headline(self) -> str:
         """The word as it is shown: a GO that rests on waivers says on how many."""
         return f"{self.word} ({self.waived} waived)" if self.waived else self.word
-
-    @property
-    def exit_status(self) -> int:
-        """The status that a run which pytest itself carried through exits with."""
-        return 1 if self.word == NO_GO else 0
 
 
 def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequence[str] = ()) -> Verdict:
@@ -53,28 +48,28 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequ
     unreachable = {result.environment: result.unreachable for result in results if result.unreachable}
     reached = [result for result in results if result.environment not in unreachable]
     blocking = [result for result in reached if result.blocking]
-    broken = [result for result in reached if result.outcome == "error"]
-    failed = sorted({result.check for result in (*blocking, *broken) if result.outcome in _BAD})
+    broken = [result for result in reached if result.outcome is Outcome.ERROR]
+    failed = sorted({result.check for result in (*blocking, *broken) if result.outcome.bad})
     reasons = [f"{name} could not be reached: {why}" for name, why in unreachable.items()]
     if failed:
         reasons.append(f"failed: {', '.join(failed)}")
-        reasons += _alike(results)
+        reasons += _same_answer_to_everything(results)
     reasons += waivers
     if reasons:
         return Verdict(NO_GO, (*reasons, *narrowed))
-    skipped = sorted({r.check for r in blocking if r.outcome == "not-run" and r.applicable})
+    skipped = sorted({r.check for r in blocking if r.outcome is Outcome.NOT_RUN and r.applicable})
     gaps = [*narrowed, *([f"did not run: {', '.join(skipped)}"] if skipped else [])]
-    vouched = {result.environment for result in blocking if result.outcome == "passed"}
+    vouched = {result.environment for result in blocking if result.outcome is Outcome.PASSED}
     unvouched = sorted({result.environment for result in results} - vouched)
     if (unvouched or not vouched) and not gaps:
         gaps.append(" for ".join(["no blocking check ran", *([", ".join(unvouched)] if unvouched else [])]))
     if gaps:
         return Verdict(INCOMPLETE, tuple(gaps))
-    waived = {(result.environment, result.check) for result in blocking if result.outcome == "waived"}
+    waived = {(result.environment, result.check) for result in blocking if result.outcome is Outcome.WAIVED}
     return Verdict(GO, (), len(waived))
 
 
-def _alike(results: Iterable[Result]) -> list[str]:
+def _same_answer_to_everything(results: Iterable[Result]) -> list[str]:
     """Say of each environment that answers everything alike: then the matter is another than its checks."""
     answers: dict[str, list[ExchangeRecord]] = {}
     for result in results:

@@ -12,10 +12,10 @@ from msgspec import Struct, field
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.personal import EXCERPT_LENGTH
 from pytest_caio.text import beginning
+from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 
 __all__ = [
-    "OUTCOMES",
-    "WRITES",
+    "GATE_COUNTERS",
     "CaseRecord",
     "CheckRecord",
     "EnvironmentRecord",
@@ -30,9 +30,15 @@ __all__ = [
     "result_of",
 ]
 
-# From the worst: a check's outcome is the worst of its cases'.
-OUTCOMES = ("failed", "error", "missing-input", "waived", "advised", "passed", "not-run")
-WRITES = "did not run: the deployment acts on it; give --allow-writes"
+# The counters of a gate, in the order in which they are shown: the field, the word, the outcomes counted.
+GATE_COUNTERS = (
+    ("passed", "passed", (Outcome.PASSED,)),
+    ("failed", "failed", (Outcome.FAILED, Outcome.ERROR)),
+    ("missing", "missing input", (Outcome.MISSING_INPUT,)),
+    ("waived", "waived", (Outcome.WAIVED,)),
+    ("advised", "advised", (Outcome.ADVISED,)),
+    ("not_run", "not run", (Outcome.NOT_RUN,)),
+)
 _MOST_HEADERS = 100
 
 
@@ -72,10 +78,11 @@ class Result(Struct):
     fix: str
     blocking: bool
     name: str
-    outcome: str
+    outcome: Outcome
     nodeid: str
     expected: str = ""
     observed: str = ""
+    advised_because: AdvisedBecause | None = None
     applicable: bool = True
     unreachable: str = ""
     commit: str = ""
@@ -91,18 +98,20 @@ class Result(Struct):
 class CaseRecord(Struct):
     """One case of a check; `id` is pytest's, to run this case alone.
 
-    `retried` is what each try brought, in order, where an answer came only on retry.
+    `retried` is what each try brought, in order, where an answer came only on retry; `advised_because` is
+    null where the case did not advise.
     """
 
     id: str
     name: str
-    outcome: str
+    outcome: Outcome
     expected: str
     observed: str
     duration_ms: float
     exchanges: list[int]
     tables: list[Table] = field(default_factory=list)
     retried: str = ""
+    advised_because: AdvisedBecause | None = None
 
 
 class WaiverRecord(Struct):
@@ -131,7 +140,7 @@ class CheckRecord(Struct):
     gate: str
     title: str
     blocking: bool
-    outcome: str
+    outcome: Outcome
     fix: str
     waiver: WaiverRecord | None
     cases: list[CaseRecord]
@@ -147,6 +156,21 @@ class GateRecord(Struct):
     advised: int = 0
     missing: int = 0
     not_run: int = 0
+
+    def count(self, outcome: Outcome) -> None:
+        """Count a check that ended so."""
+        (field_name,) = (name for name, _, outcomes in GATE_COUNTERS if outcome in outcomes)
+        setattr(self, field_name, getattr(self, field_name) + 1)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many checks ended how, by the word that is shown, in the order of GATE_COUNTERS."""
+        return {word: getattr(self, name) for name, word, _ in GATE_COUNTERS}
+
+    @property
+    def bad(self) -> bool:
+        """Whether a check of it failed or lacked an input."""
+        return bool(self.failed or self.missing)
 
 
 class EnvironmentRecord(Struct):
@@ -168,7 +192,7 @@ class EnvironmentRecord(Struct):
         found: dict[str, dict[str, None]] = {}
         for check in self.checks:
             for case in check.cases:
-                if case.retried and case.outcome == "passed":
+                if case.retried and case.outcome is Outcome.PASSED:
                     found.setdefault(case.retried, {})[check.id] = None
         return "; ".join(f"{', '.join(ids)} ({tries})" for tries, ids in found.items())
 

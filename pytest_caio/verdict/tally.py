@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pytest_caio.checks.check import GATES
 from pytest_caio.environments.environment import Environment
 from pytest_caio.verdict.judge import judge
+from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import (
-    OUTCOMES,
     CaseRecord,
     CheckRecord,
     EnvironmentRecord,
@@ -20,12 +20,10 @@ from pytest_caio.verdict.record import (
     WaiverRecord,
 )
 
-__all__ = ["Ledger"]
-
-_COUNTED_AS = {"missing-input": "missing", "not-run": "not_run", "error": "failed"}
+__all__ = ["Tally"]
 
 
-class Ledger:
+class Tally:
     """The results so far, by test case; a later report of the same case (its teardown) amends it."""
 
     def __init__(self) -> None:
@@ -34,7 +32,7 @@ class Ledger:
     def add(self, result: Result) -> None:
         """Take a case's result; of two, the worse holds."""
         known = self._results.get(result.nodeid)
-        if known is None or OUTCOMES.index(result.outcome) < OUTCOMES.index(known.outcome):
+        if known is None or result.outcome.severity < known.outcome.severity:
             self._results[result.nodeid] = result
 
     @property
@@ -93,14 +91,14 @@ def _environment(
                 gate=result.gate,
                 title=result.title,
                 blocking=result.blocking,
-                outcome="not-run",
+                outcome=Outcome.NOT_RUN,
                 fix=result.fix,
                 waiver=None,
                 cases=[],
             )
-        if check.waiver is None and result.outcome == "waived":
+        if check.waiver is None and result.outcome is Outcome.WAIVED:
             check.waiver = next((w for w in waivers if w.number == result.waivers[0]), None)
-        check.outcome = min(check.outcome, result.outcome, key=OUTCOMES.index)
+        check.outcome = min(check.outcome, result.outcome, key=lambda outcome: outcome.severity)
         check.cases.append(
             CaseRecord(
                 id=result.nodeid,
@@ -112,13 +110,13 @@ def _environment(
                 exchanges=[numbers[key] for key in result.exchanges],
                 tables=result.tables,
                 retried=result.retried,
+                advised_because=result.advised_because,
             )
         )
     gates: dict[str, GateRecord] = {}
     for check in checks.values():
         gate = gates.setdefault(check.gate, GateRecord(check.gate))
-        counter = _COUNTED_AS.get(check.outcome, check.outcome)
-        setattr(gate, counter, getattr(gate, counter) + 1)
+        gate.count(check.outcome)
     verdict = judge(results, narrowed, [waiver.problem for waiver in waivers if waiver.problem])
     return EnvironmentRecord(
         name=environment.name,

@@ -17,6 +17,7 @@ import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.text import beginning
+from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Result, WaiverRecord
 
 __all__ = ["MOST_DAYS", "Waiver", "Waivers", "parse_waivers", "read_waivers"]
@@ -25,7 +26,7 @@ MOST_DAYS = 90  # a waiver without a near end is a hidden bypass
 _CHECK = re.compile(r"[A-Z]+-[0-9]{2}")
 _HEADING = re.compile(r"\s*\[\[\s*([\"']?)waiver\1\s*\]\]")
 _TEXTS = ("check", "environment", "owner", "reason", "case")
-_NOT_JUDGED = ("not-run", "missing-input")
+_NOT_JUDGED = (Outcome.NOT_RUN, Outcome.MISSING_INPUT)
 
 
 class _Form(msgspec.Struct, forbid_unknown_fields=True):
@@ -117,7 +118,7 @@ class Waivers:
                 reason=redact(waiver.reason),
                 expires=str(waiver.expires or ""),
                 days_left=waiver.days_left(today),
-                used=any(r.outcome == "waived" and waiver.number in r.waivers for r in results),
+                used=any(r.outcome is Outcome.WAIVED and waiver.number in r.waivers for r in results),
                 problem=redact(f"{self._label(waiver)}: {problem}") if problem else "",
             )
             for waiver in self.listed
@@ -148,8 +149,8 @@ def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
         return f"is unused, there is no case {waiver.case}; correct its name, or remove it. Cases: {names}"
     if waiver.case == "*" and not complete:
         return ""
-    ran = {result.outcome for result in covered} - {"not-run"}
-    return "is unused, all that it covers passed; remove it" if ran == {"passed"} else ""
+    ran = {result.outcome for result in covered} - {Outcome.NOT_RUN}
+    return "is unused, all that it covers passed; remove it" if ran == {Outcome.PASSED} else ""
 
 
 def read_waivers(path: Path, environments: Collection[str], *, required: bool) -> Waivers:

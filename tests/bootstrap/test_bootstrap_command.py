@@ -10,7 +10,7 @@ import dotenv
 import pytest
 from bootstrap_outside import BASE_URL, OUTSIDE, Ran, Run
 
-from pytest_caio.bootstrap.rules import judge
+from pytest_caio.bootstrap.rules import review
 from pytest_caio.bootstrap.values import GENERATED, defaults
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.keys import REQUIRED_KEYS, RUNTIME_KEYS, weakness
@@ -47,7 +47,7 @@ def test_a_whole_file(run: Run, env_file: Path, mode: str) -> None:
     assert values["CONTEXT_STATE_TTL_SECONDS"] == ("7200" if mode == "production" else "3600")
     assert values["INNGEST_WEBHOOK_URL"] == f"{BASE_URL}/inngest"
     assert values["CORS_ALLOWED_ORIGINS"] == values["CAIO_BASE_URL"] == BASE_URL
-    said = judge(mode, EnvFile.read(env_file))
+    said = review(mode, EnvFile.read(env_file))
     assert (said.missing, said.faults, said.waivable, said.advice) == ([], {}, {}, [])
 
 

@@ -13,7 +13,7 @@ from dotenv.parser import parse_stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.bootstrap.editor import DotenvText
+from pytest_caio.bootstrap.editor import EnvFileEditor
 from pytest_caio.commands.cli import main
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.errors import InputError
@@ -76,7 +76,7 @@ def comments(raw: bytes) -> list[str]:
 @given(raw=env_texts(), key=KEYS, value=VALUES)
 def test_one_value_changes_and_nothing_else(raw: bytes, key: str, value: str) -> None:
     """Whatever the file: the key has the value, all other definitions and comments are what they were."""
-    text = DotenvText(raw)
+    text = EnvFileEditor(raw)
     assert text.encode() == raw
     text.put(key, value)
     old, new = bindings(raw), bindings(text.encode())
@@ -89,7 +89,7 @@ def test_one_value_changes_and_nothing_else(raw: bytes, key: str, value: str) ->
     assert new == old
     assert comments(text.encode())[: len(comments(raw))] == comments(raw)
     assert text.encode().startswith(b"\xef\xbb\xbf") == raw.startswith(b"\xef\xbb\xbf")
-    again = DotenvText(text.encode())
+    again = EnvFileEditor(text.encode())
     again.put(key, value)
     assert again.encode() == text.encode()
 
@@ -133,7 +133,7 @@ def test_a_filled_in_file_begins_with_what_was_there(raw: bytes) -> None:
 )
 def test_the_line_keeps_its_form(before: str, after: str) -> None:
     """What stands before and after a value stays; a new key has the file's line end."""
-    text = DotenvText(before.encode())
+    text = EnvFileEditor(before.encode())
     text.put("K", "new")
     assert text.encode().decode() == after
 
@@ -141,7 +141,7 @@ def test_the_line_keeps_its_form(before: str, after: str) -> None:
 @pytest.mark.parametrize("value", ["a b", "a#b", "it's", 'a"b', "back\\slash", "$HOME", "`x`", "ключ"])
 def test_unusual_values_read_back(value: str) -> None:
     """What a file would take for something else is written in quotes."""
-    text = DotenvText(b"")
+    text = EnvFileEditor(b"")
     text.put("K", value)
     values = EnvFile.parse(text.encode(), Path("x.env")).values
     assert values["K"].reveal() == value
@@ -153,5 +153,5 @@ def test_unusual_values_read_back(value: str) -> None:
 def test_values_that_no_file_can_hold(value: str) -> None:
     """They are refused, by key and without the value."""
     with pytest.raises(InputError, match=r"^K: has") as caught:
-        DotenvText(b"").put("K", value)
+        EnvFileEditor(b"").put("K", value)
     assert value not in str(caught.value)

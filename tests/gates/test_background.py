@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pytest_caio.system.atomicfile import put
-from pytest_caio.system.jobs import Background
+from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.system.jobs import Jobs
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -34,19 +34,19 @@ def lines() -> list[str]:
 
 
 @pytest.fixture
-def owner(lines: list[str]) -> Iterator[Background]:
+def owner(lines: list[str]) -> Iterator[Jobs]:
     """The process that does the work."""
-    with closing(Background(lines.append)) as background:
+    with closing(Jobs(lines.append)) as background:
         yield background
 
 
 @pytest.fixture
-def worker(owner: Background) -> Background:
+def worker(owner: Jobs) -> Jobs:
     """A worker of that process."""
-    return Background(lambda _: None, owner.share())
+    return Jobs(lambda _: None, owner.share())
 
 
-def test_work_is_done_once(owner: Background) -> None:
+def test_work_is_done_once(owner: Jobs) -> None:
     """Work that is started twice runs once, and each asker is given the same result."""
     calls: list[int] = []
     for _ in range(2):
@@ -55,7 +55,7 @@ def test_work_is_done_once(owner: Background) -> None:
     assert calls == [1]
 
 
-def test_worker_is_given_the_result(owner: Background, worker: Background) -> None:
+def test_worker_is_given_the_result(owner: Jobs, worker: Jobs) -> None:
     """A worker waits for the result and is given an equal one."""
     go = threading.Event()
     owner.start("it of a/b", lambda: Found() if go.wait(10) else broken())
@@ -63,7 +63,7 @@ def test_worker_is_given_the_result(owner: Background, worker: Background) -> No
     assert worker.result("it of a/b", Found) == owner.result("it of a/b", Found) == Found()
 
 
-def test_broken_work_is_told(owner: Background, worker: Background) -> None:
+def test_broken_work_is_told(owner: Jobs, worker: Jobs) -> None:
     """Work that breaks raises where its result is asked for, in a worker too."""
     owner.start("it", broken)
     with pytest.raises(KeyError):
@@ -72,7 +72,7 @@ def test_broken_work_is_told(owner: Background, worker: Background) -> None:
         worker.result("it", Found)
 
 
-def test_work_that_was_not_started(owner: Background, worker: Background) -> None:
+def test_work_that_was_not_started(owner: Jobs, worker: Jobs) -> None:
     """Asking for what nobody started is an error at once, rather than a wait without end."""
     for asker in (owner, worker):
         with pytest.raises(LookupError, match="it was not started"):
@@ -81,7 +81,7 @@ def test_work_that_was_not_started(owner: Background, worker: Background) -> Non
 
 def test_closing_ends_the_work(lines: list[str]) -> None:
     """Closing ends what is under way, and removes what workers were to find."""
-    background, over = Background(lines.append), threading.Event()
+    background, over = Jobs(lines.append), threading.Event()
     began = time.monotonic()
     with ExitStack() as stack:
         stack.callback(over.set)
@@ -99,10 +99,10 @@ def test_closing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     def put_slowly(path: Path, content: bytes) -> None:
         time.sleep(0.3)
         there.append(path.parent.is_dir())
-        put(path, content)
+        write_atomically(path, content)
 
-    monkeypatch.setattr("pytest_caio.system.jobs.put", put_slowly)
-    background, over = Background(lambda _: None), threading.Event()
+    monkeypatch.setattr("pytest_caio.system.jobs.write_atomically", put_slowly)
+    background, over = Jobs(lambda _: None), threading.Event()
     folder = Path(background.share())
     background.start("it", lambda: (over.wait(10), Found())[1], over.set)
     background.close()
@@ -111,7 +111,7 @@ def test_closing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_worker_does_not_wait_for_what_is_given_up(
-    owner: Background, worker: Background, monkeypatch: pytest.MonkeyPatch
+    owner: Jobs, worker: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the work is given up, a worker that waits for it is told so."""
     monkeypatch.setattr("pytest_caio.system.jobs._END_SECONDS", 0.1)
@@ -125,13 +125,13 @@ def test_worker_does_not_wait_for_what_is_given_up(
         over.set()
 
 
-def test_a_full_disk_is_told(owner: Background, worker: Background, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told(owner: Jobs, worker: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a result cannot be left for the workers, neither they nor the run wait for ever."""
 
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("pytest_caio.system.jobs.put", full)
+    monkeypatch.setattr("pytest_caio.system.jobs.write_atomically", full)
     owner.start("it", Found)
     with pytest.raises(OSError, match="no space left"):
         owner.result("it", Found)
@@ -142,7 +142,7 @@ def test_a_full_disk_is_told(owner: Background, worker: Background, monkeypatch:
 def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that does not end when told to is given up on; who asks for its result is told."""
     monkeypatch.setattr("pytest_caio.system.jobs._END_SECONDS", 0.3)
-    background, over = Background(lambda _: None), threading.Event()
+    background, over = Jobs(lambda _: None), threading.Event()
     with ExitStack() as stack:
         stack.callback(over.set)
         background.start("it", lambda: Found() if over.wait(30) else broken())
@@ -162,7 +162,7 @@ def test_long_wait_is_announced() -> None:
         lines.append(line)
         spoken.set()
 
-    with closing(Background(say)) as background:
+    with closing(Jobs(say)) as background:
         background.start("replay", lambda: Found() if spoken.wait(60) else broken())
         background.result("replay", Found)
     assert lines == ["caio: waiting for the replay (2 s so far)"]

@@ -24,7 +24,7 @@ from pytest_caio.outcomes import Mismatch
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.reference.dashboard.app import build_app
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.dashboard.settings import fresh_settings, write_settings
 from pytest_caio.reference.faults import FAULTS
 from pytest_caio.reference.faults.fault import edit_json, rewrite
@@ -81,7 +81,7 @@ def zoneless(deployment: Deployment) -> None:
 def absolute(deployment: Deployment) -> None:
     """Redirect with whole URLs of this host."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         reply.headers["location"] = f"http://{asked.headers['host']}{reply.headers['location']}"
 
     for path in ("/sales", "/ChiefAIOfficer"):

@@ -16,7 +16,7 @@ from gate_runs import Gate, ask_gate
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import PackSection, Profile, read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.gates.pack import Packed, Packing, read_junit
+from pytest_caio.gates.pack import PackFindings, PackJob, read_junit
 from pytest_caio.redaction.secret import Secret
 
 TESTS = {
@@ -189,11 +189,11 @@ def test_tests_run_only_if_asked_for(tmp_path: Path, narrowed: tuple[str, ...]) 
     assert not (tmp_path / "ran").exists()
 
 
-def packing(folder: Path, **section: object) -> Packing:
+def packing(folder: Path, **section: object) -> PackJob:
     """Return the critical tests of a folder, not yet run."""
     pack = PackSection(cwd=str(folder), tests=("test_it.py",), **section)  # type: ignore[arg-type]
     values = {key: Secret(value) for key, value in SECRETS.items()}
-    return Packing(Environment("demo", "http://127.0.0.1:9", Profile(pack=pack), values))
+    return PackJob(Environment("demo", "http://127.0.0.1:9", Profile(pack=pack), values))
 
 
 def test_end_ends_the_tests(folder: Path) -> None:
@@ -215,7 +215,7 @@ def test_interpreter_of_the_checkout_is_used(tmp_path: Path, folder: Path) -> No
     own.write_text("#!/bin/sh\necho the venv of the checkout >&2\nexit 9\n", "utf-8")
     own.chmod(0o755)
     assert "status 9: ...the venv of the checkout" in packing(tmp_path)().trouble
-    assert packing(tmp_path, python=sys.executable)() == Packed(passed=1)
+    assert packing(tmp_path, python=sys.executable)() == PackFindings(passed=1)
 
 
 def test_path_of_an_interpreter_starts_at_the_profiles(tmp_path: Path) -> None:
@@ -255,9 +255,9 @@ def test_result_that_is_none(tmp_path: Path, text: str) -> None:
 
 def test_reasons_name_the_first() -> None:
     """Of many tests that failed the first three are named."""
-    assert Packed(failed=("a", "b", "c", "d"), broken=("e",)).reasons == (
+    assert PackFindings(failed=("a", "b", "c", "d"), broken=("e",)).reasons == (
         "4 failed: a, b, c, ...",
         "1 broke: e",
     )
-    assert Packed(passed=1, skipped=4).reasons == ()
-    assert Packed(skipped=4).reasons == ("no test ran (4 were skipped)",)
+    assert PackFindings(passed=1, skipped=4).reasons == ()
+    assert PackFindings(skipped=4).reasons == ("no test ran (4 were skipped)",)

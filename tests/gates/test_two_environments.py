@@ -142,8 +142,8 @@ def test_no_secret_goes_astray(both: Both) -> None:
         own, foreign = Redactor(both.secrets[name]), Redactor(both.secrets[other])
         asked = [line for line in both.sent[name] if line["method"] != "WEBSOCKET"]
         text = "\n".join(json.dumps([line["target"], line["headers"], line["body"]]) for line in asked)
-        assert own.names_in(text), "the log holds what was sent"
-        assert foreign.names_in(text) == []
+        assert own.secrets_in(text), "the log holds what was sent"
+        assert foreign.secrets_in(text) == []
         for line in asked:
             body, values = line["body"].encode("latin-1"), str(line["headers"])
             made = {webhook_signature(secret, body) for secret in both.secrets[other].values()}
@@ -153,7 +153,7 @@ def test_no_secret_goes_astray(both: Both) -> None:
 def test_no_secret_is_shown(both: Both) -> None:
     """Neither environment's secrets are shown."""
     for secrets in both.secrets.values():
-        assert Redactor(secrets).names_in(both.shown) == []
+        assert Redactor(secrets).secrets_in(both.shown) == []
 
 
 def test_a_shared_token_is_no_go(shared: Both) -> None:

@@ -13,15 +13,11 @@ from typing import Any
 import httpx
 from dotenv import dotenv_values
 
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.reference.hosting.process import ReferenceProcess
 
 EVENT = b'{"event_type": "caio_unknown_event", "email": "nobody@example.com"}'
-SIGNATURES = {
-    "instantly": "X-Instantly-Signature",
-    "heyreach": "X-HeyReach-Signature",
-    "clay": "X-Clay-Signature",
-    "rb2b": "X-RB2B-Signature",
-}
+SIGNATURES = {name: provider.signature_headers[0] for name, provider in PROVIDERS.items()}
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Site:
 
     def signature(self, provider: str, body: bytes) -> str:
         """Return a provider's signature over a body."""
-        secret = self.settings[f"{provider.upper()}_WEBHOOK_SECRET"]
+        secret = self.settings[PROVIDERS[provider].secret_key]
         return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
     def introspect(self, key: str | None = None) -> httpx.Response:

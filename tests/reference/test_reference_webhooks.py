@@ -5,15 +5,10 @@ from __future__ import annotations
 import pytest
 from reference_site import SIGNATURES, Hosted, Site
 
-from pytest_caio.reference.dashboard.settings import PROVIDERS
-from pytest_caio.reference.dashboard.webhooks import WEBHOOK_ROUTES
+from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS
+from pytest_caio.contract.providers import ROUTES as PROVIDER_OF
 
-ROUTES = sorted(WEBHOOK_ROUTES.items())
-BEARERS = {
-    "instantly": "WEBHOOK_BEARER_TOKEN",
-    "clay": "WEBHOOK_BEARER_TOKEN",
-    "heyreach": "HEYREACH_BEARER_TOKEN",
-}
+ROUTES = sorted((route, provider.name) for route, provider in PROVIDER_OF.items())
 
 
 @pytest.mark.parametrize(("path", "provider"), ROUTES)
@@ -41,7 +36,7 @@ def test_not_rightly_signed(path: str, provider: str, site: Site) -> None:
 @pytest.mark.parametrize(("path", "provider"), ROUTES)
 def test_bearer_beside_a_secret(path: str, provider: str, site: Site) -> None:
     """Where there is a secret, neither the bearer nor the dashboard's token is a way in."""
-    for value in (site.settings[BEARERS.get(provider, "WEBHOOK_BEARER_TOKEN")], site.token, "wrong"):
+    for value in (site.settings[PROVIDERS[provider].bearer_key or BEARER_KEYS[0]], site.token, "wrong"):
         assert site.knock(path, Authorization=f"Bearer {value}").status_code == 401
     assert site.knock(path, X_Dashboard_Token=site.token).status_code == 401
 

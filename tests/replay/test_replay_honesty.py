@@ -18,8 +18,8 @@ from pytest_caio.reference.golden.agent import answer
 from pytest_caio.reference.golden.desk import Desk
 from pytest_caio.replay import (
     Answer,
+    Answered,
     CommandRunner,
-    Exchange,
     GoldenCase,
     GoldenSet,
     Question,
@@ -38,10 +38,10 @@ class InProcessAgent:
 
     command = ("agent",)
 
-    def ask(self, questions: Sequence[Question]) -> list[Exchange]:
+    def ask(self, questions: Sequence[Question]) -> list[Answered]:
         """Answer each question."""
         return [
-            Exchange(q, q.payload(), msgspec.convert(answer(q.input_query, Desk.open()), Answer), 0.0)
+            Answered(q, q.payload(), msgspec.convert(answer(q.input_query, Desk.open()), Answer), 0.0)
             for q in questions
         ]
 
@@ -156,7 +156,7 @@ def test_copying_from_a_leaking_payload_is_caught(demo_set: GoldenSet) -> None:
     results = []
     for trial in mingle(demo_set.cases, make_decoys(demo_set.cases)):
         whole = msgspec.to_builtins(trial.case)
-        exchange = Exchange(
+        exchange = Answered(
             Question(trial.case.id, trial.case.input_query),
             msgspec.json.encode(whole).decode(),
             msgspec.convert(copied(whole), Answer),
@@ -208,4 +208,4 @@ def test_a_few_misses_among_the_reworded_are_chance(demo_set: GoldenSet, missed:
 def _settled(trial: Trial, known: GoldenCase | None) -> object:
     said = msgspec.convert(copied(msgspec.to_builtins(known) if known else {}), Answer)
     question = Question(trial.case.id, trial.case.input_query)
-    return result_of(trial, Exchange(question, question.payload(), said, 0.0), {})
+    return result_of(trial, Answered(question, question.payload(), said, 0.0), {})

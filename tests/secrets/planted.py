@@ -8,15 +8,14 @@ import secrets
 import string
 from pathlib import Path
 
+from pytest_caio.environments.keys import SECRETS
 from tests.integration.suite_runs import ROOT, Outcome, run_suite
 from tests.secrets.scanner import Scanner
 
 __all__ = ["HEADER", "VERBOSE", "Planted", "made"]
 
-KEYS = (
-    "DASHBOARD_AUTH_TOKEN WEBHOOK_BEARER_TOKEN HEYREACH_BEARER_TOKEN INSTANTLY_WEBHOOK_SECRET "
-    "HEYREACH_WEBHOOK_SECRET CLAY_WEBHOOK_SECRET RB2B_WEBHOOK_SECRET SESSION_SECRET_KEY INNGEST_EVENT_KEY"
-).split()
+# Every secret but the signing key, which has a form of its own.
+KEYS = [key for key in SECRETS if key != "INNGEST_SIGNING_KEY"]
 SENDING = (
     "chatter or near_misses or token_elsewhere or revoked or bearers or cookie or cors or are_ready or redis "
     "or cloud_mode or query_token or instantly or secrets or operator"

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_caio.checks.credentials import NEAR_MISSES
+from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS
 from tests.hostile.bad_servers import http, requests
 from tests.integration.suite_runs import (
     ROOT,
@@ -37,12 +38,12 @@ from tests.secrets.planted import made
 from tests.secrets.scanner import RUN, Scanner
 
 TOKEN = "DASHBOARD_AUTH_TOKEN"
-BEARERS = ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")
+BEARERS = BEARER_KEYS
 # What no request may carry in any form: what is made of some of them goes, they do not.
-NEVER = (
-    "INSTANTLY_WEBHOOK_SECRET HEYREACH_WEBHOOK_SECRET CLAY_WEBHOOK_SECRET RB2B_WEBHOOK_SECRET "
-    "INNGEST_SIGNING_KEY INNGEST_EVENT_KEY SESSION_SECRET_KEY REDIS_URL NETRC"
-).split()
+NEVER = [
+    *(provider.secret_key for provider in PROVIDERS.values()),
+    *"INNGEST_SIGNING_KEY INNGEST_EVENT_KEY SESSION_SECRET_KEY REDIS_URL NETRC".split(),
+]
 MADE_UP = "0123456789abcdef" * 4
 ANOTHER_BODY = b'{"event":"another"}'
 

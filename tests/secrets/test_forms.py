@@ -25,7 +25,7 @@ def in_pieces(redactor: Redactor, text: str, size: int) -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with contextlib.redirect_stdout(stream):
         guard = Streams(redactor)
-        guard.stand()
+        guard.install()
         for start in range(0, len(text), size):
             stream.write(text[start : start + size])
             stream.flush()
@@ -60,5 +60,5 @@ def test_nothing_is_left(
         text = SHOWN[form](text)
     text = text[cut[0] : len(text) - cut[1]]
     redactor, scanner = Redactor({"S": secret}), Scanner([secret])
-    assert scanner.leaks(redactor.text(text)) == []
+    assert scanner.leaks(redactor.redact(text)) == []
     assert scanner.leaks(in_pieces(redactor, text, size)) == []

@@ -34,10 +34,11 @@ def test_public_paths_are_not_among_the_protected() -> None:
 
 
 def test_every_provider_has_a_route() -> None:
-    """The routes cover the providers, HeyReach's apart."""
-    assert {*providers.WEBHOOK_ROUTES.values(), "heyreach"} == set(providers.PROVIDERS)
-    assert providers.HEYREACH_ROUTE not in providers.WEBHOOK_ROUTES
-    assert len(providers.WEBHOOK_ROUTES) == 6
+    """Each provider has a route, no two share one, and all of them are the seven of the contract."""
+    assert {provider.name for provider in providers.ROUTES.values()} == set(providers.PROVIDERS)
+    assert (
+        sum(len(provider.routes) for provider in providers.PROVIDERS.values()) == len(providers.ROUTES) == 7
+    )
 
 
 def test_the_event_does_nothing_anywhere() -> None:
@@ -87,7 +88,7 @@ REPORTS: dict[str, tuple[Any, dict[str, Any]]] = {
         },
     ),
     "provider": (
-        contract.Provider,
+        contract.ProviderAuth,
         {"hmac": True, "bearer": False, "unsigned_allowlisted": False, "authed": True},
     ),
     "checked at": (contract.CheckedAt, {"checked_at": "2026-02-24T01:02:03.456789+00:00"}),

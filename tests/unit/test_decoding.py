@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.redaction.decoding import readings
+from pytest_caio.redaction.decoding import views
 
 PARTS = st.sampled_from(
     ["a", "/", " ", "%61", "%2f", "%", "%0A  ", "\n    ", "\\n  ", "'\n E     - '", "\x1b[31m"]
@@ -22,7 +22,7 @@ quick = settings(derandomize=True, database=None, deadline=None)
 @given(st.lists(PARTS).map("".join))
 def test_characters_keep_their_place(text: str) -> None:
     """What stands in the text in a character's place is that character, or its code, broken or not."""
-    for reading in readings(text):
+    for reading in views(text):
         places = [(reading.place(n), reading.end(n)) for n in range(len(reading.text))]
         assert all(end <= start for (_, end), (start, _) in pairwise(places))
         for (start, end), character in zip(places, reading.text, strict=True):
@@ -42,4 +42,4 @@ def test_characters_keep_their_place(text: str) -> None:
 )
 def test_what_is_read(text: str, read: list[str]) -> None:
     """A text is read as it is, without breaks, and decoded, each where that is something else."""
-    assert [reading.text for reading in readings(text)] == read
+    assert [reading.text for reading in views(text)] == read

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.system.signals import Interruption
+from pytest_caio.system.signals import SignalHandler
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there SIGTERM ends a process at once")
 BUSY = """
@@ -24,9 +24,9 @@ time.sleep(0.5)
 
 
 @pytest.fixture
-def interruption() -> Iterator[Interruption]:
+def interruption() -> Iterator[SignalHandler]:
     """Signals, taken over while a test runs."""
-    interruption = Interruption()
+    interruption = SignalHandler()
     interruption.begin()
     yield interruption
     interruption.ending = True
@@ -37,7 +37,7 @@ def _send(seconds: float = 0.0) -> None:
     threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGTERM]).start()
 
 
-def test_a_wait_is_interrupted(interruption: Interruption) -> None:
+def test_a_wait_is_interrupted(interruption: SignalHandler) -> None:
     """A run that waits is interrupted where it waits, soon."""
     began = time.monotonic()
     _send()
@@ -48,7 +48,7 @@ def test_a_wait_is_interrupted(interruption: Interruption) -> None:
 
 
 def test_an_import_is_not_interrupted(
-    interruption: Interruption, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    interruption: SignalHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An import goes on to its end, however long it takes: broken off, it would keep its lock for ever."""
     (tmp_path / "caio_busy_module.py").write_text(BUSY, "utf-8")
@@ -69,7 +69,7 @@ def _busy(seconds: float) -> None:
 
 
 def test_a_busy_run_is_left_alone_for_a_while(
-    interruption: Interruption, monkeypatch: pytest.MonkeyPatch
+    interruption: SignalHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that works is not interrupted in its middle, but one that never comes to an end of it is."""
     os.kill(os.getpid(), signal.SIGTERM)
@@ -79,17 +79,17 @@ def test_a_busy_run_is_left_alone_for_a_while(
         _busy(5)
 
 
-def test_a_signal_is_obeyed_between_two_steps(interruption: Interruption) -> None:
+def test_a_signal_is_obeyed_between_two_steps(interruption: SignalHandler) -> None:
     """What has arrived is obeyed where the run says that nothing is under way, and not once it ends."""
-    interruption.obey()
+    interruption.raise_if_interrupted()
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
-        interruption.obey()
+        interruption.raise_if_interrupted()
     interruption.ending = True
-    interruption.obey()
+    interruption.raise_if_interrupted()
 
 
-def test_who_insists_is_obeyed_at_once(interruption: Interruption) -> None:
+def test_who_insists_is_obeyed_at_once(interruption: SignalHandler) -> None:
     """A second signal is obeyed wherever it comes; at the end of a run, the second of its own."""
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):

@@ -19,10 +19,12 @@ KNOWS_PYTEST = {
     "evidence/html",
     "plugin",
     "redaction/hooks",
+    "session/cases",
     "session/fixtures",
     "session/hooks",
     "session/narrowing",
     "session/reports",
+    "session/xdist",
 }
 # What those who write checks may import; everything else is private.
 PUBLIC = (

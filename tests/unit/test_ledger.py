@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from pytest_caio.checks.check import GATES
+from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import ExchangeRecord, Record, Result, RunRecord
-from pytest_caio.verdict.tally import Ledger
+from pytest_caio.verdict.tally import Tally
 
 RUN = RunRecord("id", "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00", {}, "acceptance", {})
 
@@ -24,7 +25,7 @@ def result(nodeid: str, outcome: str = "passed", check: str = "AUTH-01", **detai
         "blocking": True,
         "name": nodeid,
     }
-    return Result(check=check, outcome=outcome, nodeid=nodeid, **{**given, **details})
+    return Result(check=check, outcome=Outcome(outcome), nodeid=nodeid, **{**given, **details})
 
 
 def exchange(url: str) -> ExchangeRecord:
@@ -37,10 +38,10 @@ def close(make_environment: Callable) -> Callable[..., Record]:
     """Enter results and close the ledger of the environments `demo` and, where named, `other`."""
 
     def make(*results: Result, names: tuple[str, ...] = ("demo",), narrowed: tuple[str, ...] = ()) -> Record:
-        ledger = Ledger()
+        tally = Tally()
         for one in results:
-            ledger.add(one)
-        return ledger.close([make_environment(name=name) for name in names], RUN, narrowed)
+            tally.add(one)
+        return tally.close([make_environment(name=name) for name in names], RUN, narrowed)
 
     return make
 
@@ -57,7 +58,7 @@ def close(make_environment: Callable) -> Callable[..., Record]:
 )
 def test_of_two_results_the_worse_holds(first: str, second: str, kept: str) -> None:
     """A teardown that breaks amends a case that passed, and none makes it better."""
-    ledger = Ledger()
+    ledger = Tally()
     ledger.add(result("n", first))
     ledger.add(result("n", second))
     assert [(one.nodeid, one.outcome) for one in ledger.results] == [("n", kept)]

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from pytest_caio.system.waiting import awaited
+from pytest_caio.system.waiting import wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def test_a_result_is_returned_at_once() -> None:
     """Where the result is there, nothing is said."""
     future: Future[str] = Future()
     future.set_result("an answer")
-    assert awaited(future, lambda _: pytest.fail("said something")) == "an answer"
+    assert wait_for(future, lambda _: pytest.fail("said something")) == "an answer"
 
 
 def test_a_wait_is_told() -> None:
@@ -44,7 +44,7 @@ def test_a_wait_is_told() -> None:
         if len(said) == 3:
             future.set_result("an answer")
 
-    assert awaited(future, say) == "an answer"
+    assert wait_for(future, say) == "an answer"
     assert said == pytest.approx([0.1, 0.3, 0.5])
 
 
@@ -52,7 +52,7 @@ def test_a_result_at_the_last_moment_counts() -> None:
     """A result that comes just as a step of the wait ends is the result, and no timeout."""
     future = _AtTheLastMoment()
     threading.Timer(0.25, future.done).start()
-    assert awaited(future, lambda _: None) == "an answer"
+    assert wait_for(future, lambda _: None) == "an answer"
 
 
 def test_the_future_s_own_timeout_is_raised() -> None:
@@ -60,4 +60,4 @@ def test_the_future_s_own_timeout_is_raised() -> None:
     future: Future[str] = Future()
     future.set_exception(TimeoutError("Redis took too long"))
     with pytest.raises(TimeoutError, match="Redis took too long"):
-        awaited(future, lambda _: pytest.fail("said something"))
+        wait_for(future, lambda _: pytest.fail("said something"))

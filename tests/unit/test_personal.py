@@ -38,7 +38,7 @@ AROUND = st.text("ab1.@%40\\u+-_ \"'<>:/=,*\n", max_size=12) | st.text(max_size=
 )
 def test_addresses_are_masked(text: str, shown: str) -> None:
     """Of an address the first character and the host are left, as text and escaped."""
-    assert mask_addresses(text) == Redactor().text(text) == shown
+    assert mask_addresses(text) == Redactor().redact(text) == shown
 
 
 @pytest.mark.parametrize(

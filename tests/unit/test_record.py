@@ -15,7 +15,8 @@ from pytest_caio.checks.probe import Request, get
 from pytest_caio.environments.environment import Environment
 from pytest_caio.probing.exchange import Attempt, Exchange
 from pytest_caio.redaction.redactor import Redactor
-from pytest_caio.verdict.record import OUTCOMES, Result, exchange_record
+from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.record import Result, exchange_record
 
 SECRET = "hunter2-hunter2/+"
 
@@ -30,7 +31,7 @@ def record_of(request: Request, body: bytes = b"", headers: Any = (), **details:
     """Return the record of a 200 with this answer, with the token known to the redactor."""
     moment = datetime(2026, 2, 3, 4, 5, 6, 789000, UTC)
     exchange = Exchange(request, moment, 12.3456, 200, headers, body, **details)
-    return exchange_record(exchange, Redactor({"DASHBOARD_AUTH_TOKEN": SECRET}).text)
+    return exchange_record(exchange, Redactor({"DASHBOARD_AUTH_TOKEN": SECRET}).redact)
 
 
 def test_the_record_of_an_exchange(environment: Environment) -> None:
@@ -130,12 +131,13 @@ def test_odd_bodies_make_a_record(environment: Environment, body: bytes) -> None
 
 def test_a_result_travels() -> None:
     """A result comes back from a worker as it went."""
-    made = Result("demo", "AUTH-01", "auth", "T", "F", True, "n", "passed", "node", commit="abc")
+    made = Result("demo", "AUTH-01", "auth", "T", "F", True, "n", Outcome.PASSED, "node", commit="abc")
     assert msgspec.convert(msgspec.to_builtins(made), Result) == made
 
 
 def test_outcomes_go_from_the_worst() -> None:
     """A failure outweighs everything, and what did not run nothing."""
-    assert OUTCOMES[0] == "failed"
-    assert OUTCOMES[-1] == "not-run"
-    assert OUTCOMES.index("missing-input") < OUTCOMES.index("advised") < OUTCOMES.index("passed")
+    outcomes = list(Outcome)
+    assert outcomes[0] == "failed"
+    assert outcomes[-1] == "not-run"
+    assert outcomes.index("missing-input") < outcomes.index("advised") < outcomes.index("passed")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.redaction.encodings import ORDINARY
+from pytest_caio.redaction.encodings import COMMON_WORDS
 from pytest_caio.redaction.redactor import Redactor
 
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=60)
@@ -54,13 +54,13 @@ def test_every_form_goes(form, secret: str) -> None:
     """A secret is replaced by its name in each encoding, wherever it stands."""
     redactor = Redactor({"MY_TOKEN": secret})
     text = f"before {form(secret)} after|{form(secret)}"
-    assert redactor.text(text) == "before [redacted: MY_TOKEN] after|[redacted: MY_TOKEN]"
-    assert redactor.names_in(text) == ["MY_TOKEN"]
+    assert redactor.redact(text) == "before [redacted: MY_TOKEN] after|[redacted: MY_TOKEN]"
+    assert redactor.secrets_in(text) == ["MY_TOKEN"]
 
 
 # A part of the report's own words is no secret, and hypothesis finds those words in the sources.
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=8, max_size=40).filter(
-    lambda text: text.casefold() not in ORDINARY.casefold()
+    lambda text: text.casefold() not in COMMON_WORDS.casefold()
 )
 
 
@@ -70,7 +70,7 @@ def test_base64_of_a_longer_text_goes(secret: str, before: bytes, after: bytes, 
     """Wherever a secret stands in what was base64 encoded, none of it can be decoded from what is left."""
     encode = base64.urlsafe_b64encode if urlsafe else base64.b64encode
     raw = secret.encode()
-    shown = Redactor({"S": secret}).text(encode(before + raw + after).decode())
+    shown = Redactor({"S": secret}).redact(encode(before + raw + after).decode())
     assert "[redacted: S]" in shown
     # At most the characters that the secret shares with its neighbours are left beside the mark.
     left, _, right = shown.partition("[redacted: S]")
@@ -84,8 +84,8 @@ def test_no_form_is_left(secret: str, form: str, before: str, after: str) -> Non
     """Whatever the secret, each of its forms is found in any text."""
     told = FORMS[form](secret)
     redactor = Redactor({"S": secret})
-    assert "S" in redactor.names_in(before + told + after)
-    assert told not in redactor.text(before + told + after).replace("[redacted: S]", "")
+    assert "S" in redactor.secrets_in(before + told + after)
+    assert told not in redactor.redact(before + told + after).replace("[redacted: S]", "")
 
 
 @quick
@@ -94,7 +94,7 @@ def test_base64_of_a_part_goes(start: int, before: int, encode) -> None:
     """Of any eight characters of a secret in base64, at any place, nothing can be decoded."""
     secret = "q7Gm-Xz0PdLr_4KwTbYs8VfNh2JcEaUo"
     told = encode(b"\0" * before + secret[start : start + 8].encode() + b"\0\0\0\0").decode()
-    assert "[redacted: S]" in Redactor({"S": secret}).text(told)
+    assert "[redacted: S]" in Redactor({"S": secret}).redact(told)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_base64_of_a_part_goes(start: int, before: int, encode) -> None:
 )
 def test_percent_encoding_of_any_part_goes(told: str) -> None:
     """Whatever of a secret is percent-encoded, and wherever that is broken, it goes whole."""
-    assert Redactor({"S": "k0-letters/and signs"}).text(f"x?t={told}&y") == "x?t=[redacted: S]&y"
+    assert Redactor({"S": "k0-letters/and signs"}).redact(f"x?t={told}&y") == "x?t=[redacted: S]&y"
 
 
 @dataclass
@@ -122,7 +122,7 @@ def test_lines_go_as_one_text(end: str) -> None:
     entry = _Entry(
         [f"{line}{end}" for line in ("told:", "abcd", "  efgh", "-0123", "  456789", "", "and more")]
     )
-    Redactor({"S": PLAIN}).tree(entry)
+    Redactor({"S": PLAIN}).redact_all(entry)
     assert entry.lines == [f"{line}{end}" for line in ("told:", "[redacted: S]", "", "and more")]
 
 
@@ -131,8 +131,8 @@ def test_short_values_and_status_words_stay(value: str) -> None:
     """Words of the report are not smeared over because an env file holds them."""
     redactor = Redactor({"S": value})
     text = f"status: {value}, ready"
-    assert redactor.text(text) == text
-    assert redactor.names_in(text) == []
+    assert redactor.redact(text) == text
+    assert redactor.secrets_in(text) == []
 
 
 @quick
@@ -140,7 +140,7 @@ def test_short_values_and_status_words_stay(value: str) -> None:
 def test_other_text_stays(text: str) -> None:
     """What holds no secret and no address is not touched."""
     if "@" not in text and PLAIN not in text:
-        assert Redactor({"S": PLAIN}).text(text) == text
+        assert Redactor({"S": PLAIN}).redact(text) == text
 
 
 def test_the_longer_secret_goes_whole() -> None:
@@ -148,14 +148,14 @@ def test_the_longer_secret_goes_whole() -> None:
     for order in (("SHORT", "LONG"), ("LONG", "SHORT")):
         values = {"SHORT": PLAIN, "LONG": f"{PLAIN}-and-more"}
         redactor = Redactor({name: values[name] for name in order})
-        assert redactor.text(f"{PLAIN}-and-more") == "[redacted: LONG]"
-        assert redactor.text(PLAIN) == "[redacted: SHORT]"
+        assert redactor.redact(f"{PLAIN}-and-more") == "[redacted: LONG]"
+        assert redactor.redact(PLAIN) == "[redacted: SHORT]"
 
 
 def test_overlapping_secrets_go_both() -> None:
     """Where the end of one secret is the beginning of another, neither leaves a rest."""
     redactor = Redactor({"A": "abcdefgh1234", "B": "1234ijklmnop"})
-    shown = redactor.text("x abcdefgh1234ijklmnop y")
+    shown = redactor.redact("x abcdefgh1234ijklmnop y")
     assert shown.startswith("x [redacted: A]")
     assert "ijklmnop" not in shown
     assert shown.endswith(" y")
@@ -164,12 +164,12 @@ def test_overlapping_secrets_go_both() -> None:
 def test_secrets_may_be_added_later() -> None:
     """A secret is known from the moment it was added; the first name of a value is the one shown."""
     redactor = Redactor()
-    assert redactor.text(PLAIN) == PLAIN
+    assert redactor.redact(PLAIN) == PLAIN
     redactor.add("FIRST", PLAIN)
-    assert redactor.text(PLAIN) == "[redacted: FIRST]"
+    assert redactor.redact(PLAIN) == "[redacted: FIRST]"
     redactor.add("SECOND", PLAIN)
     redactor.add("THIRD", "another-secret")
-    assert redactor.text(f"{PLAIN} another-secret") == "[redacted: FIRST] [redacted: THIRD]"
+    assert redactor.redact(f"{PLAIN} another-secret") == "[redacted: FIRST] [redacted: THIRD]"
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_secrets_may_be_added_later() -> None:
 def test_parts_that_are_secrets_go(value: str, part: str) -> None:
     """The password of a URL, and a signing key without its prefix, are secrets by themselves."""
     redactor = Redactor({"URL": value})
-    assert redactor.text(f"auth failed for {part}!") == "auth failed for [redacted: URL]!"
-    assert redactor.text(value) == "[redacted: URL]"
-    assert redactor.text("redis.internal:6379 of default") == "redis.internal:6379 of default"
+    assert redactor.redact(f"auth failed for {part}!") == "auth failed for [redacted: URL]!"
+    assert redactor.redact(value) == "[redacted: URL]"
+    assert redactor.redact("redis.internal:6379 of default") == "redis.internal:6379 of default"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_parts_that_are_secrets_go(value: str, part: str) -> None:
 )
 def test_addresses_are_masked(text: str, shown: str) -> None:
     """Of a lead's address the first character and the host are left."""
-    assert Redactor().text(text) == shown
+    assert Redactor().redact(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -219,21 +219,21 @@ def test_addresses_are_masked(text: str, shown: str) -> None:
 def test_credentials_that_the_deployment_made_go(text: str) -> None:
     """The hash of a signing key and a session are credentials although nobody knew them before."""
     value = "signkey-prod-c0ffee0123456789.ab_c="
-    shown = Redactor().text(text.replace("VALUE", value))
+    shown = Redactor().redact(text.replace("VALUE", value))
     assert shown == text.replace("VALUE", "[redacted]")
 
 
 def test_an_empty_session_stays() -> None:
     """That there is no session or hash is no secret."""
     for text in ('caio_session=""; Max-Age=0', '{"signing_key_hash":null}', "caio_session=; Path=/"):
-        assert Redactor().text(text) == text
+        assert Redactor().redact(text) == text
 
 
 def test_a_known_hash_keeps_its_name() -> None:
     """A hash that was replaced by its name is not replaced again."""
     redactor = Redactor({"hash of KEY": PLAIN})
     text = f'{{"signing_key_hash":"{PLAIN}"}}'
-    assert redactor.text(text) == '{"signing_key_hash":"[redacted: hash of KEY]"}'
+    assert redactor.redact(text) == '{"signing_key_hash":"[redacted: hash of KEY]"}'
 
 
 @dataclass
@@ -258,13 +258,13 @@ def test_trees_are_redacted() -> None:
     other = _Other()
     tree = _Node(PLAIN, [{PLAIN: (PLAIN, 1, None)}, _Node("x", [], _Frozen(PLAIN))], other)
     mark = "[redacted: S]"
-    shown = Redactor({"S": PLAIN}).tree(tree)
+    shown = Redactor({"S": PLAIN}).redact_all(tree)
     assert shown is tree
     assert (shown.text, shown.children[0]) == (mark, {mark: (mark, 1, None)})
     assert shown.children[1].extra == _Frozen(mark)
     assert shown.extra is other
-    assert Redactor({"S": PLAIN}).tree((PLAIN, [PLAIN])) == (mark, [mark])
-    assert Redactor().tree(_Node) is _Node
+    assert Redactor({"S": PLAIN}).redact_all((PLAIN, [PLAIN])) == (mark, [mark])
+    assert Redactor().redact_all(_Node) is _Node
 
 
 def test_much_text_is_redacted_quickly() -> None:
@@ -274,5 +274,5 @@ def test_much_text_is_redacted_quickly() -> None:
     texts += ["\\" * 400_000 + "\n", "\n" * 400_000, "\\n" * 200_000, "'\n'" * 100_000, "%25" * 100_000]
     started = time.perf_counter()
     for text in texts:
-        assert redactor.text(text) == text
+        assert redactor.redact(text) == text
     assert time.perf_counter() - started < 3

@@ -36,7 +36,7 @@ def test_every_rule_is_about_a_runtime_key() -> None:
     for keys in (*parts, runtime.NUMBERS, runtime.expected_values("staging")):
         assert len(set(keys)) == len(keys)
         assert set(keys) <= set(RUNTIME_KEYS)
-    assert {key for keys in providers.PROVIDER_KEYS.values() for key in keys} <= set(runtime.SECRETS)
+    assert {key for provider in providers.PROVIDERS.values() for key in provider.keys} <= set(runtime.SECRETS)
 
 
 def test_the_secrets_are_those_that_are_hidden() -> None:

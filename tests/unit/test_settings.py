@@ -31,7 +31,7 @@ ONE, TWO = "k3vQ9zR1xT7mB2nL5pWs-one", "k3vQ9zR1xT7mB2nL5pWs-two"
 def test_absence(make_environment: Make, value: str | None, words: str) -> None:
     """A key that is missing is told apart from an empty one."""
     given = {} if value is None else {"A": value}
-    assert settings.absence(make_environment(**given), "A") == words
+    assert settings.missing_key(make_environment(**given), "A") == words
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,9 @@ def test_an_environment_keeps_its_file(tmp_path: Path) -> None:
     profile = Profile(base_url="https://h.example")
     read = load_environment("a", profile, tmp_path, keys=(), process={}, env_file=path)
     bare = load_environment("a", profile, tmp_path, keys=(), process={})
-    assert settings.repeated(read) == ["DASHBOARD_AUTH_TOKEN (lines 1, 2)"]
-    assert settings.slips(read) == ["DASHBOARD_AUTH_TOKENS (line 3) looks like DASHBOARD_AUTH_TOKEN"]
-    assert (bare.file, settings.repeated(bare), settings.slips(bare)) == (None, [], [])
+    assert settings.repeated_keys(read) == ["DASHBOARD_AUTH_TOKEN (lines 1, 2)"]
+    assert settings.misspelled_keys(read) == [
+        "DASHBOARD_AUTH_TOKENS (line 3) looks like DASHBOARD_AUTH_TOKEN"
+    ]
+    assert (bare.file, settings.repeated_keys(bare), settings.misspelled_keys(bare)) == (None, [], [])
     assert "EnvFile" not in repr(read)

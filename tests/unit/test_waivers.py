@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_caio.errors import InputError
+from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Result, WaiverRecord
 from pytest_caio.verdict.waivers import MOST_DAYS, Waiver, Waivers, parse_waivers, read_waivers
 
@@ -43,7 +44,7 @@ def result(name: str = "unsigned", outcome: str = "passed", **details: Any) -> R
     """Return the result of a case of WH-08 in production, which waiver 1 covers."""
     fixed = {"environment": "production", "check": "WH-08", "waivable": True, "waivers": [1], "of": 1}
     told = {"gate": "webhooks", "title": "T", "fix": "F", "blocking": True, "nodeid": name}
-    return Result(name=name, outcome=outcome, **{**fixed, **told, **details})
+    return Result(name=name, outcome=Outcome(outcome), **{**fixed, **told, **details})
 
 
 def review(held: Waivers, *results: Result, whole: bool = True, today: date = TODAY) -> list[WaiverRecord]:

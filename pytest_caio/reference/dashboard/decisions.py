@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from pytest_caio.reference.dashboard.settings import BEARER_KEYS, SECRET_KEYS, items
+from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.reference.dashboard.settings import items
 
 if TYPE_CHECKING:
-    from pytest_caio.reference.dashboard.messages import Asked, Knock
+    from pytest_caio.reference.dashboard.messages import Incoming, WebhookPost
 
 __all__ = [
     "SESSION_COOKIE",
@@ -31,18 +32,13 @@ __all__ = [
 
 SESSION_COOKIE = "caio_session"
 SESSION_SECONDS = 12 * 3600
-SIGNATURE_HEADERS: Mapping[str, tuple[str, ...]] = {
-    "instantly": ("X-Instantly-Signature",),
-    "heyreach": ("X-HeyReach-Signature",),
-    "clay": ("X-Clay-Signature",),
-    "rb2b": ("X-RB2B-Signature", "X-Signature"),
-}
+SIGNATURE_HEADERS: Mapping[str, tuple[str, ...]] = {p.name: p.signature_headers for p in PROVIDERS.values()}
 _PUBLIC = frozenset(
     {"/login", "/inngest", "/ChiefAIOfficer", "/docs", "/redoc", "/openapi.json", "/favicon.ico"}
 )
 
 
-def door(settings: Mapping[str, str], asked: Asked) -> Literal["open", "api", "page"]:
+def door(settings: Mapping[str, str], asked: Incoming) -> Literal["open", "api", "page"]:
     """Say which door a path has: `open`, `api` (401 without credentials) or `page` (to the login).
 
     Exact names alone are open, so that an unusual spelling of a path meets the stricter door.
@@ -93,10 +89,10 @@ def webhook_signature(secret: str, body: bytes) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def own_signature(settings: Mapping[str, str], knock: Knock) -> bool:
+def own_signature(settings: Mapping[str, str], knock: WebhookPost) -> bool:
     """Say whether a post carries its provider's signature over the body as received."""
-    right = webhook_signature(settings[SECRET_KEYS[knock.provider]], knock.body).encode()
-    for name in SIGNATURE_HEADERS[knock.provider]:
+    right = webhook_signature(settings[PROVIDERS[knock.provider].secret_key], knock.body).encode()
+    for name in PROVIDERS[knock.provider].signature_headers:
         given = knock.headers.get(name, "").encode("latin-1")
         for prefix in (b"hmac-sha256=", b"sha256="):
             given = given.removeprefix(prefix)
@@ -105,8 +101,8 @@ def own_signature(settings: Mapping[str, str], knock: Knock) -> bool:
     return False
 
 
-def own_bearer(settings: Mapping[str, str], knock: Knock) -> bool:
+def own_bearer(settings: Mapping[str, str], knock: WebhookPost) -> bool:
     """Say whether a post carries its provider's bearer token."""
     scheme, _, given = knock.headers.get("authorization", "").partition(" ")
-    right = settings[BEARER_KEYS[knock.provider]].encode()
+    right = settings[PROVIDERS[knock.provider].bearer_key or ""].encode()
     return scheme.lower() == "bearer" and hmac.compare_digest(given.encode("latin-1"), right)

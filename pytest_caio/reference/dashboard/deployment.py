@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.reference.dashboard import decisions
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
-from pytest_caio.reference.dashboard.messages import Asked, Door, Knock, Reply, Rewrite
-from pytest_caio.reference.dashboard.settings import BEARER_KEYS, SECRET_KEYS, flag, items
+from pytest_caio.reference.dashboard.messages import Access, Incoming, Reply, Rewrite, WebhookPost
+from pytest_caio.reference.dashboard.settings import flag, items
 
 __all__ = ["COMMIT", "Cors", "Deployment", "authorised", "old_introspection", "refusal"]
 
@@ -53,17 +54,19 @@ class Deployment:
         settings = self.settings
         self.published: dict[str, str] = dict(settings)
         # Who may come in.
-        self.door: Callable[[Asked], Door] = lambda asked: decisions.door(settings, asked)
+        self.door: Callable[[Incoming], Access] = lambda asked: decisions.door(settings, asked)
         self.routed: Callable[[str], str] = lambda path: path
-        self.authorised: Callable[[Asked], bool] = lambda asked: authorised(self, asked)
+        self.authorised: Callable[[Incoming], bool] = lambda asked: authorised(self, asked)
         self.token_accepted: Callable[[bytes], bool] = lambda given: decisions.same_token(settings, given)
         self.login_accepted: Callable[[bytes], bool] = lambda given: decisions.same_token(settings, given)
         self.session_accepted: Callable[[str], bool] = lambda given: decisions.own_session(settings, given)
-        self.webhook_refusal: Callable[[Knock], int | None] = lambda knock: refusal(self, knock)
-        self.signature_accepted: Callable[[Knock], bool] = lambda knock: decisions.own_signature(
+        self.webhook_refusal: Callable[[WebhookPost], int | None] = lambda knock: refusal(self, knock)
+        self.signature_accepted: Callable[[WebhookPost], bool] = lambda knock: decisions.own_signature(
             settings, knock
         )
-        self.bearer_accepted: Callable[[Knock], bool] = lambda knock: decisions.own_bearer(settings, knock)
+        self.bearer_accepted: Callable[[WebhookPost], bool] = lambda knock: decisions.own_bearer(
+            settings, knock
+        )
         self.websocket_guarded = True
         # How it logs in and sends on.
         self.local_next: Callable[[str], str] = decisions.local_next
@@ -94,7 +97,7 @@ class Deployment:
             self.rewrites.append(lambda asked, reply: old_introspection(self, asked, reply))
 
 
-def authorised(deployment: Deployment, asked: Asked) -> bool:
+def authorised(deployment: Deployment, asked: Incoming) -> bool:
     """Say whether a request carries a right credential for the door it knocks at.
 
     The token, in its header or (where enabled) the query, opens the API; a session opens API and pages.
@@ -112,22 +115,22 @@ def authorised(deployment: Deployment, asked: Asked) -> bool:
     return False
 
 
-def refusal(deployment: Deployment, knock: Knock) -> int | None:
+def refusal(deployment: Deployment, knock: WebhookPost) -> int | None:
     """Return the status that refuses a webhook post, or None to let it in, in the contract's order.
 
     A configured secret is the only way in; else the bearer; else HeyReach's allowlist; else strict mode.
     """
-    settings = deployment.settings
-    if settings.get(SECRET_KEYS[knock.provider]):
+    settings, provider = deployment.settings, PROVIDERS[knock.provider]
+    if settings.get(provider.secret_key):
         return None if deployment.signature_accepted(knock) else 401
-    if settings.get(BEARER_KEYS.get(knock.provider, "")):
+    if settings.get(provider.bearer_key or ""):
         return None if deployment.bearer_accepted(knock) else 401
-    if knock.provider == "heyreach" and flag(settings, "HEYREACH_UNSIGNED_ALLOWLIST"):
+    if flag(settings, provider.unsigned_key):
         return None
     return 503 if flag(settings, "WEBHOOK_SIGNATURE_REQUIRED") else None
 
 
-def old_introspection(deployment: Deployment, asked: Asked, reply: Reply) -> None:
+def old_introspection(deployment: Deployment, asked: Incoming, reply: Reply) -> None:
     """Answer unsigned introspection as Inngest's SDK did up to 0.5.18: 200, with fewer fields."""
     if asked.path == "/inngest" and asked.method == "GET" and reply.status == 401:
         reply.status = 200

@@ -9,13 +9,13 @@ from typing import Literal, TypeAlias
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 
-__all__ = ["Asked", "Door", "Knock", "Reply", "Rewrite"]
+__all__ = ["Access", "Incoming", "Reply", "Rewrite", "WebhookPost"]
 
-Door: TypeAlias = Literal["open", "api", "page"]
+Access: TypeAlias = Literal["open", "api", "page"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Incoming:
     """A request as the guard sees it: `path` is decoded, `raw_path` as sent, `query` without its `?`."""
 
     method: str
@@ -31,7 +31,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class WebhookPost:
     """A webhook post that asks to be let in: whose it is, where it came, its headers and raw body."""
 
     provider: str
@@ -49,4 +49,4 @@ class Reply:
     body: bytes
 
 
-Rewrite: TypeAlias = Callable[[Asked, Reply], None]
+Rewrite: TypeAlias = Callable[[Incoming, Reply], None]

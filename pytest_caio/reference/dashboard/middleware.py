@@ -14,15 +14,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply, Rewrite
+from pytest_caio.reference.dashboard.messages import Incoming, Reply, Rewrite
 
 __all__ = ["AccessLog", "Guard", "Pace", "Rewriting", "SecurityHeaders"]
 
 
-def _asked(scope: Scope) -> Asked:
+def _asked(scope: Scope) -> Incoming:
     raw = scope.get("raw_path") or scope["path"].encode()
     query = scope.get("query_string", b"").decode("latin-1")
-    return Asked(scope["method"], scope["path"], raw.decode("latin-1"), query, Headers(scope=scope))
+    return Incoming(scope["method"], scope["path"], raw.decode("latin-1"), query, Headers(scope=scope))
 
 
 class Guard:
@@ -44,7 +44,7 @@ class Guard:
                 scope = {**scope, "path": routed, "raw_path": routed.encode()}
         await self._app(scope, receive, send)
 
-    def _refusal(self, asked: Asked) -> Response | None:
+    def _refusal(self, asked: Incoming) -> Response | None:
         deployment = self._deployment
         door = deployment.door(asked)
         if asked.method == "OPTIONS" and not deployment.cors.behind_guard:

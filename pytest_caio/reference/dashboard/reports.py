@@ -8,9 +8,10 @@ from typing import Any
 from fastapi import FastAPI, WebSocket
 from starlette.responses import JSONResponse, Response
 
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.settings import BEARER_KEYS, PROVIDERS, SECRET_KEYS, flag
+from pytest_caio.reference.dashboard.settings import flag
 from pytest_caio.reference.dashboard.state import State
 
 __all__ = ["add_reports", "dependency_report"]
@@ -78,11 +79,11 @@ def _inngest(deployment: Deployment) -> dict[str, Any]:
 
 def _webhooks(settings: dict[str, str]) -> dict[str, Any]:
     auth: dict[str, dict[str, bool]] = {}
-    for provider in PROVIDERS:
-        hmac = bool(settings.get(SECRET_KEYS[provider]))
-        bearer = bool(settings.get(BEARER_KEYS.get(provider, "")))
-        unsigned = provider == "heyreach" and flag(settings, "HEYREACH_UNSIGNED_ALLOWLIST")
-        auth[provider] = {
+    for provider in PROVIDERS.values():
+        hmac = bool(settings.get(provider.secret_key))
+        bearer = bool(settings.get(provider.bearer_key or ""))
+        unsigned = flag(settings, provider.unsigned_key)
+        auth[provider.name] = {
             "hmac": hmac,
             "bearer": bearer,
             "unsigned_allowlisted": unsigned,

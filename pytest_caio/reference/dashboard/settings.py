@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pytest_caio.contract import providers
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import new_secret
 
 __all__ = [
     "BEARER_KEYS",
-    "PROVIDERS",
     "RUNTIME_KEYS",
     "SECRET_KEYS",
     "flag",
@@ -23,14 +24,8 @@ __all__ = [
     "write_settings",
 ]
 
-PROVIDERS = ("instantly", "heyreach", "rb2b", "clay")
-# The bearer that opens a provider's webhooks where it has no HMAC secret; RB2B takes HMAC only.
-BEARER_KEYS: Mapping[str, str] = {
-    "instantly": "WEBHOOK_BEARER_TOKEN",
-    "clay": "WEBHOOK_BEARER_TOKEN",
-    "heyreach": "HEYREACH_BEARER_TOKEN",
-}
-SECRET_KEYS: Mapping[str, str] = {name: f"{name.upper()}_WEBHOOK_SECRET" for name in PROVIDERS}
+BEARER_KEYS: Mapping[str, str] = {p.name: p.bearer_key for p in PROVIDERS.values() if p.bearer_key}
+SECRET_KEYS: Mapping[str, str] = {p.name: p.secret_key for p in PROVIDERS.values()}
 _ORIGINS = ("https://dashboard.caio.example", "https://ops.caio.example")
 
 
@@ -84,10 +79,9 @@ def fresh_settings(
         "CORS_ALLOWED_METHODS": "GET,POST,OPTIONS",
         "CORS_ALLOWED_HEADERS": "Content-Type,X-Dashboard-Token",
         "WEBHOOK_SIGNATURE_REQUIRED": "true",
-        "WEBHOOK_BEARER_TOKEN": new_secret(),
-        "HEYREACH_BEARER_TOKEN": new_secret(),
-        "HEYREACH_UNSIGNED_ALLOWLIST": "false",
-        **{key: new_secret() for key in SECRET_KEYS.values()},
+        **{key: new_secret() for key in providers.BEARER_KEYS},
+        **dict.fromkeys(providers.UNSIGNED_KEYS, "false"),
+        **{provider.secret_key: new_secret() for provider in PROVIDERS.values()},
         "TRACE_ENVELOPE_FILE": ".hive-mind/traces/tool_trace_envelopes.jsonl",
         "TRACE_ENVELOPE_ENABLED": "true",
         "TRACE_RETENTION_DAYS": "30",

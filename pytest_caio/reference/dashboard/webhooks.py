@@ -9,22 +9,17 @@ from typing import TypeAlias
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Knock
-from pytest_caio.reference.dashboard.settings import PROVIDERS, flag
+from pytest_caio.reference.dashboard.messages import WebhookPost
+from pytest_caio.reference.dashboard.settings import flag
 from pytest_caio.reference.dashboard.state import State
 
-__all__ = ["MAX_WEBHOOK_BYTES", "WEBHOOK_ROUTES", "add_webhooks"]
+__all__ = ["MAX_WEBHOOK_BYTES", "add_webhooks"]
 
 _Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 MAX_WEBHOOK_BYTES = 256 * 1024
 _MOST_READ = 8 * 1024 * 1024  # beyond this a body is not even read for its signature
-WEBHOOK_ROUTES = {
-    **{f"/webhooks/instantly/{event}": "instantly" for event in ("reply", "bounce", "open", "unsubscribe")},
-    "/webhooks/heyreach": "heyreach",
-    "/webhooks/clay": "clay",
-    "/webhooks/rb2b": "rb2b",
-}
 _EVENTS = {
     "instantly": frozenset({"reply_received", "email_bounced", "email_opened", "lead_unsubscribed"}),
     "heyreach": frozenset({"connection_request_accepted", "message_reply_received"}),
@@ -35,10 +30,10 @@ _EVENTS = {
 
 def add_webhooks(app: FastAPI, deployment: Deployment, state: State) -> None:
     """Add every provider's post routes and health to the app."""
-    for path, provider in WEBHOOK_ROUTES.items():
-        app.add_route(path, _receiver(provider, path, deployment, state), methods=["POST"])
-    for provider in PROVIDERS:
-        app.add_route(f"/webhooks/{provider}/health", _health(provider, deployment), methods=["GET"])
+    for provider in PROVIDERS.values():
+        for path in provider.routes:
+            app.add_route(path, _receiver(provider.name, path, deployment, state), methods=["POST"])
+        app.add_route(provider.health, _health(provider.name, deployment), methods=["GET"])
 
 
 def _receiver(provider: str, path: str, deployment: Deployment, state: State) -> _Handler:
@@ -46,7 +41,7 @@ def _receiver(provider: str, path: str, deployment: Deployment, state: State) ->
         body = await _read(request)
         if body is None:
             return JSONResponse({"detail": "Body too large"}, 413)
-        refused = deployment.webhook_refusal(Knock(provider, path, request.headers, body))
+        refused = deployment.webhook_refusal(WebhookPost(provider, path, request.headers, body))
         if refused is not None:
             detail = "Webhook secret not configured" if refused == 503 else "Invalid webhook credentials"
             return JSONResponse({"detail": detail}, refused)
@@ -82,7 +77,7 @@ async def _accept(provider: str, body: bytes, state: State) -> Response:
     if not isinstance(payload, dict):
         return JSONResponse({"detail": "Body is not a JSON object"}, 422)
     event = payload.get("event_type") or payload.get("event")
-    if not isinstance(event, str) or event not in _EVENTS[provider]:
+    if not isinstance(event, str) or event not in _EVENTS.get(provider, frozenset()):
         return JSONResponse({"status": "ignored", "reason": "unknown event"})
     await state.note(f"webhook:{provider}", payload)
     return JSONResponse({"status": "accepted"})

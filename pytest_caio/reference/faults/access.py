@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked
+from pytest_caio.reference.dashboard.messages import Incoming
 from pytest_caio.reference.faults.fault import Faults, crash
 
 __all__ = ["ACCESS"]
@@ -23,13 +23,13 @@ def _also_token(deployment: Deployment, accepts: Callable[[bytes, bytes], bool])
     deployment.token_accepted = lambda given: was(given) or accepts(given, token)
 
 
-def _also_authorised(deployment: Deployment, accepts: Callable[[Asked], bool]) -> None:
+def _also_authorised(deployment: Deployment, accepts: Callable[[Incoming], bool]) -> None:
     """Let in the requests that `accepts` picks, besides the rightly authorised, to the API alone."""
     was = deployment.authorised
     deployment.authorised = lambda asked: was(asked) or (deployment.door(asked) == "api" and accepts(asked))
 
 
-def _in_query(asked: Asked) -> str | None:
+def _in_query(asked: Incoming) -> str | None:
     """The query token, None where there is none."""
     return parse_qs(asked.query, keep_blank_values=True).get("token", [None])[0]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults, rewrite
 
 __all__ = ["ANSWERS"]
@@ -21,7 +21,7 @@ UNSEEN = ("OPS-02", "OPS-03", "OPS-09")
 def _authorised_status(deployment: Deployment, change: Callable[[Reply], None]) -> None:
     """Change what the operator status answers to a right credential."""
 
-    def changed(asked: Asked, reply: Reply) -> None:
+    def changed(asked: Incoming, reply: Reply) -> None:
         if asked.method == "GET" and deployment.authorised(asked):
             change(reply)
 
@@ -141,7 +141,7 @@ def status_hollow(deployment: Deployment) -> None:
 def dependencies_hollow(deployment: Deployment) -> None:
     """Answer `{}` where the dependencies are asked for."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 200:
             reply.body = b"{}"
 

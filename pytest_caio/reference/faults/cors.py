@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults
 
 __all__ = ["CORS"]
@@ -19,17 +19,17 @@ def _hosts(deployment: Deployment) -> str:
     return "|".join(re.escape(origin.partition("://")[2]) for origin in deployment.cors.origins)
 
 
-def _preflights(deployment: Deployment, change: Callable[[Asked, Reply], None]) -> None:
+def _preflights(deployment: Deployment, change: Callable[[Incoming, Reply], None]) -> None:
     """Change what preflights are answered, after the policy."""
 
-    def changed(asked: Asked, reply: Reply) -> None:
+    def changed(asked: Incoming, reply: Reply) -> None:
         if asked.method == "OPTIONS":
             change(asked, reply)
 
     deployment.cors.rewrites.append(changed)
 
 
-def _add(reply: Reply, what: str, asked: Asked, wanted: str) -> None:
+def _add(reply: Reply, what: str, asked: Incoming, wanted: str) -> None:
     """Allow what a preflight asks for, beside what the policy allows."""
     name = f"access-control-allow-{what}"
     allowed = reply.headers.get(name, "").split(", ")
@@ -167,7 +167,7 @@ def origin_port(deployment: Deployment) -> None:
 def origin_in_answers(deployment: Deployment) -> None:
     """Answer requests, preflights aside, with whatever origin asked."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.method != "OPTIONS" and "origin" in asked.headers:
             reply.headers["access-control-allow-origin"] = asked.headers["origin"]
 
@@ -182,7 +182,7 @@ def origin_in_answers(deployment: Deployment) -> None:
 def origin_twice(deployment: Deployment) -> None:
     """Send the header a second time, as two layers of CORS do."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if reply.status == 200:
             reply.headers.append("access-control-allow-origin", asked.headers["origin"])
 
@@ -219,7 +219,7 @@ def header_missing(deployment: Deployment) -> None:
 def content_type_missing(deployment: Deployment) -> None:
     """Leave Content-Type out, which is safelisted for forms alone."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         named = reply.headers["access-control-allow-headers"].split(", ")
         left = [name for name in named if name.lower() != "content-type"]
         reply.headers["access-control-allow-headers"] = ", ".join(left)
@@ -236,7 +236,7 @@ def content_type_missing(deployment: Deployment) -> None:
 def preflight_blank(deployment: Deployment) -> None:
     """Answer as a server does that answers OPTIONS itself, before the policy."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.status, reply.body = 200, b""
         for name in [name for name in reply.headers if name.startswith("access-control-")]:
             del reply.headers[name]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Door, Reply
+from pytest_caio.reference.dashboard.messages import Access, Incoming, Reply
 
 __all__ = ["Apply", "Fault", "Faults", "crash", "edit_json", "open_door", "rewrite"]
 
@@ -61,20 +61,20 @@ class Faults:
         return MappingProxyType(dict(self._faults))
 
 
-def open_door(deployment: Deployment, opens: Callable[[Asked], bool]) -> None:
+def open_door(deployment: Deployment, opens: Callable[[Incoming], bool]) -> None:
     """Leave the door open for the requests that `opens` picks."""
     door = deployment.door
 
-    def ajar(asked: Asked) -> Door:
+    def ajar(asked: Incoming) -> Access:
         return "open" if opens(asked) else door(asked)
 
     deployment.door = ajar
 
 
-def rewrite(deployment: Deployment, path: str, change: Callable[[Asked, Reply], None]) -> None:
+def rewrite(deployment: Deployment, path: str, change: Callable[[Incoming, Reply], None]) -> None:
     """Change the answers of one path."""
 
-    def changed(asked: Asked, reply: Reply) -> None:
+    def changed(asked: Incoming, reply: Reply) -> None:
         if asked.path == path:
             change(asked, reply)
 
@@ -84,7 +84,7 @@ def rewrite(deployment: Deployment, path: str, change: Callable[[Asked, Reply], 
 def edit_json(deployment: Deployment, path: str, edit: Callable[[dict[str, Any]], None]) -> None:
     """Change the JSON object in the 200 answers of one path."""
 
-    def edited(_: Asked, reply: Reply) -> None:
+    def edited(_: Incoming, reply: Reply) -> None:
         if reply.status == 200:
             body = json.loads(reply.body)
             edit(body)
@@ -93,10 +93,10 @@ def edit_json(deployment: Deployment, path: str, edit: Callable[[dict[str, Any]]
     rewrite(deployment, path, edited)
 
 
-def crash(deployment: Deployment, when: Callable[[Asked, Reply], bool]) -> None:
+def crash(deployment: Deployment, when: Callable[[Incoming, Reply], bool]) -> None:
     """Answer 500, as a server does whose handler failed, where `when` says so."""
 
-    def crashed(asked: Asked, reply: Reply) -> None:
+    def crashed(asked: Incoming, reply: Reply) -> None:
         if when(asked, reply):
             reply.status, reply.body = 500, b"Internal Server Error"
             reply.headers["content-type"] = "text/plain; charset=utf-8"

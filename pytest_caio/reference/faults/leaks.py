@@ -8,7 +8,7 @@ import traceback
 from urllib.parse import quote
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults, edit_json, rewrite
 
 __all__ = ["LEAKS"]
@@ -28,7 +28,7 @@ def token_leaked(deployment: Deployment) -> None:
     """Show the token on the login page's headers."""
     token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.headers["x-debug-expected"] = token
 
     rewrite(deployment, "/login", change)
@@ -48,7 +48,7 @@ def connection_leaked(deployment: Deployment) -> None:
 def traceback_leaked(deployment: Deployment) -> None:
     """Show a stack trace in a refusal."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 401:
             try:
                 json.loads("")  # fails, and so gives a real trace
@@ -70,7 +70,7 @@ def token_in_redirect(deployment: Deployment) -> None:
     """Add the token to the way to the login."""
     token = quote(deployment.settings["DASHBOARD_AUTH_TOKEN"])
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.headers["location"] = f"/login?next=/leads?token={token}"
 
     rewrite(deployment, "/leads", change)
@@ -82,7 +82,7 @@ def token_in_redirect(deployment: Deployment) -> None:
 def signing_key_leaked(deployment: Deployment) -> None:
     """Show the key that was expected."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 401:
             reply.body = json.dumps({"expected": deployment.inngest_signing_key}).encode()
 
@@ -93,7 +93,7 @@ def signing_key_leaked(deployment: Deployment) -> None:
 def password_leaked(deployment: Deployment) -> None:
     """Show an address with a password in it, of a kind that no variable is known of."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.method == "GET":
             reply.body += b"<!-- tcp://caio:hunter2@db.internal:5432 -->"
 

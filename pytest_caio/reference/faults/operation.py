@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults, edit_json, rewrite
 
 __all__ = ["OPERATION"]
@@ -26,7 +26,7 @@ def _break(reply: Reply) -> None:
 def trigger_broken(deployment: Deployment) -> None:
     """Answer 500 to whom the trigger let in."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 200:
             _break(reply)
 
@@ -86,7 +86,7 @@ def queue_tires(deployment: Deployment) -> None:
     """Answer every second poll with 500."""
     polls: list[int] = []
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 200:
             polls.append(1)
             if len(polls) % 2 == 0:
@@ -161,7 +161,7 @@ def nothing_sent(deployment: Deployment) -> None:
 def bookmark_elsewhere(deployment: Deployment) -> None:
     """Send the old bookmark away."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.headers["location"] = "https://other.example/sales"
 
     rewrite(deployment, "/ChiefAIOfficer", change)
@@ -173,7 +173,7 @@ def bookmark_elsewhere(deployment: Deployment) -> None:
 def bookmark_decoyed(deployment: Deployment) -> None:
     """Answer 404 with the login's form at the old bookmark."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.status, reply.body = 404, b'<!doctype html><form action="/login" method="post"></form>'
         reply.headers["content-type"] = "text/html; charset=utf-8"
         del reply.headers["location"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults, open_door, rewrite
 
 __all__ = ["PATHS"]
@@ -166,7 +166,7 @@ def blank_at_the_end(deployment: Deployment) -> None:
 def slashes_off_host(deployment: Deployment) -> None:
     """Redirect to the path as written, which browsers read as a host."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.path.startswith("//") and reply.status == 302:
             reply.headers["location"] = f"//{asked.path.strip('/')}/"
 
@@ -208,7 +208,7 @@ def pages_open(deployment: Deployment) -> None:
 def refusal_redirects(deployment: Deployment) -> None:
     """Answer refused API calls as a page would be."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 401:
             reply.status, reply.body = 302, b""
             reply.headers["location"] = "/login?next=/"
@@ -226,7 +226,7 @@ def refusal_redirects(deployment: Deployment) -> None:
 def login_elsewhere(deployment: Deployment) -> None:
     """Name another host's login."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.path in {"/", "/sales", "/leads", "/scorecard"} and reply.status == 302:
             reply.headers["location"] = f"https://login.example/login?next={asked.path}"
 
@@ -237,7 +237,7 @@ def login_elsewhere(deployment: Deployment) -> None:
 def login_for_good(deployment: Deployment) -> None:
     """Redirect permanently, so that the page stays out of reach after the login too."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.path in {"/", "/sales", "/leads", "/scorecard"} and reply.status == 302:
             reply.status = 301
 

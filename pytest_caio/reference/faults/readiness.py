@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults, crash, edit_json, rewrite
 
 __all__ = ["READINESS"]
@@ -32,7 +32,7 @@ def _fail(report: dict[str, Any], name: str) -> None:
 def readiness_503(deployment: Deployment) -> None:
     """Answer 503 though the dependencies are ready."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.status = 503
         reply.body = json.dumps({"detail": "Runtime dependencies not ready: redis"}).encode()
 
@@ -54,7 +54,7 @@ def readiness_starting(deployment: Deployment) -> None:
 def readiness_html(deployment: Deployment) -> None:
     """Answer as a proxy's own page would."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.body = b"<!doctype html><title>ok</title>"
         reply.headers["content-type"] = "text/html; charset=utf-8"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE, new_session
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults, crash, rewrite
 
 __all__ = ["SESSIONS"]
@@ -17,7 +17,7 @@ fault = Faults()
 def _posted(deployment: Deployment, change: Callable[[Reply], None], *statuses: int) -> None:
     """Change what the login answers, where it answers with one of these statuses."""
 
-    def changed(asked: Asked, reply: Reply) -> None:
+    def changed(asked: Incoming, reply: Reply) -> None:
         if asked.method == "POST" and reply.status in statuses:
             change(reply)
 
@@ -41,7 +41,7 @@ def next_off_host(deployment: Deployment) -> None:
     """Follow `next` wherever it leads, and name another host in the way to the login."""
     deployment.local_next = lambda target: target
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 302:
             reply.headers["location"] = "/login?next=//other.example/sales"
 

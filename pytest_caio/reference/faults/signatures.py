@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pytest_caio.reference.dashboard.decisions import SIGNATURE_HEADERS, webhook_signature
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Knock
+from pytest_caio.reference.dashboard.messages import WebhookPost
 from pytest_caio.reference.dashboard.settings import SECRET_KEYS
 from pytest_caio.reference.faults.fault import Faults, crash
 
@@ -18,13 +18,13 @@ __all__ = ["SIGNATURES", "given_signature"]
 fault = Faults()
 
 
-def given_signature(knock: Knock) -> str | None:
+def given_signature(knock: WebhookPost) -> str | None:
     """Return the signature given, without its prefix; None where no header carries one."""
     given = [knock.headers[name] for name in SIGNATURE_HEADERS[knock.provider] if name in knock.headers]
     return given[0].removeprefix("hmac-").removeprefix("sha256=") if given else None
 
 
-def _also_signed(deployment: Deployment, accepts: Callable[[Knock], bool]) -> None:
+def _also_signed(deployment: Deployment, accepts: Callable[[WebhookPost], bool]) -> None:
     was = deployment.signature_accepted
     deployment.signature_accepted = lambda knock: was(knock) or accepts(knock)
 
@@ -71,7 +71,7 @@ def signature_over_nothing(deployment: Deployment) -> None:
 def malformed_signature(deployment: Deployment) -> None:
     """Accept a signature that is not hexadecimal."""
 
-    def accepts(knock: Knock) -> bool:
+    def accepts(knock: WebhookPost) -> bool:
         given = given_signature(knock)
         return bool(given) and not set(given or "") <= set(string.hexdigits)
 
@@ -112,7 +112,7 @@ def second_header(deployment: Deployment) -> None:
 def shared_secret(deployment: Deployment) -> None:
     """Accept a signature under any provider's secret."""
 
-    def accepts(knock: Knock) -> bool:
+    def accepts(knock: WebhookPost) -> bool:
         secrets = [deployment.settings[key] for key in SECRET_KEYS.values() if key in deployment.settings]
         return given_signature(knock) in {webhook_signature(secret, knock.body) for secret in secrets}
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults, edit_json, rewrite
 
 __all__ = ["STATE"]
@@ -79,7 +79,7 @@ def dry_run_counted(deployment: Deployment) -> None:
     """Count each dry run in the day's counters."""
     runs: list[int] = []
 
-    def count(_: Asked, reply: Reply) -> None:
+    def count(_: Incoming, reply: Reply) -> None:
         if reply.status == 200:
             runs.append(1)
 
@@ -166,7 +166,7 @@ def no_clean_days(deployment: Deployment) -> None:
 def sales_unwired(deployment: Deployment) -> None:
     """Serve the sales page to everybody, without its script."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.status, reply.body = 200, b"<!doctype html><title>Sales</title><h1>Sales</h1>"
         reply.headers["content-type"] = "text/html; charset=utf-8"
         del reply.headers["location"]
@@ -178,7 +178,7 @@ def sales_unwired(deployment: Deployment) -> None:
 def bookmark_dead(deployment: Deployment) -> None:
     """Answer 404 at the old bookmark."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.status, reply.body = 404, json.dumps({"detail": "Not Found"}).encode()
         del reply.headers["location"]
 

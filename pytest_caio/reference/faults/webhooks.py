@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Knock, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply, WebhookPost
 from pytest_caio.reference.dashboard.settings import BEARER_KEYS, SECRET_KEYS
 from pytest_caio.reference.faults.fault import Faults, crash
 from pytest_caio.reference.faults.signatures import given_signature
@@ -17,7 +17,7 @@ fault = Faults()
 UNASKED = ("WH-04", "WH-05", "WH-06", "WH-07")
 
 
-def _admit(deployment: Deployment, admits: Callable[[Knock], bool]) -> None:
+def _admit(deployment: Deployment, admits: Callable[[WebhookPost], bool]) -> None:
     was = deployment.webhook_refusal
     deployment.webhook_refusal = lambda knock: None if admits(knock) else was(knock)
 
@@ -107,7 +107,7 @@ def dashboard_token_opens(deployment: Deployment) -> None:
     """Accept the dashboard's token as a bearer and in its own header."""
     token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
 
-    def admits(knock: Knock) -> bool:
+    def admits(knock: WebhookPost) -> bool:
         given = (knock.headers.get("authorization"), knock.headers.get("x-dashboard-token"))
         return f"Bearer {token}" in given or token in given
 
@@ -124,7 +124,7 @@ def bearer_beside_secret(deployment: Deployment) -> None:
 def shared_bearer(deployment: Deployment) -> None:
     """Accept the bearers of the other providers."""
 
-    def admits(knock: Knock) -> bool:
+    def admits(knock: WebhookPost) -> bool:
         others = {deployment.settings[key] for key in BEARER_KEYS.values()}
         others.discard(deployment.settings.get(BEARER_KEYS.get(knock.provider, ""), ""))
         return knock.headers.get("authorization", "").removeprefix("Bearer ") in others
@@ -215,7 +215,7 @@ def signed_refused(deployment: Deployment) -> None:
 def nonsense_500(deployment: Deployment) -> None:
     """Answer 500 where a body is refused for its form."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.path.startswith("/webhooks/") and reply.status in {400, 413, 422}:
             reply.status, reply.body = 500, b"Internal Server Error"
 

@@ -16,7 +16,7 @@ from typing import Self
 import redis
 
 from pytest_caio.errors import InputError
-from pytest_caio.system.watchdog import Guard
+from pytest_caio.system.watchdog import Watchdog
 
 __all__ = ["RedisServer", "find_redis_server"]
 
@@ -50,14 +50,14 @@ class RedisServer:
 
     `options` are redis.conf directives, for instance `{"maxmemory": "2mb"}`. Use it as a context manager,
     or call `start` and `stop`; `stop` is idempotent, and a stopped server may be started again, empty,
-    on the same port. Should this process be killed, a guard ends the server and removes its folder.
+    on the same port. Should this process be killed, a watchdog ends the server and removes its folder.
     """
 
     def __init__(self, options: dict[str, str] | None = None) -> None:
         self._options = options or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._guard: Guard | None = None
+        self._watchdog: Watchdog | None = None
         self.password = secrets.token_urlsafe(24)
         self.port = 0
 
@@ -94,7 +94,9 @@ class RedisServer:
             conf = Path(self._folder.name) / "redis.conf"
             conf.touch(mode=0o600)  # the password is in it, and so stays out of the process list
             conf.write_text("".join(f'{key} "{value}"\n' for key, value in directives.items()), "utf-8")
-            self._guard = Guard()  # first: there is no long moment in which nobody has the server in charge
+            self._watchdog = (
+                Watchdog()
+            )  # first: there is no long moment in which nobody has the server in charge
             self._process = subprocess.Popen(
                 [binary, str(conf)],
                 stdin=subprocess.DEVNULL,
@@ -102,7 +104,7 @@ class RedisServer:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the run, which then stops its server in order
             )
-            self._guard.hold(self._process.pid, self._folder.name)
+            self._watchdog.watch(self._process.pid, self._folder.name)
             if self._answers():
                 return self
             tail = log.read_text("utf-8", "replace")[-500:] if log.exists() else ""
@@ -112,9 +114,9 @@ class RedisServer:
 
     def stop(self) -> None:
         """Stop the server at once; what it held is gone."""
-        if self._guard is not None:
-            self._guard.close()
-            self._guard = None
+        if self._watchdog is not None:
+            self._watchdog.close()
+            self._watchdog = None
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 
 from pytest_caio.reference.dashboard.decisions import SIGNATURE_HEADERS, local_next, webhook_signature
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Knock
+from pytest_caio.reference.dashboard.messages import Incoming, WebhookPost
 from pytest_caio.reference.dashboard.settings import SECRET_KEYS, fresh_settings
 
 
@@ -17,9 +17,11 @@ def deployment() -> Deployment:
     return Deployment(fresh_settings("demo", "http://127.0.0.1:9", "redis://127.0.0.1:9/0", []))
 
 
-def asked(path: str, **headers: str) -> Asked:
+def asked(path: str, **headers: str) -> Incoming:
     """Return a GET of a path."""
-    return Asked("GET", path, path, "", Headers({name.replace("_", "-"): v for name, v in headers.items()}))
+    return Incoming(
+        "GET", path, path, "", Headers({name.replace("_", "-"): v for name, v in headers.items()})
+    )
 
 
 def test_the_token_opens_the_api(deployment: Deployment) -> None:
@@ -47,7 +49,7 @@ def test_webhooks_are_signed(deployment: Deployment, provider: str) -> None:
 
     def refusal(signed: str, sent: bytes = body) -> int | None:
         return deployment.webhook_refusal(
-            Knock(provider, f"/webhooks/{provider}", Headers({header: signed}), sent)
+            WebhookPost(provider, f"/webhooks/{provider}", Headers({header: signed}), sent)
         )
 
     assert refusal(signature) is None

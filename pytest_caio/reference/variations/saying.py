@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Faults, edit_json, rewrite
 
 __all__ = ["SAYING"]
@@ -18,7 +18,7 @@ variation = Faults()
 def _refused(deployment: Deployment, kind: str, body: bytes, **headers: str) -> None:
     """Refuse with another body."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 401:
             reply.body = body
             reply.headers["content-type"] = kind
@@ -27,10 +27,10 @@ def _refused(deployment: Deployment, kind: str, body: bytes, **headers: str) -> 
     deployment.rewrites.append(change)
 
 
-def _located(deployment: Deployment, change: Callable[[Asked, str], str]) -> None:
+def _located(deployment: Deployment, change: Callable[[Incoming, str], str]) -> None:
     """Write the target of redirects otherwise."""
 
-    def changed(asked: Asked, reply: Reply) -> None:
+    def changed(asked: Incoming, reply: Reply) -> None:
         if "location" in reply.headers:
             reply.headers["location"] = change(asked, reply.headers["location"])
 
@@ -84,7 +84,7 @@ def redirects_https(deployment: Deployment) -> None:
 def redirects_temporary(deployment: Deployment) -> None:
     """Answer 307 for 302, and write slashes in the query as %2F."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 302:
             path, mark, query = reply.headers["location"].partition("?")
             reply.status, reply.headers["location"] = 307, path + mark + query.replace("/", "%2F")
@@ -96,7 +96,7 @@ def redirects_temporary(deployment: Deployment) -> None:
 def spellings_refused(deployment: Deployment) -> None:
     """Answer 400 to what an edge would not pass on."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         odd = {"//", ";", "%", "/./", "/../"}
         if "operator" in asked.raw_path.lower() and any(mark in asked.raw_path for mark in odd):
             reply.status, reply.body = 400, b"Bad Request"
@@ -176,7 +176,7 @@ def times_without_zone(deployment: Deployment) -> None:
 def login_clears(deployment: Deployment) -> None:
     """Answer 401 with an empty session cookie."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.method == "POST" and reply.status == 200:
             reply.status = 401
             reply.headers.append("set-cookie", 'caio_session=""; Max-Age=0; Path=/')
@@ -188,7 +188,7 @@ def login_clears(deployment: Deployment) -> None:
 def webhooks_accept_later(deployment: Deployment) -> None:
     """Answer 202 for 200."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.method == "POST" and asked.path.startswith("/webhooks/") and reply.status == 200:
             reply.status, reply.body = 202, b""
 

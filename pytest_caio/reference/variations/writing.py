@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Asked, Reply, Rewrite
+from pytest_caio.reference.dashboard.messages import Incoming, Reply, Rewrite
 from pytest_caio.reference.faults.fault import Faults, rewrite
 
 __all__ = ["WRITING"]
@@ -24,7 +24,7 @@ def _last(deployment: Deployment, change: Rewrite) -> None:
 def _json(deployment: Deployment, change: Callable[[Any], str]) -> None:
     """Write every JSON body anew."""
 
-    def changed(_: Asked, reply: Reply) -> None:
+    def changed(_: Incoming, reply: Reply) -> None:
         if "json" in reply.headers.get("content-type", "") and reply.body:
             reply.body = change(json.loads(reply.body)).encode()
 
@@ -32,7 +32,7 @@ def _json(deployment: Deployment, change: Callable[[Any], str]) -> None:
 
 
 def _kind(deployment: Deployment, kind: str) -> None:
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.headers.get("content-type") == "application/json":
             reply.headers["content-type"] = kind
 
@@ -43,7 +43,7 @@ def _kind(deployment: Deployment, kind: str) -> None:
 def headers_otherwise(deployment: Deployment) -> None:
     """Reverse the headers and write their names in capitals."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.headers.raw[:] = [(name.upper(), value) for name, value in reversed(reply.headers.raw)]
 
     _last(deployment, change)
@@ -53,7 +53,7 @@ def headers_otherwise(deployment: Deployment) -> None:
 def headers_added(deployment: Deployment) -> None:
     """Add what edges add: Via, Server, Vary, a cookie, a request's id."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         reply.headers.update(
             {"server": "railway-edge", "via": "1.1 edge", "x-railway-request-id": "kJ2nS8", "age": "0"}
         )
@@ -119,7 +119,7 @@ def json_typed(deployment: Deployment) -> None:
 def answers_packed(deployment: Deployment) -> None:
     """Compress every body with gzip."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if reply.body and asked.method != "HEAD":
             reply.body = gzip.compress(reply.body)
             reply.headers["content-encoding"] = "gzip"
@@ -137,7 +137,7 @@ def connections_closed(deployment: Deployment) -> None:
 def policy_otherwise(deployment: Deployment) -> None:
     """Write `options,post,get` and the headers in small letters, without blanks."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         for name in ("access-control-allow-methods", "access-control-allow-headers"):
             if name in reply.headers:
                 values = [value.strip().lower() for value in reply.headers[name].split(",")]
@@ -150,7 +150,7 @@ def policy_otherwise(deployment: Deployment) -> None:
 def policy_silent(deployment: Deployment) -> None:
     """Refuse with 403 and no header of the policy."""
 
-    def change(asked: Asked, reply: Reply) -> None:
+    def change(asked: Incoming, reply: Reply) -> None:
         if asked.method == "OPTIONS" and reply.status == 400:
             reply.status, reply.body = 403, b""
             for name in [name for name in reply.headers if name.startswith("access-control-")]:
@@ -163,7 +163,7 @@ def policy_silent(deployment: Deployment) -> None:
 def cookie_otherwise(deployment: Deployment) -> None:
     """Write `samesite=STRICT;SECURE;httpOnly`."""
 
-    def change(_: Asked, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if reply.status == 303:
             value = reply.headers["set-cookie"].split(";")[0]
             reply.headers["set-cookie"] = f"{value}; path=/;samesite=STRICT;SECURE; Max-Age=60 ;httpOnly"

@@ -1,0 +1,85 @@
+"""One test case of a check, from the wait for its answers to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_caio.outcomes import NoAnswer, NotApplicable
+from pytest_caio.session.fixtures import ANSWERS, TABLES
+from pytest_caio.session.reports import observe
+from pytest_caio.session.run import Run
+from pytest_caio.text import explained, printable
+from pytest_caio.verdict.outcome import NEEDS_WRITES, NOT_APPLICABLE, UNREACHABLE
+from pytest_caio.verdict.record import result_of
+
+__all__ = ["CaseHooks"]
+
+
+class CaseHooks:
+    """The hooks through which the cases of checks run; `worker` says that another process gathers results."""
+
+    def __init__(self, run: Run, *, worker: bool) -> None:
+        self._run = run
+        self._worker = worker
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Wait for the answers of a check."""
+        planned = self._run.plan.cases.get(item.nodeid)
+        if planned is None:
+            return
+        self._run.comparison = None
+        reason = self._run.unreachable(planned)
+        if reason:
+            pytest.skip(UNREACHABLE + reason)
+        item.stash[ANSWERS] = self._run.answers(planned)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """End a check that cannot be judged before its assertions are."""
+        __tracebackhide__ = True  # where it was raised says nothing of the deployment
+        planned = self._run.plan.cases.get(pyfuncitem.nodeid)
+        if planned is None:
+            return (yield)
+        if isinstance(planned.obstacle, NotApplicable):
+            pytest.skip(NOT_APPLICABLE + str(planned.obstacle))
+        if planned.obstacle is not None:
+            raise planned.obstacle
+        if planned.writes and not self._run.options.writes:
+            pytest.skip(NEEDS_WRITES)
+        for label, answer in pyfuncitem.stash[ANSWERS].items():
+            if answer.error and label not in planned.tolerates_silence:
+                raise NoAnswer(f"{label}: {answer.error}")
+        try:
+            return (yield)
+        except NotApplicable as reason:
+            pytest.skip(NOT_APPLICABLE + printable(str(reason)))
+        except Exception as error:
+            # Whatever shows it, what a deployment said in it steers no terminal and forges no line.
+            error.args = tuple(explained(arg) if isinstance(arg, str) else arg for arg in error.args)
+            raise
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
+        """Remember the comparison that failed last; its sides are what was observed and expected."""
+        self._run.comparison = (op, left, right)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the result of a check."""
+        report = yield
+        planned = self._run.plan.cases.get(item.nodeid)
+        if planned is not None and isinstance(item, pytest.Function):
+            seen = item.stash.get(ANSWERS, {}), item.stash.get(TABLES, [])
+            observe(self._run, item, call, report, planned, *seen)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count the result, from this process or a worker."""
+        result = result_of(report)
+        if result is not None and not self._worker:
+            self._run.tally.add(result)
