@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -203,9 +202,9 @@ class Options:
                 name,
                 profiles[name],
                 path.parent,
-                # A bare key of the process environment would serve two environments with one secret.
                 keys=RUNTIME_KEYS,
-                process=_process(name, shared=len(names) == 1 and name not in demo),
+                process=os.environ,
+                shared=len(names) == 1 and name not in demo,
                 base_url=base_url,
                 env_file=here / option.caio_env_file if option.caio_env_file else None,
                 token=token,
@@ -231,13 +230,6 @@ class Options:
             faults=faults,
             waivers=read_waivers(waivers, profiles, required=option.caio_waivers is not None),
         )
-
-
-def _process(name: str, *, shared: bool) -> dict[str, str]:
-    if shared:
-        return dict(os.environ)
-    prefix = re.sub(r"\W", "_", name).upper() + "_"
-    return {key: value for key, value in os.environ.items() if key.startswith(prefix)}
 
 
 def _revoked(given: str | None, here: Path) -> tuple[Secret, ...]:

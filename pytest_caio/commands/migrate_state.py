@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import time
 from pathlib import Path
 
-from dotenv import dotenv_values
-
+from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.errors import InputError
 from pytest_caio.state.migration import migrate, unfinished
@@ -72,18 +70,12 @@ def run(args: argparse.Namespace) -> int:
     return 0 if summary.ok else 1
 
 
-def _settings(env_file: Path) -> tuple[str, str]:
-    try:
-        text = env_file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--env-file {env_file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"--env-file {env_file}: is not UTF-8 text") from None
-    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    url = (values.get("REDIS_URL") or "").strip()
+def _settings(path: Path) -> tuple[str, str]:
+    values = {key: value.reveal().strip() for key, value in EnvFile.read(path).values.items()}
+    url = values.get("REDIS_URL", "")
     if not url:
-        raise InputError(f"--env-file {env_file}: REDIS_URL is missing")
-    return url, (values.get(STATE_PREFIX) or "").strip() or DEFAULT_STATE_PREFIX
+        raise InputError(f"env file {path}: REDIS_URL is missing")
+    return url, values.get(STATE_PREFIX, "") or DEFAULT_STATE_PREFIX
 
 
 class _Lines:

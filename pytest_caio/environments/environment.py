@@ -29,9 +29,7 @@ class Environment:
     values: Mapping[str, Secret] = field(repr=False)
     revoked: tuple[Secret, ...] = field(default=(), repr=False)
     expect_commit: str = ""
-    file: EnvFile | None = field(
-        default=None, repr=False
-    )  # the env file as it is written, where one was read
+    file: EnvFile | None = field(default=None, repr=False)  # as it is written, where one was read
 
     def value(self, key: str) -> str:
         """Return the value of a runtime key, empty where it was not given."""
@@ -101,6 +99,7 @@ def load_environment(
     *,
     keys: Sequence[str],
     process: Mapping[str, str],
+    shared: bool = True,
     base_url: str = "",
     env_file: Path | None = None,
     token: str = "",
@@ -109,14 +108,16 @@ def load_environment(
 ) -> Environment:
     """Build the Environment of profile `name`, whose relative paths start at `folder`.
 
-    A value comes from the command line, then the env file, then `<NAME>_<KEY>` and then `<KEY>` of
-    `process`; `keys` are those looked for there. Raises InputError where there is no usable base URL, or
-    where `env_file`, given by the user, is not there; a profile's own env file may be missing (CI has none).
+    A value comes from the command line, then the env file, then `<NAME>_<KEY>` and then, where it is
+    `shared`, `<KEY>` of the process environment `process`; `keys` are those looked for there. In a run of two
+    environments it is not shared: a bare key would serve both with one secret. Raises InputError where there
+    is no usable base URL, or where `env_file`, given by the user, is not there; a profile's own env file may
+    be missing (CI has none).
     """
     values: dict[str, Secret] = {}
     prefix = re.sub(r"\W", "_", name).upper()
     for key in keys:
-        found = process.get(f"{prefix}_{key}", process.get(key, ""))
+        found = process.get(f"{prefix}_{key}", process.get(key, "") if shared else "")
         if found:
             values[key] = Secret(found)
     own = folder / profile.env_file if profile.env_file else None

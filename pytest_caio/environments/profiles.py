@@ -1,9 +1,8 @@
-"""The sections of a profile: what its gates beyond HTTP are to look at."""
+"""Profiles: what `environments.toml` says of each deployment, with the sections of the gates beyond HTTP."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,6 +10,7 @@ from typing import Annotated, Literal, Self
 import msgspec
 
 from pytest_caio.errors import InputError
+from pytest_caio.system.toml import line_of, parse_toml, read_text
 
 __all__ = [
     "SECTIONS",
@@ -148,26 +148,21 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_profiles(path: Path) -> dict[str, Profile]:
     """Read a profiles file. Raises InputError naming the file, the line and the key that is wrong."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        tables = tomllib.loads(text)
-    except OSError as error:
-        raise InputError(f"profiles {path}: {error.strerror or 'cannot be read'}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"profiles {path}: is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"profiles {path}: {error}") from None
+    source = f"profiles {path}"
+    text = read_text(path, source)
+    tables = parse_toml(text, source)
     profiles = {}
     for name, table in tables.items():
         if not isinstance(table, dict):
-            line = _line_of(text, "", name)
-            raise InputError(f"profiles {path}, line {line}: {name} is no table; keys stand under [NAME]")
+            raise InputError(
+                f"{source}, line {line_of(text, name)}: {name} is no table; keys stand under [NAME]"
+            )
         try:
             profiles[name] = _anchored(msgspec.convert(table, Profile), path.parent)
         except msgspec.ValidationError as error:
             section, key, reason = _explained(str(error))
             heading = f"{name}.{section}" if section else name
-            where = f"profiles {path}, line {_line_of(text, heading, key)}: [{heading}]"
+            where = f"{source}, line {line_of(text, key, heading)}: [{heading}]"
             raise InputError(f"{where} {reason}") from None
     return profiles
 
@@ -189,18 +184,3 @@ def _explained(message: str) -> tuple[str, str, str]:
         keys = SECTIONS.get(key, Profile).__struct_fields__
         return key, unknown[1], f"unknown key {unknown[1]}; the keys are {', '.join(keys)}"
     return ".".join(sections), key, re.sub(r" - at `.*`", f" (key {key}{path[2] if path else ''})", message)
-
-
-def _line_of(text: str, heading: str, key: str) -> int:
-    """Return the line of `key` under a heading, that of the heading, or else of the profile's."""
-    inside, start, known = not heading, 1, ""
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[([^\[\]]+)\]", line)
-        if header:
-            name = ".".join(part.strip().strip("\"'") for part in header[1].split("."))
-            inside = f"{name}.".startswith(f"{heading}.")
-            if f"{heading}.".startswith(f"{name}.") and len(name) > len(known):
-                start, known = number, name
-        if inside and key and re.match(rf"\s*(\[+|\[.*\.)?[\"']?{re.escape(key)}\b", line):
-            return number
-    return start

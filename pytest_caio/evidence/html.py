@@ -26,24 +26,7 @@ _TOLD = (*(outcome for outcome in Outcome if outcome.bad), Outcome.WAIVED, Outco
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
 _RED_COUNTERS = ("failed", "missing input")
 _SORTABLE = ' class="sortable"'
-_STYLE = """<style>
-body{display:flex;flex-direction:column;min-width:0}
-#environment-header,#environment{order:1}
-.summary .additional-summary.prefix,#results-table td:not(.col-result),.caio-gates,.caio-table{color:#222}
-.caio-verdict{color:#fff;padding:.6em 1em;border-radius:6px;font-size:28px;font-weight:700;margin:0 0 .5em}
-.caio-GO{background:#176f2c}
-.caio-NO-GO{background:#b3261e}
-.caio-INCOMPLETE{background:#8a5a00}
-.caio-verdict small{display:block;font-size:13px;font-weight:400}
-.caio-gates,.caio-table{border-collapse:collapse;margin:.5em 0 1em}
-.caio-gates td,.caio-gates th,.caio-table td,.caio-table th{border:1px solid #ccc;padding:.25em .7em;
- text-align:left}
-.caio-bad{color:#b3261e;font-weight:700}
-.caio-exchange{white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;font-size:11px;
- border-left:3px solid #999;padding-left:.6em;margin:.4em 0}
-td.col-seen,td.col-fix,td.col-title{max-width:24em;overflow-wrap:anywhere}
-td.col-testId{max-width:16em;overflow-wrap:anywhere;font-size:.85em}
-</style>"""
+_STYLE = f"<style>\n{Path(__file__).with_name('html.css').read_text('utf-8')}</style>"
 
 
 @functools.lru_cache(maxsize=1024)  # a check's title and fix stand in every row of its cases

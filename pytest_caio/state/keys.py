@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-__all__ = ["KINDS", "Family", "Kind", "batch_key", "family", "lead_key", "mask", "record_key", "state_key"]
+__all__ = ["KINDS", "Family", "Kind", "batch_key", "family", "lead_key", "record_key", "state_key"]
 
 Kind = Literal["operator_state", "operator_batch", "cadence_lead"]
 KINDS: tuple[Kind, ...] = ("operator_state", "operator_batch", "cadence_lead")
@@ -73,11 +73,6 @@ def family(prefix: str, key: str) -> Family | None:
     if name == key:
         return None
     return next((found for found, pattern in _FAMILIES if pattern.fullmatch(name)), None)
-
-
-def mask(text: str) -> str:
-    """Return a path or a key with its email addresses shown as `c***@customer.example`."""
-    return re.sub(r"([^:/\\@])[^:/\\@]*@", r"\1***@", text)
 
 
 def _identity(fields: Mapping[str, object], field: str) -> str:

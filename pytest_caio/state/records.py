@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from pytest_caio.errors import InputError
+from pytest_caio.redaction.personal import mask_addresses
 from pytest_caio.state.documents import canonical, parse
-from pytest_caio.state.keys import KINDS, Kind, mask, record_key
+from pytest_caio.state.keys import KINDS, Kind, record_key
 
 __all__ = ["Index", "IndexEntry", "Problem", "Progress", "Record", "read_index", "read_records", "read_text"]
 
@@ -159,7 +160,9 @@ def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
         for path in paths:
             found = _read_record(hive_dir, path, kind, prefix)
             if isinstance(found, Record) and (first := seen.setdefault(found.key, path)) != path:
-                yield Problem(mask(path), f"claims the same key as {mask(first)}", found.key)
+                yield Problem(
+                    mask_addresses(path), f"claims the same key as {mask_addresses(first)}", found.key
+                )
             else:
                 yield found
 
@@ -183,10 +186,10 @@ def _read_record(hive_dir: Path, path: str, kind: Kind, prefix: str) -> Record |
         value = parse(text)
         digest = hashlib.sha256(canonical(value)).digest()
         if not isinstance(value, dict):
-            return Problem(mask(path), "not a JSON object")
+            return Problem(mask_addresses(path), "not a JSON object")
         key = record_key(prefix, kind, value, PurePosixPath(path).stem)
     except ValueError as error:
-        return Problem(mask(path), str(error))
+        return Problem(mask_addresses(path), str(error))
     return Record(kind=kind, path=path, key=key, value=value, text=text, data_sha256=digest, mtime=mtime)
 
 
@@ -204,7 +207,7 @@ def _ignored(hive_dir: Path) -> tuple[str, ...]:
     for folder, pattern in _FOLDERS.values():
         with contextlib.suppress(OSError):  # absent, or already a problem of its own
             names = _names(hive_dir / folder)
-            strays += [mask(f"{folder}/{name}") for name in names if not fnmatch(name, pattern)]
+            strays += [mask_addresses(f"{folder}/{name}") for name in names if not fnmatch(name, pattern)]
     return tuple(strays)
 
 

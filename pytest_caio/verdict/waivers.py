@@ -6,7 +6,6 @@ Which day it is, is given: it is that of the run's start in UTC, wherever and ho
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -15,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_caio.errors import InputError
+from pytest_caio.system.toml import line_of, parse_toml, read_text
 from pytest_caio.text import beginning
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Result, WaiverRecord
@@ -160,39 +159,26 @@ def read_waivers(path: Path, environments: Collection[str], *, required: bool) -
     read or is no TOML; where it need not be there and is not, there are no waivers.
     """
     source = f"--waivers {path}" if required else f"waivers {path}"
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        if not required and isinstance(error, FileNotFoundError):
-            return Waivers()
-        raise InputError(f"{source}: {error.strerror or 'cannot be read'}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{source}: is not UTF-8 text") from None
-    try:
-        return Waivers(path.name, parse_waivers(text, environments))
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from None
+    text = read_text(path, source, optional=not required)
+    return Waivers(path.name, parse_waivers(text, environments, source))
 
 
-def parse_waivers(text: str, environments: Collection[str]) -> tuple[Waiver, ...]:
+def parse_waivers(text: str, environments: Collection[str], source: str = "waivers") -> tuple[Waiver, ...]:
     """Return the waivers of a TOML text, malformed ones with their fault.
 
-    Raises InputError where it is no TOML.
+    Raises InputError, which begins with `source`, where it is no TOML.
     """
-    try:
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of too many digits, arrays too deep
-        raise InputError(f"{error}".splitlines()[0]) from None
+    document = parse_toml(text, source)
     tables = document.pop("waiver", [])
     if not isinstance(tables, list):
         document["waiver"], tables = tables, []
     waivers = [
-        Waiver(0, _line_of(text, key), f"unknown key {key}; each waiver stands under [[waiver]]")
+        Waiver(0, line_of(text, key), f"unknown key {key}; each waiver stands under [[waiver]]")
         for key in document
     ]
     lines = [number for number, line in enumerate(text.split("\n"), 1) if _HEADING.match(line)]
     if len(lines) != len(tables):  # an array written inline, or a heading inside a text
-        lines = [_line_of(text, "waiver")] * len(tables)
+        lines = [line_of(text, "waiver")] * len(tables)
     first: dict[tuple[str, ...], int] = {}
     for number, (line, table) in enumerate(zip(lines, tables, strict=True), 1):
         waiver = _waiver(number, line, table, environments)
@@ -241,8 +227,3 @@ def _explained(message: str) -> str:
         return "expires is no plain date; write it without quotes or time, such as expires = 2026-03-10"
     key = re.search(r"`\$\.(\w+)`$", message)
     return f"{key[1] if key else 'a value'} is no text; write it in quotes"
-
-
-def _line_of(text: str, key: str) -> int:
-    pattern = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}\b")
-    return next((number for number, line in enumerate(text.split("\n"), 1) if pattern.match(line)), 1)

@@ -154,7 +154,7 @@ def test_stop_leaves_nothing() -> None:
 
 def test_end_with_its_parent() -> None:
     """It stops, and its Redis with it, when the process that started it dies without a word."""
-    start = "from pytest_caio.reference.client import ReferenceProcess\nimport os\n"
+    start = "from pytest_caio.reference.hosting.process import ReferenceProcess\nimport os\n"
     die = (
         "p = ReferenceProcess().start()\nprint(p.base_url, p._process.pid, flush=True)\ninput()\nos._exit(1)"
     )

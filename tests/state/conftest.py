@@ -17,9 +17,9 @@ from pytest_caio.state import connect
 
 # What `python -m pytest_caio migrate-state` runs, in a process of its own.
 _RUNNER = (
-    "import argparse, sys; from pytest_caio.state import command;"
-    "parser = argparse.ArgumentParser(); command.configure(parser);"
-    "sys.exit(command.run(parser.parse_args()))"
+    "import argparse, sys; from pytest_caio.commands import migrate_state;"
+    "parser = argparse.ArgumentParser(); migrate_state.configure(parser);"
+    "sys.exit(migrate_state.run(parser.parse_args()))"
 )
 
 

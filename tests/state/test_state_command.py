@@ -73,11 +73,12 @@ def test_a_prefix_from_the_env_file_is_used(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """STATE_REDIS_PREFIX names the keys; it is taken as written, and an empty one is the default."""
+    """STATE_REDIS_PREFIX names the keys, read as the gate reads it; an empty one is the default."""
     env_file = tmp_path / "x.env"
-    for value, prefix in (("caio:stage", "caio:stage"), ("'p${HOME}'", "p${HOME}"), ("", "caio")):
+    named = "ENVIRONMENT=stage\nREDIS_URL={}\nSTATE_REDIS_PREFIX={}\n"
+    for value, prefix in (("caio:stage", "caio:stage"), ("p:${ENVIRONMENT}", "p:stage"), ("", "caio")):
         client.flushall()
-        env_file.write_text(f"STATE_REDIS_PREFIX={value}\nREDIS_URL={redis_server.url}\n", encoding="utf-8")
+        env_file.write_text(named.format(redis_server.url, value), encoding="utf-8")
         assert (
             migrate_state.run(
                 _parse(
@@ -96,8 +97,10 @@ def test_a_prefix_from_the_env_file_is_used(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read"),
-        (b"\xff\xfe", "not UTF-8"),
+        (None, "No such file"),
+        (b"\xff\xfe", "is UTF-16"),
+        (b"REDIS_URL=redis://caf\xe9:1/0\n", "line 1: is not UTF-8"),
+        (b"REDIS_URL=redis://127.0.0.1:1/0\nSTATE_REDIS_PREFIX: s3cret\n", "line 2: is not KEY=value"),
         (b"STATE_REDIS_PREFIX=caio\n", "REDIS_URL is missing"),
         (b"REDIS_URL=\n", "REDIS_URL is missing"),
         (b"REDIS_URL=http://:s3cret-word@host:1/0\n", "no Redis URL"),
