@@ -160,7 +160,7 @@ def read_waivers(path: Path, environments: Collection[str], *, required: bool) -
     """
     source = f"--waivers {path}" if required else f"waivers {path}"
     text = read_text(path, source, optional=not required)
-    return Waivers(path.name, parse_waivers(text, environments, source))
+    return Waivers(path.name, parse_waivers(text, environments, source)) if text else Waivers()
 
 
 def parse_waivers(text: str, environments: Collection[str], source: str = "waivers") -> tuple[Waiver, ...]:
