@@ -7,13 +7,12 @@ from reference_site import Hosted, Site
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from pytest_caio.reference.dashboard.acting import ACTING_PATHS
+from pytest_caio.contract.paths import ACTING_PATHS, READING_PATHS
 from pytest_caio.reference.dashboard.decisions import local_next, new_session
 from pytest_caio.reference.dashboard.pages import LOCKOUT_ATTEMPTS
-from pytest_caio.reference.dashboard.reading import READING_PATHS
 
 STATUS = "/api/operator/status"
-ACTING = sorted({path.replace("{id}", "caio-probe") for _, path in ACTING_PATHS})
+ACTING = sorted(set(ACTING_PATHS))
 
 
 @pytest.mark.parametrize("path", READING_PATHS)

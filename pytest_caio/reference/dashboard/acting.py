@@ -10,7 +10,7 @@ from fastapi import FastAPI, HTTPException, Request
 from pytest_caio.reference.dashboard.seed import history_email, seed_pending
 from pytest_caio.reference.dashboard.state import State
 
-__all__ = ["ACTING_PATHS", "add_actions"]
+__all__ = ["add_actions"]
 
 _NOTED = {
     "/api/actions/record": "action",
@@ -20,24 +20,6 @@ _NOTED = {
     "/api/queue-watcher/trigger": "queue-watcher",
     "/api/scorecard/refresh": "scorecard",
 }
-ACTING_PATHS = (
-    ("POST", "/api/operator/trigger"),
-    ("POST", "/api/operator/approve-batch/{id}"),
-    ("POST", "/api/operator/reject-batch/{id}"),
-    ("POST", "/api/emails/{id}/approve"),
-    ("POST", "/api/emails/{id}/reject"),
-    ("POST", "/api/admin/seed_queue"),
-    ("POST", "/api/admin/regenerate_queue"),
-    *(("POST", path) for path in _NOTED),
-    ("POST", "/api/call-prep/{id}"),
-    ("POST", "/api/leads/bootstrap"),
-    ("POST", "/api/leads/detect-decay"),
-    ("POST", "/api/cadence/sync"),
-    ("POST", "/api/instantly/campaigns/{id}/activate"),
-    ("POST", "/api/instantly/emergency-stop"),
-    ("DELETE", "/api/admin/clear-queue"),
-)
-"""Method and path of every acting path, with `{id}` where one is named."""
 _MOTIONS = ("outbound", "revival", "cadence", "all")
 
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.state import State, today
 
-__all__ = ["READING_PATHS", "add_readings", "operator_status"]
+__all__ = ["add_readings", "operator_status"]
 
 _Body: TypeAlias = dict[str, Any]
 _Reading: TypeAlias = Callable[[Deployment, State], Awaitable[_Body]]
@@ -246,7 +246,6 @@ _READINGS: Mapping[str, _Reading] = {
     "/api/debug/filesystem": _filesystem,
     "/api/debug/correlation-id": _correlation,
 }
-READING_PATHS = ("/api/runtime/dependencies", *_READINGS)
 
 
 def add_readings(app: FastAPI, deployment: Deployment, state: State) -> None:
