@@ -8,22 +8,12 @@ from pytest_caio.checks.probe import get
 __all__ = ["CADENCE_LEADS", "DEPENDENCIES", "HEALTH", "OPERATOR_STATUS", "PENDING_EMAILS", "READINESS"]
 
 HEALTH = get("/api/health", name="health")
-
-
 READINESS = get(
     "/api/health/ready",
     name="readiness",
     retry_statuses=frozenset({502, 504}),  # its 503 is an answer: not ready
 )
-
-
 DEPENDENCIES = get("/api/runtime/dependencies", TOKEN, name="dependencies")
-
-
 OPERATOR_STATUS = get("/api/operator/status", TOKEN, name="operator status")
-
-
 CADENCE_LEADS = get("/api/cadence/leads", TOKEN, name="cadence leads")
-
-
 PENDING_EMAILS = get("/api/pending-emails", TOKEN, name="pending emails")

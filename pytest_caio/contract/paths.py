@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ACTING_PATHS", "ACTING_ROUTES", "LOGIN", "PAGES", "READING_PATHS", "SAFE_HEADERS"]
+__all__ = ["ACTING_PATHS", "LOGIN", "PAGES", "READING_PATHS", "SAFE_HEADERS"]
 
 READING_PATHS = tuple(
     """
@@ -16,31 +16,18 @@ READING_PATHS = tuple(
     /api/debug/correlation-id
     """.split()
 )
-
-
-ACTING_ROUTES = (
-    *(
-        ("POST", path)
-        for path in """
-        /api/operator/trigger /api/operator/approve-batch/{id} /api/operator/reject-batch/{id}
-        /api/emails/{id}/approve /api/emails/{id}/reject /api/admin/seed_queue /api/admin/regenerate_queue
-        /api/actions/record /api/email/record /api/errors/frontend /api/scorecard/refresh
-        /api/queue-watcher/trigger /api/call-prep/{id} /api/clay-callback /api/leads/bootstrap
-        /api/leads/detect-decay /api/cadence/sync /api/instantly/campaigns/{id}/activate
-        /api/instantly/emergency-stop
-        """.split()
-    ),
-    ("DELETE", "/api/admin/clear-queue"),
-)
-"""Method and path of every route that acts, with `{id}` where one is named."""
 # Asked with GET only: 401 is right, anything else got past the guard, and GET can harm nothing.
-ACTING_PATHS = tuple(path.replace("{id}", "caio-probe") for _, path in ACTING_ROUTES)
-
+ACTING_PATHS = tuple(
+    """
+    /api/operator/trigger /api/operator/approve-batch/caio-probe /api/operator/reject-batch/caio-probe
+    /api/emails/caio-probe/approve /api/emails/caio-probe/reject /api/admin/seed_queue
+    /api/admin/regenerate_queue /api/actions/record /api/email/record /api/errors/frontend
+    /api/scorecard/refresh /api/queue-watcher/trigger /api/call-prep/caio-probe /api/clay-callback
+    /api/leads/bootstrap /api/leads/detect-decay /api/cadence/sync
+    /api/instantly/campaigns/caio-probe/activate /api/instantly/emergency-stop /api/admin/clear-queue
+    """.split()
+)
 PAGES = ("/", "/sales", "/leads", "/scorecard")
-
-
 LOGIN = "/login"
-
-
 # Headers that a page may send without asking (Fetch standard, CORS-safelisted request headers).
 SAFE_HEADERS = frozenset({"accept", "accept-language", "content-language", "content-type"})
