@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pytest_caio.reference.faults.access import ACCESS
-from pytest_caio.reference.faults.answers import ANSWERS
+from pytest_caio.reference.faults.auth_answers import ANSWERS
+from pytest_caio.reference.faults.auth_credentials import ACCESS
+from pytest_caio.reference.faults.auth_paths import PATHS
+from pytest_caio.reference.faults.auth_sessions import SESSIONS
 from pytest_caio.reference.faults.cors import CORS
 from pytest_caio.reference.faults.environment import ENVIRONMENT
 from pytest_caio.reference.faults.fault import Fault
-from pytest_caio.reference.faults.leaks import LEAKS
-from pytest_caio.reference.faults.operation import OPERATION
-from pytest_caio.reference.faults.paths import PATHS
+from pytest_caio.reference.faults.operator import OPERATION
 from pytest_caio.reference.faults.readiness import READINESS
-from pytest_caio.reference.faults.reports import REPORTS
-from pytest_caio.reference.faults.sessions import SESSIONS
-from pytest_caio.reference.faults.signatures import SIGNATURES
+from pytest_caio.reference.faults.readiness_leaks import LEAKS
+from pytest_caio.reference.faults.readiness_reports import REPORTS
 from pytest_caio.reference.faults.state import STATE
 from pytest_caio.reference.faults.webhooks import WEBHOOKS
+from pytest_caio.reference.faults.webhooks_signatures import SIGNATURES
 
 __all__ = ["FAULTS", "Fault"]
 

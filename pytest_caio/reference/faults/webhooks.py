@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pytest_caio.reference.deployment import Asked, Deployment, Knock, Reply
 from pytest_caio.reference.faults.fault import Faults, crash
-from pytest_caio.reference.faults.signatures import given_signature
+from pytest_caio.reference.faults.webhooks_signatures import given_signature
 from pytest_caio.reference.settings import BEARER_KEYS, SECRET_KEYS
 
 __all__ = ["WEBHOOKS"]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pytest_caio.reference.faults.fault import Fault
-from pytest_caio.reference.variations.saying import SAYING
-from pytest_caio.reference.variations.writing import WRITING
+from pytest_caio.reference.variations.content import SAYING
+from pytest_caio.reference.variations.format import WRITING
 
 __all__ = ["VARIATIONS"]
 
