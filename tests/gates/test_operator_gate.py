@@ -22,7 +22,7 @@ from pytest_caio.probes import get
 from pytest_caio.reference.app import build_app
 from pytest_caio.reference.deployment import Asked, Deployment, Reply
 from pytest_caio.reference.faults import FAULTS
-from pytest_caio.reference.faults.fault import edit_json, rewrite
+from pytest_caio.reference.faults.verbs import edit_json, open_door, rewrite, say
 from pytest_caio.reference.server import Server, loopback_socket
 from pytest_caio.reference.settings import fresh_settings, write_settings
 from pytest_caio.reference.storage import RedisServer
@@ -43,12 +43,12 @@ def healthy(_: Deployment) -> None:
 
 def empty_queue(deployment: Deployment) -> None:
     """Have nothing pending."""
-    edit_json(deployment, "/api/pending-emails", lambda body: body.update(count=0, pending_emails=[]))
+    say("/api/pending-emails", count=0, pending_emails=[])(deployment)
 
 
 def empty_history(deployment: Deployment) -> None:
     """Have reviewed nothing yet."""
-    edit_json(deployment, "/api/emails/history", lambda body: body.update(emails=[]))
+    say("/api/emails/history", emails=[])(deployment)
 
 
 def older(deployment: Deployment) -> None:
@@ -57,7 +57,7 @@ def older(deployment: Deployment) -> None:
     def edit(body: dict[str, Any]) -> None:
         body["emails"] = [{k: v for k, v in email.items() if k not in PROOF} for email in body["emails"]]
 
-    edit_json(deployment, "/api/emails/history", edit)
+    edit_json("/api/emails/history", edit)(deployment)
 
 
 def zoneless(deployment: Deployment) -> None:
@@ -71,7 +71,7 @@ def zoneless(deployment: Deployment) -> None:
         for card in body["pending_emails"]:
             card["timestamp"] = plain(card["timestamp"])
 
-    edit_json(deployment, "/api/pending-emails", edit)
+    edit_json("/api/pending-emails", edit)(deployment)
 
 
 def absolute(deployment: Deployment) -> None:
@@ -81,13 +81,12 @@ def absolute(deployment: Deployment) -> None:
         reply.headers["location"] = f"http://{asked.headers['host']}{reply.headers['location']}"
 
     for path in ("/sales", "/ChiefAIOfficer"):
-        rewrite(deployment, path, change)
+        rewrite(path, change)(deployment)
 
 
 def wired(deployment: Deployment) -> None:
     """Serve the sales page to everybody, with its script."""
-    door = deployment.door
-    deployment.door = lambda asked: "open" if asked.path == "/sales" else door(asked)
+    open_door(lambda asked: asked.path == "/sales")(deployment)
 
 
 VARIATIONS: Mapping[Callable[[Deployment], None], dict[str, str]] = {

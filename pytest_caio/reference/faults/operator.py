@@ -1,122 +1,26 @@
-"""Faults of supervised operation beyond the plain ones: dry runs, the ramp, cards, proof and pages."""
+"""Faults of supervised operation: dry runs, the ramp, cards, the proof of what was sent, and pages."""
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pytest_caio.reference.deployment import Asked, Deployment, Reply
-from pytest_caio.reference.faults.fault import Faults, edit_json, rewrite
+from pytest_caio.reference.faults.fault import Apply, Faults, fault
+from pytest_caio.reference.faults.verbs import answer, edit_json, rewrite, say, using
 
-__all__ = ["OPERATION"]
+__all__ = ["OPERATOR"]
 
-fault = Faults()
 _TRIGGER = "/api/operator/trigger"
 _STATUS = "/api/operator/status"
 _PENDING = "/api/pending-emails"
 _HISTORY = "/api/emails/history"
+_BOOKMARK = "/ChiefAIOfficer"
+_BROKEN = b'{"detail": "Internal Server Error"}'
+_PROOF = ("sent_via_ghl", "proof_status", "proof_source", "proof_timestamp", "proof_evidence_id")
 
 
-def _break(reply: Reply) -> None:
-    reply.status, reply.body = 500, json.dumps({"detail": "Internal Server Error"}).encode()
-
-
-@fault("The operator cannot be triggered (500).", "OPS-01", "OPS-02", place="deploy logs")
-def trigger_broken(deployment: Deployment) -> None:
-    """Answer 500 to whom the trigger let in."""
-
-    def change(_: Asked, reply: Reply) -> None:
-        if reply.status == 200:
-            _break(reply)
-
-    rewrite(deployment, _TRIGGER, change)
-
-
-@fault("A dry run writes to leads who had gone quiet.", "OPS-01", place="deploy logs")
-def dry_run_revives(deployment: Deployment) -> None:
-    """Report that revival dispatched."""
-    edit_json(deployment, _TRIGGER, lambda body: body.update(revival_dispatched=3))
-
-
-@fault("A dry run is a live one on LinkedIn.", "OPS-01", place="deploy logs")
-def dry_run_half_live(deployment: Deployment) -> None:
-    """Say `dry_run` false in HeyReach's part alone."""
-    edit_json(deployment, _TRIGGER, lambda body: body["heyreach_report"].update(dry_run=False))
-
-
-@fault("A dry run is a live one by email.", "OPS-01", place="deploy logs")
-def dry_run_mails(deployment: Deployment) -> None:
-    """Say `dry_run` false in Instantly's part alone."""
-    edit_json(deployment, _TRIGGER, lambda body: body["instantly_report"].update(dry_run=False))
-
-
-@fault("Nothing is counted, so that nobody sees what a dry run sent.", "OPS-02", place="deploy logs")
-def counters_missing(deployment: Deployment) -> None:
-    """Empty the day's counters."""
-    edit_json(deployment, _STATUS, lambda body: body.update(today={}))
-
-
-@fault("The operator runs another motion than it was asked for.", "OPS-01", place="deploy logs")
-def motion_confused(deployment: Deployment) -> None:
-    """Run `outbound`, whatever was asked."""
-    edit_json(deployment, _TRIGGER, lambda body: body.update(motion="outbound"))
-
-
-@fault("The ramp is over, though its tier still stands there.", "OPS-03", place="ramp")
-def ramp_inactive(deployment: Deployment) -> None:
-    """Say that the ramp is not active, and nothing else."""
-    edit_json(deployment, _STATUS, lambda body: body["ramp"].update(active=False))
-
-
-@fault("The ramp lets every tier through.", "OPS-03", place="ramp")
-def ramp_all_tiers(deployment: Deployment) -> None:
-    """Filter by no tier, with the ramp still active."""
-    edit_json(deployment, _STATUS, lambda body: body["ramp"].update(tier_filter="all"))
-
-
-@fault("The ramp has no daily limit.", "OPS-03", place="ramp")
-def ramp_unlimited(deployment: Deployment) -> None:
-    """Say that there is no limit."""
-    edit_json(deployment, _STATUS, lambda body: body["ramp"].update(email_limit_override=None))
-
-
-@fault("The pending queue answers once, then fails (500).", "OPS-04", place="deploy logs")
-def queue_tires(deployment: Deployment) -> None:
-    """Answer every second poll with 500."""
-    polls: list[int] = []
-
-    def change(_: Asked, reply: Reply) -> None:
-        if reply.status == 200:
-            polls.append(1)
-            if len(polls) % 2 == 0:
-                _break(reply)
-
-    rewrite(deployment, _PENDING, change)
-
-
-@fault("The pending queue counts more cards than it shows.", "OPS-05", place="/sales")
-def cards_miscounted(deployment: Deployment) -> None:
-    """Count one card too many."""
-    edit_json(deployment, _PENDING, lambda body: body.update(count=body["count"] + 1))
-
-
-@fault("A pending card names no campaign.", "OPS-05", place="/sales")
-def cards_uncampaigned(deployment: Deployment) -> None:
-    """Empty the campaign's id of the last card."""
-    edit_json(
-        deployment,
-        _PENDING,
-        lambda body: body["pending_emails"][-1].update(campaign_ref={"internal_id": " ", "name": "Tier 1"}),
-    )
-
-
-@fault("A pending card does not say when it was made.", "OPS-06", place="/sales")
-def cards_undated(deployment: Deployment) -> None:
-    """Leave the time of the first card out."""
-    edit_json(deployment, _PENDING, lambda body: body["pending_emails"][0].pop("timestamp"))
-
-
-def _send_another(deployment: Deployment, **proof: Any) -> None:
+def _send_another(**proof: object) -> Apply:
     """Add to the history an email that is marked sent; None takes a field of its proof away."""
 
     def edit(body: dict[str, Any]) -> None:
@@ -124,60 +28,127 @@ def _send_another(deployment: Deployment, **proof: Any) -> None:
         other = {**sent, "email_id": "email-another", **proof}
         body["emails"].append({key: value for key, value in other.items() if value is not None})
 
-    edit_json(deployment, _HISTORY, edit)
+    return edit_json(_HISTORY, edit)
 
 
-@fault("An email counts as sent, and no conversation shows it.", "OPS-07", place="GHL")
-def sent_half_proved(deployment: Deployment) -> None:
-    """Add a send whose proof names no evidence."""
-    _send_another(deployment, proof_evidence_id=None)
+# fmt: off
+OPERATOR = Faults([
+    fault("dry-run-live", "A dry run says it was a live one.", "OPS-01",
+          say(_TRIGGER, dry_run=False), place="deploy logs"),
+    fault("dry-run-dispatches", "A dry run dispatches.", "OPS-01",
+          say(_TRIGGER, "instantly_report", total_dispatched=2), place="deploy logs"),
+    fault("dry-run-errors", "A dry run ends with errors.", "OPS-01",
+          edit_json(_TRIGGER, lambda body: body["errors"].append("instantly: campaign not found")),
+          place="deploy logs"),
+    fault("gatekeeper-off", "Emails go out without anybody's approval.", "OPS-03",
+          say(_STATUS, "gatekeeper", required=False), place="gatekeeper"),
+    fault("ramp-off", "The ramp is over: all tiers are written to.", "OPS-03",
+          say(_STATUS, "ramp", active=False, tier_filter=None), place="ramp"),
+    fault("ramp-limit-high", "The ramp's daily limit is far too high.", "OPS-03",
+          say(_STATUS, "ramp", email_limit_override=250), place="ramp"),
+    fault("queue-frozen", "The pending queue is a stored copy that is never refreshed.", "OPS-04",
+          using(lambda _: say(_PENDING, refreshed_at=datetime.now(UTC).isoformat())), place="deploy logs"),
+    fault("cards-unclassified", "Pending cards do not say where they would be sent.", "OPS-05",
+          edit_json(_PENDING, lambda body: body["pending_emails"][0].pop("classifier")),
+          edit_json(_PENDING, lambda body: body["pending_emails"][0].pop("campaign_ref")), place="/sales"),
+    fault("no-clean-days", "No supervised day has been clean so far.", "OPS-09",
+          say(_STATUS, "ramp", clean_days_completed=0), place="supervising"),
+    fault("sales-unwired", "The sales page is dead: it does not refresh its list.", "OPS-10",
+          answer("/sales", status=200, body=b"<!doctype html><title>Sales</title><h1>Sales</h1>",
+                 headers={"content-type": "text/html; charset=utf-8", "location": None}),
+          then="AUTH-13", place="/sales"),
+    fault("bookmark-dead", "The old bookmark is dead (404).", "OPS-10",
+          answer(_BOOKMARK, status=404, body=b'{"detail": "Not Found"}', headers={"location": None}),
+          place="/ChiefAIOfficer"),
+    fault("trigger-broken", "The operator cannot be triggered (500).", "OPS-01 OPS-02",
+          answer(_TRIGGER, was=200, status=500, body=_BROKEN), place="deploy logs"),
+    fault("dry-run-revives", "A dry run writes to leads who had gone quiet.", "OPS-01",
+          say(_TRIGGER, revival_dispatched=3), place="deploy logs"),
+    fault("dry-run-half-live", "A dry run is a live one on LinkedIn.", "OPS-01",
+          say(_TRIGGER, "heyreach_report", dry_run=False), place="deploy logs"),
+    fault("dry-run-mails", "A dry run is a live one by email.", "OPS-01",
+          say(_TRIGGER, "instantly_report", dry_run=False), place="deploy logs"),
+    fault("counters-missing", "Nothing is counted, so that nobody sees what a dry run sent.", "OPS-02",
+          say(_STATUS, today={}), place="deploy logs"),
+    fault("motion-confused", "The operator runs another motion than it was asked for.", "OPS-01",
+          say(_TRIGGER, motion="outbound"), place="deploy logs"),
+    fault("ramp-inactive", "The ramp is over, though its tier still stands there.", "OPS-03",
+          say(_STATUS, "ramp", active=False), place="ramp"),
+    fault("ramp-all-tiers", "The ramp lets every tier through.", "OPS-03",
+          say(_STATUS, "ramp", tier_filter="all"), place="ramp"),
+    fault("ramp-unlimited", "The ramp has no daily limit.", "OPS-03",
+          say(_STATUS, "ramp", email_limit_override=None), place="ramp"),
+    fault("cards-miscounted", "The pending queue counts more cards than it shows.", "OPS-05",
+          edit_json(_PENDING, lambda body: body.update(count=body["count"] + 1)), place="/sales"),
+    fault("cards-uncampaigned", "A pending card names no campaign.", "OPS-05",
+          say(_PENDING, "pending_emails", -1, campaign_ref={"internal_id": " ", "name": "Tier 1"}),
+          place="/sales"),
+    fault("cards-undated", "A pending card does not say when it was made.", "OPS-06",
+          edit_json(_PENDING, lambda body: body["pending_emails"][0].pop("timestamp")), place="/sales"),
+    fault("sent-half-proved", "An email counts as sent, and no conversation shows it.", "OPS-07",
+          _send_another(proof_evidence_id=None), place="GHL"),
+    fault("sent-disproved", "An email counts as sent although its proof was refused.", "OPS-07",
+          _send_another(proof_status="not_verified"), place="GHL"),
+    fault("sent-wordlessly", "Beside proved emails one counts as sent without a word of proof.", "OPS-07",
+          _send_another(**dict.fromkeys(_PROOF)), place="GHL"),
+    fault("nothing-sent", "Nothing was sent under supervision so far.", "OPS-08",
+          edit_json(_HISTORY, lambda body: body.update(
+              emails=[email for email in body["emails"] if email["status"] != "sent"])), place="/sales"),
+    fault("bookmark-elsewhere", "The old bookmark leads to another host.", "OPS-10",
+          answer(_BOOKMARK, headers={"location": "https://other.example/sales"}), place="/ChiefAIOfficer"),
+    fault("bookmark-decoyed", "The old bookmark is dead (404), on a page that looks like the login.",
+          "OPS-10",
+          answer(_BOOKMARK, status=404, body=b'<!doctype html><form action="/login" method="post"></form>',
+                 headers={"content-type": "text/html; charset=utf-8", "location": None}),
+          place="/ChiefAIOfficer"),
+])
+# fmt: on
 
 
-@fault("An email counts as sent although its proof was refused.", "OPS-07", place="GHL")
-def sent_disproved(deployment: Deployment) -> None:
-    """Add a send whose proof says that it is none."""
-    _send_another(deployment, proof_status="not_verified")
-
-
-@fault("Beside proved emails one counts as sent without a word of proof.", "OPS-07", place="GHL")
-def sent_wordlessly(deployment: Deployment) -> None:
-    """Add a send that leaves every field of proof out."""
-    fields = ("sent_via_ghl", "proof_status", "proof_source", "proof_timestamp", "proof_evidence_id")
-    _send_another(deployment, **dict.fromkeys(fields))
-
-
-@fault("Nothing was sent under supervision so far.", "OPS-08", place="/sales")
-def nothing_sent(deployment: Deployment) -> None:
-    """Leave the emails sent out of the history."""
+@OPERATOR.add("A dry run counts as real sends of the day.", "OPS-02", place="deploy logs")
+def dry_run_counted(deployment: Deployment) -> None:
+    """Count each dry run in the day's counters."""
+    runs: list[int] = []
 
     def edit(body: dict[str, Any]) -> None:
-        body["emails"] = [email for email in body["emails"] if email["status"] != "sent"]
+        body["today"]["outbound_email"] += len(runs)
 
-    edit_json(deployment, _HISTORY, edit)
-
-
-@fault("The old bookmark leads to another host.", "OPS-10", place="/ChiefAIOfficer")
-def bookmark_elsewhere(deployment: Deployment) -> None:
-    """Send the old bookmark away."""
-
-    def change(_: Asked, reply: Reply) -> None:
-        reply.headers["location"] = "https://other.example/sales"
-
-    rewrite(deployment, "/ChiefAIOfficer", change)
+    rewrite(_TRIGGER, lambda *_: runs.append(1), was=200)(deployment)
+    edit_json(_STATUS, edit)(deployment)
 
 
-@fault(
-    "The old bookmark is dead (404), on a page that looks like the login.", "OPS-10", place="/ChiefAIOfficer"
-)
-def bookmark_decoyed(deployment: Deployment) -> None:
-    """Answer 404 with the login's form at the old bookmark."""
+@OPERATOR.add("The pending queue answers once, then fails (500).", "OPS-04", place="deploy logs")
+def queue_tires(deployment: Deployment) -> None:
+    """Answer every second poll with 500."""
+    polls: list[int] = []
 
     def change(_: Asked, reply: Reply) -> None:
-        reply.status, reply.body = 404, b'<!doctype html><form action="/login" method="post"></form>'
-        reply.headers["content-type"] = "text/html; charset=utf-8"
-        del reply.headers["location"]
+        polls.append(1)
+        if len(polls) % 2 == 0:
+            reply.status, reply.body = 500, _BROKEN
 
-    rewrite(deployment, "/ChiefAIOfficer", change)
+    rewrite(_PENDING, change, was=200)(deployment)
 
 
-OPERATION = fault.all
+@OPERATOR.add("Cards have been waiting for hours.", "OPS-06", place="/sales")
+def cards_old(deployment: Deployment) -> None:
+    """Date the cards five hours back."""
+
+    def edit(body: dict[str, Any]) -> None:
+        for card in body["pending_emails"]:
+            card["timestamp"] = (datetime.now(UTC) - timedelta(hours=5)).isoformat()
+
+    edit_json(_PENDING, edit)(deployment)
+
+
+@OPERATOR.add("An email counts as sent without proof.", "OPS-07 OPS-08", place="GHL")
+def sent_unproved(deployment: Deployment) -> None:
+    """Empty the proof of the emails sent."""
+    lacking = {**dict.fromkeys(_PROOF[3:]), "sent_via_ghl": False, "proof_status": "missing"}
+
+    def edit(body: dict[str, Any]) -> None:
+        for email in body["emails"]:
+            if email["status"] == "sent":
+                email.update(lacking)
+
+    edit_json(_HISTORY, edit)(deployment)
