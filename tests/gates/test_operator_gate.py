@@ -27,7 +27,7 @@ from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.dashboard.settings import fresh_settings, write_settings
 from pytest_caio.reference.faults import FAULTS
-from pytest_caio.reference.faults.fault import edit_json, rewrite
+from pytest_caio.reference.faults.verbs import edit_json, open_door, rewrite, say
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.hosting.server import Server, loopback_socket
 
@@ -47,12 +47,12 @@ def healthy(_: Deployment) -> None:
 
 def empty_queue(deployment: Deployment) -> None:
     """Have nothing pending."""
-    edit_json(deployment, "/api/pending-emails", lambda body: body.update(count=0, pending_emails=[]))
+    say("/api/pending-emails", count=0, pending_emails=[])(deployment)
 
 
 def empty_history(deployment: Deployment) -> None:
     """Have reviewed nothing yet."""
-    edit_json(deployment, "/api/emails/history", lambda body: body.update(emails=[]))
+    say("/api/emails/history", emails=[])(deployment)
 
 
 def older(deployment: Deployment) -> None:
@@ -61,7 +61,7 @@ def older(deployment: Deployment) -> None:
     def edit(body: dict[str, Any]) -> None:
         body["emails"] = [{k: v for k, v in email.items() if k not in PROOF} for email in body["emails"]]
 
-    edit_json(deployment, "/api/emails/history", edit)
+    edit_json("/api/emails/history", edit)(deployment)
 
 
 def zoneless(deployment: Deployment) -> None:
@@ -75,7 +75,7 @@ def zoneless(deployment: Deployment) -> None:
         for card in body["pending_emails"]:
             card["timestamp"] = plain(card["timestamp"])
 
-    edit_json(deployment, "/api/pending-emails", edit)
+    edit_json("/api/pending-emails", edit)(deployment)
 
 
 def absolute(deployment: Deployment) -> None:
@@ -85,13 +85,12 @@ def absolute(deployment: Deployment) -> None:
         reply.headers["location"] = f"http://{asked.headers['host']}{reply.headers['location']}"
 
     for path in ("/sales", "/ChiefAIOfficer"):
-        rewrite(deployment, path, change)
+        rewrite(path, change)(deployment)
 
 
 def wired(deployment: Deployment) -> None:
     """Serve the sales page to everybody, with its script."""
-    door = deployment.door
-    deployment.door = lambda asked: "open" if asked.path == "/sales" else door(asked)
+    open_door(lambda asked: asked.path == "/sales")(deployment)
 
 
 VARIATIONS: Mapping[Callable[[Deployment], None], dict[str, str]] = {

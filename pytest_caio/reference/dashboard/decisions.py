@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "SESSION_COOKIE",
     "SESSION_SECONDS",
-    "SIGNATURE_HEADERS",
     "door",
     "local_next",
     "new_session",
@@ -32,7 +31,6 @@ __all__ = [
 
 SESSION_COOKIE = "caio_session"
 SESSION_SECONDS = 12 * 3600
-SIGNATURE_HEADERS: Mapping[str, tuple[str, ...]] = {p.name: p.signature_headers for p in PROVIDERS.values()}
 _PUBLIC = frozenset(
     {"/login", "/inngest", "/ChiefAIOfficer", "/docs", "/redoc", "/openapi.json", "/favicon.ico"}
 )

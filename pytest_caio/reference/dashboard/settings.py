@@ -14,9 +14,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import new_secret
 
 __all__ = [
-    "BEARER_KEYS",
     "RUNTIME_KEYS",
-    "SECRET_KEYS",
     "flag",
     "fresh_settings",
     "items",
@@ -24,8 +22,6 @@ __all__ = [
     "write_settings",
 ]
 
-BEARER_KEYS: Mapping[str, str] = {p.name: p.bearer_key for p in PROVIDERS.values() if p.bearer_key}
-SECRET_KEYS: Mapping[str, str] = {p.name: p.secret_key for p in PROVIDERS.values()}
 _ORIGINS = ("https://dashboard.caio.example", "https://ops.caio.example")
 
 
@@ -47,9 +43,10 @@ def fresh_settings(
     `bearer_only` names providers that get no HMAC secret, so that their bearer is the way in. Raises
     InputError for an unknown provider, or one that takes no bearer.
     """
-    for provider in bearer_only:
-        if provider not in BEARER_KEYS:
-            raise InputError(f"--bearer-only {provider}: choose from {', '.join(sorted(BEARER_KEYS))}")
+    may = sorted(name for name, provider in PROVIDERS.items() if provider.bearer_key)
+    for name in bearer_only:
+        if name not in may:
+            raise InputError(f"--bearer-only {name}: choose from {', '.join(may)}")
     settings = {
         "ENVIRONMENT": environment,
         "CAIO_BASE_URL": base_url,
@@ -87,8 +84,8 @@ def fresh_settings(
         "TRACE_RETENTION_DAYS": "30",
         "TRACE_CLEANUP_ENABLED": "true",
     }
-    for provider in bearer_only:
-        del settings[SECRET_KEYS[provider]]
+    for name in bearer_only:
+        del settings[PROVIDERS[name].secret_key]
     return settings
 
 

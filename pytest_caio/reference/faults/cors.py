@@ -3,165 +3,100 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import partial
 
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
-from pytest_caio.reference.faults.fault import Faults
+from pytest_caio.reference.faults.fault import Apply, Faults, fault
+from pytest_caio.reference.faults.verbs import answer, rewrite
 
 __all__ = ["CORS"]
 
-fault = Faults()
+_preflight = partial(answer, None, method="OPTIONS", last=True)
 
 
-def _hosts(deployment: Deployment) -> str:
-    """A pattern of the hosts allowed."""
-    return "|".join(re.escape(origin.partition("://")[2]) for origin in deployment.cors.origins)
+def _allow(pattern: str) -> Apply:
+    """Allow the origins of a pattern, in which `HOSTS` stands for the hosts that are allowed."""
+
+    def change(deployment: Deployment) -> None:
+        hosts = "|".join(re.escape(origin.partition("://")[2]) for origin in deployment.cors.origins)
+        deployment.cors.origin_regex = pattern.replace("HOSTS", hosts)
+
+    return change
 
 
-def _preflights(deployment: Deployment, change: Callable[[Incoming, Reply], None]) -> None:
-    """Change what preflights are answered, after the policy."""
+def _on_demand(what: str, wanted: str) -> Apply:
+    """Allow what a preflight asks for in one header, beside what the policy allows in another."""
 
-    def changed(asked: Incoming, reply: Reply) -> None:
-        if asked.method == "OPTIONS":
-            change(asked, reply)
+    def change(asked: Incoming, reply: Reply) -> None:
+        allowed = reply.headers.get(what, "").split(", ")
+        more = [one for one in asked.headers[wanted].split(", ") if one not in allowed]
+        reply.headers[what] = ", ".join([*allowed, *more])
 
-    deployment.cors.rewrites.append(changed)
-
-
-def _add(reply: Reply, what: str, asked: Incoming, wanted: str) -> None:
-    """Allow what a preflight asks for, beside what the policy allows."""
-    name = f"access-control-allow-{what}"
-    allowed = reply.headers.get(name, "").split(", ")
-    more = [one for one in asked.headers[wanted].split(", ") if one not in allowed]
-    reply.headers[name] = ", ".join([*allowed, *more])
+    return rewrite(None, change, method="OPTIONS", last=True)
 
 
-@fault("Every site may call the API in a visitor's name.", "CORS-02", place="CORS_ALLOWED_ORIGINS")
-def origin_reflected(deployment: Deployment) -> None:
-    """Answer with whatever origin asked."""
-    deployment.cors.origin_regex = ".*"
+# fmt: off
+CORS = Faults([
+    fault("origin-reflected", "Every site may call the API in a visitor's name.", "CORS-02",
+          _allow(".*"), place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-null", "Pages without an origin of their own may call the API (`null`).", "CORS-02",
+          lambda d: d.cors.origins.append("null"), place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-suffix", "Sites whose name begins with an allowed one may call the API.", "CORS-02",
+          _allow(r"https://(HOSTS).*"), place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-prefix", "Sites whose name ends with an allowed one may call the API.", "CORS-02",
+          _allow(r"https://[^.]*(HOSTS)"), place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-subdomain", "Subdomains of the allowed sites may call the API.", "CORS-02",
+          _allow(r"https://.+\.(HOSTS)"), place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-http", "Allowed sites may call the API over plain http.", "CORS-02",
+          lambda d: d.cors.origins.extend([one.replace("https://", "http://") for one in d.cors.origins]),
+          place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-missing", "One allowed site was forgotten: its browser is refused.", "CORS-01",
+          lambda d: d.cors.origins.pop(0), place="CORS_ALLOWED_ORIGINS"),
+    fault("extra-method", "Other sites may delete.", "CORS-04",
+          lambda d: d.cors.methods.append("DELETE"), place="CORS_ALLOWED_METHODS"),
+    fault("any-method", "Other sites may use every method.", "CORS-04",
+          lambda d: d.cors.methods.append("*"), place="CORS_ALLOWED_METHODS"),
+    fault("method-on-demand", "Other sites that ask for a method are told that they may use it.", "CORS-04",
+          _on_demand("access-control-allow-methods", "access-control-request-method"),
+          place="CORS_ALLOWED_METHODS"),
+    fault("header-on-demand", "Other sites that ask for a header are told that they may send it.", "CORS-05",
+          _on_demand("access-control-allow-headers", "access-control-request-headers"),
+          place="CORS_ALLOWED_HEADERS"),
+    fault("extra-header", "Other sites may send an Authorization header.", "CORS-05",
+          lambda d: d.cors.headers.append("Authorization"), place="CORS_ALLOWED_HEADERS"),
+    fault("any-header", "Other sites may send any header.", "CORS-05",
+          lambda d: d.cors.headers.append("*"), place="CORS_ALLOWED_HEADERS"),
+    fault("preflight-guarded", "A browser's preflight is refused for want of a token (401).",
+          "CORS-06 CORS-01", lambda d: setattr(d.cors, "behind_guard", True),
+          then="CORS-04 CORS-05", place="auth guard"),
+    fault("origin-port", "Allowed sites may call the API from any port.", "CORS-02",
+          _allow(r"https://(HOSTS):\d+"), place="CORS_ALLOWED_ORIGINS"),
+    fault("method-wildcard", "Other sites may use whatever method there is (`*`).", "CORS-03 CORS-04",
+          _preflight(headers={"access-control-allow-methods": "*"}), place="without *"),
+    fault("header-wildcard", "Other sites may send whatever header there is (`*`).", "CORS-03 CORS-05",
+          _preflight(headers={"access-control-allow-headers": "*"}), place="without *"),
+    fault("method-missing", "The allowed sites may not post.", "CORS-04",
+          lambda d: d.cors.methods.remove("POST"), place="CORS_ALLOWED_METHODS"),
+    fault("header-missing", "The allowed sites may not send the token.", "CORS-05",
+          lambda d: d.cors.headers.remove("X-Dashboard-Token"), then="CORS-01", place="CORS_ALLOWED_HEADERS"),
+    fault("preflight-500", "The preflights of allowed sites crash (500).", "CORS-01 CORS-06",
+          _preflight(was=200, status=500), then="CORS-03", place="CORS_ALLOWED_ORIGINS"),
+    fault("refusal-500", "The preflights of other sites crash (500).", "CORS-02 CORS-03 CORS-06",
+          _preflight(was=400, status=500), then="CORS-04 CORS-05", place="CORS_ALLOWED_ORIGINS"),
+])
+# fmt: on
 
 
-@fault(
-    "Pages without an origin of their own may call the API (`null`).", "CORS-02", place="CORS_ALLOWED_ORIGINS"
-)
-def origin_null(deployment: Deployment) -> None:
-    """Allow the origin `null`."""
-    deployment.cors.origins.append("null")
-
-
-@fault(
-    "Every site may read the API's answers (`*`).",
-    "CORS-01",
-    "CORS-02",
-    "CORS-03",
-    place="CORS_ALLOWED_ORIGINS",
+@CORS.add(
+    "Every site may read the API's answers (`*`).", "CORS-01 CORS-02 CORS-03", place="CORS_ALLOWED_ORIGINS"
 )
 def origin_wildcard(deployment: Deployment) -> None:
     """Allow `*`, which goes without credentials."""
     deployment.cors.origins, deployment.cors.credentials = ["*"], False
 
 
-@fault(
-    "Sites whose name begins with an allowed one may call the API.", "CORS-02", place="CORS_ALLOWED_ORIGINS"
-)
-def origin_suffix(deployment: Deployment) -> None:
-    """Compare the beginning of the origin: `dashboard.example.attacker.example`."""
-    deployment.cors.origin_regex = f"https://({_hosts(deployment)}).*"
-
-
-@fault("Sites whose name ends with an allowed one may call the API.", "CORS-02", place="CORS_ALLOWED_ORIGINS")
-def origin_prefix(deployment: Deployment) -> None:
-    """Compare the end of the origin: `attackerdashboard.example`."""
-    deployment.cors.origin_regex = f"https://[^.]*({_hosts(deployment)})"
-
-
-@fault("Subdomains of the allowed sites may call the API.", "CORS-02", place="CORS_ALLOWED_ORIGINS")
-def origin_subdomain(deployment: Deployment) -> None:
-    """Allow any subdomain."""
-    deployment.cors.origin_regex = rf"https://.+\.({_hosts(deployment)})"
-
-
-@fault("Allowed sites may call the API over plain http.", "CORS-02", place="CORS_ALLOWED_ORIGINS")
-def origin_http(deployment: Deployment) -> None:
-    """Allow the http form of the origins."""
-    deployment.cors.origins += [origin.replace("https://", "http://") for origin in deployment.cors.origins]
-
-
-@fault("One allowed site was forgotten: its browser is refused.", "CORS-01", place="CORS_ALLOWED_ORIGINS")
-def origin_missing(deployment: Deployment) -> None:
-    """Drop the first allowed origin."""
-    del deployment.cors.origins[0]
-
-
-@fault("Other sites may delete.", "CORS-04", place="CORS_ALLOWED_METHODS")
-def extra_method(deployment: Deployment) -> None:
-    """Allow DELETE."""
-    deployment.cors.methods.append("DELETE")
-
-
-@fault("Other sites may use every method.", "CORS-04", place="CORS_ALLOWED_METHODS")
-def any_method(deployment: Deployment) -> None:
-    """Allow `*` as methods."""
-    deployment.cors.methods = ["*"]
-
-
-@fault(
-    "Other sites that ask for a method are told that they may use it.",
-    "CORS-04",
-    place="CORS_ALLOWED_METHODS",
-)
-def method_on_demand(deployment: Deployment) -> None:
-    """Add the method that was asked for to those allowed."""
-    _preflights(
-        deployment, lambda asked, reply: _add(reply, "methods", asked, "access-control-request-method")
-    )
-
-
-@fault(
-    "Other sites that ask for a header are told that they may send it.",
-    "CORS-05",
-    place="CORS_ALLOWED_HEADERS",
-)
-def header_on_demand(deployment: Deployment) -> None:
-    """Add the headers that were asked for to those allowed."""
-    _preflights(
-        deployment, lambda asked, reply: _add(reply, "headers", asked, "access-control-request-headers")
-    )
-
-
-@fault("Other sites may send an Authorization header.", "CORS-05", place="CORS_ALLOWED_HEADERS")
-def extra_header(deployment: Deployment) -> None:
-    """Allow one header more."""
-    deployment.cors.headers.append("Authorization")
-
-
-@fault("Other sites may send any header.", "CORS-05", place="CORS_ALLOWED_HEADERS")
-def any_header(deployment: Deployment) -> None:
-    """Allow `*` as headers."""
-    deployment.cors.headers = ["*"]
-
-
-@fault(
-    "A browser's preflight is refused for want of a token (401).",
-    "CORS-06",
-    "CORS-01",
-    then=("CORS-04", "CORS-05"),
-    place="auth guard",
-)
-def preflight_guarded(deployment: Deployment) -> None:
-    """Put the guard before the CORS answers."""
-    deployment.cors.behind_guard = True
-
-
-@fault("Allowed sites may call the API from any port.", "CORS-02", place="CORS_ALLOWED_ORIGINS")
-def origin_port(deployment: Deployment) -> None:
-    """Compare the origin without its port."""
-    deployment.cors.origin_regex = rf"https://({_hosts(deployment)}):\d+"
-
-
-@fault(
+@CORS.add(
     "Every site may read answers, though its preflight is refused.", "CORS-02", place="CORS_ALLOWED_ORIGINS"
 )
 def origin_in_answers(deployment: Deployment) -> None:
@@ -171,10 +106,10 @@ def origin_in_answers(deployment: Deployment) -> None:
         if asked.method != "OPTIONS" and "origin" in asked.headers:
             reply.headers["access-control-allow-origin"] = asked.headers["origin"]
 
-    deployment.cors.rewrites.append(change)
+    rewrite(None, change, last=True)(deployment)
 
 
-@fault(
+@CORS.add(
     "A preflight names the allowed site twice, which browsers refuse.",
     "CORS-01",
     place="CORS_ALLOWED_ORIGINS",
@@ -183,39 +118,12 @@ def origin_twice(deployment: Deployment) -> None:
     """Send the header a second time, as two layers of CORS do."""
 
     def change(asked: Incoming, reply: Reply) -> None:
-        if reply.status == 200:
-            reply.headers.append("access-control-allow-origin", asked.headers["origin"])
+        reply.headers.append("access-control-allow-origin", asked.headers["origin"])
 
-    _preflights(deployment, change)
-
-
-@fault("Other sites may use whatever method there is (`*`).", "CORS-03", "CORS-04", place="without *")
-def method_wildcard(deployment: Deployment) -> None:
-    """Answer `*` as methods."""
-    _preflights(deployment, lambda _, reply: reply.headers.update({"access-control-allow-methods": "*"}))
+    rewrite(None, change, method="OPTIONS", was=200, last=True)(deployment)
 
 
-@fault("Other sites may send whatever header there is (`*`).", "CORS-03", "CORS-05", place="without *")
-def header_wildcard(deployment: Deployment) -> None:
-    """Answer `*` as headers."""
-    _preflights(deployment, lambda _, reply: reply.headers.update({"access-control-allow-headers": "*"}))
-
-
-@fault("The allowed sites may not post.", "CORS-04", place="CORS_ALLOWED_METHODS")
-def method_missing(deployment: Deployment) -> None:
-    """Leave POST out."""
-    deployment.cors.methods.remove("POST")
-
-
-@fault(
-    "The allowed sites may not send the token.", "CORS-05", then=("CORS-01",), place="CORS_ALLOWED_HEADERS"
-)
-def header_missing(deployment: Deployment) -> None:
-    """Leave X-Dashboard-Token out."""
-    deployment.cors.headers.remove("X-Dashboard-Token")
-
-
-@fault("The allowed sites may not say what they send.", "CORS-05", place="CORS_ALLOWED_HEADERS")
+@CORS.add("The allowed sites may not say what they send.", "CORS-05", place="CORS_ALLOWED_HEADERS")
 def content_type_missing(deployment: Deployment) -> None:
     """Leave Content-Type out, which is safelisted for forms alone."""
 
@@ -224,13 +132,13 @@ def content_type_missing(deployment: Deployment) -> None:
         left = [name for name in named if name.lower() != "content-type"]
         reply.headers["access-control-allow-headers"] = ", ".join(left)
 
-    _preflights(deployment, change)
+    rewrite(None, change, method="OPTIONS", last=True)(deployment)
 
 
-@fault(
+@CORS.add(
     "Every preflight is answered 200 with nothing in it.",
-    *("CORS-06", "CORS-01"),
-    then=("CORS-04", "CORS-05"),
+    "CORS-06 CORS-01",
+    then="CORS-04 CORS-05",
     place="CORS middleware",
 )
 def preflight_blank(deployment: Deployment) -> None:
@@ -241,30 +149,4 @@ def preflight_blank(deployment: Deployment) -> None:
         for name in [name for name in reply.headers if name.startswith("access-control-")]:
             del reply.headers[name]
 
-    _preflights(deployment, change)
-
-
-@fault(
-    "The preflights of allowed sites crash (500).",
-    "CORS-01",
-    "CORS-06",
-    then=("CORS-03",),
-    place="CORS_ALLOWED_ORIGINS",
-)
-def preflight_500(deployment: Deployment) -> None:
-    """Answer 500 where the policy says yes."""
-    _preflights(deployment, lambda _, reply: setattr(reply, "status", 500 if reply.status == 200 else 400))
-
-
-@fault(
-    "The preflights of other sites crash (500).",
-    *("CORS-02", "CORS-03", "CORS-06"),
-    then=("CORS-04", "CORS-05"),
-    place="CORS_ALLOWED_ORIGINS",
-)
-def refusal_500(deployment: Deployment) -> None:
-    """Answer 500 where the policy says no."""
-    _preflights(deployment, lambda _, reply: setattr(reply, "status", 500 if reply.status == 400 else 200))
-
-
-CORS = fault.all
+    rewrite(None, change, method="OPTIONS", last=True)(deployment)

@@ -1,19 +1,18 @@
-"""What a fault is, and the small tools that faults are written with."""
+"""What a fault is, and the two ways to write one: as a row of a table, and as a function."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
-from typing import Any
+from typing import TypeAlias
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Access, Incoming, Reply
 
-__all__ = ["Apply", "Fault", "Faults", "crash", "edit_json", "open_door", "rewrite"]
+__all__ = ["Apply", "Fault", "Faults", "by_name", "fault", "variation"]
 
-Apply = Callable[[Deployment], None]
+Apply: TypeAlias = Callable[[Deployment], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,73 +31,48 @@ class Fault:
     place: str = ""
 
 
-class Faults:
-    """The faults of one area, gathered by a decorator; `all` is the finished mapping by name."""
+def fault(
+    name: str, says: str, reds: str, *does: Callable[[Deployment], object], then: str = "", place: str = ""
+) -> Fault:
+    """Write a fault as a row: its name, its sentence, the checks that it turns red, and what it does.
 
-    def __init__(self) -> None:
-        self._faults: dict[str, Fault] = {}
+    What it does are verbs, in their order, or a lambda of the deployment where one expression says it.
+    `then` names its consequences, `place` where it is mended. Checks are separated by blanks.
+    """
 
-    def __call__(
-        self, says: str, *reds: str, then: tuple[str, ...] = (), place: str = ""
-    ) -> Callable[[Apply], Apply]:
-        """Register a function as a fault, named as it is, with hyphens; raises ValueError for a twin.
+    def apply(deployment: Deployment) -> None:
+        for do in does:
+            do(deployment)
 
-        `then` names its consequences, `place` where it is mended.
-        """
+    return Fault(name, says, tuple(reds.split()), apply, tuple(then.split()), place)
+
+
+def variation(name: str, says: str, *does: Callable[[Deployment], object]) -> Fault:
+    """Write a variation as a row: its name, its sentence, and what it does; it turns nothing red."""
+    return fault(name, says, "", *does)
+
+
+class Faults(list[Fault]):
+    """The faults of one file: a table of rows, and after them the functions that `add` decorates.
+
+    A table is kept from the formatter, which would give each part of a row a line of its own.
+    """
+
+    def add(self, says: str, reds: str = "", then: str = "", place: str = "") -> Callable[[Apply], Apply]:
+        """Add a function that is a fault no verb can say, named as it is, with hyphens."""
 
         def register(apply: Apply) -> Apply:
             name = apply.__name__.replace("_", "-")
-            if name in self._faults:
-                raise ValueError(f"two faults are named {name}")
-            self._faults[name] = Fault(name, says, reds, apply, then, place)
+            self.append(fault(name, says, reds, apply, then=then, place=place))
             return apply
 
         return register
 
-    @property
-    def all(self) -> Mapping[str, Fault]:
-        """The faults registered, by name, read-only."""
-        return MappingProxyType(dict(self._faults))
 
-
-def open_door(deployment: Deployment, opens: Callable[[Incoming], bool]) -> None:
-    """Leave the door open for the requests that `opens` picks."""
-    door = deployment.door
-
-    def ajar(asked: Incoming) -> Access:
-        return "open" if opens(asked) else door(asked)
-
-    deployment.door = ajar
-
-
-def rewrite(deployment: Deployment, path: str, change: Callable[[Incoming, Reply], None]) -> None:
-    """Change the answers of one path."""
-
-    def changed(asked: Incoming, reply: Reply) -> None:
-        if asked.path == path:
-            change(asked, reply)
-
-    deployment.rewrites.append(changed)
-
-
-def edit_json(deployment: Deployment, path: str, edit: Callable[[dict[str, Any]], None]) -> None:
-    """Change the JSON object in the 200 answers of one path."""
-
-    def edited(_: Incoming, reply: Reply) -> None:
-        if reply.status == 200:
-            body = json.loads(reply.body)
-            edit(body)
-            reply.body = json.dumps(body).encode()
-
-    rewrite(deployment, path, edited)
-
-
-def crash(deployment: Deployment, when: Callable[[Incoming, Reply], bool]) -> None:
-    """Answer 500, as a server does whose handler failed, where `when` says so."""
-
-    def crashed(asked: Incoming, reply: Reply) -> None:
-        if when(asked, reply):
-            reply.status, reply.body = 500, b"Internal Server Error"
-            reply.headers["content-type"] = "text/plain; charset=utf-8"
-
-    deployment.rewrites.append(crashed)
+def by_name(*tables: Iterable[Fault]) -> Mapping[str, Fault]:
+    """Return the faults of all tables by name, read-only; raises ValueError for a name that two have."""
+    found: dict[str, Fault] = {}
+    for one in chain.from_iterable(tables):
+        if found.setdefault(one.name, one) is not one:
+            raise ValueError(f"two faults are named {one.name}")
+    return MappingProxyType(found)

@@ -4,105 +4,95 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply, WebhookPost
-from pytest_caio.reference.dashboard.settings import BEARER_KEYS, SECRET_KEYS
-from pytest_caio.reference.faults.fault import Faults, crash
-from pytest_caio.reference.faults.signatures import given_signature
+from pytest_caio.reference.faults.fault import Apply, Faults, fault
+from pytest_caio.reference.faults.verbs import (
+    admit_webhook,
+    assign,
+    crash,
+    publish,
+    report,
+    rewrite,
+    set_variable,
+    using,
+)
+from pytest_caio.reference.faults.webhooks_signatures import given_signature
 
 __all__ = ["WEBHOOKS"]
 
-fault = Faults()
 # What asks for no credential cannot refuse a wrong one.
-UNASKED = ("WH-04", "WH-05", "WH-06", "WH-07")
+UNASKED = "WH-04 WH-05 WH-06 WH-07"
 
 
-def _admit(deployment: Deployment, admits: Callable[[WebhookPost], bool]) -> None:
-    was = deployment.webhook_refusal
-    deployment.webhook_refusal = lambda knock: None if admits(knock) else was(knock)
+def _keyless(verb: Callable[[str, None], Apply], provider: str) -> tuple[Apply, ...]:
+    """Take a provider's secret and the bearer it may share away, from the deployment or from its file."""
+    return tuple(verb(key, None) for key in PROVIDERS[provider].keys)
 
 
-@fault(
-    "Instantly's unsubscribes are let in without a signature.",
-    "WH-03",
-    "WH-12",
-    then=UNASKED,
-    place="webhook handler",
-)
-def one_route_unsigned(deployment: Deployment) -> None:
-    """Check nothing on one route."""
-    _admit(deployment, lambda knock: knock.path == "/webhooks/instantly/unsubscribe")
+# fmt: off
+WEBHOOKS = Faults([
+    fault("one-route-unsigned", "Instantly's unsubscribes are let in without a signature.", "WH-03 WH-12",
+          admit_webhook(lambda knock: knock.path == "/webhooks/instantly/unsubscribe"),
+          then=UNASKED, place="webhook handler"),
+    fault("reply-unsigned", "Instantly's replies are let in without a signature.", "WH-03 WH-12",
+          admit_webhook(lambda knock: knock.path == "/webhooks/instantly/reply"),
+          then=f"{UNASKED} AUTH-17", place="webhook handler"),
+    fault("bounce-unsigned", "Instantly's bounces are let in without a signature.", "WH-03 WH-12",
+          admit_webhook(lambda knock: knock.path == "/webhooks/instantly/bounce"),
+          then=UNASKED, place="webhook handler"),
+    fault("open-unsigned", "Instantly's opens are let in without a signature.", "WH-03 WH-12",
+          admit_webhook(lambda knock: knock.path == "/webhooks/instantly/open"),
+          then=UNASKED, place="webhook handler"),
+    fault("clay-unsigned", "Clay's webhooks are let in without a signature.", "WH-03 WH-12",
+          admit_webhook(lambda knock: knock.provider == "clay"), then=UNASKED, place="webhook handler"),
+    fault("heyreach-unguarded", "HeyReach's webhooks are let in without a signature.", "WH-08",
+          admit_webhook(lambda knock: knock.provider == "heyreach"),
+          then="WH-12", place="HEYREACH_WEBHOOK_SECRET"),
+    fault("unsigned-webhooks", "Every webhook lets in posts without a signature.", "WH-03 WH-08 WH-12",
+          admit_webhook(lambda knock: given_signature(knock) is None),
+          then="AUTH-17 WH-04 WH-07", place="webhook handler"),
+    fault("bearer-beside-secret", "A provider's bearer opens its webhooks, though a secret is set.", "WH-12",
+          using(lambda d: admit_webhook(
+              lambda knock: bool(PROVIDERS[knock.provider].bearer_key) and d.bearer_accepted(knock))),
+          place="secrets"),
+    fault("any-bearer", "Any bearer opens the webhooks, signed or not.", "WH-04 WH-07 WH-08",
+          admit_webhook(lambda knock: knock.headers.get("authorization", "").startswith("Bearer ")),
+          then="AUTH-17 WH-12", place="webhook handler"),
+    fault("secret-missing", "Clay has neither secret nor bearer: its webhooks answer 503.", "WH-02 WH-03",
+          *_keyless(set_variable, "clay"),
+          then=f"AUTH-03 RDY-01 RDY-02 WH-09 WH-10 WH-12 {UNASKED}", place="CLAY_WEBHOOK_SECRET"),
+    fault("clay-vouched-for", "Clay has neither secret nor bearer, and is said to authenticate.",
+          "WH-02 WH-03 WH-12", *_keyless(set_variable, "clay"),
+          report("dependencies", "webhooks", "provider_auth", "clay", authed=True),
+          then=f"AUTH-03 RDY-01 RDY-02 WH-09 WH-10 {UNASKED}", place="CLAY_WEBHOOK_SECRET"),
+    fault("heyreach-open", "HeyReach's webhooks are open to everybody.", "WH-08",
+          *_keyless(set_variable, "heyreach"), set_variable("HEYREACH_UNSIGNED_ALLOWLIST", "true"),
+          then="WH-12", place="HEYREACH_WEBHOOK_SECRET"),
+    fault("heyreach-allowlisted", "HeyReach is on the unsigned allowlist, though its secret still guards it.",
+          "WH-08", set_variable("HEYREACH_UNSIGNED_ALLOWLIST", "true"),
+          place="HEYREACH_UNSIGNED_ALLOWLIST"),
+    # The fallback that a waiver allows.
+    fault("heyreach-unsigned",
+          "HeyReach cannot sign: by decision, the deployment and its file let it in unsigned.",
+          "WH-08 ENV-11",
+          *_keyless(set_variable, "heyreach"), set_variable("HEYREACH_UNSIGNED_ALLOWLIST", "true"),
+          *_keyless(publish, "heyreach"), publish("HEYREACH_UNSIGNED_ALLOWLIST", "true"),
+          place="HEYREACH_UNSIGNED_ALLOWLIST"),
+    fault("signed-refused", "Rightly signed posts are refused.", "WH-09",
+          assign(webhook_refusal=lambda _: 401), place="*_WEBHOOK_SECRET"),
+    fault("long-bearer-500", "A webhook's bearer of thousands of characters crashes the server (500).",
+          "AUTH-17", crash(lambda asked, _: (
+              asked.path.startswith("/webhooks/") and len(asked.headers.get("authorization", "")) > 4096)),
+          place="compare"),
+    fault("dependencies-lie", "Webhooks are said to be guarded while one stands open.", "WH-03 WH-12",
+          admit_webhook(lambda knock: knock.provider == "rb2b"), then=UNASKED, place="webhook handler"),
+])
+# fmt: on
 
 
-@fault(
-    "Instantly's replies are let in without a signature.",
-    "WH-03",
-    "WH-12",
-    then=(*UNASKED, "AUTH-17"),
-    place="webhook handler",
-)
-def reply_unsigned(deployment: Deployment) -> None:
-    """Check nothing on the route of replies."""
-    _admit(deployment, lambda knock: knock.path == "/webhooks/instantly/reply")
-
-
-@fault(
-    "Instantly's bounces are let in without a signature.",
-    "WH-03",
-    "WH-12",
-    then=UNASKED,
-    place="webhook handler",
-)
-def bounce_unsigned(deployment: Deployment) -> None:
-    """Check nothing on the route of bounces."""
-    _admit(deployment, lambda knock: knock.path == "/webhooks/instantly/bounce")
-
-
-@fault(
-    "Instantly's opens are let in without a signature.",
-    "WH-03",
-    "WH-12",
-    then=UNASKED,
-    place="webhook handler",
-)
-def open_unsigned(deployment: Deployment) -> None:
-    """Check nothing on the route of opens."""
-    _admit(deployment, lambda knock: knock.path == "/webhooks/instantly/open")
-
-
-@fault(
-    "Clay's webhooks are let in without a signature.", "WH-03", "WH-12", then=UNASKED, place="webhook handler"
-)
-def clay_unsigned(deployment: Deployment) -> None:
-    """Check nothing on Clay's route."""
-    _admit(deployment, lambda knock: knock.provider == "clay")
-
-
-@fault(
-    "HeyReach's webhooks are let in without a signature.",
-    "WH-08",
-    then=("WH-12",),
-    place="HEYREACH_WEBHOOK_SECRET",
-)
-def heyreach_unguarded(deployment: Deployment) -> None:
-    """Check nothing on HeyReach's route, and say nothing of it."""
-    _admit(deployment, lambda knock: knock.provider == "heyreach")
-
-
-@fault(
-    "Every webhook lets in posts without a signature.",
-    "WH-03",
-    "WH-08",
-    "WH-12",
-    then=("AUTH-17", "WH-04", "WH-07"),
-    place="webhook handler",
-)
-def unsigned_webhooks(deployment: Deployment) -> None:
-    """Refuse only what has a wrong signature."""
-    _admit(deployment, lambda knock: given_signature(knock) is None)
-
-
-@fault("The dashboard's token opens the webhooks.", "WH-07", "WH-08", place="webhook handler")
+@WEBHOOKS.add("The dashboard's token opens the webhooks.", "WH-07 WH-08", place="webhook handler")
 def dashboard_token_opens(deployment: Deployment) -> None:
     """Accept the dashboard's token as a bearer and in its own header."""
     token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
@@ -111,107 +101,24 @@ def dashboard_token_opens(deployment: Deployment) -> None:
         given = (knock.headers.get("authorization"), knock.headers.get("x-dashboard-token"))
         return f"Bearer {token}" in given or token in given
 
-    _admit(deployment, admits)
+    admit_webhook(admits)(deployment)
 
 
-@fault("A provider's bearer opens its webhooks, though a secret is set.", "WH-12", place="secrets")
-def bearer_beside_secret(deployment: Deployment) -> None:
-    """Accept the provider's own bearer beside the signature."""
-    _admit(deployment, lambda knock: knock.provider in BEARER_KEYS and deployment.bearer_accepted(knock))
-
-
-@fault("One provider's bearer opens another's webhooks.", "WH-07", "WH-08", then=("WH-12",), place="bearer")
+@WEBHOOKS.add("One provider's bearer opens another's webhooks.", "WH-07 WH-08", then="WH-12", place="bearer")
 def shared_bearer(deployment: Deployment) -> None:
     """Accept the bearers of the other providers."""
 
     def admits(knock: WebhookPost) -> bool:
-        others = {deployment.settings[key] for key in BEARER_KEYS.values()}
-        others.discard(deployment.settings.get(BEARER_KEYS.get(knock.provider, ""), ""))
+        others = {deployment.settings[key] for key in BEARER_KEYS}
+        others.discard(deployment.settings.get(PROVIDERS[knock.provider].bearer_key or "", ""))
         return knock.headers.get("authorization", "").removeprefix("Bearer ") in others
 
-    _admit(deployment, admits)
+    admit_webhook(admits)(deployment)
 
 
-@fault(
-    "Any bearer opens the webhooks, signed or not.",
-    "WH-04",
-    "WH-07",
-    "WH-08",
-    then=("AUTH-17", "WH-12"),
-    place="webhook handler",
+@WEBHOOKS.add(
+    "A rightly signed post that is not JSON crashes the server (500).", "WH-10", place="webhook handler"
 )
-def any_bearer(deployment: Deployment) -> None:
-    """Accept every bearer that is not empty."""
-    _admit(deployment, lambda knock: knock.headers.get("authorization", "").startswith("Bearer "))
-
-
-@fault(
-    "Clay has neither secret nor bearer: its webhooks answer 503.",
-    "WH-02",
-    "WH-03",
-    then=("AUTH-03", "RDY-01", "RDY-02", "WH-09", "WH-10", "WH-12", *UNASKED),
-    place="CLAY_WEBHOOK_SECRET",
-)
-def secret_missing(deployment: Deployment) -> None:
-    """Take Clay's secret and the bearer it shares away."""
-    for key in (SECRET_KEYS["clay"], BEARER_KEYS["clay"]):
-        deployment.settings.pop(key, None)
-
-
-@fault(
-    "Clay has neither secret nor bearer, and is said to authenticate.",
-    *("WH-02", "WH-03", "WH-12"),
-    then=("AUTH-03", "RDY-01", "RDY-02", "WH-09", "WH-10", *UNASKED),
-    place="CLAY_WEBHOOK_SECRET",
-)
-def clay_vouched_for(deployment: Deployment) -> None:
-    """Take both away, and say that Clay authenticates all the same."""
-    secret_missing(deployment)
-    deployment.report_edits.append(
-        lambda report: report["dependencies"]["webhooks"]["provider_auth"]["clay"].update(authed=True)
-    )
-
-
-@fault(
-    "HeyReach's webhooks are open to everybody.", "WH-08", then=("WH-12",), place="HEYREACH_WEBHOOK_SECRET"
-)
-def heyreach_open(deployment: Deployment) -> None:
-    """Allowlist HeyReach unsigned, without a secret or a bearer."""
-    for key in (SECRET_KEYS["heyreach"], BEARER_KEYS["heyreach"]):
-        deployment.settings.pop(key, None)
-    deployment.settings["HEYREACH_UNSIGNED_ALLOWLIST"] = "true"
-
-
-@fault(
-    "HeyReach is on the unsigned allowlist, though its secret still guards it.",
-    "WH-08",
-    place="HEYREACH_UNSIGNED_ALLOWLIST",
-)
-def heyreach_allowlisted(deployment: Deployment) -> None:
-    """Set the allowlist and keep the secret."""
-    deployment.settings["HEYREACH_UNSIGNED_ALLOWLIST"] = "true"
-
-
-@fault(
-    "HeyReach cannot sign: by decision, the deployment and its file let it in unsigned.",
-    *("WH-08", "ENV-11"),
-    place="HEYREACH_UNSIGNED_ALLOWLIST",
-)
-def heyreach_unsigned(deployment: Deployment) -> None:
-    """Fall back as a waiver allows: allowlisted, without a secret or a bearer, in its file too."""
-    heyreach_open(deployment)
-    for key in (SECRET_KEYS["heyreach"], BEARER_KEYS["heyreach"]):
-        deployment.published.pop(key, None)
-    deployment.published["HEYREACH_UNSIGNED_ALLOWLIST"] = "true"
-
-
-@fault("Rightly signed posts are refused.", "WH-09", place="*_WEBHOOK_SECRET")
-def signed_refused(deployment: Deployment) -> None:
-    """Refuse everything, as a deployment does that holds other secrets."""
-    deployment.webhook_refusal = lambda _: 401
-
-
-@fault("A rightly signed post that is not JSON crashes the server (500).", "WH-10", place="webhook handler")
 def nonsense_500(deployment: Deployment) -> None:
     """Answer 500 where a body is refused for its form."""
 
@@ -219,30 +126,4 @@ def nonsense_500(deployment: Deployment) -> None:
         if asked.path.startswith("/webhooks/") and reply.status in {400, 413, 422}:
             reply.status, reply.body = 500, b"Internal Server Error"
 
-    deployment.rewrites.append(change)
-
-
-@fault("A webhook's bearer of thousands of characters crashes the server (500).", "AUTH-17", place="compare")
-def long_bearer_500(deployment: Deployment) -> None:
-    """Crash on an Authorization header longer than 4 KiB at a webhook."""
-    crash(
-        deployment,
-        lambda asked, _: (
-            asked.path.startswith("/webhooks/") and len(asked.headers.get("authorization", "")) > 4096
-        ),
-    )
-
-
-@fault(
-    "Webhooks are said to be guarded while one stands open.",
-    "WH-03",
-    "WH-12",
-    then=UNASKED,
-    place="webhook handler",
-)
-def dependencies_lie(deployment: Deployment) -> None:
-    """Let everything into RB2B's route, and say nothing of it."""
-    _admit(deployment, lambda knock: knock.provider == "rb2b")
-
-
-WEBHOOKS = fault.all
+    rewrite(None, change)(deployment)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from pytest_caio.reference.dashboard.decisions import SIGNATURE_HEADERS, local_next, webhook_signature
+from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.reference.dashboard.decisions import local_next, webhook_signature
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, WebhookPost
-from pytest_caio.reference.dashboard.settings import SECRET_KEYS, fresh_settings
+from pytest_caio.reference.dashboard.settings import fresh_settings
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +42,11 @@ def test_the_guard_stands_before_every_path(deployment: Deployment, path: str) -
     assert not deployment.authorised(asked(path))
 
 
-@pytest.mark.parametrize("provider", sorted(SECRET_KEYS))
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
 def test_webhooks_are_signed(deployment: Deployment, provider: str) -> None:
     """A post is let in under its provider's signature of its own body alone."""
-    body, (header, *_) = b'{"event_type": "reply"}', SIGNATURE_HEADERS[provider]
-    signature = webhook_signature(deployment.settings[SECRET_KEYS[provider]], body)
+    body, (header, *_) = b'{"event_type": "reply"}', PROVIDERS[provider].signature_headers
+    signature = webhook_signature(deployment.settings[PROVIDERS[provider].secret_key], body)
 
     def refusal(signed: str, sent: bytes = body) -> int | None:
         return deployment.webhook_refusal(

@@ -8,48 +8,56 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Incoming, Reply, Rewrite
-from pytest_caio.reference.faults.fault import Faults, rewrite
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
+from pytest_caio.reference.faults.fault import Apply, Faults, variation
+from pytest_caio.reference.faults.verbs import answer, rewrite
 
-__all__ = ["WRITING"]
-
-variation = Faults()
-
-
-def _last(deployment: Deployment, change: Rewrite) -> None:
-    """Change every answer, preflights among them, on its way out."""
-    deployment.cors.rewrites.append(change)
+__all__ = ["FORMAT"]
 
 
-def _json(deployment: Deployment, change: Callable[[Any], str]) -> None:
+def _json(write: Callable[[Any], str]) -> Apply:
     """Write every JSON body anew."""
 
-    def changed(_: Incoming, reply: Reply) -> None:
+    def change(_: Incoming, reply: Reply) -> None:
         if "json" in reply.headers.get("content-type", "") and reply.body:
-            reply.body = change(json.loads(reply.body)).encode()
+            reply.body = write(json.loads(reply.body)).encode()
 
-    _last(deployment, changed)
+    return rewrite(None, change, last=True)
 
 
-def _kind(deployment: Deployment, kind: str) -> None:
+def _kind(kind: str) -> Apply:
+    """Give JSON another media type."""
+
     def change(_: Incoming, reply: Reply) -> None:
         if reply.headers.get("content-type") == "application/json":
             reply.headers["content-type"] = kind
 
-    _last(deployment, change)
+    return rewrite(None, change, last=True)
 
 
-@variation("Headers come in another order and in capitals.")
+# fmt: off
+FORMAT = Faults([
+    variation("json-indented", "JSON is written in another order, indented, with a line end.",
+              _json(lambda body: json.dumps(body, sort_keys=True, indent=4) + "\r\n")),
+    variation("json-charset", "JSON says its character set.", _kind("application/json; charset=utf-8")),
+    variation("json-typed", "JSON has a media type of its own.", _kind("application/vnd.caio+json")),
+    variation("connections-closed", "Every connection is closed after one answer.",
+              answer(None, last=True, headers={"connection": "close"})),
+])
+# fmt: on
+
+
+@FORMAT.add("Headers come in another order and in capitals.")
 def headers_otherwise(deployment: Deployment) -> None:
     """Reverse the headers and write their names in capitals."""
 
     def change(_: Incoming, reply: Reply) -> None:
         reply.headers.raw[:] = [(name.upper(), value) for name, value in reversed(reply.headers.raw)]
 
-    _last(deployment, change)
+    rewrite(None, change, last=True)(deployment)
 
 
-@variation("Proxies add headers of their own.")
+@FORMAT.add("Proxies add headers of their own.")
 def headers_added(deployment: Deployment) -> None:
     """Add what edges add: Via, Server, Vary, a cookie, a request's id."""
 
@@ -61,10 +69,10 @@ def headers_added(deployment: Deployment) -> None:
         reply.headers.append("set-cookie", "__edge=1; Path=/; HttpOnly")
         reply.headers.append("cache-control", "no-store")
 
-    _last(deployment, change)
+    rewrite(None, change, last=True)(deployment)
 
 
-@variation("Every report has more fields than were agreed.")
+@FORMAT.add("Every report has more fields than were agreed.")
 def fields_added(deployment: Deployment) -> None:
     """Add fields to every object, however deep; what lists providers or counts stays as it is."""
     closed = {"provider_auth", "today"}
@@ -77,16 +85,10 @@ def fields_added(deployment: Deployment) -> None:
         more = {} if name in closed else {"x_note": "new", "x_more": {"list": [1, None, {"a": 1.5}]}}
         return {**more, **{key: grown(item, key) for key, item in value.items()}}
 
-    _json(deployment, lambda body: json.dumps(grown(body)))
+    _json(lambda body: json.dumps(grown(body)))(deployment)
 
 
-@variation("JSON is written in another order, indented, with a line end.")
-def json_indented(deployment: Deployment) -> None:
-    """Sort the keys, indent, end with a line end."""
-    _json(deployment, lambda body: json.dumps(body, sort_keys=True, indent=4) + "\r\n")
-
-
-@variation("Every letter of JSON's texts and keys is escaped.")
+@FORMAT.add("Every letter of JSON's texts and keys is escaped.")
 def json_escaped(deployment: Deployment) -> None:
     """Write every character of every text as its \\u escape."""
 
@@ -100,22 +102,10 @@ def json_escaped(deployment: Deployment) -> None:
             return "[" + " , ".join(map(escaped, value)) + "]"
         return json.dumps(value)
 
-    _json(deployment, escaped)
+    _json(escaped)(deployment)
 
 
-@variation("JSON says its character set.")
-def json_charset(deployment: Deployment) -> None:
-    """Say `application/json; charset=utf-8`."""
-    _kind(deployment, "application/json; charset=utf-8")
-
-
-@variation("JSON has a media type of its own.")
-def json_typed(deployment: Deployment) -> None:
-    """Say `application/vnd.caio+json`."""
-    _kind(deployment, "application/vnd.caio+json")
-
-
-@variation("Answers are packed, though nobody asked for it.")
+@FORMAT.add("Answers are packed, though nobody asked for it.")
 def answers_packed(deployment: Deployment) -> None:
     """Compress every body with gzip."""
 
@@ -124,16 +114,10 @@ def answers_packed(deployment: Deployment) -> None:
             reply.body = gzip.compress(reply.body)
             reply.headers["content-encoding"] = "gzip"
 
-    _last(deployment, change)
+    rewrite(None, change, last=True)(deployment)
 
 
-@variation("Every connection is closed after one answer.")
-def connections_closed(deployment: Deployment) -> None:
-    """Answer `Connection: close`."""
-    _last(deployment, lambda _, reply: reply.headers.update({"connection": "close"}))
-
-
-@variation("The policy for other sites is written in another order and in small letters.")
+@FORMAT.add("The policy for other sites is written in another order and in small letters.")
 def policy_otherwise(deployment: Deployment) -> None:
     """Write `options,post,get` and the headers in small letters, without blanks."""
 
@@ -143,32 +127,27 @@ def policy_otherwise(deployment: Deployment) -> None:
                 values = [value.strip().lower() for value in reply.headers[name].split(",")]
                 reply.headers[name] = ",".join(reversed(values))
 
-    _last(deployment, change)
+    rewrite(None, change, last=True)(deployment)
 
 
-@variation("A refused preflight says nothing of the policy.")
+@FORMAT.add("A refused preflight says nothing of the policy.")
 def policy_silent(deployment: Deployment) -> None:
     """Refuse with 403 and no header of the policy."""
 
-    def change(asked: Incoming, reply: Reply) -> None:
-        if asked.method == "OPTIONS" and reply.status == 400:
-            reply.status, reply.body = 403, b""
-            for name in [name for name in reply.headers if name.startswith("access-control-")]:
-                del reply.headers[name]
+    def change(_: Incoming, reply: Reply) -> None:
+        reply.status, reply.body = 403, b""
+        for name in [name for name in reply.headers if name.startswith("access-control-")]:
+            del reply.headers[name]
 
-    _last(deployment, change)
+    rewrite(None, change, method="OPTIONS", was=400, last=True)(deployment)
 
 
-@variation("The session cookie's flags come in another order and writing.")
+@FORMAT.add("The session cookie's flags come in another order and writing.")
 def cookie_otherwise(deployment: Deployment) -> None:
     """Write `samesite=STRICT;SECURE;httpOnly`."""
 
     def change(_: Incoming, reply: Reply) -> None:
-        if reply.status == 303:
-            value = reply.headers["set-cookie"].split(";")[0]
-            reply.headers["set-cookie"] = f"{value}; path=/;samesite=STRICT;SECURE; Max-Age=60 ;httpOnly"
+        value = reply.headers["set-cookie"].split(";")[0]
+        reply.headers["set-cookie"] = f"{value}; path=/;samesite=STRICT;SECURE; Max-Age=60 ;httpOnly"
 
-    rewrite(deployment, "/login", change)
-
-
-WRITING = variation.all
+    rewrite("/login", change, was=303)(deployment)

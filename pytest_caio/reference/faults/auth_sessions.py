@@ -1,0 +1,57 @@
+"""Faults of the login: what opens a session, what its cookie gives away, where visitors are sent."""
+
+from __future__ import annotations
+
+from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE, new_session
+from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.faults.fault import Faults, fault
+from pytest_caio.reference.faults.verbs import add_header, answer, assign, crash
+
+__all__ = ["SESSIONS"]
+
+# fmt: off
+SESSIONS = Faults([
+    fault("any-login", "A wrong token at the login opens a session.", "AUTH-16",
+          assign(login_accepted=lambda _: True), place="login"),
+    fault("bare-cookie", "The session cookie can be read by scripts and travels in clear.", "AUTH-14",
+          lambda d: d.cookie.update(httponly=False, secure=False, samesite=None), place="cookie"),
+    fault("next-off-host", "After the login, the visitor is sent to whatever host the link named.", "AUTH-13",
+          assign(local_next=lambda target: target),
+          answer("/sales", was=302, headers={"location": "/login?next=//other.example/sales"}), place="next"),
+    fault("next-unescaped", "The login page shows `next` as it came, script and all.", "AUTH-18",
+          assign(escape=lambda text: text, local_next=lambda target: target), place="escape"),
+    fault("websocket-open", "The websocket tells anybody the deployment's health.", "AUTH-18",
+          assign(websocket_guarded=False), place="websocket"),
+    fault("cookie-scripted", "The session cookie can be read by scripts.", "AUTH-14",
+          lambda d: d.cookie.update(httponly=False), place="cookie"),
+    fault("cookie-in-clear", "The session cookie travels in clear.", "AUTH-14",
+          lambda d: d.cookie.update(secure=False), place="Secure cookies"),
+    fault("cookie-any-site", "The session cookie goes along with other sites' forms.", "AUTH-14",
+          lambda d: d.cookie.update(samesite="none"), place="cookie"),
+    fault("cookie-twice", "The login sets the session cookie twice, once without its flags.", "AUTH-14",
+          add_header("/login", "set-cookie", f"{SESSION_COOKIE}=again", method="POST", was=303),
+          place="cookie"),
+    fault("login-barred", "The right token opens no session.", "AUTH-14",
+          assign(login_accepted=lambda _: False), place="login"),
+    fault("login-stays", "After the login the visitor is left on an empty page.", "AUTH-14",
+          answer("/login", method="POST", was=303, status=200), place="login"),
+    fault("login-500", "A wrong token at the login crashes the server (500).", "AUTH-16",
+          crash(lambda asked, reply: (asked.method, asked.path, reply.status) == ("POST", "/login", 200)),
+          place="login"),
+    fault("login-blank", "A wrong token at the login shows an empty page.", "AUTH-16",
+          answer("/login", method="POST", was=200, body=b"<!doctype html><title>CAIO</title>"),
+          place="login"),
+    fault("login-page-500", "The login page is broken (500).", "RDY-14",
+          crash(lambda asked, _: (asked.method, asked.path) == ("GET", "/login")),
+          then="AUTH-18", place="pages"),
+])
+# fmt: on
+
+
+@SESSIONS.add(
+    "A wrong token shows the login again, and opens a session all the same.", "AUTH-16", place="login"
+)
+def session_beside_form(deployment: Deployment) -> None:
+    """Set a session cookie with the form."""
+    cookie = f"{SESSION_COOKIE}={new_session(deployment.settings)}; HttpOnly; Secure; SameSite=Lax"
+    add_header("/login", "set-cookie", cookie, method="POST", was=200)(deployment)
