@@ -16,6 +16,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "bootstrap": ("pytest_caio.bootstrap.command", "fill in a runtime environment file, or leave it alone"),
     "migrate-state": ("pytest_caio.state.command", "carry file state over to Redis, and read every key back"),
+    "replay": ("pytest_caio.replay.command", "replay the golden set, and keep the answers as a baseline"),
     "serve": ("pytest_caio.reference.service", "run the reference deployment, to look at or to test against"),
 }
 

@@ -18,7 +18,7 @@ LAYERS = (
     "redaction",
     "streams",
     "environments",
-    "signing probes",
+    "signing probes replay/command",
     "credentials exchanges",
     "certificates",
     "contract checks cards transport record expectation",
@@ -83,10 +83,11 @@ def own(names: set[str]) -> set[str]:
 
 def layer(module: str) -> tuple[int, str]:
     """Return the row of a module, from the bottom, and its place there."""
-    for number, row in enumerate(LAYERS):
-        for place in row.split():
-            if module == place or (place.endswith("/") and f"{module}/".startswith(place)):
-                return number, place
+    places = [(number, place) for number, row in enumerate(LAYERS) for place in row.split()]
+    # A module that is named itself stands there, and not with its package.
+    for number, place in sorted(places, key=lambda found: found[1] != module):
+        if module == place or (place.endswith("/") and f"{module}/".startswith(place)):
+            return number, place
     raise LookupError(f"{module} has no place in LAYERS: give it one, as low as it goes")
 
 
