@@ -11,7 +11,13 @@ from pytest_caio.checks.check import GATES, MARK
 from pytest_caio.commandline import Options, add_options, find_suite, join_files
 from pytest_caio.errors import InputError
 
-__all__ = ["pytest_addoption", "pytest_cmdline_main", "pytest_configure", "pytest_load_initial_conftests"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_cmdline_main",
+    "pytest_configure",
+    "pytest_list_faults",
+    "pytest_load_initial_conftests",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,17 +48,24 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+@pytest.hookimpl(specname="pytest_cmdline_main", tryfirst=True)
+def pytest_list_faults(config: pytest.Config) -> int | None:
+    """Print the faults where `list` is among those asked for, in place of the run."""
+    if "list" not in config.option.caio_faults:
+        return None
+    try:
+        from pytest_caio.reference.faults import FAULTS  # noqa: PLC0415 - other runs pay nothing
+    except ModuleNotFoundError as error:
+        raise pytest.UsageError(f"--fault needs {error.name}: pip install 'pytest-caio[demo]'") from None
+    sys.stdout.writelines(f"{fault.name}: {fault.says}\n" for fault in FAULTS.values())
+    return 0
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(
     config: pytest.Config,
 ) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
-    """Print the faults under `--fault list`, and run nothing; redact what a run breaks off with."""
-    if config.option.caio_faults == ["list"]:
-        from pytest_caio.reference.faults import FAULTS  # noqa: PLC0415 - other runs pay nothing
-
-        for fault in FAULTS.values():
-            sys.stdout.write(f"{fault.name}: {fault.says}\n")
-        return 0
+    """Redact what a run breaks off with."""
     try:
         return (yield)
     except BaseException as error:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_caio.commands import serve as service
-from pytest_caio.reference.hosting.host import host as hosting
+from pytest_caio.reference.hosting import host as hosting
 from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.reference.hosting.server import Server
 

@@ -19,6 +19,7 @@ _COMMANDS = {
         "pytest_caio.commands.migrate_state",
         "carry file state over to Redis, and read every key back",
     ),
+    "replay": ("pytest_caio.commands.replay", "replay the golden set, and keep the answers as a baseline"),
     "serve": ("pytest_caio.commands.serve", "run the reference deployment, to look at or to test against"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
@@ -74,6 +74,12 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
         """Raise ValueError where both kinds of answers are given: which one counts is not ours to say."""
         if self.runner and self.answers:
             raise ValueError("give runner or answers, not both")
+
+    @property
+    def runner_options(self) -> dict[str, Any]:
+        """How the runner's command is run: the keyword arguments of `CommandRunner`."""
+        keys = ("protocol", "workers", "case_seconds")
+        return {"cwd": Path(self.cwd), **{key: getattr(self, key) for key in keys}}
 
     def anchored(self, folder: Path) -> Self:
         """Return the section with its paths starting at `folder`."""

@@ -75,13 +75,7 @@ class ReplayJob:
     def _make_runner(self, section: ReplaySection) -> Runner:
         if section.answers:
             return RecordedRunner(load_answers(Path(section.answers)))
-        self._runner = CommandRunner(
-            section.runner,
-            protocol=section.protocol,
-            cwd=Path(section.cwd),
-            workers=section.workers,
-            case_seconds=section.case_seconds,
-        )
+        self._runner = CommandRunner(section.runner, **section.runner_options)
         return self._runner
 
     def end(self) -> None:

@@ -104,15 +104,14 @@ def needs_runner(environment: Environment) -> _One:
     key = f"runner of [{environment.name}.replay]"
     if not section.runner:
         raise MissingInput(key)
-    from pytest_caio.replay.runners import split_command  # noqa: PLC0415 - other runs pay nothing
+    from pytest_caio.replay.runners import missing_script  # noqa: PLC0415 - other runs pay nothing
 
     try:
-        words = split_command(section.runner)
+        lacking = missing_script(section.runner, Path(section.cwd))
     except InputError as error:
         raise MissingInput(f"{key} ({error})") from None
-    lacking = [word for word in words if word.endswith(".py") and not (Path(section.cwd) / word).is_file()]
     if lacking:
-        raise MissingInput(f"{key} (no such file: {lacking[0]})")
+        raise MissingInput(f"{key} (no such file: {lacking})")
     return _ONE
 
 

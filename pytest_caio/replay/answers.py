@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from pytest_caio.errors import InputError
+from pytest_caio.system.atomicfile import write_atomically
 from pytest_caio.system.jsonlines import read_records
 
 __all__ = [
@@ -110,11 +111,14 @@ def load_answers(path: Path) -> dict[str, Answer]:
 
 
 def save_answers(path: Path, answers: Mapping[str, Answer]) -> None:
-    """Write answers by case id as JSON lines, to stand in for a runner or to be a later baseline."""
+    """Write answers by case id as JSON lines, to stand in for a runner or to be a later baseline.
+
+    The file is there as a whole or not at all. Raises OSError where it cannot be written.
+    """
     lines = (
         msgspec.json.encode({"id": key, **msgspec.structs.asdict(value)}) for key, value in answers.items()
     )
-    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    write_atomically(path, b"".join(line + b"\n" for line in lines))
 
 
 def _plain(answer: Answer) -> Answer:

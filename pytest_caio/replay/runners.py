@@ -21,7 +21,7 @@ from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure
 from pytest_caio.system.child import Child, ChildError
 from pytest_caio.system.watchdog import Watchdog
 
-__all__ = ["PROTOCOLS", "CommandRunner", "RecordedRunner", "Runner", "split_command"]
+__all__ = ["PROTOCOLS", "CommandRunner", "RecordedRunner", "Runner", "missing_script", "split_command"]
 
 PROTOCOLS = ("process", "lines")
 _AFTERMATH = 5.0  # seconds for killing and collecting, after the total time is over
@@ -162,6 +162,15 @@ def split_command(command: str | Sequence[str], *, windows: bool = os.name == "n
     if not words or not words[0]:
         raise InputError("replay.runner: the command is empty")
     return (sys.executable, *words[1:]) if words[0] == "python" else tuple(words)
+
+
+def missing_script(command: str, cwd: Path) -> str:
+    """Return the first word of a runner's command that is a Python file which is not there, or nothing.
+
+    Raises InputError like `split_command`.
+    """
+    scripts = (word for word in split_command(command) if word.endswith(".py"))
+    return next((word for word in scripts if not (cwd / word).is_file()), "")
 
 
 def _find_program(word: str, cwd: Path | None) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_runs import ROOT, Gate, ask_gate
+from gate_runs import ROOT, Gate, ask_gate, toml
 
 import pytest_caio.reference.golden as demo
+from pytest_caio.commands.cli import main
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.replay import CommandRunner, load_golden, run_replay, save_answers
 
 HERE = Path(__file__).parent
 GOLDEN = Path(str(demo.__file__)).with_name("golden_set.json")
@@ -35,10 +35,12 @@ def profile(**section: object) -> Mapping[str, Mapping[str, object]]:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the demo's agent answers, recorded."""
-    path = tmp_path_factory.mktemp("recorded") / "answers.jsonl"
-    runner = CommandRunner(AGENT, protocol="lines", cwd=ROOT, workers=1)
-    save_answers(path, run_replay(load_golden(GOLDEN), runner, decoys=False).answers)
+    """What the demo's agent answers, written by the command `replay`."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "profiles.toml").write_text(toml({"one": profile()}), "utf-8")
+    path = folder / "answers.jsonl"
+    options = ["--profiles", str(folder / "profiles.toml"), "--env", "one", "--write-baseline", str(path)]
+    assert main(["replay", *options]) == 0
     return path
 
 
@@ -102,7 +104,7 @@ def test_fault_turns_its_check_red(gate: Gate, name: str, red: str, words: str) 
 
 
 def test_fallen_case_advises(gate: Gate) -> None:
-    """A case that passed with the baseline's answer and fails now is named."""
+    """A case that passed with the baseline's answer, as `replay` wrote it, and fails now is named."""
     assert gate.outcomes("steady")["RPL-06"] == "passed"
     assert gate.outcomes("dying")["RPL-06"] == "advised"
     assert "OUT-101" in gate.observed("dying", "RPL-06")

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_caio.checks.check import shared
+from pytest_caio.checks import shared
 from pytest_caio.checks.probe import Effect
-from pytest_caio.contract.reports import paths, providers
-from pytest_caio.contract.reports import reports as contract
+from pytest_caio.contract import paths, providers
+from pytest_caio.contract import reports as contract
 
 
 def test_paths_are_written_as_they_are_sent() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.checks.check import credentials
+from pytest_caio.checks import credentials
 from pytest_caio.checks.probe import Credential, Request, get, post
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import Profile

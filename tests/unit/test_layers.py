@@ -30,9 +30,9 @@ KNOWS_PYTEST = {
 PUBLIC = (
     "pytest_caio",
     "pytest_caio.checks.credentials",
-    "pytest_caio.checks.check.shared",
-    "pytest_caio.contract.reports",
-    "pytest_caio.environments.environment",
+    "pytest_caio.checks.shared",
+    "pytest_caio.contract",
+    "pytest_caio.environments",
     "pytest_caio.gates",
 )
 MODULES = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_caio.checks.check import probe as probes
+from pytest_caio.checks import probe as probes
 from pytest_caio.checks.credentials import TOKEN, bearer
 from pytest_caio.checks.probe import Effect, Probe, Request, get, post, probe
 from pytest_caio.outcomes import MissingInput

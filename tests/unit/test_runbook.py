@@ -1,4 +1,7 @@
-"""The runbook says what is true: its checks, its commands and its links are there."""
+"""The runbook says what is true: its checks, its options and its links are there.
+
+Its commands are run by tests/integration/test_documented_commands.py.
+"""
 
 from __future__ import annotations
 
@@ -64,13 +67,6 @@ def test_every_check_has_its_row(check: Check) -> None:
 def test_no_other_check_has_a_row() -> None:
     """A check that is gone is gone from the table too."""
     assert re.findall(r"^\| ([A-Z]+-\d\d) \|", TABLE, re.MULTILINE) == [check.id for check in CHECKS]
-
-
-@pytest.mark.parametrize("command", sorted({*commands("powershell"), *commands("sh")}))
-def test_every_command_and_option_is_there(command: str) -> None:
-    """What the runbook has people type exists: the command, and each of its options."""
-    given = set(OPTION.findall(command))
-    assert given <= options_of(" ".join(command.split()[:2]))
 
 
 def test_options_in_the_prose_are_there() -> None:

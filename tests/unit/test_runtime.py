@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_caio.contract.reports import providers
-from pytest_caio.environments.environment import keys as runtime
+from pytest_caio.contract import providers
+from pytest_caio.environments import keys as runtime
 from pytest_caio.environments.keys import RUNTIME_KEYS, canonical, flag, is_placeholder, typo_of, weakness
 from pytest_caio.redaction.secret import names_secret
 

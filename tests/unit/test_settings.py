@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_caio.environments import rules as settings
 from pytest_caio.environments.environment import Environment, load_environment
-from pytest_caio.environments.environment import rules as settings
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.environments.secret_rules import (
     given_secrets,

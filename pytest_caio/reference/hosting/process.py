@@ -16,10 +16,11 @@ from typing import Self
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.errors import InputError
 
-__all__ = ["ReferenceProcess"]
+__all__ = ["REPLAY", "ReferenceProcess"]
 
 _HERE = Path(__file__).parents[1]
-_REPLAY = {
+# The replay section of its profile; it needs no deployment that runs.
+REPLAY: Mapping[str, object] = {
     "golden_set": str(_HERE / "golden" / "golden_set.json"),
     "runner": "python -m pytest_caio.reference.golden.agent --lines",
     "cwd": str(_HERE.parents[1]),  # where that finds the package, installed or a checkout
@@ -140,7 +141,7 @@ class ReferenceProcess:
         profile: dict[str, Mapping[str, object]] = {
             "": {"base_url": self.base_url, "inngest_functions": 4},
             ".state": {"hive_dir": str(self.hive_dir), "cutover": datetime.now(UTC).isoformat()},
-            ".replay": _REPLAY,
+            ".replay": REPLAY,
             ".operator": {"daily_limit": 5},
             ".pack": {"cwd": str(_HERE / "pack"), "tests": ["test_critical.py"], "seconds": 120},
         }

@@ -1,0 +1,374 @@
+"""Every command of the documents works: it is run on loopback, or, where it installs or tests, is there.
+
+The commands are found in the documents. One that nothing here knows how to run fails.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from documented import DOCUMENTS, ROOT, Command, Step, commands, step_of, steps
+from suite_runs import clean_environment, run_suite
+
+from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.reference.dashboard.deployment import COMMIT
+from pytest_caio.reference.faults import FAULTS
+from tests.hosted import HostedDeployment
+
+STEPS = steps()
+# What an operator brings to `bootstrap`, which connects to none of it.
+BROUGHT = (
+    "REDIS_URL=redis://default:Qm3vX8sT1zLw9RkYb2Np@redis.rail-7.net:6379/0\n"
+    "INNGEST_SIGNING_KEY=signkey-prod-9f2c7b1e5a8d4f60b3c1d7e9a2f4b6c8\n"
+    "INNGEST_EVENT_KEY=Hw7tZ2kPq9LxV4mRs8Yd\n"
+)
+# The check that passes with this option alone, and words of the names of its test.
+SHOWN_BY = {
+    "--expect-commit": ("RDY-13", "commit"),
+    "--revoked-tokens": ("AUTH-12", "revoked_tokens"),
+    "--allow-writes": ("OPS-01", "dry_run_is_dry"),
+}
+GATES = {
+    "ENV": "environment",
+    "AUTH": "auth",
+    "WH": "webhooks",
+    "RDY": "readiness",
+    "CORS": "cors",
+    "STATE": "state",
+    "OPS": "operator",
+}
+PAGES = {"docs/detection.py": "docs/detection.md", "docs.checks_table": "docs/runbook.md"}
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """What an operator has on the machine, in `path`: `staging` and `production` are reference deployments.
+
+    `scratch` is for what a single test needs besides.
+    """
+
+    path: Path
+    scratch: Path
+    deployments: Mapping[str, HostedDeployment]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return a process environment in which Python finds the package, and notes every connection."""
+        watch = ROOT / "tests" / "secrets" / "watch"
+        notes = self.scratch / "sockets.jsonl"
+        path = os.pathsep.join(map(str, (watch, ROOT)))
+        return clean_environment(PYTHONPATH=path, SOCKETS=str(notes), **more)
+
+    def filled(self, words: Sequence[str]) -> list[str]:
+        """Return the words with what stands for something else filled in; nothing else may stand for any."""
+        known = {"SHA": COMMIT, ".hive-mind": str(self.deployments["production"].hive_dir)}
+        filled = [known.get(word, word) for word in words]
+        left = [word for word in filled if re.fullmatch(r"[A-Z][A-Z-]+", word)]
+        assert not left, f"what {left[0]} stands for is not known"
+        return filled
+
+    def python(self, *words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the interpreter to its end, in the checkout unless said."""
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=folder or self.path,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """The checkout and its deployments; in the end, nothing may have connected to another machine."""
+    scratch = tmp_path_factory.mktemp("documents")
+    path = scratch / "checkout"
+    for name in ("acceptance", "docs"):
+        shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conftest.py", "pytest.ini"):
+        shutil.copy(ROOT / name, path)
+    (scratch / "sockets.jsonl").touch()
+    with ExitStack() as stack:
+        names = ("staging", "production")
+        deployments = {n: stack.enter_context(HostedDeployment(environment=n)) for n in names}
+        profiles = "[demo]\nreference = true\ninngest_functions = 4\n"
+        for name, deployment in deployments.items():
+            shutil.copy(deployment.env_file, path / f".env.{name}")
+            ready = deployment.profiles_file.read_text("utf-8")
+            profiles += ready.replace("\n", f'\nenv_file = "../.env.{name}"\n', 1)
+        (path / "acceptance" / "environments.toml").write_text(profiles, "utf-8")
+        revoked = "".join(one.revoked_file.read_text("utf-8") for one in deployments.values())
+        (path / ".env.revoked").write_text(revoked, "utf-8")
+        yield Checkout(path, scratch, deployments)
+    notes = (scratch / "sockets.jsonl").read_text("utf-8").splitlines()
+    addresses = [json.loads(note)["address"] for note in notes]
+    hosts = {address[0] if isinstance(address, list) else address for address in addresses}
+    assert hosts <= {"127.0.0.1", "localhost"}
+
+
+def values(words: Sequence[str], option: str) -> list[str]:
+    """Return what is given for an option that may repeat."""
+    return [value for flag, value in pairwise(words) if flag == option]
+
+
+def on_loopback(url: str, deployment: HostedDeployment) -> str:
+    """Return what a URL is on a deployment of the tests."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    return deployment.base_url + parts.path
+
+
+def copy_of_waivers(folder: Path) -> Path:
+    """Write the waivers of their page as it says to try them: for the demo, and with a day to come."""
+    page = (ROOT / "docs" / "waivers.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    day = datetime.now(UTC).date() + timedelta(days=14)
+    text = re.sub(r"(?<=expires = ).*", str(day), example.replace('"production"', '"demo"'))
+    path = folder / "copy.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def ask(checkout: Checkout, words: Sequence[str], folder: Path, **variables: str) -> None:
+    """Run the suite: whole where an environment is all that is given, else what shows the options at work."""
+    names = values(words, "--env")
+    given = [str(copy_of_waivers(checkout.scratch)) if word == "COPY" else word for word in words]
+    if "--base-url" in given:
+        place = given.index("--base-url") + 1
+        given[place] = on_loopback(given[place], checkout.deployments[names[0]])
+    given = checkout.filled(given)
+    assert not [word for word in given if "://" in word and "://127.0.0.1:" not in word]
+    reds = {red for fault in values(words, "--fault") if fault != "list" for red in FAULTS[fault].reds}
+    shown = [SHOWN_BY[option] for option in (word.split("=")[0] for word in words) if option in SHOWN_BY]
+    shown += [("ENV-10", "environments_are_apart")] if len(names) > 1 else []
+    whole = len(given) == 2 and len(names) == 1
+    if reds:
+        given += ["-m", " or ".join(sorted({GATES[red.split("-")[0]] for red in reds}))]
+    elif not whole and not {"-m", "--plan", "list"} & set(given):
+        given += ["-k", " or ".join(name for _, name in shown) or "preflight"]
+    evidence = Path(tempfile.mkdtemp(dir=checkout.scratch))
+    # Many runs: plugins that have no part in one would cost more than the run.
+    around = checkout.environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", **variables)
+    plugins = ("-p", "pytest_base_url.plugin")
+    done = run_suite("acceptance", *plugins, *given, folder=evidence, cwd=folder, environment=around)
+    said = done.stdout + done.stderr
+    if "list" in given:
+        assert (done.status, len(done.lines)) == (0, len(FAULTS)), said
+    elif "--plan" in given:
+        assert done.status == 0, said
+        assert "none was sent" in done.stdout
+    elif reds and "--waivers" not in given:
+        assert (done.status, done.lines[-1]) == (1, "NO-GO"), said
+        assert {done.checks[red] for red in reds} <= {"failed", "advised"}
+    else:
+        assert done.status == 0, said
+        assert done.lines[-1].split(" (")[0] == ("GO" if whole else "INCOMPLETE"), said
+        assert {done.checks[check] for check, _ in shown} <= {"passed"}
+        assert all(waiver["used"] for waiver in done.evidence["waivers"])
+
+
+def take_suite(checkout: Checkout, words: Sequence[str]) -> None:
+    """A run of the suite, in the checkout."""
+    ask(checkout, words, checkout.path)
+
+
+def take_nightly(checkout: Checkout, words: Sequence[str]) -> None:
+    """A run of the suite in CI: without what git ignores, and with each key in the process environment."""
+    (name,) = values(words, "--env")
+    folder = Path(tempfile.mkdtemp(dir=checkout.scratch)) / "ci"
+    shutil.copytree(checkout.path, folder, ignore=shutil.ignore_patterns(".env.*"))
+    keys = EnvFile.read(checkout.deployments[name].env_file).values
+    ask(checkout, words, folder, **{f"{name.upper()}_{key}": value.reveal() for key, value in keys.items()})
+
+
+def take_bootstrap(checkout: Checkout, words: Sequence[str]) -> None:
+    """`bootstrap` fills in an env file that holds what only an operator can bring, and no more."""
+    folder = Path(tempfile.mkdtemp(dir=checkout.scratch))
+    (given,) = values(words, "--env-file")
+    env_file = folder / given
+    env_file.write_text(BROUGHT, "utf-8")
+    filled = [word.replace("YOUR-STAGING-HOST", "staging.rail-7.net") for word in words]
+    done = checkout.python("-m", "pytest_caio", "bootstrap", *filled, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ok"] is True
+    assert (env_file.read_text("utf-8") == BROUGHT) is ("--dry-run" in words)
+
+
+def take_command(checkout: Checkout, words: Sequence[str]) -> None:
+    """Any other command prints a summary with `ok`; where its name alone is mentioned, its help."""
+    filled = checkout.filled(words)
+    assert "://" not in " ".join(filled)
+    done = checkout.python("-m", "pytest_caio", *filled)
+    assert done.returncode == 0, done.stderr
+    if words[1:] == ("--help",):
+        assert f"pytest_caio {words[0]}" in done.stdout
+    else:
+        assert json.loads(done.stdout)["ok"] is True
+    for summary in values(words, "--summary"):
+        assert json.loads((checkout.path / summary).read_text("utf-8"))["ok"] is True
+
+
+def take_serve(checkout: Checkout, words: Sequence[str]) -> None:
+    """`serve` says where the deployment is, and in which file its token is."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest_caio", "serve"],
+        env=checkout.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            told = json.loads(process.stdout.readline())
+            assert httpx.get(f"{told['base_url']}/login", trust_env=False).status_code == 200
+            assert "DASHBOARD_AUTH_TOKEN=" in Path(told["env_file"]).read_text("utf-8")
+        finally:
+            process.terminate()
+
+
+def take_page(checkout: Checkout, words: Sequence[str]) -> None:
+    """A written page is brought up to date."""
+    page = PAGES[words[-1]]
+    kept = (ROOT / page).read_text("utf-8")
+    before, _, after = kept.rpartition("\n| ")
+    (checkout.path / page).write_text(before + "\n" + after.partition("\n")[2], "utf-8", newline="\n")
+    done = checkout.python(*words)
+    assert done.returncode == 0, done.stderr
+    assert (checkout.path / page).read_text("utf-8") == kept
+
+
+def take_version(checkout: Checkout, words: Sequence[str]) -> None:
+    """pytest is there."""
+    assert checkout.python("-m", "pytest", "--version").stdout.startswith("pytest ")
+
+
+def take_install(checkout: Checkout, words: Sequence[str]) -> None:
+    """What is installed is this project, with an extra that it has."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    (wanted,) = re.fullmatch(r"\.(?:\[(\w+)\])?", words[0]).groups()  # type: ignore[union-attr]
+    assert wanted is None or wanted in extras
+
+
+def take_venv(checkout: Checkout, words: Sequence[str]) -> None:
+    """Python can make virtual environments."""
+    assert importlib.util.find_spec("venv")
+
+
+def take_make(checkout: Checkout, words: Sequence[str]) -> None:
+    """A target is in the Makefile."""
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert set(words) <= set(targets)
+
+
+def take_recipe(checkout: Checkout, words: Sequence[str]) -> None:
+    """The whole suite and the whole of the tests are run as make runs them."""
+    assert f"\t$(BIN)/python {' '.join(words)} $(ARGS)\n" in (ROOT / "Makefile").read_text("utf-8")
+
+
+def take_script(checkout: Checkout, words: Sequence[str]) -> None:
+    """A script is there, and may be run."""
+    assert os.access(ROOT / words[0], os.X_OK)
+
+
+def take_edit(checkout: Checkout, words: Sequence[str]) -> None:
+    """What is opened in an editor is in the checkout, or is one of the files that git ignores."""
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    assert (ROOT / words[0]).is_file() or any(fnmatch(words[0], pattern) for pattern in ignored)
+
+
+@contextmanager
+def stoppable(checkout: Checkout) -> Iterator[tuple[HostedDeployment, Path]]:
+    """A deployment whose operator may be stopped, and a folder with its env file."""
+    with HostedDeployment(environment="production") as deployment:
+        folder = Path(tempfile.mkdtemp(dir=checkout.scratch))
+        shutil.copy(deployment.env_file, folder / ".env.production")
+        yield deployment, folder
+
+
+def take_pipe(checkout: Checkout, words: Sequence[str]) -> None:
+    """The emergency stop, in a shell: the token goes from the env file to the deployment."""
+    line = re.fullmatch(r"(sed -n '.+' \S+ \| curl -X POST -H @- )(https://\S+)", words[0])
+    assert line, f"no test knows how to run {words[0]}"
+    if sys.platform == "win32" or not shutil.which("curl"):
+        pytest.skip("there is no sh, or no curl")
+    with stoppable(checkout) as (deployment, folder):
+        stopping = subprocess.run(
+            ["sh", "-c", line[1] + on_loopback(line[2], deployment)],
+            cwd=folder,
+            env=clean_environment(NO_PROXY="*"),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        assert json.loads(stopping.stdout) == {"emergency_stop": True}
+
+
+def take_token(checkout: Checkout, words: Sequence[str]) -> None:
+    """The emergency stop, in PowerShell: its pattern finds the token in the env file."""
+    name, pattern = words
+    found = re.search(pattern, (checkout.path / name).read_text("utf-8"), re.MULTILINE)
+    token = EnvFile.read(checkout.path / name).values["DASHBOARD_AUTH_TOKEN"].reveal()
+    assert (found and found[1]) == token
+
+
+def take_post(checkout: Checkout, words: Sequence[str]) -> None:
+    """The emergency stop, in PowerShell: a post with the token in this header stops the operator."""
+    url, header = words
+    with stoppable(checkout) as (deployment, folder):
+        token = EnvFile.read(folder / ".env.production").values["DASHBOARD_AUTH_TOKEN"].reveal()
+        answer = httpx.post(on_loopback(url, deployment), headers={header: token}, trust_env=False)
+        assert (answer.status_code, answer.json()) == (200, {"emergency_stop": True})
+
+
+def take_unknown(checkout: Checkout, words: Sequence[str]) -> None:
+    """Nothing is left out in silence."""
+    pytest.fail(f"teach documented.py and this file how to run {words[0]}")
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: STEPS[step][0].text)
+def test_a_command_works(checkout: Checkout, step: Step) -> None:
+    """What a document has people type does what it says; what comes down to the same is done once."""
+    globals()[f"take_{step.kind}"](checkout, step.words)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_are_found(document: str) -> None:
+    """Each document has commands, in blocks or in its text."""
+    assert len(list(commands(document))) >= 5
+
+
+@pytest.mark.parametrize(
+    ("shell", "text"),
+    [
+        ("sh", "rm -r reports"),
+        ("sh", "python -m pytest acceptance --env production"),
+        ("sh", ".venv/bin/python scripts/new.py"),
+        ("powershell", ".venv/bin/python -m pytest acceptance --env production"),
+        ("console", ".venv/bin/python -m pytest acceptance --env production"),
+        ("inline", "python -m pip download pytest"),
+    ],
+)
+def test_what_nobody_can_run_is_unknown(shell: str, text: str) -> None:
+    """A program, an interpreter or a shell that is not known makes a step that fails."""
+    assert step_of(Command("README.md", 1, shell, text)).kind == "unknown"
