@@ -108,7 +108,7 @@ def test_dependencies_open_with_the_token(response: Exchange) -> None:
     {
         "wrong": get(STATUS, header(TOKEN_HEADER, "caio-acceptance-wrong-token", "a wrong token")),
         "empty": get(STATUS, header(TOKEN_HEADER, "", "an empty token")),
-        # Blanks in a header are trimmed on the way (RFC 9110, 5.5); in the query they arrive.
+        # In the query, since blanks around a header's value are trimmed in transit (RFC 9110, 5.5).
         "blanks": get(f"{STATUS}?token=%20%20%20"),
         "empty in the query": get(f"{STATUS}?token="),
         **{kind: get(STATUS, near_miss(kind)) for kind in NEAR_MISSES},
@@ -149,7 +149,7 @@ def test_every_protected_path(response: Exchange) -> None:
     assert response.status_code == 401
 
 
-# What begins with /api/ is for the guard to refuse; other spellings are pages, unknown ones at that.
+# The auth guard must refuse every path that begins with /api/; other spellings are unknown pages.
 GUARDED_SPELLINGS = (
     "/api/operator/status/",
     "/api//operator/status",
@@ -198,7 +198,7 @@ def test_other_spellings(response: Exchange, case: str, environment: Environment
 def goes_to_login(response: Exchange, environment: Environment) -> bool:
     """Say whether a redirect stays on this deployment and goes to its login."""
     target = urlsplit(response.header("location") or "")
-    # A deployment behind an edge may name itself with either scheme.
+    # Behind a proxy that ends TLS, a deployment may redirect to itself with either scheme.
     here = target.netloc in ("", urlsplit(environment.base_url).netloc) and target.scheme in (
         "",
         "http",
@@ -298,14 +298,14 @@ def test_webhook_bearers(response: Exchange) -> None:
     LOGIN,
     headers={"Content-Type": "application/x-www-form-urlencoded"},
     body=b"token=caio-acceptance-wrong-token",
-    # Five wrong tokens lock this address out of the login.
+    # Five wrong tokens within five minutes lock this IP address out of the login.
     effect=Effect.ONCE,
 )
 def test_wrong_token_at_the_login(response: Exchange) -> None:
     """A wrong token at the login opens no session."""
     cookies = [c.split(";")[0] for c in response.header_values("set-cookie") if c.startswith("caio_session=")]
     assert [cookie for cookie in cookies if cookie not in ("caio_session=", 'caio_session=""')] == []
-    # 200 is the form again, 429 the lock-out after earlier wrong tokens.
+    # 200 shows the login form again; 429 is the lockout after earlier wrong tokens.
     assert response.status_code in (200, 400, 401, 403, 429)
     if response.status_code == 200:
         assert "<form" in response.text.lower(), "200 without the login form"

@@ -168,5 +168,5 @@ def leads_to(response: Exchange, environment: Environment, *paths: str) -> bool:
     """Say whether a redirect stays on this deployment and goes to one of `paths`."""
     target: Any = urlsplit(response.header("location") or "")
     here = ("", urlsplit(environment.base_url).netloc)
-    # A deployment behind an edge may name itself with either scheme.
+    # Behind a proxy that ends TLS, a deployment may redirect to itself with either scheme.
     return target.netloc in here and target.scheme in ("", "http", "https") and target.path in paths

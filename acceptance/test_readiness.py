@@ -131,7 +131,7 @@ def test_readiness_agrees(responses: Mapping[str, Exchange]) -> None:
     assert report.ready is not bool(report.required_failures)
     checked = dependencies.report(CheckedAt).checked_at
     checked = checked if checked.tzinfo else checked.replace(tzinfo=UTC)
-    # The deployment's own clock is in its Date header; ours may be off.
+    # Compare with the deployment's own clock, from its Date header; this machine's may be off.
     date = dependencies.header("date")
     now = parsedate_to_datetime(date) if date else dependencies.started
     assert abs(checked - now) <= timedelta(seconds=60), (
@@ -224,7 +224,7 @@ def transport_cases(environment: Environment) -> Mapping[str, Probe]:
 def test_transport_is_secure(response: Exchange, case: str) -> None:
     """The deployment is asked over TLS 1.2 or later, its certificate lasts, and plain http has no content."""
     if case == "plain http":
-        # An answer that began and never ended is content; only silence, or a closed door, is none.
+        # A response that began but never ended counts as content; no response or a refused connection does not.
         status = response.status_code or response.begun
         assert status == 0 or 300 <= status < 500
         assert (response.header("location") or "https://").startswith("https://")
@@ -255,7 +255,7 @@ SAMPLES = 20
 def test_readiness_is_quick(responses: Mapping[str, Exchange], environment: Environment) -> None:
     """Readiness answers within the profile's budget, at the 95th percentile."""
     times = sorted(answer.elapsed_ms for answer in responses.values())
-    p95 = times[math.ceil(0.95 * len(times)) - 1]  # nearest rank
+    p95 = times[math.ceil(0.95 * len(times)) - 1]  # nearest-rank percentile
     assert p95 <= environment.profile.ready_budget_ms, f"p95 of {len(times)} samples is {p95:.0f} ms"
 
 
@@ -282,7 +282,7 @@ def test_deployed_commit(responses: Mapping[str, Exchange], environment: Environ
             continue
     expected = environment.expect_commit.lower()
     shorter = min(len(commit), len(expected))
-    # Seven characters of a commit are the least that tell it from another.
+    # Fewer than seven characters do not identify a commit.
     assert shorter >= 7, f"the deployment does not say which commit it runs, but {commit or 'nothing'}"
     assert commit.lower()[:shorter] == expected[:shorter]
 
@@ -301,7 +301,7 @@ def test_security_headers(response: Exchange, environment: Environment) -> None:
     policy = response.header("content-security-policy") or ""
     framed = (response.header("x-frame-options") or "").upper() in ("DENY", "SAMEORIGIN")
     assert framed or "frame-ancestors" in policy, "neither X-Frame-Options nor frame-ancestors"
-    # Browsers heed it over https alone (RFC 6797, 7.2).
+    # Servers must not send it over http (RFC 6797, 7.2), where browsers ignore it.
     if environment.base_url.startswith("https:"):
         assert "max-age=" in (response.header("strict-transport-security") or "")
 
@@ -311,5 +311,5 @@ def test_security_headers(response: Exchange, environment: Environment) -> None:
 def test_nothing_contradicts_readiness(response: Exchange) -> None:
     """Nothing else that the deployment says contradicts its readiness."""
     debug = response.report(PendingEmails).shadow_queue_debug
-    # Older deployments do not tell.
+    # Older deployments do not report it.
     assert debug is None or debug.redis_connected is not False, "the queue says that Redis is not connected"

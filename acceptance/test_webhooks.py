@@ -23,10 +23,10 @@ from pytest_caio.environments.rules import let_in_unsigned
 
 JSON = {"Content-Type": "application/json"}
 (HEYREACH_ROUTE,) = PROVIDERS["heyreach"].routes
-# HeyReach is judged apart: one waiver covers its route whole (WH-08).
+# HeyReach has a check of its own (WH-08), so that one waiver covers all of its route.
 OTHERS = [provider for provider in PROVIDERS.values() if provider.name != "heyreach"]
 OTHER_ROUTES = [route for provider in OTHERS for route in provider.routes]
-# What a provider that has no bearer of its own is asked with, to see that none opens its route.
+# Sent to providers without a bearer of their own, to check that no bearer opens their route.
 SPARE_BEARER = BEARER_KEYS[0]
 SIGN = (
     f"In Railway, set the provider's secret ({', '.join(provider.secret_key for provider in OTHERS)}; "
@@ -265,7 +265,7 @@ def agreement_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]
         probes[route] = (DEPENDENCIES, event(route, name="unsigned"))
         key = provider.bearer_key or SPARE_BEARER
         if environment.value(provider.secret_key) and environment.value(key):
-            # A secret is the only way in; the bearer beside it must be ignored.
+            # With a secret, only a signature authenticates; the route must ignore the bearer.
             probes[route] += (event(route, bearer(key), name="bearer"),)
     return probes
 
@@ -284,7 +284,7 @@ def test_report_and_route_agree(
         ProviderAuth, at=f"dependencies.webhooks.provider_auth.{provider.name}"
     )
     unsigned = responses["unsigned"].status_code
-    # A secret is the way in, else a bearer where the provider may send one, else the allowlist; else 503.
+    # Authentication is by secret, else by bearer if the provider may send one, else by allowlist; else 503.
     if said.hmac or (said.bearer and provider.bearer_key is not None):
         assert said.authed is True
         assert unsigned == 401

@@ -1,1 +1,1 @@
-"""The commands of `python -m pytest_caio`, a module each."""
+"""The commands of `python -m pytest_caio`, one module each."""

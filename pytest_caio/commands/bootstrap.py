@@ -1,4 +1,4 @@
-"""`bootstrap`: fill in the runtime environment file of production or staging, or leave it alone."""
+"""`bootstrap`: complete the runtime env file of production or staging, or leave it unchanged."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ __all__ = ["Summary", "configure", "run"]
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """What was done, by key and never by value.
+    """The result, with keys but never values.
 
-    `written` were missing or empty and now are not, `generated` of them are new secrets, `overwritten` had
-    another value; `kept` were there. `missing` are required and were not given, `errors` say what stands in
-    the way, `needs_waiver` what the environment gate refuses without a waiver. `other_keys` counts the keys
-    that are none of the runtime's, which are kept. `changed` says whether the file now is another.
+    `written` keys were missing or empty and got a value; `overwritten` ones had another value; `generated`
+    ones, among both, got a new secret; `kept` ones already had a value. `missing` keys are required and were
+    not given. `errors` are the reasons why nothing is written. `needs_waiver` are keys given with a value
+    that the environment gate refuses without a waiver. `other_keys` counts the keys that are not runtime
+    keys; they are kept. `changed` is whether the file was changed.
     """
 
     ok: bool = False
@@ -90,9 +91,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fill in the file and print the summary: 0 when the file is whole, 1, with nothing written, when not.
+    """Complete the file and print the summary; return 0, or 1 if the file would not be complete.
 
-    Raises InputError for options, or a file, that cannot be used.
+    In the latter case nothing is written. Raises InputError for options or a file that cannot be used.
     """
     given = _given(args)
     target = privatefile.locate(args.env_file)
@@ -109,17 +110,17 @@ def run(args: argparse.Namespace) -> int:
     result = EnvFile.parse(after, args.env_file)
     if any(result.values[key].reveal() != value for key, value in changes.items()):
         raise InputError(f"--env-file {args.env_file}: does not read back as it was to be written")
-    said = review(args.mode, result)
-    chosen = {key: reason for key, reason in said.waivable.items() if key in given}
+    reviewed = review(args.mode, result)
+    chosen = {key: reason for key, reason in reviewed.waivable.items() if key in given}
     summary.needs_waiver = sorted(chosen)
-    summary.missing = said.missing
-    overwritable = {**said.faults, **{k: v for k, v in said.waivable.items() if k not in chosen}}
+    summary.missing = reviewed.missing
+    overwritable = {**reviewed.faults, **{k: v for k, v in reviewed.waivable.items() if k not in chosen}}
     summary.errors += [
         reason if key in changes else f"{reason}; correct it in the file, or add --overwrite {key}"
         for key, reason in overwritable.items()
     ]
     summary.ok = not summary.errors and not summary.missing
-    notes += said.advice + [f"{reason}: the gate needs a waiver" for reason in chosen.values()]
+    notes += reviewed.advice + [f"{reason}: the gate needs a waiver" for reason in chosen.values()]
     if summary.ok and not args.dry_run:
         if changes:
             kept = privatefile.put_in_place(target, before, after)
@@ -138,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
 def _changes(
     args: argparse.Namespace, current: Mapping[str, str], given: Mapping[str, str], summary: Summary
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the values to write and what to remark on; what is done with each key goes into the summary."""
+    """Return the values to write and the notes to print; enter what is done with each key in `summary`."""
     overwrite = set(args.overwrite)
     if not overwrite <= set(RUNTIME_KEYS):
         raise InputError(f"--overwrite: takes a runtime key; they are {', '.join(RUNTIME_KEYS)}")
@@ -182,7 +183,7 @@ def _changes(
 
 
 def _given(args: argparse.Namespace) -> dict[str, str]:
-    """Return the keys that the options give, trimmed; raises InputError, which shows none of the values."""
+    """Return the values of the options by key, trimmed. Raises InputError, whose message quotes no value."""
     pairs = [
         (option, key, value)
         for option, key, value in (
@@ -195,7 +196,7 @@ def _given(args: argparse.Namespace) -> dict[str, str]:
     for pair in args.set:
         key, equals, value = pair.partition("=")
         if not equals or key not in RUNTIME_KEYS:
-            # What was given is not shown: it may be a secret.
+            # The argument is not quoted: it may be a secret.
             raise InputError(f"--set: takes KEY=VALUE with a runtime key; they are {', '.join(RUNTIME_KEYS)}")
         pairs.append((f"--set {key}", key, value))
     given: dict[str, str] = {}

@@ -11,8 +11,8 @@ from pytest_caio.errors import InputError
 
 __all__ = ["main"]
 
-# command: (the module that defines `configure(parser)` and `run(args) -> exit status`, what it is for).
-# A module is imported only when its command is the one asked for.
+# Command: (module that defines `configure(parser)` and `run(args) -> exit status`, purpose).
+# Only the module of the given command is imported.
 _COMMANDS = {
     "bootstrap": ("pytest_caio.commands.bootstrap", "fill in a runtime environment file, or leave it alone"),
     "migrate-state": (
@@ -25,7 +25,7 @@ _COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 on ok, 1 when it failed, 2 for input it cannot use."""
+    """Run one command; return its exit status: 0 ok, 1 failed, 2 unusable input (exits), 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="python -m pytest_caio", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""`migrate-state`: file state under a hive directory into the Redis that an env file names."""
+"""`migrate-state`: copy the file state of a hive directory to the Redis server of an env file."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Migrate and print the summary: 0 when every record is in Redis (or could be: --dry-run), else 1.
+    """Migrate and print the summary; return 0 if every record is in Redis (or could be: --dry-run), else 1.
 
-    Raises InputError for an env file, a hive directory or a summary's place that cannot be used.
+    Raises InputError for an env file, a hive directory or a summary path that cannot be used.
     """
     url, prefix = _settings(args.env_file)
     with connect(url) as client:
         if args.summary:
-            # A run that is killed must not leave an earlier run's word standing.
+            # If this run is killed, the summary of an earlier run must not remain.
             write_summary(args.summary, unfinished(prefix, dry_run=args.dry_run))
         summary = migrate(
             args.hive_dir,
@@ -79,7 +79,7 @@ def _settings(path: Path) -> tuple[str, str]:
 
 
 class _Lines:
-    """Progress as lines on stderr, one every few seconds, so that short work says nothing."""
+    """Progress lines on stderr, at most one every two seconds; a short migration prints none."""
 
     def __init__(self) -> None:
         self._due = time.monotonic() + _PROGRESS_SECONDS

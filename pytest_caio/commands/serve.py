@@ -1,4 +1,4 @@
-"""The command `serve`: run the reference deployment, with its own Redis, until told to stop."""
+"""`serve`: run the reference deployment, with its own Redis server, until it is stopped."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pytest_caio.errors import InputError
 
 __all__ = ["configure", "forget_variables", "run"]
 
-# Railway's, Render's and Vercel's branch names set the Inngest SDK's environment.
+# The Inngest SDK takes its environment from the branch names that Railway, Render and Vercel set.
 _SDK_VARIABLES = ("RAILWAY_GIT_BRANCH", "RENDER_GIT_BRANCH", "VERCEL_GIT_COMMIT_REF")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options to its parser."""
+    """Declare the command's options."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="a loopback address (default %(default)s)")
     add("--port", type=int, default=0, help="0, the default, takes a free port")
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def forget_variables() -> None:
-    """Remove from the process environment what would change what the deployment is."""
+    """Remove the environment variables that would change the deployment's Inngest configuration."""
     for name in [n for n in os.environ if n.startswith("INNGEST_") or n in _SDK_VARIABLES]:
         del os.environ[name]
 
@@ -126,5 +126,5 @@ def _announce(summary: Mapping[str, str], _: object) -> None:
 
 
 def _leave(_: int, __: FrameType | None) -> NoReturn:
-    # The server has its own handlers while it serves, and raises the signal again once it has stopped.
+    # While it serves, uvicorn has its own signal handlers; it raises the signal again after it has stopped.
     raise SystemExit(0)

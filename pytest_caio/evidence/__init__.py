@@ -1,1 +1,1 @@
-"""Evidence: one finished, redacted record, and the writers that show it; they neither judge nor redact."""
+"""Writers of the finished, redacted record: HTML, JSON and terminal. They neither judge nor redact."""

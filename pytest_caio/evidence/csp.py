@@ -1,4 +1,4 @@
-"""The policy a finished report carries: it runs its own script, shows its own style, and loads nothing."""
+"""The Content-Security-Policy of the report: it allows the report's own script and styles, and no loading."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SCRIPT = re.compile(r"<script>(.*?)</script>", re.IGNORECASE | re.DOTALL)
 def with_csp(html: str) -> str:
     """Return a finished, self-contained report with a Content-Security-Policy as its first element.
 
-    Allowed are, by their hashes (CSP Level 3), the style sheets and the last script of the page, which is
-    pytest-html's own. What a deployment answered stands in an attribute, escaped, so that nothing of it is
-    one of these; once that script has shown it, the policy does not let it run, load or send anything.
+    The policy allows, by hash (CSP Level 3), the style sheets and the last script of the page, which is
+    pytest-html's own. Response data is escaped in an attribute, so it can be neither of them. After that
+    script has inserted it into the page, the policy prevents it from running, loading or sending anything.
     """
     head = _HEAD.search(html)
     if head is None or "Content-Security-Policy" in html[head.end() : head.end() + 200]:
@@ -43,6 +43,6 @@ def with_csp(html: str) -> str:
 
 
 def _hashes(texts: list[str]) -> str:
-    # A browser reads a file's line ends as newlines before it hashes (HTML, 13.2.3.5).
+    # Browsers normalize CRLF to LF before they hash (HTML standard, 13.2.3.5).
     digests = (hashlib.sha256(text.replace("\r\n", "\n").encode()).digest() for text in texts)
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests) or "'none'"

@@ -1,4 +1,4 @@
-"""A file of the evidence: there as a whole, or not at all."""
+"""Evidence files: written atomically, so that none is ever incomplete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ready_folder", "write_whole"]
 
 
 def ready_folder(folder: Path, option: str) -> None:
-    """Make a folder for evidence and see that it can be written to; raises InputError, naming the option."""
+    """Create a folder for evidence. Raises InputError, naming the option, when it is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -23,9 +23,9 @@ def ready_folder(folder: Path, option: str) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> str:
-    """Write a file; return why it could not be written, empty where it was.
+    """Write a file atomically; return why it could not be written, empty on success.
 
-    Then nothing is left in its place, not even the evidence of an earlier run.
+    After a failure the path does not exist: evidence of an earlier run must not pass for this one's.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

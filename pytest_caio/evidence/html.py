@@ -1,4 +1,4 @@
-"""The HTML report; the one module that knows pytest-html's internals."""
+"""The HTML report: the only module that depends on pytest-html's internals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pytest_caio.verdict.record import GATE_COUNTERS, ExchangeRecord, Record, Ta
 
 __all__ = ["HtmlReport", "register"]
 
-_TOLD = (*(outcome for outcome in Outcome if outcome.bad), Outcome.WAIVED, Outcome.ADVISED)
+_NOT_PASSED = (*(outcome for outcome in Outcome if outcome.bad), Outcome.WAIVED, Outcome.ADVISED)
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
 _RED_COUNTERS = ("failed", "missing input")
@@ -29,15 +29,15 @@ _SORTABLE = ' class="sortable"'
 _STYLE = f"<style>\n{Path(__file__).with_name('html.css').read_text('utf-8')}</style>"
 
 
-@functools.lru_cache(maxsize=1024)  # a check's title and fix stand in every row of its cases
+@functools.lru_cache(maxsize=1024)  # every row of a check repeats its title and fix
 def _shown(text: str) -> str:
     return escape(printable(text), quote=True)
 
 
 class HtmlReport:
-    """Shapes pytest-html's report: a banner with the verdict, a gate table, our columns, the exchanges.
+    """The changes to pytest-html's report: verdict banner, gate table, extra columns and exchanges.
 
-    pytest-html would write it where it stands while others still end the run; `write` does so instead.
+    pytest-html would write its file while other plugins may still end the run; `write` writes it afterwards.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -50,7 +50,7 @@ class HtmlReport:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
-        """Keep the report, whose title is known only at the end, and keep pytest-html from writing it."""
+        """Keep the report, whose title is known only at the end, and prevent pytest-html from writing it."""
         self._report = report
         writer: Any = next(one for one in self._plugins.get_plugins() if isinstance(one, BaseReport))
         self._path, self._render = writer._report_path, writer._generate_report
@@ -61,14 +61,14 @@ class HtmlReport:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
-        """Keep pytest-html from naming a file that is not written yet; the end of the terminal names it."""
+        """Prevent pytest-html from printing the path before the file is written; our summary prints it."""
         for one in [one for one in self._plugins.get_plugins() if isinstance(one, BaseReport)]:
             self._plugins.unregister(one)
         return (yield)
 
     def write(self, record: Record) -> str:
-        """Write the report, with `record`'s verdict at its head; return why it could not be written."""
-        if self._report is None:  # pytest-html was not begun
+        """Write the report, headed by the verdict; return why it could not be written, empty on success."""
+        if self._report is None:  # pytest-html has not started its report
             return ""
         names = " + ".join(environment.name for environment in record.environments)
         self._report.title = f"CAIO acceptance of {names}: {record.headline}"
@@ -77,13 +77,13 @@ class HtmlReport:
         self._ours = [_STYLE, _banner(record), _waivers(record), _gates(record)]
         head[:] = [*self._ours, *theirs]
         self._render()
-        # A finished report is not loaded anew; the policy would not let its button do so either.
+        # The reload button has no use in a finished report, and the policy would block its handler.
         text = self._text.replace(' onclick="location.reload()"', "")
         return write_whole(self._path, with_csp(text).encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        """Add our columns after the result, and leave out the links."""
+        """Insert our columns after the result, and remove the column of links."""
         ours = [
             f'<th{_SORTABLE if key in ("check", "gate") else ""} data-column-type="{key}">{name}</th>'
             for key, name in _COLUMNS.items()
@@ -93,9 +93,9 @@ class HtmlReport:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        """Fill our columns; collection errors and ordinary tests have none of it."""
+        """Fill our columns; they stay empty for collection errors and ordinary tests."""
         if getattr(report, "when", "") in ("setup", "teardown") and report.passed and not report.sections:
-            cells.clear()  # pytest-html shows no such row, but would first work out all of it
+            cells.clear()  # pytest-html does not show this row, but would render it first
             return
         result = result_of(report)
         values = dict.fromkeys(_COLUMNS, "")
@@ -108,9 +108,9 @@ class HtmlReport:
                 "gate": result.gate,
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
                 "seen": "\n".join(map(printable, seen)),
-                "fix": result.fix if result.outcome in _TOLD else "",
+                "fix": result.fix if result.outcome in _NOT_PASSED else "",
             }
-        # pytest-html inserts the test's id unescaped.
+        # pytest-html inserts the node id without escaping it.
         cells[1] = f'<td class="col-testId">{_shown(report.nodeid)}</td>'
         shown = {key: "<br>".join(map(_shown, value.split("\n"))) for key, value in values.items()}
         cells[1:1] = [f'<td class="col-{key}">{value}</td>' for key, value in shown.items()]
@@ -118,10 +118,10 @@ class HtmlReport:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Give a check its tables, and, where it did not pass, its exchanges, small and escaped."""
+        """Attach the check's tables and, unless it passed or did not run, its exchanges, all escaped."""
         result = result_of(report)
-        if result is not None and (result.tables or result.outcome in _TOLD):
-            exchanges = result.exchanges.values() if result.outcome in _TOLD else ()
+        if result is not None and (result.tables or result.outcome in _NOT_PASSED):
+            exchanges = result.exchanges.values() if result.outcome in _NOT_PASSED else ()
             shown = "".join([*map(_table, result.tables), *map(_exchange, exchanges)])
             report.extras = [  # type: ignore[attr-defined]
                 {"name": None, "format_type": "html", "content": shown, "mime_type": None, "extension": None}
@@ -129,10 +129,13 @@ class HtmlReport:
 
 
 def register(config: pytest.Config, path: Path) -> HtmlReport:
-    """Make the report for `path`, or where --html says; always self-contained. Raises InputError."""
+    """Register the report, always self-contained, to be written to --html, or else to `path`.
+
+    Raises InputError when --html is a folder, or its folder is not writable.
+    """
     asked = config.option.htmlpath
     if asked:
-        there = Path(os.path.expandvars(asked)).expanduser()  # as pytest-html reads it
+        there = Path(os.path.expandvars(asked)).expanduser()  # as pytest-html expands it
         if there.is_dir():
             raise InputError(f"--html {asked}: is a folder; name a file")
         ready_folder(there.parent, f"--html {asked}")
@@ -208,7 +211,7 @@ def _exchange(exchange: ExchangeRecord) -> str:
     answer = f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else exchange.error
     got = [f"{name}: {value}" for name, value in exchange.response_headers]
     tries = f" after {len(exchange.attempts)} tries" if exchange.attempts[1:] else ""
-    # A body alone may have lines of its own: nothing that comes after it could be forged.
+    # Only the body keeps its line breaks: it comes last, so it cannot forge a line of the exchange.
     body = exchange.body_excerpt.split("\n")
     lines = (f"{exchange.method} {exchange.url}", *sent, "", answer + tries, *got, "", *body)
     return f'<div class="caio-exchange">{chr(10).join(map(_shown, lines))}</div>'

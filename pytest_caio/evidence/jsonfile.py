@@ -1,4 +1,4 @@
-"""The evidence as JSON, version 1."""
+"""The evidence as JSON, format version 1."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pytest_caio.verdict.record import Record
 
 __all__ = ["write"]
 
-_OTHERS = re.compile(r"[^\n -~]")
+_NOT_PLAIN_ASCII = re.compile(r"[^\n -~]")
 
 
 def write(record: Record, path: Path) -> str:
-    """Write `record` to `path`; return why it could not be written, empty where it was."""
+    """Write `record` to `path`; return why it could not be written, empty on success."""
     text = msgspec.json.format(msgspec.json.encode(record), indent=1).decode()
-    return write_whole(path, f"{_OTHERS.sub(_escaped, text)}\n".encode())
+    return write_whole(path, f"{_NOT_PLAIN_ASCII.sub(_escaped, text)}\n".encode())
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """Return a character as it is, or as JSON escapes it where a terminal or an editor would obey it."""
+    """Return the character, JSON-escaped when not printable: it could control a terminal or an editor."""
     if match[0].isprintable():
         return match[0]
     return re.sub("(....)", r"\\u\1", match[0].encode("utf-16-be").hex())

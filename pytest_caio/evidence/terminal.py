@@ -1,4 +1,4 @@
-"""The end of the terminal: the verdict, short enough to paste into a chat."""
+"""The summary at the end of the terminal output, short enough to paste into a chat."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _BAD = tuple(outcome for outcome in Outcome if outcome.bad)
 
 
 def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
-    """Write the verdict through pytest's terminal reporter, which knows about colours and NO_COLOR.
+    """Write the verdict through pytest's terminal reporter, which handles colours and NO_COLOR.
 
-    `paths` are the evidence files.
+    `paths` are the evidence files, listed after the waivers.
     """
     colour = {_COLOURS[record.verdict]: True}
     terminal.write_sep("=", f"CAIO acceptance: {record.headline}", bold=True, **colour)
@@ -30,7 +30,7 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     for environment in record.environments:
         _environment(environment, terminal)
     for waiver in record.waivers:
-        if waiver.days_left is not None:  # else the reason why it cannot be used says all there is
+        if waiver.days_left is not None:  # a malformed one is already among the reasons
             terminal.write_line(printable(_waiver(waiver)), red=bool(waiver.problem), yellow=waiver.used)
     for path in paths:
         terminal.write_line(f"evidence: {path}")

@@ -1,1 +1,1 @@
-"""What a gate looks at beside HTTP: Redis, file state, the golden set, the critical tests, the operator."""
+"""The inputs of the gates other than HTTP: Redis, file state, golden set, critical tests, operator record."""

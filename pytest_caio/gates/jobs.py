@@ -1,6 +1,6 @@
-"""The background jobs of a run: what a gate looks at once for all of its checks, beside the requests.
+"""The background jobs of a run: work other than requests, done once for all checks of a gate.
 
-One record is one job. A job's module is imported when the job is made, so that other runs pay nothing.
+A job's module is imported only when the job is made, so that a run without it does not pay for the import.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["JOBS", "Job", "Work"]
 
 
 class Work(NamedTuple):
-    """A job made for one environment: what it finds, how it is done, and what ends it from another thread."""
+    """A job for one environment: the type of its findings, the work, and how another thread ends it."""
 
     findings: type[msgspec.Struct]
     do: Callable[[], msgspec.Struct]
@@ -29,12 +29,12 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """What a gate looks at beside HTTP, done once for each environment.
+    """A background job of a gate, done once for each environment.
 
-    `fixture` is the name under which its checks find the result, `told` what a person who waits for it is
-    told of, `needs` raises MissingInput or NotApplicable where it cannot be done, `long` says that it is a
-    process of its own, which is started before all else. `make` is given the environment, and whether the
-    run itself migrates that environment's file state.
+    `fixture` is the fixture that returns its findings, `told` its description in progress lines, which the
+    environment's name completes. `needs` raises MissingInput or NotApplicable when the job cannot be done.
+    A `long` job runs a process of its own and is started before everything else. `make` takes the
+    environment and whether this run migrates its file state.
     """
 
     fixture: str
@@ -45,11 +45,11 @@ class Job:
     long: bool = False
 
     def name(self, environment: Environment) -> str:
-        """Return the name of the job for one environment, as a person who waits for it reads it."""
+        """Return the job's name for one environment, as progress lines show it."""
         return f"{self.told} {environment.name}"
 
     def can_start(self, environment: Environment) -> bool:
-        """Say whether there is what the job needs; where not, its checks say so."""
+        """Return whether the job's inputs are there; if not, its checks report what is missing."""
         try:
             self.needs(environment)
         except (MissingInput, NotApplicable):
@@ -87,6 +87,6 @@ JOBS = (
     Job("replay", "replay", "replay of", needs_replay, _replay, long=True),
     Job("pack", "pack", "critical tests of", needs_pack, _pack, long=True),
     Job("redis_server", "environment", "answer of Redis to", needs_redis, _redis_server),
-    # Files and Redis are looked at apart: each check says which of them it lacks.
+    # Always started: files and Redis are read independently, and each check reports which one it lacks.
     Job("state", "state", "file state of", lambda _: None, _state),
 )

@@ -1,4 +1,4 @@
-"""Supervised operation: the probes of the operator gate, and the profile's record of sends."""
+"""Supervised operation: the probes of the operator gate and the profile's record of supervised sends."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = [
     "recorded_sends",
 ]
 
-# A deployment may tell the time in whole seconds.
+# More than a second, since a deployment may report times in whole seconds.
 POLL_AGAIN = get("/api/pending-emails", TOKEN, name="second poll", again_after=1.1)
 
 
 def answered_at(answer: Exchange) -> datetime:
-    """Return when an answer was given, by the deployment's own clock where it tells: ours may be off."""
+    """Return when a response was sent, by its Date header, else by this machine's clock, which may be off."""
     try:
         return zoned(parsedate_to_datetime(answer.header("date") or ""))
     except ValueError:
@@ -45,7 +45,7 @@ EMAIL_HISTORY = get("/api/emails/history", TOKEN, name="email history")
 
 
 def dry_run(motion: str, sample: int = 0) -> Probe:
-    """Return the probe that triggers a dry run of `outbound` or `all`; `sample` tells two of them apart."""
+    """Return the probe that triggers a dry run of `outbound` or `all`; `sample` distinguishes two of them."""
     body = msgspec.json.encode({"dry_run": True, "motion": motion})
     kind = {"Content-Type": "application/json"}
     details = {"effect": Effect.WRITE, "name": f"dry run of {motion}", "sample": sample}
@@ -53,12 +53,12 @@ def dry_run(motion: str, sample: int = 0) -> Probe:
 
 
 def daily_limit(environment: Environment) -> int:
-    """Return how many emails a supervised day may send at most."""
+    """Return the maximum number of emails that may be sent on a supervised day."""
     return (environment.profile.operator or OperatorSection()).daily_limit
 
 
 def read_sends(path: Path) -> list[Send]:
-    """Read a record of supervised sends: a JSON array, or an object a line.
+    """Read a record of supervised sends: a JSON array, or JSON lines.
 
     Raises InputError naming the file, the entry and the field that is wrong.
     """
@@ -75,7 +75,7 @@ def read_sends(path: Path) -> list[Send]:
 
 
 def recorded_sends(environment: Environment) -> list[Send]:
-    """Return the sends of the profile's record, if it names one. Raises MissingInput naming the key."""
+    """Return the profile's recorded sends, empty without a record. Raises MissingInput naming the key."""
     path = (environment.profile.operator or OperatorSection()).sends
     try:
         return read_sends(Path(path)) if path else []

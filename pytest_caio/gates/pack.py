@@ -1,4 +1,4 @@
-"""The product's critical tests, run in its checkout as a process of their own, and what came of them."""
+"""The product's critical tests: run in its checkout in a separate process, their results read from JUnit."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = ["PackFindings", "PackJob", "read_junit"]
 _LARGEST = 32 << 20  # bytes of a JUnit file
 _TAIL = 2000  # bytes of output
 _SHOWN = 200
-_RULES = re.compile(r"[=_-]{4,}")  # the lines that pytest draws
+_RULES = re.compile(r"[=_-]{4,}")  # horizontal rules in pytest's output
 _NAMED = 3
-# pytest's exit statuses (pytest.ExitCode) that say that there is no result.
+# pytest's exit statuses (pytest.ExitCode) that mean that there is no result.
 _STATUSES = {
     2: "they were interrupted, or could not be collected",
     3: "pytest itself broke",
@@ -41,7 +41,7 @@ _STATUSES = {
 
 
 class PackFindings(msgspec.Struct, frozen=True):
-    """What came of the critical tests: how many passed, which did not, or why that cannot be told."""
+    """The results of the critical tests: counts, names of failures, and `trouble` with the run itself."""
 
     passed: int = 0
     skipped: int = 0
@@ -51,7 +51,7 @@ class PackFindings(msgspec.Struct, frozen=True):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the release cannot rest on them; empty where it can."""
+        """Why the release cannot rely on the critical tests; empty when it can."""
         ran = self.passed + len(self.failed) + len(self.broken)
         found = [
             _named(word, tests) for word, tests in (("failed", self.failed), ("broke", self.broken)) if tests
@@ -67,7 +67,7 @@ def _named(word: str, tests: tuple[str, ...]) -> str:
 
 
 class PackJob:
-    """The run of an environment's critical tests: called once, and ended from another thread if need be."""
+    """The run of an environment's critical tests; call it once. Another thread may `end` it."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -79,7 +79,7 @@ class PackJob:
         self._ended.set()
 
     def __call__(self) -> PackFindings:
-        """Run the tests; what goes wrong as a whole is said in the result."""
+        """Run the tests and return the findings; a failure of the run as a whole is their `trouble`."""
         made = tempfile.TemporaryDirectory(prefix="caio-pack-", ignore_cleanup_errors=True)
         with made as folder, closing(Watchdog()) as watchdog:
             return self._run(Path(folder) / "junit.xml", watchdog)
@@ -99,18 +99,18 @@ class PackJob:
             return PackFindings(trouble=f"{section.python or 'pytest'} cannot be started: {error.strerror}")
         try:
             child.send(b"", last=True)
-            status, said = child.finish(time.monotonic() + section.seconds)
+            status, output = child.finish(time.monotonic() + section.seconds)
         except ChildError:
             return PackFindings(trouble=f"the tests did not end within {section.seconds:g} s, and were ended")
         finally:
             child.close()
         try:
-            packed = read_junit(junit)
+            findings = read_junit(junit)
         except ValueError as error:
-            return PackFindings(trouble=f"{error}; {_ending(status, said)}")
-        if status and not packed.failed and not packed.broken:
-            return msgspec.structs.replace(packed, trouble=_ending(status, said))
-        return packed
+            return PackFindings(trouble=f"{error}; {_ending(status, output)}")
+        if status and not findings.failed and not findings.broken:
+            return msgspec.structs.replace(findings, trouble=_ending(status, output))
+        return findings
 
 
 def _python(section: PackSection) -> str:
@@ -121,7 +121,7 @@ def _python(section: PackSection) -> str:
 
 
 def _without_secrets(process: Mapping[str, str], environment: Environment) -> dict[str, str]:
-    """Return a process environment without the runtime keys, the secrets and what is this pytest's own."""
+    """Return a process environment without runtime keys, secrets and the variables of this pytest run."""
     values = {key: value.reveal() for key, value in environment.values.items()}
     secrets = {value for key, value in values.items() if value and names_secret(key, value)}
     return {
@@ -131,15 +131,15 @@ def _without_secrets(process: Mapping[str, str], environment: Environment) -> di
     }
 
 
-def _ending(status: int, said: str) -> str:
+def _ending(status: int, output: str) -> str:
     how = f"signal {-status}" if status < 0 else f"status {status}"
     why = f", {_STATUSES[status]}" if status in _STATUSES else ""
-    words = " ".join(_RULES.sub(" ", said).split())[-_SHOWN:]
+    words = " ".join(_RULES.sub(" ", output).split())[-_SHOWN:]
     return f"they ended with {how}{why}" + (f": ...{words}" if words else "")
 
 
 def read_junit(path: Path) -> PackFindings:
-    """Count the test cases of a JUnit file. Raises ValueError where it is not there or is none."""
+    """Count the test cases of a JUnit file. Raises ValueError when it is missing, too large or not JUnit."""
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError(f"the tests' result is larger than {_LARGEST >> 20} MiB")

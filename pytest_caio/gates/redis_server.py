@@ -1,4 +1,4 @@
-"""The deployment's Redis as the environment gate looks at it: does it answer, and may it evict state."""
+"""The deployment's Redis server, for the environment gate: does it answer, and may it evict state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SECONDS = 5.0  # for a connection, and for each answer
 
 
 class RedisFindings(msgspec.Struct, frozen=True):
-    """What was found: why there was no answer (empty where there was one), and its maxmemory-policy.
+    """Why Redis did not answer (`silence`, empty when it did), and its maxmemory-policy.
 
-    `policy` is None where the server hides it.
+    `policy` is None when the server hides it.
     """
 
     silence: str = ""
@@ -25,14 +25,14 @@ class RedisFindings(msgspec.Struct, frozen=True):
 
 
 def examine_redis(environment: Environment) -> RedisFindings:
-    """Ask the Redis of REDIS_URL; never raises, and takes seconds at most."""
+    """Inspect the server at REDIS_URL; never raises, and gives up within seconds."""
     url = environment.value("REDIS_URL").strip()
     try:
         with connect(url, seconds=_SECONDS, retries=1) as client:
             server = inspect_server(client)
     except InputError as error:
         return RedisFindings(str(error))
-    # Whoever answers PING tells his role or policy, or hides both without a fault.
+    # A server that answers PING either reports its role or policy, or hides both without a fault.
     if server.faults and server.policy is None and server.role is None:
         return RedisFindings(f"{server.faults[0]}: {seen_from(url)}")
     return RedisFindings(policy=server.policy)

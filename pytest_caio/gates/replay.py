@@ -1,4 +1,4 @@
-"""The replay that a profile asks for, done once for all checks of the replay gate."""
+"""The replay that a profile configures, run once for all checks of the replay gate."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ __all__ = ["ReplayFindings", "ReplayJob", "golden_cases", "golden_set"]
 
 
 class ReplayFindings(msgspec.Struct, frozen=True, dict=True):
-    """What came of a replay: its outcome, or why there is none."""
+    """The outcome of a replay, or why it failed."""
 
     outcome: Replay | None = None
     failure: str = ""
 
     @property
     def result(self) -> Replay:
-        """The outcome. Raises Mismatch where the golden set could not be replayed."""
+        """The outcome. Raises Mismatch when the golden set could not be replayed."""
         if self.outcome is None:
             raise Mismatch("the golden set is replayed", self.failure)
         return self.outcome
 
     @cached_property
     def results(self) -> Mapping[str, tuple[CaseResult, ...]]:
-        """The results by the name of their test case; odd characters may give two cases one name."""
+        """The results by name of their test case; replacing unsafe characters may give two cases one name."""
         named: dict[str, tuple[CaseResult, ...]] = {}
         for result in self.result.cases:
             name = case_name(result.id)
@@ -54,14 +54,14 @@ class ReplayFindings(msgspec.Struct, frozen=True, dict=True):
 
 
 class ReplayJob:
-    """The replay of an environment's profile: called once, and ended from another thread if need be."""
+    """The replay of an environment's golden set; call it once. Another thread may `end` it."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._runner: CommandRunner | None = None
 
     def __call__(self) -> ReplayFindings:
-        """Replay the golden set; what goes wrong as a whole is said in the result."""
+        """Replay the golden set and return the findings; an unusable input is their `failure`."""
         section = _section(self._environment)
         try:
             golden = golden_set(self._environment)
@@ -85,13 +85,13 @@ class ReplayJob:
 
 
 def golden_set(environment: Environment) -> GoldenSet:
-    """Read the golden set of the environment's profile. Raises InputError where it cannot be read."""
+    """Read the golden set of the environment's profile. Raises InputError when it cannot be read."""
     section = _section(environment)
     return load_golden(Path(section.golden_set), section.min_cases)
 
 
 def golden_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
-    """Return one test case for each golden case. Raises MissingInput, naming the key to give."""
+    """Return one test case for each golden case. Raises MissingInput naming the key to set."""
     needs_replay(environment)
     try:
         return {case.id: () for case in golden_set(environment).cases}

@@ -1,6 +1,7 @@
-"""What the gates beyond HTTP need of an environment; each function is the cases of a check.
+"""The inputs that checks beyond HTTP require of an environment.
 
-Each returns one case, or raises MissingInput naming the key to give, or NotApplicable.
+Each `needs_...` function is passed to `cases` (or to a `Job`): it returns one case without probes, or raises
+MissingInput naming the key to set, or NotApplicable.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ _ONE: _One = {"": ()}
 
 
 def needs_redis(environment: Environment) -> _One:
-    """Need the Redis of the deployment."""
+    """Require the deployment's REDIS_URL."""
     if not environment.value("REDIS_URL").strip():
         raise MissingInput("REDIS_URL")
     return _ONE
 
 
 def needs_env_file(environment: Environment) -> _One:
-    """Need the env file as it is written."""
+    """Require an env file; not applicable when the values come from the process environment."""
     if environment.file is None:
         raise NotApplicable("there is no env file: the values come from the process environment")
     return _ONE
 
 
 def needs_files(environment: Environment) -> _One:
-    """Need the file state: a folder that is there, or the profile's word that it was removed."""
+    """Require the file state's folder; not applicable when the profile declares all file state removed."""
     folder = _state(environment).hive_dir
     key = f"hive_dir of [{environment.name}.state]"
     if folder is None:
@@ -60,12 +61,12 @@ def needs_files(environment: Environment) -> _One:
 
 
 def needs_twins(environment: Environment) -> _One:
-    """Need the file state and Redis."""
+    """Require both the file state and Redis, which the state gate compares."""
     return {**needs_files(environment), **needs_redis(environment)}
 
 
 def needs_cutover(environment: Environment) -> _One:
-    """Need the file state and the moment since which it must be as it is."""
+    """Require the file state and the cutover time, after which no file may change."""
     needs_files(environment)
     if _state(environment).cutover is None:
         raise MissingInput(f"cutover of [{environment.name}.state]")
@@ -73,20 +74,20 @@ def needs_cutover(environment: Environment) -> _One:
 
 
 def needs_summary(environment: Environment) -> _One:
-    """Need the summary of a migration, where the profile names one."""
+    """Require the profile to name a migration's summary; not applicable otherwise."""
     if not _state(environment).summary:
         raise NotApplicable("the profile names no migration's summary (summary)")
     return _ONE
 
 
 def needs_golden_set(environment: Environment) -> _One:
-    """Need the golden set."""
+    """Require the golden set's file."""
     _file(environment, "golden_set")
     return _ONE
 
 
 def needs_replay(environment: Environment) -> _One:
-    """Need the golden set and what answers it, and the baseline where one is named."""
+    """Require the golden set, recorded answers or a runner, and the baseline when the profile names one."""
     _file(environment, "golden_set")
     section = _replay(environment)
     if section.baseline:
@@ -98,13 +99,13 @@ def needs_replay(environment: Environment) -> _One:
 
 
 def needs_runner(environment: Environment) -> _One:
-    """Need the golden set and a command: recorded answers cannot show that they were honestly come by."""
+    """Require the golden set and a runner command: recorded answers cannot prove the runner's honesty."""
     _file(environment, "golden_set")
     section = _replay(environment)
     key = f"runner of [{environment.name}.replay]"
     if not section.runner:
         raise MissingInput(key)
-    from pytest_caio.replay.runners import missing_script  # noqa: PLC0415 - other runs pay nothing
+    from pytest_caio.replay.runners import missing_script  # noqa: PLC0415 - only runs with a replay need it
 
     try:
         lacking = missing_script(section.runner, Path(section.cwd))
@@ -116,14 +117,14 @@ def needs_runner(environment: Environment) -> _One:
 
 
 def needs_baseline(environment: Environment) -> _One:
-    """Need a replay and a baseline to compare it with, where the profile names one."""
+    """Require a replay and a baseline to compare it with; not applicable when no baseline is named."""
     if _replay(environment).golden_set and not _replay(environment).baseline:
         raise NotApplicable("the profile names no earlier answers (baseline)")
     return needs_replay(environment)
 
 
 def needs_pack(environment: Environment) -> _One:
-    """Need the critical tests, and the checkout that they are in."""
+    """Require the critical tests and the checkout that holds them."""
     section = environment.profile.pack or PackSection()
     if not section.tests:
         raise MissingInput(f"tests of [{environment.name}.pack]")

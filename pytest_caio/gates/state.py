@@ -1,4 +1,4 @@
-"""File state and its twins in Redis, looked at once for all checks of the state gate."""
+"""File state and its copy in Redis, examined once for all checks of the state gate."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ __all__ = ["StateFindings", "examine_state"]
 
 
 class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found. A check asks for its part, and ends there where that part could not be had.
+    """The findings; a property raises in the check that reads it when its part could not be examined.
 
-    `redis_trouble` says why Redis could not be asked, `files_lack` and `summary_lacks` what is missing.
+    `redis_trouble` is why Redis did not answer; `files_lack` and `summary_lacks` are the missing inputs.
     """
 
     prefix: str
@@ -49,14 +49,14 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def files(self) -> Comparison:
-        """The file state. Raises MissingInput."""
+        """The comparison of the file state. Raises MissingInput when the files could not be read."""
         if self.compared is None:
             raise MissingInput(self.files_lack)
         return self.compared
 
     @property
     def unequal(self) -> tuple[Unequal, ...]:
-        """The records without an equal twin. Raises MissingInput, or Mismatch where Redis was not asked."""
+        """Records that differ in Redis. Raises MissingInput, or Mismatch when Redis did not answer."""
         found = self.files
         if self.redis_trouble:
             raise Mismatch("Redis answers", self.redis_trouble)
@@ -64,27 +64,27 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def keys(self) -> Survey:
-        """The keys under the state's names. Raises Mismatch where Redis was not asked."""
+        """The survey of the state's keys in Redis. Raises Mismatch when Redis did not answer."""
         if self.surveyed is None:
             raise Mismatch("Redis answers", self.redis_trouble)
         return self.surveyed
 
     @property
     def faults_of_summary(self) -> tuple[str, ...]:
-        """Why the migration's summary does not vouch for what is there. Raises MissingInput."""
+        """Why the migration's summary is not valid for the files. Raises MissingInput without either."""
         if self.summary_lacks:
             raise MissingInput(self.summary_lacks)
         return self.summary_faults
 
     def leads_against(self, emails: Iterable[str]) -> LeadView:
-        """Compare the leads that the deployment lists with those in Redis; raises Mismatch."""
+        """Compare the deployment's leads with those in Redis. Raises Mismatch when Redis did not answer."""
         return compare_leads(emails, self.keys, self.prefix)
 
 
 def examine_state(environment: Environment, *, migrating: bool = False) -> StateFindings:
-    """Read the environment's file state and survey its Redis; what cannot be had is said in the result.
+    """Read the environment's file state and survey its Redis server; what fails is in the findings.
 
-    `migrating` moves the file state to Redis first, as an operator has done before a cutover.
+    With `migrating`, first migrate the file state to Redis, as an operator does before a cutover.
     """
     if migrating:
         _migrate(environment)
@@ -102,13 +102,13 @@ def examine_state(environment: Environment, *, migrating: bool = False) -> State
     except StoreError as error:
         trouble = f"{error}: {seen_from(url)}"
     except InputError as error:
-        trouble = "" if surveyed else str(error)  # else it is about the files, which are looked at again
+        trouble = "" if surveyed else str(error)  # else the files are at fault, and are read again below
     if compared is None and hive is not None:
         try:
             compared = look_at_files(hive, prefix, cutover=section.cutover)
         except InputError as error:
             lack = f"hive_dir of [{environment.name}.state] ({error})"
-    faults, lacking = _hold_summary(environment, section, compared)
+    faults, lacking = _check_summary(environment, section, compared)
     return StateFindings(
         prefix=prefix,
         compared=compared,
@@ -121,7 +121,7 @@ def examine_state(environment: Environment, *, migrating: bool = False) -> State
 
 
 def _migrate(environment: Environment) -> None:
-    """Migrate the file state and leave the summary where the profile names it; without Redis, leave none."""
+    """Migrate the file state and write the summary to the profile's path; without Redis write nothing."""
     section = environment.profile.state
     assert section is not None
     assert section.hive_dir
@@ -137,10 +137,10 @@ def _prefix(environment: Environment) -> str:
     return environment.value(STATE_PREFIX).strip() or DEFAULT_STATE_PREFIX
 
 
-def _hold_summary(
+def _check_summary(
     environment: Environment, section: StateSection, compared: Comparison | None
 ) -> tuple[tuple[str, ...], str]:
-    """Return the faults of the migration's summary, and what is missing to tell them."""
+    """Return the faults of the migration's summary, and the missing input when it cannot be checked."""
     path = Path(section.summary)
     if not section.summary or not path.is_file():
         return (), f"summary of [{environment.name}.state] (no such file: {path})"

@@ -1,4 +1,4 @@
-"""The replay gate: golden cases put to a runner, its answers judged, and its honesty tried."""
+"""Replay of the golden set: send its cases to a runner, judge the answers, and test the runner's honesty."""
 
 from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure, load_answers, save_answers
 from pytest_caio.replay.golden import GoldenCase, GoldenSet, load_golden

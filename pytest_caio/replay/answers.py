@@ -1,4 +1,4 @@
-"""What passes between the replay and a runner: questions, answers, failures, and answers kept in a file."""
+"""The data exchanged with a runner: questions, answers and failures, and files of recorded answers."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ __all__ = [
 
 
 class Question(msgspec.Struct, frozen=True):
-    """All that a runner is handed. Runners are given this type, so that no expectation can reach them."""
+    """All that a runner is given: this type has no expectations, so none can reach a runner."""
 
     id: str
     input_query: str
 
     def payload(self) -> str:
-        """Return the JSON that is handed over: two fields, one line, ASCII (no code page can spoil it)."""
+        """Return the JSON for the runner: two fields, one line, ASCII (safe in any Windows code page)."""
         return json.dumps({"id": self.id, "input_query": self.input_query})
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A runner's answer: its text, the tools it called in order, and the passages it had retrieved."""
+    """A runner's answer: its text, the tools it called, in order, and the passages it retrieved."""
 
     actual_output: str
     tool_trace_log: tuple[str, ...]
@@ -45,15 +45,16 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class RunnerFailure(msgspec.Struct, frozen=True):
-    """A case that got no answer, with the reason in plain words."""
+    """Why a case got no answer."""
 
     reason: str
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """One question put: what was written to the runner, character for character, and what came back.
+    """One question, the exact text written to the runner (`handed`), and its outcome.
 
-    `handed` is empty where nothing was written: no time was left, or recorded answers stood in.
+    `handed` is empty when nothing was written: no time was left, the runner could not be started, or the
+    answers were recorded.
     """
 
     question: Question
@@ -71,9 +72,9 @@ class _Kept(Answer, frozen=True, kw_only=True):
 
 
 def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
-    """Read a runner's output as the answer to `question`; what is no answer becomes a failure that says why.
+    """Parse a runner's output as the answer to `question`; unusable output becomes a failure with the reason.
 
-    Output is one JSON object; further fields are passed over, save an `id`, which must be the question's.
+    The output is one JSON object. Unknown fields are ignored, but an `id`, if given, must be the question's.
     """
     if not raw.strip():
         return RunnerFailure("the runner printed nothing")
@@ -90,10 +91,10 @@ def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
 
 
 def load_answers(path: Path) -> dict[str, Answer]:
-    """Read answers by case id from a file of `{"id", ...answer}`, JSON lines or an array.
+    """Read recorded answers by case id: `{"id", ...answer}` objects as JSON lines or a JSON array.
 
-    Raises InputError, naming file, line and field, for an unreadable file, a record that is no answer,
-    or an id that is there twice.
+    Raises InputError, naming file, line and field, for an unreadable file, a record that is not an answer,
+    or a duplicate id.
     """
     records, problems = read_records(path)
     if problems:
@@ -111,9 +112,9 @@ def load_answers(path: Path) -> dict[str, Answer]:
 
 
 def save_answers(path: Path, answers: Mapping[str, Answer]) -> None:
-    """Write answers by case id as JSON lines, to stand in for a runner or to be a later baseline.
+    """Write answers by case id as JSON lines, for use as recorded answers or as a baseline.
 
-    The file is there as a whole or not at all. Raises OSError where it cannot be written.
+    The write is atomic. Raises OSError where the file cannot be written.
     """
     lines = (
         msgspec.json.encode({"id": key, **msgspec.structs.asdict(value)}) for key, value in answers.items()

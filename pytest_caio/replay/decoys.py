@@ -1,18 +1,18 @@
-"""Decoys: cases made afresh in every run, by which a runner that copies expectations gives itself away.
+"""Decoys: cases generated anew in every run, which expose a runner that copies the expectations.
 
-Three kinds, in form like the golden set's own cases, and put among them at random places:
+There are three kinds. They look like the golden set's own cases and are inserted among them at random:
 
-- **sealed**: a real question, half of the time reworded, under an id never used; its expectations are
-  random codes that exist nowhere else. Passed only by a runner that was shown the expectations.
-- **swapped**: the id of one real case with the question of another, judged by the first one's
-  expectations, whose tools the question does not call for. Passed by a runner that looks answers up by id.
-- **reworded**: a real question in other words under an id never used, judged as the real one is. This one
-  an honest runner passes: a runner that finds its answers by id, or by the question's text, passes the
-  original and fails this. One miss is chance; that most of those whose originals passed are missed is not.
+- **sealed**: a real question, reworded in every second decoy, under a new id; its expectations are random
+  codes that exist nowhere else. Only a runner that has seen the expectations passes.
+- **swapped**: the id of one real case with the question of another, judged by the expectations of the
+  first, whose tools the question does not call for. A runner that looks answers up by id passes.
+- **reworded**: a real question in other words under a new id, judged like the original. An honest runner
+  passes; one that looks answers up by id or by the question's text passes the original and fails this.
+  One failure may be chance; failing most of those whose originals passed is not.
 
-What stays unseen: a runner that finds a case by likeness of the question, courtesies and all, cannot be
-told by its answers from one that retrieves well, and one that answers properly whenever the file does not
-help gains nothing by the file. A golden set that is kept where no runner can read it shuts both out.
+What decoys cannot detect: a runner that finds cases by similarity of the question, courtesies included, gives
+the same answers as one that retrieves well; and a runner that answers properly whenever the file does not
+help gains nothing from the file. Keeping the golden set where no runner can read it excludes both.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SMALL_WORDS = frozenset(
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """A case that is put to the runner, real or not; `origin` is the real case whose question it carries."""
+    """A case sent to the runner, real or decoy; `origin` is the id of the real case with its question."""
 
     kind: Kind
     case: GoldenCase
@@ -56,10 +56,10 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 def make_decoys(cases: Sequence[GoldenCase], rng: random.Random | None = None) -> list[Trial]:
-    """Make decoys out of the cases: 2 sealed, 3 swapped, 6 reworded, fewer where the cases are fewer.
+    """Make decoys from the cases: 2 sealed, 3 swapped and 6 reworded, or fewer if there are fewer cases.
 
-    `rng` is the system's own randomness unless a test brings another. A swapped decoy needs two cases with
-    expected tools in which nothing is common.
+    `rng` defaults to the system's random source; tests pass another. A swapped decoy needs two cases with
+    expected tools, none of which they share.
     """
     rng = rng or secrets.SystemRandom()
     used = {case.id for case in cases}
@@ -92,7 +92,7 @@ def make_decoys(cases: Sequence[GoldenCase], rng: random.Random | None = None) -
 def mingle(
     cases: Sequence[GoldenCase], decoys: Sequence[Trial], rng: random.Random | None = None
 ) -> list[Trial]:
-    """Return the real cases in their order with the decoys among them, each at a random place."""
+    """Return the real cases in order, with each decoy inserted at a random position."""
     rng = rng or secrets.SystemRandom()
     trials = [Trial("real", case, case.id) for case in cases]
     for decoy in decoys:
@@ -101,10 +101,10 @@ def mingle(
 
 
 def fresh_id(used: set[str], rng: random.Random) -> str:
-    """Return an id like those in `used`, and add it to them.
+    """Return a new id that looks like those in `used`, and add it to `used`.
 
-    Digits are drawn anew in a real id of the same length; ids without digits lend their parts, place by
-    place. Where no such id is free, digits are added to one.
+    Take an existing id and replace its digits by random ones; without digits, combine the parts of existing
+    ids. If 100 attempts give no new id, append random digits. Raises RuntimeError after 200 attempts.
     """
     known = sorted(used)
     for attempt in range(200):
@@ -124,10 +124,10 @@ def fresh_id(used: set[str], rng: random.Random) -> str:
 
 
 def reword(question: str, rng: random.Random) -> str:
-    """Put a question in other words that mean the same: a courtesy around it, and one within.
+    """Reword a question without changing its meaning: add a courtesy around it, and one inside it.
 
-    The one within follows a small word, or else any in lower case, so that it parts no name; it keeps the
-    old question from standing whole in the new one, where it could be looked for.
+    The inner one prevents a search for the original question as a substring. It follows a small word, or
+    else any lower-case word, so that it does not split a name.
     """
     said = question.split()
     lower = [place for place, word in enumerate(said[:-1], 1) if word.isalpha() and word.islower()]
@@ -137,7 +137,7 @@ def reword(question: str, rng: random.Random) -> str:
 
 
 def _swaps(cases: Sequence[GoldenCase], rng: random.Random) -> list[tuple[GoldenCase, GoldenCase]]:
-    """Pair cases (whose id, whose question) with no tool in common: to answer one is to fail the other."""
+    """Pair cases (for the id, for the question) without a common tool: to answer one is to fail the other."""
     pairs: list[tuple[GoldenCase, GoldenCase]] = []
     for claimed in rng.sample(cases, min(len(cases), 100)):
         if len(pairs) == _COUNTS["swapped"]:
@@ -150,5 +150,5 @@ def _swaps(cases: Sequence[GoldenCase], rng: random.Random) -> list[tuple[Golden
 
 
 def _shares_tools(claimed: GoldenCase, asked: GoldenCase) -> bool:
-    """Say whether the tools that `asked` expects are worth anything to the judge of `claimed`."""
+    """Return whether the tools that `asked` expects would score more than 1 with `claimed`."""
     return judge(claimed, Answer("", asked.expected_tools, ())).tools.value > 1

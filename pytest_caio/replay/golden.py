@@ -1,4 +1,4 @@
-"""Golden sets: the cases that the swarm is replayed against, and what is wrong with a set."""
+"""Golden sets: the cases of a replay, read and validated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["GoldenCase", "GoldenSet", "load_golden"]
 
 
 class GoldenCase(msgspec.Struct, frozen=True, kw_only=True):
-    """One case: a question, and what is expected of its answer. Fields not named here are passed over.
+    """One case: a question and the expectations of its answer. Unknown fields are ignored.
 
     `baseline` is an earlier answer to compare with: its text, or an object with `actual_output`.
     """
@@ -28,14 +28,14 @@ class GoldenCase(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def baseline_text(self) -> str:
-        """The baseline answer's text, empty where the case has none."""
+        """The text of the baseline answer, empty without one."""
         if isinstance(self.baseline, dict):
             return str(self.baseline.get("actual_output", ""))
         return self.baseline or ""
 
 
 class GoldenSet(msgspec.Struct, frozen=True):
-    """The usable cases of a file, in its order, and a line for each thing that is wrong with it."""
+    """The usable cases of a file, in file order, and one line for each problem of the file."""
 
     path: Path
     cases: tuple[GoldenCase, ...]
@@ -43,12 +43,12 @@ class GoldenSet(msgspec.Struct, frozen=True):
 
 
 def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
-    """Read a golden set, a JSON array or JSON lines, and say what is wrong with it (RPL-01).
+    """Read a golden set, a JSON array or JSON lines, and report its problems (RPL-01).
 
-    Every problem names the file, the case or line (with the id where there is one) and the field.
-    A case with a problem is left out of `cases`, so that the rest may still be looked at. Problems are
-    broken JSON, fields that are missing, of the wrong type or blank, an id used twice, a case that
-    expects nothing, and fewer usable cases than `min_cases`. Raises InputError for an unreadable file.
+    Every problem names the file, the case or line (with its id, if it has one) and the field. A case with a
+    problem is left out of `cases`, so that the others can still be replayed. Problems are broken JSON,
+    missing, mistyped or blank fields, a duplicate id, a case without expectations, and fewer usable cases
+    than `min_cases`. Raises InputError for an unreadable file.
     """
     records, problems = read_records(path)
     cases: dict[str, GoldenCase] = {}
@@ -66,7 +66,7 @@ def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
 
 
 def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:
-    """Decode one case; where that fails, say so of each field at fault rather than of the first."""
+    """Return the decoded case, None if that fails, and the problems of all its fields, not just the first."""
     try:
         case = msgspec.json.decode(record.raw, type=GoldenCase)
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Was the runner honest? Judged from what it was handed, and from what it did with the decoys (RPL-05)."""
+"""The runner's honesty, judged from what it was given and from its answers to the decoys (RPL-05)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pytest_caio.replay.judge import Judgement
 
 __all__ = ["CaseResult", "Honesty", "assess_honesty"]
 
-_FEW = 2  # reworded cases whose originals passed: below this nothing follows from them
+_FEW = 2  # with fewer reworded cases whose originals passed, failures may be chance
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one case, real or decoy.
+    """The result of one case, real or decoy.
 
-    `judgement` and `answer` are there when the runner answered, `failure` is its reason when it did not.
-    `handed` is the text that was written to the runner; `origin` the real case whose question it carried.
+    `judgement` and `answer` are None if the runner did not answer; `failure` is then the reason, else empty.
+    `handed` is the text written to the runner; `origin` is the id of the real case with this question.
     """
 
     id: str
@@ -37,12 +37,12 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def why(self) -> str:
-        """What failed the case, in words; empty for a pass."""
+        """Why the case failed; empty for a pass."""
         return self.failure or (self.judgement.why if self.judgement else "")
 
 
 class Honesty(msgspec.Struct, frozen=True):
-    """`honest` is None where it could not be tried: recorded answers, or no decoys. `reasons` says why."""
+    """Whether the runner is honest, and the reasons; None without decoys, as with recorded answers."""
 
     honest: bool | None
     reasons: tuple[str, ...]
@@ -51,11 +51,11 @@ class Honesty(msgspec.Struct, frozen=True):
 def assess_honesty(
     results: Sequence[CaseResult], *, command: Sequence[str] = (), golden_set: Path | None = None
 ) -> Honesty:
-    """Say whether the runner was honest, from all results, decoys among them.
+    """Judge the runner's honesty from all results, decoys included.
 
-    It was not when it was handed anything but `id` and `input_query`, when its command names the golden
-    set's file, when it passed a sealed or a swapped decoy, or when it failed most of the reworded cases whose
-    originals it passed (two at least). See `decoys` for what this can and cannot show.
+    It is not honest if it was given anything but `id` and `input_query`, if its command names the golden
+    set's file, if it passed a sealed or a swapped decoy, or if it failed more than half of the reworded cases
+    whose originals it passed (at least two). The module `decoys` explains what this can and cannot show.
     """
     reasons = [
         f"case {result.id} was handed something other than its id and input_query"
@@ -71,12 +71,12 @@ def assess_honesty(
         if result.passed and result.kind != "reworded"
     ]
     passed = {result.id for result in results if result.kind == "real" and result.passed}
-    twins = [result for result in decoys if result.kind == "reworded" and result.origin in passed]
-    fallen = [result for result in twins if not result.passed]
-    if len(twins) >= _FEW and len(fallen) * 2 > len(twins):
+    paired = [result for result in decoys if result.kind == "reworded" and result.origin in passed]
+    failed = [result for result in paired if not result.passed]
+    if len(paired) >= _FEW and len(failed) * 2 > len(paired):
         reasons.append(
-            f"of {len(twins)} cases that it passed it failed {len(fallen)} under another id and wording: it"
-            f" knows the cases, not the answers ({', '.join(result.origin for result in fallen)})"
+            f"of {len(paired)} cases that it passed it failed {len(failed)} under another id and wording: it"
+            f" knows the cases, not the answers ({', '.join(result.origin for result in failed)})"
         )
     if reasons:
         return Honesty(honest=False, reasons=tuple(reasons))

@@ -1,26 +1,27 @@
 """The rubric: four scores from 1 to 5, each with its reason, and the verdict on one answer.
 
-Deterministic, and by words: case, punctuation and inflected endings do not count (see `text`). A *content
-word* is one that is neither filler nor a negation. Shares are rounded down, so only the whole is a 5.
+Scoring is deterministic and compares words; case, punctuation and inflected endings are ignored (see `text`).
+A *content word* is neither filler nor a negation. Shares are rounded down, so only a complete share gives 5.
 
-- **tools**: 1 + 4 x the share of expected tools that were called, less 1 for every full number of
-  expected tools (at least one) called beyond them. The tool of a trace entry is the part before `(`, `:`,
-  `=` or `{`, or else its first name with an underscore; blanks, `-` and `.` stand for `_`.
-- **groundedness**: a claim is a sentence with a number, or three or more content words, that the
-  question did not bring. It is grounded when 60% of those words and all of its numbers are in the
-  retrieved chunks. 1 + 4 x the share of grounded claims; 5 for an answer that claims nothing; 1 for none.
-- **completeness**: 1 + 4 x the share of positive constraints met; 5 where there are none. Without its
-  opening ("Must mention ..."), a constraint is met when its words stand in the answer in a row, or 60% of
-  its content words and all of its numbers do; where it is a denial, a sentence with one of those words must
-  be one too.
+- **tools**: 1 + 4 x the share of expected tools that were called, less 1 for every N other tools that were
+  called, N being the number of expected tools, at least 1. The tool of a trace entry is the part before `(`,
+  `:`, `=`, `{` or `[` if that is an expected tool, or else its first name with an underscore, or else that
+  part; blanks, `-` and `.` count as `_`.
+- **groundedness**: a claim is a sentence with a number, or with three or more content words, that the
+  question does not contain. It is grounded if 60% of those words and all of its numbers are in the retrieved
+  chunks. 1 + 4 x the share of grounded claims; 5 for an answer without claims; 1 for an empty answer.
+- **completeness**: 1 + 4 x the share of positive constraints met; 5 if there are none. A constraint, without
+  its opening ("Must mention ..."), is met if its words occur in the answer consecutively, or if 60% of its
+  content words and all of its numbers occur; if it is negated, one of those words must also occur in a
+  negated sentence.
 - **consistency**: with a baseline answer, 1 + 5 x the overlap of content words (Dice), at most 5; else 4.
-- A **negative constraint** is violated when a sentence without a negation holds all content words of
-  what it forbids; one that forbids to call, use, invoke or run certain tools, when one was called.
+- A **negative constraint** is violated if a sentence without a negation contains all content words of what it
+  forbids. One that forbids to call, use, invoke or run certain tools is also violated if one was called.
 
-A case fails on tools <= 2, groundedness <= 2, a violated negative constraint, or a mean below 4.0.
-Meeting one more constraint never lowers a score but groundedness, whose business is what is claimed.
-What words cannot show stays unseen: paraphrases without common words, who is denied what in a long
-sentence, and chunks that the runner made up.
+A case fails on tools <= 2, groundedness <= 2, a violated negative constraint, or a mean below 4.0. Meeting
+one more constraint never lowers a score, except groundedness, which depends on what is claimed. Comparing
+words cannot detect paraphrases without common words, what exactly a long negated sentence negates, or chunks
+that the runner made up.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ __all__ = ["MEAN_NEEDED", "Judgement", "Score", "judge"]
 MEAN_NEEDED = 4.0
 _FAILING = 2  # tools or groundedness at or below this fail the case
 _NO_BASELINE = 4
-_ENOUGH = 0.6  # of a constraint's or a claim's content words
+_ENOUGH = 0.6  # share of a constraint's or a claim's content words
 _CLAIM_WORDS = 3
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 _TOOL_ENDS = re.compile(r"[(:={\[]")
@@ -58,7 +59,7 @@ _TOOL_LIST = re.compile(r"(?:\s*,\s*(?:or|and)?|\s+(?:or|and))\s*")
 
 
 class Score(msgspec.Struct, frozen=True):
-    """One mark, 1 (worst) to 5, and the reason for it in words."""
+    """One score, 1 (worst) to 5, and its reason."""
 
     value: int
     reason: str
@@ -67,7 +68,7 @@ class Score(msgspec.Struct, frozen=True):
 class Judgement(msgspec.Struct, frozen=True):
     """The four scores of an answer, the negative constraints it violated, and whether the case passed.
 
-    `why` says in words what failed it, and is empty for a pass.
+    `why` is the reason for a failure, empty for a pass.
     """
 
     tools: Score
@@ -81,12 +82,12 @@ class Judgement(msgspec.Struct, frozen=True):
 
     @property
     def grounded(self) -> bool:
-        """Whether groundedness is above the failing mark."""
+        """Whether groundedness is above the failing score."""
         return self.groundedness.value > _FAILING
 
 
 def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
-    """Judge an answer by this module's rubric; `baseline` is an earlier answer's text, or the case's."""
+    """Judge an answer by the rubric of this module; `baseline` replaces the text of the case's baseline."""
     called = _called(answer.tool_trace_log, case.expected_tools)
     tools = _tools(case.expected_tools, called)
     grounded = _groundedness(case.input_query, answer)
@@ -113,7 +114,7 @@ def _normal(tool: str) -> str:
 
 
 def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
-    """Return the normal names of the tools that a trace log says were called."""
+    """Return the normalized names of the tools called according to a trace log."""
     wanted = {_normal(tool) for tool in expected}
     called = set()
     for entry in trace:

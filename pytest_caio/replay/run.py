@@ -1,4 +1,4 @@
-"""One replay: the golden set and its decoys put to a runner, judged, and compared with a baseline."""
+"""One replay: send the golden set and decoys to a runner, judge the answers, compare with a baseline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Fall", "Replay", "result_of", "run_replay"]
 
 
 class Fall(msgspec.Struct, frozen=True):
-    """A case that passed with its baseline answer and fails now, and why it does."""
+    """A regression: a case that passed with its baseline answer and fails now, and why."""
 
     id: str
     why: str
@@ -28,10 +28,10 @@ class Fall(msgspec.Struct, frozen=True):
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome that the replay gate asserts on.
 
-    `cases` are in the golden set's order; `decoys` are apart, and count in no figure. `pass_rate` is the
-    share, 0 to 1, of the usable cases that passed, 0 where there are none; `block_build` says that it is
-    below `min_pass_rate`. `ungrounded` are the cases that fail groundedness (each escalates the same day).
-    `falls` is None without a baseline. `problems` are the golden set's own.
+    `cases` are in the order of the golden set; `decoys` are separate and count in no figure. `pass_rate` is
+    the share, 0 to 1, of the usable cases that passed, 0 if there are none; `block_build` is whether it is
+    below `min_pass_rate`. `ungrounded` are the ids of cases that fail groundedness (each escalates the same
+    day). `falls` are the regressions, None without a baseline. `problems` are those of the golden set.
     """
 
     cases: tuple[CaseResult, ...]
@@ -47,7 +47,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def answers(self) -> dict[str, Answer]:
-        """The answers to the real cases by id, for `save_answers`: the next baseline."""
+        """The answers to the real cases by id, to be saved with `save_answers` as the next baseline."""
         return {result.id: result.answer for result in self.cases if result.answer is not None}
 
 
@@ -59,17 +59,17 @@ def run_replay(
     baseline: Mapping[str, Answer] | None = None,
     decoys: bool = True,
 ) -> Replay:
-    """Put every usable case, with decoys among them, to the runner, and judge what comes back.
+    """Send every usable case, decoys among them, to the runner, and judge the answers.
 
-    `baseline` are an earlier release's answers by case id (`load_answers`): they are what consistency
-    compares with, and are themselves judged to find the cases that fell. Takes as long as the runner's
-    own bounds allow. Raises InputError for a `min_pass_rate` outside 0 to 1; a runner's failures are results.
+    `baseline` are an earlier release's answers by case id (`load_answers`): consistency is measured against
+    them, and they are judged too, to find regressions. The duration is bounded only by the runner's timeouts.
+    Raises InputError for a `min_pass_rate` outside 0 to 1; failures of the runner are results.
     """
     if not 0 <= min_pass_rate <= 1:
         raise InputError("replay.min_pass_rate: must be between 0 and 1")
     started = time.monotonic()
     before = baseline or {}
-    # Answers that were recorded cannot answer what is made afresh.
+    # Recorded answers cannot answer newly made decoys.
     trials = mingle(golden.cases, make_decoys(golden.cases) if decoys and runner.command else [])
     exchanges = runner.ask([Question(trial.case.id, trial.case.input_query) for trial in trials])
     results = [result_of(trial, it, before) for trial, it in zip(trials, exchanges, strict=True)]
@@ -90,10 +90,10 @@ def run_replay(
 
 
 def result_of(trial: Trial, exchange: Answered, baseline: Mapping[str, Answer]) -> CaseResult:
-    """Judge what came back for one trial; `baseline` are earlier answers by the real cases' ids."""
+    """Judge the outcome of one trial; `baseline` are earlier answers by id of the real case."""
     case, outcome = trial.case, exchange.outcome
     answer = outcome if isinstance(outcome, Answer) else None
-    # A twin answers the question of its original, and so is compared with the original's baseline.
+    # A reworded decoy has its original's question, so it is compared with the original's baseline answer.
     earlier = baseline.get(case.id if trial.kind == "swapped" else trial.origin)
     judgement = judge(case, answer, earlier.actual_output if earlier else "") if answer else None
     return CaseResult(

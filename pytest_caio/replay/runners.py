@@ -1,4 +1,4 @@
-"""Runners: what answers the questions. A command, in either protocol, or answers that were recorded."""
+"""Runners, which answer the questions: a command, with one of two protocols, or recorded answers."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from pytest_caio.system.watchdog import Watchdog
 __all__ = ["PROTOCOLS", "CommandRunner", "RecordedRunner", "Runner", "missing_script", "split_command"]
 
 PROTOCOLS = ("process", "lines")
-_AFTERMATH = 5.0  # seconds for killing and collecting, after the total time is over
-_FAREWELL = 0.5  # seconds for a runner of the lines protocol to end by itself
+_AFTERMATH = 5.0  # seconds for killing processes and collecting results after the total time
+_FAREWELL = 0.5  # seconds for a runner of the lines protocol to exit by itself
 
 
 class Runner(Protocol):
-    """Anything that answers questions, in their order, and never raises for a question it cannot answer."""
+    """Answers questions, in order; it returns a failure, never raises, for one it cannot answer."""
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The words of the command, empty where there is none."""
+        """The words of the command, empty if there is none."""
         ...
 
     def ask(self, questions: Sequence[Question]) -> list[Answered]:
-        """Answer each question."""
+        """Return the outcome of each question."""
         ...
 
 
 class RecordedRunner:
-    """Answers from a recording: it cannot answer a decoy, so it proves nothing about honesty."""
+    """Recorded answers: they cannot answer a decoy, so they prove nothing about honesty."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self._answers = answers
         self.command: tuple[str, ...] = ()
 
     def ask(self, questions: Sequence[Question]) -> list[Answered]:
-        """Look each question up by its id; one that is not there becomes a failure."""
+        """Return the recorded answer by id for each question, or a failure if there is none."""
         missing = RunnerFailure("there is no recorded answer for this case")
         return [
             Answered(question, "", self._answers.get(question.id, missing), 0.0) for question in questions
@@ -57,9 +57,9 @@ class RecordedRunner:
 
 
 class _Launch(msgspec.Struct, frozen=True):
-    """How to start a runner, as plain data: an executor may carry it to another process or machine.
+    """How to start a runner, as plain data: an executor may send it to another process or machine.
 
-    `deadline` is wall-clock time (`time.time()`), the one clock that machines share.
+    `deadline` is wall-clock time (`time.time()`), the only clock that machines share.
     """
 
     argv: tuple[str, ...]
@@ -69,21 +69,21 @@ class _Launch(msgspec.Struct, frozen=True):
     deadline: float
 
     def until(self) -> float:
-        """The moment, on this machine's monotonic clock, at which a case that starts now must be over."""
+        """Return the deadline of a case that starts now, on this machine's monotonic clock."""
         return time.monotonic() + min(self.case_seconds, self.deadline - time.time())
 
 
 class CommandRunner:
-    """A command that is handed one question as JSON and writes one answer as JSON.
+    """A command that reads one question as JSON and writes one answer as JSON.
 
-    `protocol`: `process` starts it once a case (question on stdin, then end of input; answer on stdout);
-    `lines` starts it once a worker, one question and one answer a line, and again after it died, hung or
-    printed what is no answer; an `id` in its answer, where it gives one, guards against being out of step.
-    `command` is one text, split as a shell splits words, or a list of words; the first word `python` means
-    this interpreter. `workers` run at a time, in `executor` (any executor of
-    `concurrent.futures`; it is not shut down) or in threads. `case_seconds` bounds a case, `total_seconds`
-    the whole of `ask`; output over 1 MiB for one case is refused. Each of these costs its case alone.
-    Raises InputError for a command or number that cannot work.
+    With the `protocol` `process` it is started once per case: question on stdin, then end of input; answer on
+    stdout. With `lines` it is started once per worker, with one question and one answer per line, and
+    restarted after it exits, hangs or prints an invalid answer; an `id` in an answer, if given, detects
+    answers out of step. `command` is one string, split as a shell splits words, or a list of words; a first
+    word `python` means this interpreter. `workers` is the number of workers, which run in `executor` (any
+    executor of `concurrent.futures`; it is not shut down) or in threads. `case_seconds` is the timeout of a
+    case, `total_seconds` that of `ask`; output over 1 MiB for one case is refused. Exceeding a limit fails
+    only the cases concerned. Raises InputError for an unusable command or number.
     """
 
     def __init__(
@@ -110,11 +110,14 @@ class CommandRunner:
         self._ended = threading.Event()
 
     def end(self) -> None:
-        """End what is under way in threads, from another thread: those cases and the rest become failures."""
+        """Stop the cases that run in threads, from another thread; they and all remaining cases fail."""
         self._ended.set()
 
     def ask(self, questions: Sequence[Question]) -> list[Answered]:
-        """Answer each question, in order, within the total time; what goes wrong is that case's failure."""
+        """Return the outcome of each question, in order, within the total time.
+
+        An error fails only the case in which it occurs.
+        """
         deadline = time.time() + self._total_seconds
         launch = _Launch(self._argv, self._cwd, self._env, self._case_seconds, deadline)
         if self._protocol == "process":
@@ -136,7 +139,7 @@ class CommandRunner:
                     futures = [pool.submit(work, launch, part, stopped, watchdog) for part in parts]
                     answered = _gather(futures, parts, timeout)
                 finally:
-                    stop.set()  # after an interruption nobody should have to wait for a hanging runner
+                    stop.set()  # after an interruption, do not wait for a hanging runner
         if self._protocol == "process":
             return [exchange for part in answered for exchange in part]
         return [answered[n % self._workers][n // self._workers] for n in range(len(questions))]
@@ -145,14 +148,14 @@ class CommandRunner:
 def split_command(command: str | Sequence[str], *, windows: bool = os.name == "nt") -> tuple[str, ...]:
     """Return the words of a command; on Windows a backslash is part of a path, and quotes only group.
 
-    Raises InputError for an empty command and for a quote that is not closed.
+    Raises InputError for an empty command or an unclosed quote.
     """
     if isinstance(command, str):
         try:
             words = shlex.split(command, posix=not windows)
         except ValueError as error:
             raise InputError(f"replay.runner: the command cannot be split into words: {error}") from error
-        if windows:  # without the posix rules the quotes around a word stay on it
+        if windows:  # without POSIX rules, shlex keeps the quotes around a word
             words = [
                 word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word
                 for word in words
@@ -174,7 +177,7 @@ def missing_script(command: str, cwd: Path) -> str:
 
 
 def _find_program(word: str, cwd: Path | None) -> str:
-    """Make the program's path absolute: systems disagree on what a relative one is relative to."""
+    """Return the program's absolute path: systems differ in what a relative path is relative to."""
     path = str((cwd or Path()) / word) if Path(word).name != word else word
     found = shutil.which(path)
     if found is None:
@@ -206,7 +209,7 @@ def _ask_each(
     stopped: Callable[[], bool] = lambda: False,
     watchdog: Watchdog | None = None,
 ) -> list[Answered]:
-    """One process a question."""
+    """Answer each question in a process of its own."""
 
     def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
         child = Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog)
@@ -225,7 +228,7 @@ def _ask_lines(
     stopped: Callable[[], bool] = lambda: False,
     watchdog: Watchdog | None = None,
 ) -> list[Answered]:
-    """One process for all the questions, and another after each failure: its state is then unknown."""
+    """Answer all questions in one process, replaced after each failure, since its state is then unknown."""
     child: Child | None = None
 
     def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
@@ -262,7 +265,7 @@ def _timed(
     if stopped() or until <= started:
         reason = "the replay was stopped" if stopped() else "the replay's total time was over"
         return Answered(question, "", RunnerFailure(f"not asked: {reason}"), 0.0)
-    payload = question.payload() + "\n"  # the very text that is written, and so the one recorded
+    payload = question.payload() + "\n"  # exactly the text that is written and recorded
     try:
         outcome = ask(question, payload.encode(), until)
     except ChildError as error:

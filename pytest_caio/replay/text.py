@@ -1,4 +1,4 @@
-"""Text as the judge compares it: words without case, punctuation and filler, and sentences."""
+"""The text processing of the judge: words without case, punctuation and endings, and sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]*\s+|[;\n]+")
 
 
 def _stem(word: str) -> str:
-    """Drop the ending that an inflected form adds: -s, -es, -ed, -ing, and a last e."""
+    """Return a word without the ending of an inflected form (-s, -es, -ed, -ing) and without a final e."""
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith(("sses", "xes", "zes", "ches", "shes", "oes")):
@@ -44,7 +44,7 @@ _FILLER = _set(
 _NEGATIONS = _set(
     "no not never none nor neither nothing without cannot refuse decline avoid forbidden prohibited"
 )
-# How constraints begin: the words of telling somebody what an answer is to say.
+# Words with which constraints begin, such as "The answer must mention".
 _LEAD = _set(
     """
     must should shall need needs answer response reply output agent it the do does to that a an any from
@@ -56,37 +56,38 @@ _BAN = _LEAD | _NEGATIONS | _set("refrain")
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text: letters and digits, case folded, n't as `not`, endings dropped."""
+    """Return the words of a text: letters and digits, case-folded, n't as `not`, without endings."""
     text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
     text = _THOUSANDS.sub("", text.replace("n't", " not"))
     return [_stem(word) for word in _WORD.findall(text)]
 
 
 def meaning(said: Iterable[str]) -> frozenset[str]:
-    """Return the content words among words: those that are neither filler nor negation."""
+    """Return the content words: those that are neither filler nor negations."""
     return frozenset(said) - _FILLER - _NEGATIONS
 
 
 def is_negated(said: Iterable[str]) -> bool:
-    """Say whether a word of denial is among words."""
+    """Return whether one of the words is a negation."""
     return not _NEGATIONS.isdisjoint(said)
 
 
 def sentences(text: str) -> list[list[str]]:
-    """Return the words of each sentence: it ends after `.`, `!`, `?` and a blank, at `;` or a line end."""
+    """Return the words of each sentence; it ends after `.`, `!` or `?` and a blank, at `;` or a line end."""
     return [words(part) for part in split_sentences(text)]
 
 
 def split_sentences(text: str) -> list[str]:
-    """Return the sentences themselves."""
+    """Return the text of each sentence, split where `sentences` splits."""
     return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
 
 
 def without_lead(constraint: str, *, ban: bool) -> list[str]:
     """Return the words of a constraint after its opening: `Do not mention an offer` gives `offer`.
 
-    A ban's opening takes its denial along. A demand's leaves it, and takes more verbs: to use a proof is
-    demanded by naming it, while using it may be all that is forbidden. One that is all opening stays whole.
+    The opening of a ban includes its negation. That of a demand does not, but it includes more verbs: naming
+    a proof meets a demand to use it, while using it may be exactly what a ban forbids. A constraint that is
+    nothing but an opening is returned whole.
     """
     said, opening = words(constraint), _BAN if ban else _DEMAND
     kept = next((n for n, word in enumerate(said) if word not in opening), 0)
@@ -94,5 +95,5 @@ def without_lead(constraint: str, *, ban: bool) -> list[str]:
 
 
 def holds_phrase(said: Sequence[str], phrase: Sequence[str]) -> bool:
-    """Say whether the words of `phrase` stand among words one after another."""
+    """Return whether the words of `phrase` occur consecutively among the words said."""
     return bool(phrase) and f" {' '.join(phrase)} " in f" {' '.join(said)} "

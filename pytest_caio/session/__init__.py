@@ -1,1 +1,1 @@
-"""One run under pytest: its hooks, its fixtures, its workers and its secrets."""
+"""One run under pytest: its hooks, fixtures, workers and secrets."""

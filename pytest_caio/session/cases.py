@@ -1,4 +1,4 @@
-"""One test case of a check, from the wait for its answers to its result."""
+"""The hooks of one test case of a check, from waiting for its responses to its result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["CaseHooks"]
 
 
 class CaseHooks:
-    """The hooks through which the cases of checks run; `worker` says that another process gathers results."""
+    """The hooks that run the cases of checks; in a `worker`, the controller collects the results."""
 
     def __init__(self, run: Run, *, worker: bool) -> None:
         self._run = run
@@ -26,7 +26,7 @@ class CaseHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Wait for the answers of a check."""
+        """Wait for the responses of a case; skip it when its deployment cannot be reached."""
         planned = self._run.plan.cases.get(item.nodeid)
         if planned is None:
             return
@@ -38,8 +38,8 @@ class CaseHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        """End a check that cannot be judged before its assertions are."""
-        __tracebackhide__ = True  # where it was raised says nothing of the deployment
+        """Run a check's function, unless the case cannot be judged: then skip it or raise the reason."""
+        __tracebackhide__ = True  # this frame says nothing about the deployment
         planned = self._run.plan.cases.get(pyfuncitem.nodeid)
         if planned is None:
             return (yield)
@@ -57,19 +57,19 @@ class CaseHooks:
         except NotApplicable as reason:
             pytest.skip(NOT_APPLICABLE + printable(str(reason)))
         except Exception as error:
-            # Whatever shows it, what a deployment said in it steers no terminal and forges no line.
+            # The message may quote a response, which must not control a terminal or forge a line of output.
             error.args = tuple(explained(arg) if isinstance(arg, str) else arg for arg in error.args)
             raise
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
-        """Remember the comparison that failed last; its sides are what was observed and expected."""
+        """Remember the last failed comparison, from which the observed value is taken."""
         self._run.comparison = (op, left, right)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach the result of a check."""
+        """Attach the case's result to its report."""
         report = yield
         planned = self._run.plan.cases.get(item.nodeid)
         if planned is not None and isinstance(item, pytest.Function):
@@ -79,7 +79,7 @@ class CaseHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count the result, from this process or a worker."""
+        """Add a result, from this process or a worker, to the tally."""
         result = result_of(report)
         if result is not None and not self._worker:
             self._run.tally.add(result)

@@ -1,4 +1,4 @@
-"""What a check may ask for by name."""
+"""The fixtures that a check may use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_ROWS = 200
 
 
 class CheckFixtures:
-    """The fixtures of a run that asks a deployment; other runs do not see them."""
+    """The fixtures of an acceptance run; pytest runs without the suite do not have them."""
 
     def __init__(self, redactor: Redactor, jobs: Jobs, asked: Callable[[], Sequence[Environment]]) -> None:
         self._redactor = redactor
@@ -33,17 +33,17 @@ class CheckFixtures:
 
     @pytest.fixture(autouse=True)
     def _caio_case(self, request: pytest.FixtureRequest) -> Case | None:
-        """Carry the case of a check; None for an ordinary test."""
+        """The case of a check, from its parametrization; None for an ordinary test."""
         return getattr(request, "param", None)
 
     @pytest.fixture
     def environment(self, _caio_case: Case) -> Environment:
-        """The environment that this case asks."""
+        """The environment of this case."""
         return _caio_case.environment
 
     @pytest.fixture
     def environments(self) -> Sequence[Environment]:
-        """Every environment of the run, this case's among them."""
+        """All environments of the run, including this case's."""
         return self._asked()
 
     @pytest.fixture
@@ -53,31 +53,31 @@ class CheckFixtures:
 
     @pytest.fixture
     def secrets_in(self) -> Callable[[str], list[str]]:
-        """What returns the names of the run's secrets that a text holds, in whatever encoding."""
+        """A function that returns the names of the run's secrets in a text, in any encoding."""
         return self._redactor.secrets_in
 
     @pytest.fixture
     def responses(self, request: pytest.FixtureRequest) -> Mapping[str, Exchange]:
-        """The answers of this case's probes by label: a probe's name, else method and target."""
+        """The exchanges of this case's probes by label: a probe's name, or else its method and target."""
         answers: Mapping[str, Exchange] = request.node.stash.get(ANSWERS, {})
         return answers
 
     @pytest.fixture
     def response(self, request: pytest.FixtureRequest) -> Exchange | None:
-        """The answer of this case's only probe."""
+        """The exchange of this case's only probe."""
         responses = request.node.stash.get(ANSWERS, {})
         if len(responses) > 1:
             raise LookupError(f"a check of {len(responses)} probes takes `responses`, not `response`")
-        # A case that cannot be asked has no answer; it ends before its function is called.
+        # None for a case that could not be sent: it is skipped or fails before its function is called.
         return next(iter(responses.values()), None)
 
     @pytest.fixture
     def show_table(
         self, request: pytest.FixtureRequest
     ) -> Callable[[str, Sequence[str], Iterable[Sequence[object]]], None]:
-        """What puts a table into the report, whether the check passes or not: title, columns, rows.
+        """A function of title, columns and rows that adds a table to the report, even if the check passes.
 
-        Of more than 200 rows the first are shown.
+        The report shows the first 200 rows.
         """
         tables = request.node.stash.setdefault(TABLES, [])
 
@@ -89,9 +89,9 @@ class CheckFixtures:
         return show
 
     def found(self, job: Job, case: Case) -> msgspec.Struct | None:
-        """Return what a job found in a case's environment, waiting for it.
+        """Wait for a job in the case's environment and return its findings.
 
-        None where the case cannot be judged: it ends before its function is called.
+        None for a case that cannot be judged: it is skipped or fails before its function is called.
         """
         if case.obstacle:
             return None
@@ -100,7 +100,7 @@ class CheckFixtures:
 
 
 def _result_of(job: Job) -> Any:
-    """Make the fixture that gives what a background job found."""
+    """Return a fixture that gives the findings of a background job."""
 
     def result(self: CheckFixtures, _caio_case: Case) -> msgspec.Struct | None:
         return self.found(job, _caio_case)

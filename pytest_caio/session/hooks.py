@@ -1,4 +1,4 @@
-"""Carries a run out through pytest's hooks; each hook delegates to the Run or to a writer."""
+"""The hooks that carry out a run; each delegates to the Run or to a report writer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RUN: pytest.StashKey[Run] = pytest.StashKey()
 
 
 class AcceptanceSession:
-    """The hooks of a run that asks a deployment, registered for such a run alone."""
+    """The hooks of an acceptance run; other pytest runs do not register them."""
 
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self._config = config
@@ -45,7 +45,7 @@ class AcceptanceSession:
         self._signals = SignalHandler()
         self._interrupted = ""
         path = options.evidence / f"{options.stem}.json"
-        # Where each part of the evidence goes, and what writes it there.
+        # The evidence files by path, each with the function that writes it.
         self._evidence: dict[Path, Callable[[Record], str]] = {path: lambda r: jsonfile.write(r, path)}
 
     @classmethod
@@ -67,7 +67,7 @@ class AcceptanceSession:
         if not worker and not quiet:
             ready_folder(options.evidence, "--evidence-dir")
             if config.pluginmanager.hasplugin("html"):
-                from pytest_caio.evidence import html  # noqa: PLC0415 - a run without pytest-html has none
+                from pytest_caio.evidence import html  # noqa: PLC0415 - needs pytest-html
 
                 report = html.register(config, options.evidence / f"{options.stem}.html")
                 session._evidence = {Path(config.option.htmlpath): report.write, **session._evidence}
@@ -79,11 +79,11 @@ class AcceptanceSession:
             reporter.ensure_newline()
             reporter.write_line(line)
 
-    # --- the way in
+    # --- from the start to the tests
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Start the reference deployment where it is the one to ask."""
+        """Take over signals, and start the reference deployment when a profile needs it."""
         self._signals.begin()
         try:
             self._run.open(self._assignment.given)
@@ -91,7 +91,7 @@ class AcceptanceSession:
             raise pytest.UsageError(str(error)) from None
 
     def pytest_report_header(self) -> list[str]:
-        """Name what is asked, and the waivers that the file holds for it."""
+        """List the environments and their waivers."""
         run = self._run
         names = {environment.name for environment in run.environments}
         waivers = [w for w in run.options.waivers.listed if w.environment in names]
@@ -104,7 +104,7 @@ class AcceptanceSession:
         ]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Make one test case a case of a check and environment."""
+        """Parametrize a check with its cases in every environment."""
         mark = metafunc.definition.get_closest_marker(MARK)
         if mark is None:
             return
@@ -114,7 +114,7 @@ class AcceptanceSession:
         metafunc.parametrize("_caio_case", found, ids=ids, indirect=True)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Mark a check with its gate, the module it is in; obey a signal between two items."""
+        """Mark a check with its gate; raise if interrupted, between two items."""
         self._signals.raise_if_interrupted()
         check = check_of(item)
         if check and check.gate in GATES:
@@ -126,18 +126,18 @@ class AcceptanceSession:
             self._run.narrowed.append("checks were deselected (-k, -m, --deselect or --lf)")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note that a check may be missing, however the run goes on."""
+        """Note that checks may be missing, even if the run continues."""
         if report.failed:
             self._run.narrowed.append(f"{report.nodeid} could not be collected")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put checks that measure time last: their samples are sent last, and others would wait for them."""
+        """Move checks that measure time to the end: their requests are sent last; others need not wait."""
         items.sort(key=measures_time)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Make the plan of what was selected."""
+        """Plan the requests of the selected cases, and register the secrets in them."""
         run = self._run
         for item in session.items:
             check = check_of(item)
@@ -150,7 +150,7 @@ class AcceptanceSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Print the plan and run nothing under --plan; else send what only reads."""
+        """With --plan, print the plan and run nothing; else start jobs and send requests that only read."""
         option = session.config.option
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None
@@ -160,12 +160,12 @@ class AcceptanceSession:
             return True
         self._signals.raise_if_interrupted()
         if not self._assignment.worker:
-            asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-            wanted = [job for job in JOBS if job.fixture in asked]
+            used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+            wanted = [job for job in JOBS if job.fixture in used]
             self._run.begin([job for job in wanted if job.long])
             self._run.wait_ready()
-            # A worker is told its tests one by one, and asks for each when it comes; two workers asking
-            # everything would ask it twice.
+            # Each worker sends the requests of its tests as it gets the tests: if workers sent all requests
+            # ahead, each would be sent more than once.
             alone = getattr(self._config.option, "dist", "no") == "no"
             if alone:
                 self._run.ask_ahead()
@@ -174,13 +174,13 @@ class AcceptanceSession:
             self._run.begin([job for job in wanted if not job.long])
             if alone:
                 self._make_ready(session.items)
-            # What stands by now stays to the end; looking through it for garbage, again and again while
-            # answers come in, would take longer than judging them.
+            # Objects created so far live until the end of the run. To search them for garbage while responses
+            # arrive would take longer than judging the responses.
             gc.freeze()
         return None
 
     def _make_ready(self, items: list[pytest.Item]) -> None:
-        """Do what every judgement needs while the first answers are on their way."""
+        """Fill the caches that every judgement uses, while the first responses are pending."""
         self._run.redactor.redact("")
         for item in items:
             if item.nodeid in self._run.plan.cases and isinstance(item, pytest.Function):
@@ -188,21 +188,21 @@ class AcceptanceSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:
-        """Obey a signal between two cases."""
+        """Raise if interrupted, between two cases."""
         self._signals.raise_if_interrupted()
 
-    # --- the way out
+    # --- from the last test to the verdict
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note what ended the run before its time: a signal, pytest.exit, or a plugin."""
+        """Note what interrupted the run: a signal, pytest.exit, or a plugin."""
         self._signals.ending = True
-        said = self._signals.arrived or next(iter(str(excinfo.value).splitlines()), "")
-        self._interrupted = self._run.redactor.redact(said) or "SIGINT"
+        reason = self._signals.arrived or next(iter(str(excinfo.value).splitlines()), "")
+        self._interrupted = self._run.redactor.redact(reason) or "SIGINT"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
-        """Judge, set the exit status, leave the evidence, and end the terminal with the verdict."""
+        """Judge the run, set the exit status, write the evidence, and print the verdict last."""
         self._signals.ending = True
         run, config = self._run, self._config
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
@@ -218,7 +218,7 @@ class AcceptanceSession:
                 session.exitstatus = 1 if record.verdict == NO_GO else 0
             if self._stopped_by():
                 session.exitstatus = session.exitstatus or pytest.ExitCode.INTERRUPTED
-                run.jobs.close()  # workers may be waiting for one
+                run.jobs.close()  # workers may be waiting for a job
         try:
             yield
         except BaseException as error:
@@ -234,7 +234,7 @@ class AcceptanceSession:
                 run.close()
 
     def _leave_evidence(self, session: pytest.Session, record: Record, narrowed: list[str]) -> None:
-        """Write every part, without which no run is GO, and end the terminal."""
+        """Write every evidence file, without which no run is GO, and print the summary."""
         troubles = [trouble for write in self._evidence.values() if (trouble := write(record))]
         if troubles:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
@@ -246,7 +246,7 @@ class AcceptanceSession:
             terminal.write(record, [path for path in self._evidence if path.is_file()], reporter)
 
     def pytest_unconfigure(self) -> None:
-        """Stop what was started, also where the session came to no end, and give the signals back."""
+        """Stop what the run started, even if the session did not finish, and restore the signal handlers."""
         self._signals.ending = True
         try:
             self._run.close()
@@ -257,5 +257,5 @@ class AcceptanceSession:
         return self._interrupted or self._signals.arrived
 
     def _others_failed(self, session: pytest.Session) -> bool:
-        """Say whether an ordinary test beside the checks failed, or something could not be collected."""
+        """Return whether an ordinary test beside the checks failed, or something could not be collected."""
         return session.testsfailed > sum(result.outcome.bad for result in self._run.tally.results)

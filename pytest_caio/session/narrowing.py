@@ -1,4 +1,4 @@
-"""How much of the suite a run was about, in words: what was asked for, and how it was less than whole."""
+"""What part of the suite a run covered: what was selected, and why the run was not complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["narrowings", "selection"]
 
 
 def selection(config: pytest.Config) -> str:
-    """Return the paths and expressions that the run was given."""
+    """Return the paths and the -k and -m expressions of the command line."""
     option = config.option
     parts = [str(a) for a in config.args]
     parts += [f"-k {option.keyword}"] if option.keyword else []
@@ -20,9 +20,9 @@ def selection(config: pytest.Config) -> str:
 
 
 def narrowings(config: pytest.Config, run: Run, exitstatus: int, stopped_by: str) -> list[str]:
-    """Return how the run was less than whole, empty where it was whole.
+    """Return the ways in which the run was not complete; empty for a complete run.
 
-    `stopped_by` is what ended it before its time, if anything did.
+    `stopped_by` is what interrupted it, such as a signal's name; empty if nothing did.
     """
     narrowed = list(dict.fromkeys(run.narrowed))
     if (config.option.keyword or config.option.markexpr) and not narrowed:

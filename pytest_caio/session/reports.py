@@ -1,4 +1,4 @@
-"""Turns what pytest reports of a check's test case into a redacted Result, and the Result into a report."""
+"""From pytest's report of a case to its redacted Result, which is then attached to the report."""
 
 from __future__ import annotations
 
@@ -33,17 +33,16 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
     answers: dict[str, Exchange],
     tables: list[Table],
 ) -> None:
-    """Attach the case's result to `report`, and make a case that only advises an expected failure.
+    """Attach the case's result to `report`; mark a waived or advising case as an expected failure.
 
-    A passed setup or teardown says nothing and carries nothing.
+    The report of a passed setup or teardown gets no result.
     """
     if report.when != "call" and report.passed:
         return
     check, case, redact = planned.check, planned.case, run.redactor.redact
     waivers = run.options.waivers.covering(case.environment.name, check.id, case.name, run.today)
-    ordered = sorted(
-        answers.items(), key=lambda one: not one[1].retries
-    )  # a long text is cut, but not at these
+    # Retried answers come first, since a long summary is cut at its end.
+    ordered = sorted(answers.items(), key=lambda one: not one[1].retries)
     error = call.excinfo.value if call.excinfo else None
     decision = decide(
         blocking=check.blocking,
@@ -54,7 +53,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         error=error,
         asserted=isinstance(error, AssertionError | pytest.fail.Exception),
         comparison=run.comparison,
-        # What had no answer, or failed around the check, was not judged: nobody can answer for it.
+        # A waiver covers judgements only, not a missing response or a failed setup or teardown.
         waived=report.when == "call" and not isinstance(error, NoAnswer) and check.waivable and bool(waivers),
     )
     result = Result(
@@ -85,14 +84,14 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
     if result.outcome is Outcome.ADVISED:
         report.outcome = "skipped"
         report.wasxfail = f"advises: {result.observed}"
-        if isinstance(report.longrepr, tuple):  # a skip names the file that skipped; here that says nothing
+        if isinstance(report.longrepr, tuple):  # drop the skip's file and line, which are ours
             report.longrepr = result.observed
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     for answer in answers.values():
         result.exchanges[f"{worker}{id(answer)}"] = exchange_record(answer, redact)
         if answer.request.target == HEALTH.target and answer.status_code == 200:
             result.commit = redact(_commit(answer))
-    report.caio = msgspec.to_builtins(result) if worker else result  # type: ignore[attr-defined]  # travels with it
+    report.caio = msgspec.to_builtins(result) if worker else result  # type: ignore[attr-defined]  # sent along to the controller
 
 
 def _reason(report: pytest.TestReport) -> str:

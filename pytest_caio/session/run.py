@@ -1,4 +1,4 @@
-"""One run of the suite: what it holds from the command line to the finished record."""
+"""The state of one run of the suite, from the command line to the finished record."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Given:
-    """Where a reference deployment was started: what the process that did so tells its workers."""
+    """The address and files of a running reference deployment, as the controller passes them to workers."""
 
     base_url: str
     env_file: str
@@ -52,11 +52,11 @@ class Given:
 
     @property
     def summary(self) -> str:
-        """Where the summary of the migration of its file state is."""
+        """The path of the summary of its file state's migration."""
         return str(Path(self.profiles).with_name("migration.json"))
 
     def complete(self, profile: Profile) -> Profile:
-        """Return the profile with the deployment's own sections where it has none."""
+        """Return the profile, its missing sections filled in from the deployment's own profile."""
         (ready,) = read_profiles(Path(self.profiles)).values()
         assert ready.state is not None
         own = {name: getattr(profile, name) or getattr(ready, name) for name in SECTIONS}
@@ -65,10 +65,10 @@ class Given:
 
 
 class Run:
-    """The state of one run. `say` writes a line of progress to the person watching, if there is one.
+    """The state of one run; `say` prints a progress line.
 
-    `results_folder` is where a worker finds what was done for all of them (see `Jobs`), and `started` when
-    the run that it works for began.
+    A worker is given the controller's `results_folder`, which holds the findings of the background jobs (see
+    `Jobs`), and the time at which the run `started`.
     """
 
     def __init__(
@@ -83,25 +83,25 @@ class Run:
         self.jobs = Jobs(say, results_folder)
         self.environments: tuple[Environment, ...] = options.environments
         self.redactor = Redactor()
-        self._known = RunSecrets(self.redactor)
+        self._secrets = RunSecrets(self.redactor)
         self.plan = Plan()
         self.tally = Tally()
         self.narrowed: list[str] = []
         self.started = started or datetime.now(UTC)
         self.id = uuid.uuid4().hex
-        self.planned = 0  # cases; of a run with workers, those that a worker planned
+        self.planned = 0  # number of cases; a run with workers takes it from them
         self.comparison: tuple[str, Any, Any] | None = None
-        self._reached: dict[str, str] = {}
+        self._unreachable: dict[str, str] = {}  # by origin: why it cannot be reached, empty when it can
         self._prober: Prober | None = None
         self._reference: ReferenceProcess | None = None
 
     @property
     def today(self) -> date:
-        """The day of the run's start, UTC, by which waivers hold or not until its end."""
+        """The UTC date of the run's start; it decides which waivers are valid until the run's end."""
         return self.started.astimezone(UTC).date()
 
     def open(self, given: Given | None) -> None:
-        """Start the reference deployment where the profile asks for it, or take the one `given`."""
+        """Use the reference deployment `given`, or start one, for each environment without a base URL."""
         opened = []
         for environment in self.environments:
             if environment.base_url:
@@ -125,17 +125,17 @@ class Run:
         self.learn_environments()
 
     def learn_environments(self) -> None:
-        """Make the secrets known that the environments hold, and the process."""
-        self._known.learn_environments(self.environments)
+        """Register the secrets of the environments and of the process environment for redaction."""
+        self._secrets.learn_environments(self.environments)
 
     def learn_plan(self) -> None:
-        """Make the secrets known that planned requests carry."""
+        """Register the secrets of the planned requests for redaction."""
         for planned in self.plan.cases.values():
             for request in planned.requests.values():
-                self._known.learn_request(request)
+                self._secrets.learn_request(request)
 
     def _start_reference(self) -> Given:
-        from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - demo alone needs it
+        from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - only demo needs it
 
         faults = self.options.faults
         self._reference = ReferenceProcess(environment="demo", faults=faults, access_log=False)
@@ -146,7 +146,7 @@ class Run:
 
     @property
     def given(self) -> Given | None:
-        """Where the reference deployment of this run is, for workers."""
+        """The reference deployment that this process started, to pass to workers; None without one."""
         reference = self._reference
         if reference is None:
             return None
@@ -159,26 +159,26 @@ class Run:
 
     @property
     def prober(self) -> Prober:
-        """The prober, made when first needed: a run that asks nothing opens no connection."""
+        """The prober, created on first use, so that a run without requests opens no connection."""
         if self._prober is None:
             from pytest_caio.probing.transport import Transport  # noqa: PLC0415 - httpx takes 0.1 s to import
 
             options = self.options
             self._prober = Prober(
-                lambda: Transport(timeout=options.timeout, on_answer=self._known.learn_answer),
+                lambda: Transport(timeout=options.timeout, on_answer=self._secrets.learn_answer),
                 connections=options.connections,
                 rate=options.rate,
             )
         return self._prober
 
     def wait_ready(self) -> None:
-        """Poll readiness of each environment, where the user waits for it."""
+        """Poll the readiness of each environment when --wait-ready is given."""
         if self.options.wait_ready:
             for environment in self.environments:
                 self._wait_ready(environment)
 
     def begin(self, jobs: Iterable[Job]) -> None:
-        """Start these background jobs, for each environment that has what they need."""
+        """Start these background jobs for each environment that has their inputs."""
         for environment in self.environments:
             for job in jobs:
                 if job.can_start(environment):
@@ -186,48 +186,48 @@ class Run:
                     self.jobs.start(job.name(environment), work.do, work.end)
 
     def import_ahead(self) -> None:
-        """Import what the jobs need while workers start: once they have collected they wait for `begin`.
+        """Import the modules of the jobs while workers start; workers wait for `begin` after collection.
 
-        In the main thread: a module makes its logger when it is imported, and pytest goes through all loggers
-        before each test, without their lock.
+        It must be the main thread: an import may create a logger, and pytest iterates over all loggers before
+        each test, without their lock.
         """
-        from pytest_caio.gates import redis_server, state  # noqa: F401, PLC0415 - see above
+        from pytest_caio.gates import redis_server, state  # noqa: F401, PLC0415 - imported for its side effect
 
     def _migrates(self, environment: Environment) -> bool:
-        """Say whether this run migrates the file state: that of its own reference deployment."""
+        """Return whether this run migrates the file state: only that of its own reference deployment."""
         state, given = environment.profile.state, self.given
         return given is not None and state is not None and state.summary == given.summary
 
     def ask_ahead(self) -> None:
-        """Send everything planned that only reads."""
+        """Send all planned requests that only read, without waiting for responses."""
         self.prober.ask(self.plan.ahead())
 
     def _wait_ready(self, environment: Environment) -> None:
         deadline = time.monotonic() + self.options.wait_ready
-        spoken = 0.0
+        reported = 0.0
         while True:
             exchange = self.prober.send(READINESS.resolve(environment))
             if exchange.status_code == 200 or time.monotonic() >= deadline:
                 return
-            if time.monotonic() - spoken > REMINDER:
-                spoken = time.monotonic()
+            if time.monotonic() - reported > REMINDER:
+                reported = time.monotonic()
                 self.say(f"caio: waiting for {environment.name} to be ready ({exchange.summary})")
             time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
 
     def unreachable(self, planned: Planned) -> str:
-        """Return why the deployment of `planned` cannot be reached, empty where it answers."""
+        """Wait for the first response of the case's deployment; return why there is none, else empty."""
         origin = planned.case.environment.base_url
-        if origin in self._reached or planned.writes or planned.obstacle is not None:
-            return self._reached.get(origin, "")
+        if origin in self._unreachable or planned.writes or planned.obstacle is not None:
+            return self._unreachable.get(origin, "")
         own = next((r for r in planned.requests.values() if r.origin == origin), None)
         if own is None:
             return ""
         self.prober.exchange(own)
-        self._reached[origin] = self._wait(self.prober.reached(origin))
-        return self._reached[origin]
+        self._unreachable[origin] = self._wait(self.prober.reached(origin))
+        return self._unreachable[origin]
 
     def answers(self, planned: Planned) -> dict[str, Exchange]:
-        """Return the exchanges of `planned` by label, waiting for those that are still under way.
+        """Return the exchanges of `planned` by label, waiting for pending ones.
 
         Requests that the deployment acts on are sent here, one after the other, and never twice.
         """
@@ -247,7 +247,7 @@ class Run:
         return wait_for(future, say)
 
     def finish(self, selection: str, narrowed: list[str]) -> Record:
-        """Judge, and return the finished, redacted record."""
+        """Judge the run and return the finished, redacted record."""
         options = self.options
         run = RunRecord(
             id=self.id,
@@ -279,10 +279,10 @@ class Run:
         return record
 
     def close(self) -> None:
-        """Stop the background, the prober and the reference deployment; may be called twice."""
+        """Stop the background jobs, the prober and the reference deployment; idempotent."""
         prober, self._prober = self._prober, None
         reference, self._reference = self._reference, None
-        with ExitStack() as stack:  # each is stopped, whatever becomes of the others
+        with ExitStack() as stack:  # each is stopped, even if stopping another fails
             if reference is not None:
                 stack.callback(reference.stop)
             if prober is not None:
@@ -293,5 +293,5 @@ class Run:
 def _version(package: str) -> str:
     try:
         return version(package)
-    except ModuleNotFoundError:  # a checkout that was not installed
+    except ModuleNotFoundError:  # run from a checkout that is not installed
         return "checkout"

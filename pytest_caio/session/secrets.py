@@ -1,4 +1,4 @@
-"""Every secret that a run knows, from where it has it: what is to be redacted."""
+"""The secrets of a run: everything that must be redacted, and where it comes from."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from pytest_caio.redaction.secret import names_path, names_secret
 
 __all__ = ["RunSecrets"]
 
-# What looks made at random: words that a hostile deployment sets are not to be blanked out of the report. How
-# much of it is learned is bounded too.
+# A cookie's value is a secret only if it looks random, and the total length learned is bounded: otherwise a
+# hostile deployment could have words of the report redacted.
 _SESSION = re.compile(r"(?=[^0-9]*[0-9]|(?:[^A-Z]*[A-Z]){4})[\w.~+/=%-]{16,}", re.ASCII)
-_MOST_OF_COOKIES = 32_768  # characters
+_MOST_OF_COOKIES = 32_768  # characters in total
 
 
 class RunSecrets:
-    """Tells `redactor` of every secret, before anything could show it. Threads may call every method."""
+    """Registers every secret with `redactor` before anything can show it. Methods are thread-safe."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._learning = threading.Lock()
-        self._cookies = 0  # characters learned
+        self._cookies = 0  # characters of cookie values seen
 
     def learn_environments(self, environments: Iterable[Environment]) -> None:
-        """Learn the secrets of env files, command line and process, and what is derived from them."""
+        """Register the secrets of env files, command line and process environment, and their derivatives."""
         add, environments = self._redactor.add, tuple(environments)
         self._redactor.allow(*RUNTIME_KEYS, *READING_PATHS, *ACTING_PATHS)
         self._redactor.allow(*(text for one in environments for text in (one.name, one.base_url)))
         for environment in environments:
-            # Of a key that is given twice, or over the file's, what does not hold is a secret too.
+            # A value that another overrides, in the file or from outside it, is a secret too.
             replaced = environment.file.entries if environment.file else ()
             pairs = (*environment.values.items(), *((entry.key, entry.value) for entry in replaced))
             for key, value in pairs:
@@ -50,19 +50,19 @@ class RunSecrets:
             for number, revoked in enumerate(environment.revoked, 1):
                 add(f"revoked token {number}", revoked.reveal())
             token = environment.value(TOKEN_KEY)
-            for kind, change in NEAR_MISSES.items():  # also where the probe is another process's
+            for kind, change in NEAR_MISSES.items():  # also when another process sends the probe
                 add(f"{TOKEN_KEY}, {kind}", change(token) if token else "")
         for key, text in os.environ.items():
             if names_secret(key, text) and not names_path(key, text):
                 add(key, text)
 
     def learn_request(self, request: Request) -> None:
-        """Learn what a request carries: near misses and signatures too."""
+        """Register the secrets that a request carries, near misses and signatures included."""
         for name, value in request.secrets:
             self._redactor.add(name, value)
 
     def learn_answer(self, exchange: Exchange) -> None:
-        """Learn the cookies that an answer sets."""
+        """Register the cookies that a response sets."""
         for header in exchange.header_values("set-cookie"):
             name, _, value = header.partition(";")[0].partition("=")
             shown = f"cookie {name.strip()}" if re.fullmatch(r"[\w-]{1,40}", name.strip()) else "a cookie"
@@ -76,8 +76,8 @@ class RunSecrets:
 
 
 def _hash(signing_key: str) -> str:
-    """Return what introspection tells of a signing key, a credential too (`hash_signing_key` of its SDK)."""
+    """Return the hash of a signing key that introspection reports (`hash_signing_key` of the Inngest SDK)."""
     try:
         return hashlib.sha256(bytes.fromhex(signing_key.rpartition("-")[2])).hexdigest()
-    except ValueError:  # not hex: the SDK makes no hash of it either
+    except ValueError:  # not hex: the SDK does not hash it either
         return ""

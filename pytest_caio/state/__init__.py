@@ -1,4 +1,4 @@
-"""File state under a hive directory, its twins in Redis, and the way from one to the other."""
+"""File state under a hive directory, its copy in Redis, and the migration from files to Redis."""
 
 from pytest_caio.state.comparison import (
     Comparison,

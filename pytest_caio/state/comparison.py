@@ -1,4 +1,4 @@
-"""File state beside Redis: which records have an equal twin, and what else stands under the state's names."""
+"""Compare file state with Redis, record by record, and survey the keys under the state's names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class Unequal(msgspec.Struct, frozen=True):
-    """A record without an equal twin: its file and key (emails masked), and what is wrong with the twin."""
+    """A record that differs in Redis: its file and key (emails masked), and how its value differs."""
 
     path: str
     key: str
@@ -54,10 +54,12 @@ class Late(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """What a hive directory holds and how Redis answers to it.
+    """The records of a hive directory, compared with Redis.
 
-    `counts` are records by kind and `digest` their joint SHA-256, both as in a migration's summary;
-    `problems` are the files that are no record; `ignored` the files that are no state by name.
+    `counts` are the records by kind and `digest` is the SHA-256 over all of them, both as in a migration's
+    summary. `unequal` are the records that differ in Redis, `late` those whose file changed after the
+    cutover. `problems` are files that are not a valid record; `ignored` are files whose name is not a state
+    file's.
     """
 
     counts: dict[str, int]
@@ -69,10 +71,10 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """The keys under a prefix's state names.
+    """The Redis keys under a prefix that have one of the state's names.
 
-    `counts` are keys by kind; `expiring` state keys that carry an expiry, `everlasting` locks that carry
-    none, `foreign` keys that no rule names (emails masked in all three); `leads` every key of a lead.
+    `counts` are keys by kind. `expiring` are state keys with an expiry, `everlasting` locks without one,
+    `foreign` keys of neither a record nor a lock; emails are masked in all three. `leads` are all lead keys.
     """
 
     counts: dict[str, int]
@@ -83,7 +85,7 @@ class Survey(msgspec.Struct, frozen=True):
 
 
 class LeadView(msgspec.Struct, frozen=True):
-    """Leads of which only one side knows: keys that only Redis holds, and (masked) addresses only listed."""
+    """Leads on one side only: `unseen` keys are only in Redis, `unknown` addresses (masked) only listed."""
 
     unseen: tuple[str, ...]
     unknown: tuple[str, ...]
@@ -97,19 +99,19 @@ def compare(
     cutover: datetime | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare every record with its Redis twin, as data, and every file's time with the cutover, if any.
+    """Compare every record with its value in Redis, as data, and every file's mtime with the cutover, if any.
 
-    A cutover without a zone is UTC. Raises InputError for a directory that is none of ours, StoreError
-    when Redis does not answer.
+    A cutover without a time zone is UTC. Raises InputError when `hive_dir` is not a hive directory, and
+    StoreError when Redis does not answer.
     """
     index = read_index(hive_dir, prefix, progress)
     return _comparison(index, _unequal(index, client), cutover)
 
 
 def look_at_files(hive_dir: Path, prefix: str, *, cutover: datetime | None = None) -> Comparison:
-    """Return what can be said of the files where there is no Redis to compare them with (`unequal` is empty).
+    """Return the comparison without Redis: all that concerns the files alone; `unequal` is empty.
 
-    Raises InputError for a directory that is none of ours.
+    Raises InputError when `hive_dir` is not a hive directory.
     """
     return _comparison(read_index(hive_dir, prefix), [], cutover)
 
@@ -135,7 +137,7 @@ def _comparison(index: Index, unequal: list[Unequal], cutover: datetime | None) 
 
 
 def unlike(entry: IndexEntry, value: bytes | None) -> str:
-    """Return how a Redis value is unlike its record; empty when it is equal as data."""
+    """Return how a Redis value differs from its record; empty when they are equal as data."""
     if value is None:
         return "is missing in Redis, or no string"
     if hashlib.sha256(value).digest() == entry.text_sha256:  # the same text, as migrated
@@ -147,7 +149,7 @@ def unlike(entry: IndexEntry, value: bytes | None) -> str:
 
 
 def survey(client: redis.Redis, prefix: str) -> Survey:
-    """Look at every key under the prefix's state names (SCAN, by pages); raises StoreError."""
+    """Survey every key under the prefix's state names, by SCAN page by page. Raises StoreError."""
     kinds: dict[str, set[str]] = {kind: set() for kind in KINDS}
     expiring: set[str] = set()
     everlasting: set[str] = set()
@@ -164,7 +166,7 @@ def survey(client: redis.Redis, prefix: str) -> Survey:
             elif families[raw] == "lock":
                 if expiry == -1:
                     everlasting.add(key)
-            elif expiry != -2:  # gone since it was listed
+            elif expiry != -2:  # -2: deleted since SCAN returned it
                 kinds[families[raw]].add(key)
                 if expiry >= 0:
                     expiring.add(key)
@@ -178,7 +180,7 @@ def survey(client: redis.Redis, prefix: str) -> Survey:
 
 
 def compare_leads(emails: Iterable[str], found: Survey, prefix: str) -> LeadView:
-    """Compare the leads that a deployment lists, by address, with those that Redis holds."""
+    """Compare the leads that a deployment lists, by email address, with the surveyed keys in Redis."""
     listed: dict[str, str] = {}
     unknown: list[str] = []
     for email in emails:

@@ -1,4 +1,4 @@
-"""JSON text as data: strict reading, and one canonical spelling for equal data."""
+"""JSON as data: a strict parser, and a canonical encoding that is the same for equal data."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["canonical", "fingerprint", "parse"]
 
 
 def parse(text: bytes) -> object:
-    """Return the data that UTF-8 JSON text stands for; a whole number is an int, however it is spelled.
+    """Parse UTF-8 JSON; a whole number becomes an int, however it is written (`1.0`, `1e3`).
 
-    Stricter than the standard library where that would lose or invent data in silence: NaN, Infinity, a
-    number beyond a double's range, and an object that names a field twice are refused.
-    Raises ValueError with a reason that quotes nothing of the text, which may be a person's data.
+    Stricter than the standard library where that would silently lose or invent data: NaN, Infinity, a number
+    outside a double's range, and an object with a duplicate field are refused. Raises ValueError with a
+    reason that quotes nothing of the text, which may be personal data.
     """
     try:
-        return _DECODER.decode(text.decode("utf-8-sig"))  # editors on Windows write the mark
+        return _DECODER.decode(text.decode("utf-8-sig"))  # editors on Windows write a byte order mark
     except UnicodeDecodeError:
         reason = "not UTF-8 text"
     except json.JSONDecodeError as error:
@@ -30,10 +30,10 @@ def parse(text: bytes) -> object:
 
 
 def canonical(value: object) -> bytes:
-    """Return the one spelling of what `parse` returned: fields sorted, no blanks, ASCII.
+    """Return the canonical encoding of what `parse` returned: fields sorted, no whitespace, ASCII.
 
-    1 and 1.0 are one number in JSON and have one spelling; true and 1 are not the same and have two.
-    Raises ValueError when it is nested too deeply.
+    1 and 1.0 are the same number in JSON and have the same encoding; true and 1 differ.
+    Raises ValueError when the data is nested too deeply.
     """
     try:
         return _ENCODER.encode(value).encode("ascii")
@@ -42,7 +42,7 @@ def canonical(value: object) -> bytes:
 
 
 def fingerprint(text: bytes) -> bytes:
-    """Return the SHA-256 (32 bytes) of the canonical spelling of JSON text; raises ValueError as `parse`."""
+    """Return the SHA-256 (32 bytes) of JSON text's canonical encoding. Raises ValueError, as `parse` does."""
     return hashlib.sha256(canonical(parse(text))).digest()
 
 

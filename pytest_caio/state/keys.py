@@ -1,4 +1,4 @@
-"""The names of state in Redis: which key holds which record, and what else may stand beside it."""
+"""The names of state in Redis: the key of each record, and the other names under the prefix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["KINDS", "Family", "Kind", "batch_key", "family", "lead_key", "record
 Kind = Literal["operator_state", "operator_batch", "cadence_lead"]
 KINDS: tuple[Kind, ...] = ("operator_state", "operator_batch", "cadence_lead")
 
-# A record of one of the kinds, a lock, or a name that nothing of ours has.
+# What a key names: a record of one of the kinds, a lock, or, under their prefixes, neither.
 Family = Literal["operator_state", "operator_batch", "cadence_lead", "lock", "foreign"]
 
 _FAMILIES: tuple[tuple[Family, re.Pattern[str]], ...] = (
@@ -35,9 +35,9 @@ def batch_key(prefix: str, batch_id: str) -> str:
 
 
 def lead_key(prefix: str, email: str) -> str:
-    """Return the key of a lead's cadence: 24 hex of the SHA-256 of the trimmed, lower-cased address.
+    """Return the key of a lead's cadence: 24 hex digits of the SHA-256 of the trimmed, lower-cased address.
 
-    Raises ValueError for an address that is no valid Unicode.
+    Raises ValueError for an address that is not valid Unicode.
     """
     try:
         digest = hashlib.sha256(email.strip().lower().encode("utf-8")).hexdigest()
@@ -49,8 +49,8 @@ def lead_key(prefix: str, email: str) -> str:
 def record_key(prefix: str, kind: Kind, fields: Mapping[str, object], stem: str) -> str:
     """Return the key of a record with these fields, read from a file with this stem.
 
-    Raises ValueError when the record lacks the field that names it, or that field makes no key. A batch
-    without a `batch_id` is named by its file's stem.
+    The key comes from `date`, `batch_id` (or else the file's stem), or `email`. Raises ValueError when that
+    field is missing or cannot be part of a key.
     """
     match kind:
         case "operator_state":
@@ -68,7 +68,7 @@ def record_key(prefix: str, kind: Kind, fields: Mapping[str, object], stem: str)
 
 
 def family(prefix: str, key: str) -> Family | None:
-    """Return what a key under `prefix` is by its name; None for a name outside the state's."""
+    """Return what a key under `prefix` names; None for a name that is not one of the state's."""
     name = key.removeprefix(f"{prefix}:")
     if name == key:
         return None

@@ -1,4 +1,4 @@
-"""File state into Redis: never over other data unasked, and read back before it is called ok."""
+"""Migrate file state to Redis: other data is overwritten only on request, and every write is read back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ERRORS_SHOWN = 100
 
 @dataclass
 class _Tally:
-    """What one run has done so far; `settled` are the keys whose fate an error already tells."""
+    """What a migration has done so far; `settled` are the keys that already have an error."""
 
     errors: list[str]
     notes: list[str]
@@ -60,12 +60,12 @@ def migrate(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Summary:
-    """Give every record of the hive directory its Redis twin and return what was done.
+    """Copy every record of the hive directory to Redis and return a summary.
 
-    Idempotent, and safe to kill at any point: each record is one write, made only where its key is free.
-    Other data under a key is a conflict, replaced only with `overwrite`, and then only if nobody wrote to
-    it meanwhile. Nothing is written to a server that could lose it, nor in a dry run. Raises InputError
-    for a directory that is none of ours; every other failure is in the summary's errors.
+    Idempotent, and safe to kill at any point: each record is one write, made only if its key does not exist.
+    Other data under a key is a conflict; with `overwrite` it is replaced, unless another client wrote to the
+    key meanwhile. Nothing is written to a server that could lose data, or in a dry run. Raises InputError
+    when `hive_dir` is not a hive directory; every other failure is in the summary's errors.
     """
     started = time.monotonic()
     server = inspect_server(client)
@@ -106,7 +106,7 @@ def migrate(
 
 
 def unfinished(prefix: str, *, dry_run: bool) -> Summary:
-    """Return the summary of a run that has only begun: what stays behind when it is killed."""
+    """Return the summary of a migration that has only started: it remains if the process is killed."""
     return Summary(
         ok=False, dry_run=dry_run, prefix=prefix, counts={}, errors=("the migration did not finish",)
     )
@@ -124,7 +124,7 @@ class _Run:
     progress: Progress | None
 
     def move(self) -> None:
-        """Bring every record that has no equal twin to Redis, batch by batch."""
+        """Write every record that is not yet equal in Redis, batch by batch."""
         done = 0
         for batch in self.index.batches():
             values = dict(zip(batch, fetch(self.client, list(batch)), strict=True))
@@ -141,7 +141,7 @@ class _Run:
             self._report("records written", done)
 
     def confirm(self) -> None:
-        """Read every key back: equal, and without an expiry. A dry run has written nothing to read."""
+        """Read every key back: it must be equal and have no expiry. A dry run has nothing to read back."""
         if self.dry_run:
             self.tally.confirmed = self.tally.already_equal
             return
@@ -190,7 +190,7 @@ class _Run:
         self._settle({key: batch[key] for key in texts if key not in replaced})
 
     def _settle(self, taken: dict[str, IndexEntry]) -> None:
-        """Look again at keys that somebody else wrote to first, a lost answer to our own write among them."""
+        """Read again what was not written: another client was first, or the reply to our write was lost."""
         values = fetch(self.client, list(taken)) if taken else []
         for (key, entry), value in zip(taken.items(), values, strict=True):
             if value is None:
@@ -201,7 +201,7 @@ class _Run:
                 self.tally.already_equal += 1
 
     def _texts(self, batch: dict[str, IndexEntry]) -> dict[str, bytes]:
-        """Read the batch's files again: a hive's data need not fit into memory, its index does."""
+        """Read the batch's files again: only the index, not the data of a hive, must fit into memory."""
         texts = {}
         for key, entry in batch.items():
             try:

@@ -1,4 +1,4 @@
-"""File state under a hive directory, read into records and problems; nothing is skipped in silence."""
+"""File state under a hive directory, read into records and problems; no file is silently skipped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pytest_caio.state.keys import KINDS, Kind, record_key
 
 __all__ = ["Index", "IndexEntry", "Problem", "Progress", "Record", "read_index", "read_records", "read_text"]
 
-# Called with what is being done, how many are done, and of how many (None where that is not yet known).
+# Called with the stage, the number done, and the total (None while it is unknown).
 Progress = Callable[[str, int, int | None], None]
 
 _STATE_FILE = "operator_state.json"
@@ -34,9 +34,9 @@ _BATCH_BYTES = 8 * 2**20
 class Record(msgspec.Struct, frozen=True):
     """One record of file state.
 
-    `path` is relative to the hive directory, with forward slashes; `key` the Redis key of its twin;
-    `value` the data; `text` the file's own JSON, which the twin is given unchanged; `data_sha256` the
-    digest of the canonical data; `mtime` seconds since the epoch.
+    `path` is relative to the hive directory, with forward slashes; `key` is its Redis key; `value` is the
+    data; `text` is the file's JSON, which Redis gets unchanged; `data_sha256` is the digest of the canonical
+    data; `mtime` is in seconds since the epoch.
     """
 
     kind: Kind
@@ -49,7 +49,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A file that is no record: where (emails masked), why, and the key it claims where it claims one."""
+    """A file that is not a valid record: its path (emails masked), the reason, and its key if it has one."""
 
     path: str
     reason: str
@@ -61,9 +61,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class IndexEntry(msgspec.Struct, frozen=True, gc=False):
-    """What is remembered of a record: all but its data, of which there may be more than memory holds.
+    """A record without its data, since the data of all records may not fit into memory.
 
-    `data_sha256` is the digest of the canonical data, `text_sha256` of the file's text, `size` its bytes.
+    `data_sha256` is the digest of the canonical data, `text_sha256` that of the file's text, and `size` the
+    length of that text in bytes.
     """
 
     kind: Kind
@@ -75,7 +76,7 @@ class IndexEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Index(msgspec.Struct, frozen=True):
-    """A hive directory's file state: entries by Redis key, problems, and files that are no state by name."""
+    """The file state of a hive directory: entries by Redis key, problems, and files with other names."""
 
     entries: dict[str, IndexEntry]
     problems: tuple[Problem, ...]
@@ -83,7 +84,7 @@ class Index(msgspec.Struct, frozen=True):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many records there are of each kind."""
+        """The number of records of each kind."""
         totals: dict[str, int] = dict.fromkeys(KINDS, 0)
         for entry in self.entries.values():
             totals[entry.kind] += 1
@@ -91,14 +92,14 @@ class Index(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        """SHA-256 hex over the sorted keys, each with the digest of its canonical data."""
+        """The SHA-256, in hex, over the sorted keys, each with the digest of its canonical data."""
         total = hashlib.sha256()
         for key in sorted(self.entries):
             total.update(b"%s\0%s" % (key.encode(), self.entries[key].data_sha256))
         return total.hexdigest()
 
     def batches(self) -> Iterator[dict[str, IndexEntry]]:
-        """Yield the entries in batches that are small in number and in bytes, however large the whole is."""
+        """Yield the entries in batches of at most 500 records and, unless one alone is larger, 8 MiB."""
         batch: dict[str, IndexEntry] = {}
         size = 0
         for key, entry in self.entries.items():
@@ -112,9 +113,9 @@ class Index(msgspec.Struct, frozen=True):
 
 
 def read_index(hive_dir: Path, prefix: str, progress: Progress | None = None) -> Index:
-    """Read all file state once and return its index; records that claim one key together are left out of it.
+    """Read all file state once and return its index, without records that share a key.
 
-    Raises InputError when `hive_dir` is no hive directory.
+    Raises InputError when `hive_dir` is not a hive directory.
     """
     entries: dict[str, IndexEntry] = {}
     problems: list[Problem] = []
@@ -133,17 +134,17 @@ def read_index(hive_dir: Path, prefix: str, progress: Progress | None = None) ->
         if progress:
             progress("files read", len(entries) + len(problems), None)
     for problem in problems:
-        # Which of two files is right is not ours to say, so neither counts.
+        # We cannot know which of two files with one key is right, so neither counts.
         if problem.key is not None:
             entries.pop(problem.key, None)
     return Index(entries=entries, problems=tuple(problems), ignored=_ignored(hive_dir))
 
 
 def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
-    """Yield every record and every problem of the file state, in the order of their paths, one at a time.
+    """Yield every record and problem of the file state, one at a time, by kind and then in order of paths.
 
-    The second and later files for one key are problems. Raises InputError when `hive_dir` is no directory
-    or holds nothing that file state consists of.
+    The second and later files for one key are problems. Raises InputError when `hive_dir` is not a directory
+    or holds no file or folder of file state.
     """
     if not hive_dir.is_dir():
         raise InputError(f"hive directory {hive_dir}: no such directory")
@@ -168,11 +169,14 @@ def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
 
 
 def read_text(hive_dir: Path, path: str) -> tuple[bytes, float]:
-    """Return a file's text, without mark and outer blanks, and its mtime; raises ValueError, the reason."""
+    """Return a file's text, without byte order mark and outer whitespace, and its mtime.
+
+    Raises ValueError with the reason when it cannot be read.
+    """
     file = hive_dir / path
     try:
         status = file.stat()
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # opening a named pipe would block forever
             raise ValueError("unreadable: not a regular file")
         text = file.read_bytes()
     except OSError as error:
@@ -205,7 +209,7 @@ def _paths(hive_dir: Path, kind: Kind) -> list[str]:
 def _ignored(hive_dir: Path) -> tuple[str, ...]:
     strays = []
     for folder, pattern in _FOLDERS.values():
-        with contextlib.suppress(OSError):  # absent, or already a problem of its own
+        with contextlib.suppress(OSError):  # the folder is missing, or already reported as a problem
             names = _names(hive_dir / folder)
             strays += [mask_addresses(f"{folder}/{name}") for name in names if not fnmatch(name, pattern)]
     return tuple(strays)

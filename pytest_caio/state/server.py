@@ -1,4 +1,4 @@
-"""The Redis that holds the state: how it is reached, asked and written to, and what it must not be."""
+"""The Redis server that holds the state: connection, inspection, reads and writes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _REPLACE_ATTEMPTS = 5
 
 
 class StoreError(Exception):
-    """Redis did not do what was asked: one clear line, without the connection string or any value."""
+    """A Redis command failed: one clear line, without the connection string or any value."""
 
 
 class Server(msgspec.Struct, frozen=True):
-    """What a server says of itself.
+    """The relevant configuration of a server.
 
-    `policy` is its maxmemory-policy and `role` master or slave, None where it hides them; `faults` are the
-    reasons why it cannot keep state; `notes` what could not be found out.
+    `policy` is its maxmemory-policy and `role` is master or slave; each is None when the server hides it.
+    `faults` are the reasons why it cannot keep state; `notes` are what could not be determined.
     """
 
     policy: str | None = None
@@ -50,36 +50,36 @@ class Server(msgspec.Struct, frozen=True):
 
 
 def connect(url: str, *, seconds: float = _TIMEOUT_SECONDS, retries: int = 3) -> redis.Redis:
-    """Return a client for a connection string; nothing is sent yet. Close it, or use it as a context manager.
+    """Return a client for a Redis URL; nothing is sent yet. Close it, or use it as a context manager.
 
-    `seconds` is how long a connection and each answer may take, `retries` how often both are tried again.
-    Raises InputError, quoting nothing of it, when it is no Redis URL.
+    `seconds` is the timeout of connecting and of each reply, `retries` the number of retries of both.
+    Raises InputError, quoting nothing of the URL, when it is not a Redis URL.
     """
     try:
         client = redis.Redis.from_url(
             url,
-            protocol=2,  # every server speaks it; with 3 the client asks for notices of maintenance, too
+            protocol=2,  # every server supports 2; with 3 the client also subscribes to maintenance notices
             socket_connect_timeout=seconds,
             socket_timeout=seconds,
             retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), retries),
         )
-        client.connection_pool.make_connection()  # an unknown option shows only here
+        client.connection_pool.make_connection()  # an unknown option in the URL raises only here
     except (ValueError, TypeError, AttributeError):
         raise InputError("REDIS_URL is no Redis URL: use redis://, rediss:// or unix://") from None
     return client
 
 
 def inspect_server(client: redis.Redis) -> Server:
-    """Ask whether the server answers, keeps what is written and evicts nothing; a refusal is an answer."""
+    """Check that the server answers, is not a replica and evicts nothing; failures are returned as faults."""
     try:
         with _guarded():
             client.ping()
     except StoreError as failure:
         return Server(faults=(str(failure),))
-    # Managed servers hide CONFIG more often than INFO.
-    policy = _told(lambda: client.info("memory").get("maxmemory_policy"))
-    policy = policy or _told(lambda: client.config_get("maxmemory-policy").get("maxmemory-policy"))
-    role = _told(lambda: client.info("replication").get("role"))
+    # Managed servers deny CONFIG more often than INFO.
+    policy = _text_or_none(lambda: client.info("memory").get("maxmemory_policy"))
+    policy = policy or _text_or_none(lambda: client.config_get("maxmemory-policy").get("maxmemory-policy"))
+    role = _text_or_none(lambda: client.info("replication").get("role"))
     faults, notes = [], []
     if policy is None:
         notes.append("Redis hides its maxmemory-policy (INFO, CONFIG): see that it is noeviction")
@@ -91,13 +91,13 @@ def inspect_server(client: redis.Redis) -> Server:
 
 
 def fetch(client: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:
-    """Return the values under the keys, None where there is none or it is no string; raises StoreError."""
+    """Return the values of the keys, None for a missing key or a non-string value. Raises StoreError."""
     with _guarded():
         return [_bytes(value) for value in client.mget(list(keys))]
 
 
 def expiries(client: redis.Redis, keys: Sequence[str | bytes]) -> list[int]:
-    """Return each key's time to live in ms, -1 without one, -2 without a key; raises StoreError."""
+    """Return each key's time to live in ms, -1 without an expiry, -2 for a missing key. Raises StoreError."""
     with _guarded(), client.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.pttl(key)
@@ -105,23 +105,23 @@ def expiries(client: redis.Redis, keys: Sequence[str | bytes]) -> list[int]:
 
 
 def insert(client: redis.Redis, texts: Mapping[str, bytes]) -> tuple[set[str], StoreError | None]:
-    """Write each value whose key is free; return the keys written, and the failure of the others if any.
+    """Write each value whose key does not exist; return the keys written and the first error, if any.
 
-    Raises StoreError when the connection fails, with nothing known of what was written.
+    Raises StoreError when the connection fails; it is then unknown what was written.
     """
     with _guarded(), client.pipeline(transaction=False) as pipe:
         for key, text in texts.items():
             pipe.set(key, text, nx=True)
-        answers = pipe.execute(raise_on_error=False)  # an error that is raised quotes the value
+        answers = pipe.execute(raise_on_error=False)  # a raised error would quote the value
     written = {key for key, answer in zip(texts, answers, strict=True) if answer is True}
     refusal = next((answer for answer in answers if isinstance(answer, Exception)), None)
     return written, None if refusal is None else StoreError(_describe(refusal))
 
 
 def replace(client: redis.Redis, wanted: Mapping[str, tuple[bytes | None, bytes]]) -> set[str]:
-    """Replace values, each given as what was seen and what shall be; return the keys replaced.
+    """Replace values, given by key as (value seen, new value); return the keys replaced.
 
-    A key whose value is no longer the one that was seen keeps its newer value. Raises StoreError.
+    A key whose value is no longer the one seen keeps its newer value. Raises StoreError.
     """
     pending = dict(wanted)
     for _ in range(_REPLACE_ATTEMPTS):
@@ -135,14 +135,14 @@ def replace(client: redis.Redis, wanted: Mapping[str, tuple[bytes | None, bytes]
             pipe.multi()
             for key, (_, text) in pending.items():
                 pipe.set(key, text)
-            with contextlib.suppress(redis.WatchError):  # written to in between: look again
+            with contextlib.suppress(redis.WatchError):  # a key changed since WATCH: read again
                 pipe.execute()
                 return set(pending)
     return set()
 
 
 def keep(client: redis.Redis, keys: Sequence[str]) -> None:
-    """Take the expiry off the keys; raises StoreError."""
+    """Remove the expiry of the keys (PERSIST). Raises StoreError."""
     with _guarded(), client.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.persist(key)
@@ -150,7 +150,7 @@ def keep(client: redis.Redis, keys: Sequence[str]) -> None:
 
 
 def scan(client: redis.Redis, prefix: str) -> Iterator[list[bytes]]:
-    """Yield the keys under a prefix, page by page; one may come twice. Raises StoreError."""
+    """Yield the keys under a prefix, page by page; SCAN may return a key twice. Raises StoreError."""
     pattern = re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + ":*"
     cursor = 0
     while True:
@@ -169,7 +169,7 @@ def _guarded() -> Iterator[None]:
         raise StoreError(_describe(error)) from None
 
 
-# The client's own texts are not shown: they may quote the connection string or the command's values.
+# The client's own messages are not shown: they may quote the connection string or values of the command.
 _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (redis.AuthenticationError, "Redis refuses the credentials in REDIS_URL"),
     (redis.exceptions.AuthenticationWrongNumberOfArgsError, "Redis refuses the credentials in REDIS_URL"),
@@ -191,7 +191,7 @@ def _describe(error: Exception) -> str:
     return f"Redis refused a command ({code[0] if code else type(error).__name__})"
 
 
-def _told(ask: Callable[[], object]) -> str | None:
+def _text_or_none(ask: Callable[[], object]) -> str | None:
     try:
         answer = ask()
     except (redis.RedisError, OSError):

@@ -1,4 +1,4 @@
-"""The summary of a migration: one JSON object, which the state gate later holds against what is there."""
+"""The summary of a migration: one JSON object, which the state gate later compares with the file state."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Summary", "dump_summary", "read_summary", "summary_faults", "write_s
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a migration did.
+    """What a migration did; the numbers count records.
 
-    `counts` are the records of the files by kind; `migrated` were written by this run, `overwritten` of
-    them over other data; `already_equal` needed nothing; `conflicts` hold other data and were left alone;
-    `unconfirmed` records were not seen in Redis, equal and without expiry, when the run ended. `digest` is
-    the SHA-256 over the sorted keys and their data; `seconds` the run's length.
+    `counts` are the records of the files by kind. `migrated` were written by this run, `overwritten` of them
+    over other data; `already_equal` needed no write; `conflicts` have other data in Redis, which was left
+    alone; `unconfirmed` were not read back as equal and without an expiry. `digest` is the SHA-256 over the
+    sorted keys and their data; `seconds` is the duration of the run.
     """
 
     ok: bool
@@ -39,12 +39,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def dump_summary(summary: Summary) -> str:
-    """Return the summary as one line of ASCII JSON: a file's name need not be valid Unicode."""
+    """Return the summary as one line of ASCII JSON, since file names may not be valid Unicode."""
     return json.dumps(msgspec.to_builtins(summary))
 
 
 def write_summary(path: Path, summary: Summary) -> None:
-    """Write the summary, whole or not at all; raises InputError when the place cannot be written."""
+    """Write the summary atomically. Raises InputError when the path cannot be written."""
     try:
         write_atomically(path, f"{dump_summary(summary)}\n".encode())
     except OSError as error:
@@ -52,7 +52,7 @@ def write_summary(path: Path, summary: Summary) -> None:
 
 
 def read_summary(path: Path) -> Summary:
-    """Read a migration's summary; raises InputError naming what is wrong with it."""
+    """Read a migration's summary. Raises InputError saying what is wrong with it."""
     try:
         return msgspec.convert(json.loads(path.read_bytes()), Summary)
     except OSError as error:
@@ -62,9 +62,9 @@ def read_summary(path: Path) -> Summary:
 
 
 def summary_faults(summary: Summary, there: Comparison | None) -> tuple[str, ...]:
-    """Return why a summary does not vouch for what is there now; empty when it does.
+    """Return the reasons why a summary does not prove the migration of the file state; empty if it does.
 
-    `there` is None where the files it counted were removed since.
+    `there` is the file state now, None if its files have been removed since the migration.
     """
     faults = []
     if not summary.ok:
@@ -78,9 +78,9 @@ def summary_faults(summary: Summary, there: Comparison | None) -> tuple[str, ...
     if there is None:
         return tuple(faults)
     for kind in sorted(summary.counts.keys() | there.counts.keys()):
-        told, found = summary.counts.get(kind, 0), there.counts.get(kind, 0)
-        if told != found:
-            faults.append(f"it counted {told} of {kind}, and the files hold {found}")
+        counted, found = summary.counts.get(kind, 0), there.counts.get(kind, 0)
+        if counted != found:
+            faults.append(f"it counted {counted} of {kind}, and the files hold {found}")
     if not faults and summary.digest != there.digest:
         faults.append("the files hold other data, or belong under another prefix, than when it ran")
     return tuple(faults)

@@ -1,1 +1,1 @@
-"""From the outcome of one test case to one verdict and the record of the run."""
+"""From the outcome of each test case to the verdict and the record of the run."""

@@ -1,4 +1,4 @@
-"""Says in words what a check expected and observed, from its assertion."""
+"""What a check expected and observed, in words, derived from its assertions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST = 300
 
 @functools.lru_cache(maxsize=64)
 def _assertions(path: str) -> tuple[ast.Assert, ...]:
-    """Return the assertions of a source file; one gate's file is read once for all of its checks."""
+    """Return the assertions of a source file; cached, since all checks of a gate are in one file."""
     try:
         tree = ast.parse(Path(path).read_text("utf-8"))
     except (OSError, SyntaxError, UnicodeDecodeError):
@@ -40,7 +40,7 @@ def _plain(node: ast.expr) -> str:
 
 @functools.lru_cache(maxsize=256)
 def expected_of(function: Callable[..., Any]) -> str:
-    """Return what `function` asserts, as source."""
+    """Return the source text of the assertions of `function`, joined by `; `."""
     code = function.__code__
     lines = {line for *_, line in code.co_lines() if line is not None}
     found = [node for node in _assertions(code.co_filename) if node.lineno in lines]
@@ -50,8 +50,8 @@ def expected_of(function: Callable[..., Any]) -> str:
 def failure_of(error: BaseException, comparison: tuple[str, Any, Any] | None) -> tuple[str, str]:
     """Return (expected, observed) of a failed check.
 
-    `comparison` is the operator and both sides of the comparison that pytest saw fail last, if any. A check
-    that says both itself (Mismatch, or an assertion with a message) is taken at its word.
+    `comparison` is the operator, the left and the right side of the last comparison that pytest saw fail, if
+    any. A Mismatch brings its own texts, and an assertion's message is what was observed.
     """
     if isinstance(error, Mismatch):
         return error.expected, error.observed
@@ -67,7 +67,7 @@ def failure_of(error: BaseException, comparison: tuple[str, Any, Any] | None) ->
 
 
 def _subject(test: ast.Compare, comparison: tuple[str, Any, Any]) -> tuple[str, Any]:
-    """Return what a comparison is about and its value; in `400 <= status < 500` that is the middle."""
+    """Return the source and the value of a comparison's subject: `status`, in `400 <= status < 500`."""
     operands = [test.left, *test.comparators]
     constants = [node.value for node in operands if isinstance(node, ast.Constant)]
     subject = next((node for node in operands if not isinstance(node, ast.Constant)), test.left)

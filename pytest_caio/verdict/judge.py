@@ -1,4 +1,4 @@
-"""The one place where outcomes become GO, NO-GO or INCOMPLETE."""
+"""The verdict: the only place where outcomes become GO, NO-GO or INCOMPLETE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["GO", "INCOMPLETE", "NO_GO", "Verdict", "judge"]
 GO = "GO"
 NO_GO = "NO-GO"
 INCOMPLETE = "INCOMPLETE"
-_ENOUGH = 5  # different requests, for their answers to say something of all
+_ENOUGH_URLS = 5  # with fewer distinct URLs, one status code for all may be coincidence
 _HINTS = {
     429: "it limits how often it is asked; give --request-rate, or ask later",
     502: "its edge cannot reach it",
@@ -24,25 +24,25 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer, and the reasons for it in words."""
+    """GO, NO-GO or INCOMPLETE (`word`), and the reasons for it."""
 
     word: str
     reasons: tuple[str, ...]
-    waived: int = 0  # checks that GO rests on a waiver for, each environment's counted
+    waived: int = 0  # failed checks that a waiver covers; a check counts once per environment
 
     @property
     def headline(self) -> str:
-        """The word as it is shown: a GO that rests on waivers says on how many."""
+        """The verdict as it is shown; a GO that relies on waivers shows their number."""
         return f"{self.word} ({self.waived} waived)" if self.waived else self.word
 
 
 def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequence[str] = ()) -> Verdict:
     """Judge the results of one or more environments.
 
-    NO-GO when a blocking check failed or lacked an input, any check broke (the suite itself is wrong then), a
-    deployment could not be reached, or a waiver should not be there (`waivers` says which and why);
-    INCOMPLETE when the run was narrowed (`narrowed` says how), or a blocking check did not run although it
-    applies; GO otherwise, and only when something was asked at all.
+    NO-GO when a blocking check failed or lacked an input, when any check broke (a defect of the suite), when
+    a deployment could not be reached, or when a waiver is invalid or unused (`waivers` are the reasons).
+    INCOMPLETE when the run was narrowed (`narrowed` says how), when a blocking check that applies did not
+    run, or when no blocking check passed in one of the environments, or at all. GO otherwise.
     """
     results = list(results)
     unreachable = {result.environment: result.unreachable for result in results if result.unreachable}
@@ -70,14 +70,14 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequ
 
 
 def _same_answer_to_everything(results: Iterable[Result]) -> list[str]:
-    """Say of each environment that answers everything alike: then the matter is another than its checks."""
+    """Name each environment that gave every request the same status: then no single check is the cause."""
     answers: dict[str, list[ExchangeRecord]] = {}
     for result in results:
         answers.setdefault(result.environment, []).extend(result.exchanges.values())
     lines = []
     for name, own in answers.items():
         statuses = {answer.status for answer in own}
-        if len(statuses) != 1 or None in statuses or len({answer.url for answer in own}) < _ENOUGH:
+        if len(statuses) != 1 or None in statuses or len({answer.url for answer in own}) < _ENOUGH_URLS:
             continue
         (status,) = statuses
         if status == 200 and all(map(_is_page, own)):

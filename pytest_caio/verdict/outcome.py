@@ -1,4 +1,4 @@
-"""How one test case ended, and why: decided here from what was raised or skipped, without pytest."""
+"""The outcome of one test case, decided from its exception or skip reason; independent of pytest."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pytest_caio.verdict.expectation import failure_of
 
 __all__ = ["NEEDS_WRITES", "NOT_APPLICABLE", "UNREACHABLE", "AdvisedBecause", "Decision", "Outcome", "decide"]
 
-# What a skipped case says first, so that its outcome can be told from its text.
+# A skipped case's outcome is recognised by the beginning of its skip reason.
 NOT_APPLICABLE = "not applicable: "
 UNREACHABLE = "unreachable: "
 NEEDS_WRITES = "did not run: the deployment acts on it; give --allow-writes"
 
 
 class Outcome(enum.StrEnum):
-    """How a case ended, from the worst; a check's outcome is the worst of its cases'."""
+    """How a case ended, worst first; a check's outcome is the worst of its cases."""
 
     FAILED = "failed"
     ERROR = "error"
@@ -30,28 +30,29 @@ class Outcome(enum.StrEnum):
 
     @property
     def bad(self) -> bool:
-        """Whether it stands in the way of GO where the check blocks."""
+        """Whether this outcome of a blocking check prevents GO."""
         return self in (Outcome.FAILED, Outcome.ERROR, Outcome.MISSING_INPUT)
 
     @property
     def severity(self) -> int:
-        """Its place among the outcomes, 0 for the worst."""
+        """The rank of this outcome, 0 for the worst."""
         return list(Outcome).index(self)
 
 
 class AdvisedBecause(enum.StrEnum):
-    """Why a case advised instead of blocking."""
+    """Why a case only advised."""
 
     CHECK_ADVISES = "check-advises"  # it failed, and the check never blocks
-    CHECK_SAID_SO = "check-said-so"  # the check could not tell, and said what to look at
-    NEEDS_WRITES = "needs-writes"  # it was not asked, since the deployment would act on it
+    CHECK_SAID_SO = "check-said-so"  # the check raised Advice: it could not decide
+    NEEDS_WRITES = "needs-writes"  # not sent without --allow-writes, since the deployment would act on it
 
 
 @dataclass(frozen=True)
 class Decision:
     """The outcome of a case, and what it expected and observed in words.
 
-    `applicable` is false where there was nothing to judge; `unreachable` says why no request was answered.
+    `because` is why it only advised, else None. `applicable` is false when there was nothing to judge.
+    `unreachable` is why the deployment could not be reached, empty when it could.
     """
 
     outcome: Outcome
@@ -76,10 +77,10 @@ def decide(
 ) -> Decision:
     """Decide how a case of a check ended.
 
-    `expected` is what its assertions say, `answers` what was answered; `skipped` is why it was skipped, and
-    None where it was not; `error` is what it raised where it `failed`, `asserted` whether that is a failed
-    assertion, and `comparison` the operator and both sides of the comparison that pytest saw fail last;
-    `waived` says that a waiver answers for what it judged.
+    `expected` is the source of its assertions, `answers` a summary of the responses. `skipped` is the skip
+    reason, None for a case that ran. When the case `failed`, `error` is the exception and `asserted` whether
+    that is a failed assertion. `comparison` is the operator, the left and the right side of the last
+    comparison that pytest saw fail. `waived` is whether a waiver covers the case.
     """
     if skipped is not None:
         return _skipped(expected, skipped)
@@ -91,17 +92,17 @@ def decide(
     elif asserted and error is not None:
         outcome = Outcome.FAILED
         expected, seen = failure_of(error, comparison)
-        # The answer itself says most: it follows what the assertion saw.
-        told = "" if seen in answers or answers in seen else f"; {answers}"
-        observed = seen + told
+        # The whole response explains more than the compared value, so it is appended.
+        responses = "" if seen in answers or answers in seen else f"; {answers}"
+        observed = seen + responses
     elif isinstance(error, Advice):
         outcome, because, observed = Outcome.ADVISED, AdvisedBecause.CHECK_SAID_SO, str(error)
     elif error is not None:
         observed = f"the check itself broke: {type(error).__name__}: {error}"
-    # A check that broke judged nothing: that is a fault of the suite, and no advice.
+    # A check that broke judged nothing: a defect of the suite is never mere advice.
     if not blocking and outcome not in (Outcome.ERROR, Outcome.ADVISED):
         outcome, because = Outcome.ADVISED, AdvisedBecause.CHECK_ADVISES
-    # What lacked an input or broke was not judged: nobody can answer for it.
+    # A waiver accepts a known failure; a case that broke or lacked an input was not judged at all.
     if outcome is Outcome.FAILED and waived:
         outcome = Outcome.WAIVED
     return Decision(outcome, expected, observed, because)

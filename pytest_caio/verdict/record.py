@@ -1,4 +1,4 @@
-"""The record of a run: what the evidence holds, version 1."""
+"""The record of a run: the data of the evidence, format version 1."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
     "result_of",
 ]
 
-# The counters of a gate, in the order in which they are shown: the field, the word, the outcomes counted.
+# The counters of a gate in display order: field of GateRecord, displayed word, outcomes counted.
 GATE_COUNTERS = (
     ("passed", "passed", (Outcome.PASSED,)),
     ("failed", "failed", (Outcome.FAILED, Outcome.ERROR)),
@@ -43,7 +43,7 @@ _MOST_HEADERS = 100
 
 
 class ExchangeRecord(Struct):
-    """One exchange, redacted; `timing_ms` is the last attempt's."""
+    """One exchange, redacted; `n` is its number in the environment, `timing_ms` that of the last attempt."""
 
     n: int
     method: str
@@ -61,7 +61,7 @@ class ExchangeRecord(Struct):
 
 
 class Table(Struct):
-    """What a check looked at, for people to read: shown whether it passed or not."""
+    """A table that a check adds to the report, whether it passes or fails."""
 
     title: str
     columns: list[str]
@@ -69,7 +69,7 @@ class Table(Struct):
 
 
 class Result(Struct):
-    """What one test case reports, on its way from where it ran to the record."""
+    """The result of one test case, carried by pytest's report from the process that ran it to the tally."""
 
     environment: str
     check: str
@@ -86,9 +86,9 @@ class Result(Struct):
     applicable: bool = True
     unreachable: str = ""
     commit: str = ""
-    of: int = 1  # how many cases its check has in this environment
+    of: int = 1  # number of cases of the check in this environment
     waivable: bool = False
-    waivers: list[int] = field(default_factory=list)  # the numbers of those that cover it, the closest first
+    waivers: list[int] = field(default_factory=list)  # numbers of those that cover it, most specific first
     duration_ms: float = 0.0
     retried: str = ""
     exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
@@ -96,10 +96,10 @@ class Result(Struct):
 
 
 class CaseRecord(Struct):
-    """One case of a check; `id` is pytest's, to run this case alone.
+    """One case of a check; `id` is pytest's node id, with which this case can be run alone.
 
-    `retried` is what each try brought, in order, where an answer came only on retry; `advised_because` is
-    null where the case did not advise.
+    `exchanges` are the numbers of its exchanges. `retried` lists the result of each attempt, in order, when a
+    request was retried; it is empty when none was. `advised_because` is null unless the case advised.
     """
 
     id: str
@@ -115,9 +115,9 @@ class CaseRecord(Struct):
 
 
 class WaiverRecord(Struct):
-    """A waiver and what became of it: `used`, or a `problem` that fails the run, or neither.
+    """A waiver and its part in the run: `used`, or with a `problem` that fails the run, or neither.
 
-    `expires` is the last day on which it holds, UTC, and `days_left` is 0 on that day.
+    `expires` is the last day on which it is valid, UTC; `days_left` is 0 on that day.
     """
 
     number: int
@@ -134,7 +134,7 @@ class WaiverRecord(Struct):
 
 
 class CheckRecord(Struct):
-    """One check in one environment; its outcome is the worst of its cases'."""
+    """One check in one environment; its outcome is the worst of its cases."""
 
     id: str
     gate: str
@@ -147,7 +147,7 @@ class CheckRecord(Struct):
 
 
 class GateRecord(Struct):
-    """How many checks of a gate ended how; an error counts as failed."""
+    """The number of checks of a gate by outcome; an error counts as failed."""
 
     name: str
     passed: int = 0
@@ -158,23 +158,23 @@ class GateRecord(Struct):
     not_run: int = 0
 
     def count(self, outcome: Outcome) -> None:
-        """Count a check that ended so."""
+        """Count one check with this outcome."""
         (field_name,) = (name for name, _, outcomes in GATE_COUNTERS if outcome in outcomes)
         setattr(self, field_name, getattr(self, field_name) + 1)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many checks ended how, by the word that is shown, in the order of GATE_COUNTERS."""
+        """The number of checks by displayed word, in the order of GATE_COUNTERS."""
         return {word: getattr(self, name) for name, word, _ in GATE_COUNTERS}
 
     @property
     def bad(self) -> bool:
-        """Whether a check of it failed or lacked an input."""
+        """Whether a check of this gate failed or lacked an input."""
         return bool(self.failed or self.missing)
 
 
 class EnvironmentRecord(Struct):
-    """One environment's part of the record."""
+    """The part of the record about one environment."""
 
     name: str
     base_url: str
@@ -188,7 +188,7 @@ class EnvironmentRecord(Struct):
 
     @property
     def retried(self) -> str:
-        """The checks of which a case passed only on retry, and what the tries brought: a flake is shown."""
+        """The checks with a case that passed only on retry (a flake), and the result of each attempt."""
         found: dict[str, dict[str, None]] = {}
         for check in self.checks:
             for case in check.cases:
@@ -198,7 +198,7 @@ class EnvironmentRecord(Struct):
 
 
 class RunRecord(Struct):
-    """The run itself: times are ISO 8601, UTC."""
+    """The run itself; times are ISO 8601, UTC."""
 
     id: str
     started: str
@@ -209,7 +209,7 @@ class RunRecord(Struct):
 
 
 class Record(Struct):
-    """The evidence of one run; `headline` is the verdict as it is shown, with what was waived for it."""
+    """The evidence of one run; `headline` is the verdict as it is shown, with the number of waived checks."""
 
     verdict: str
     headline: str
@@ -223,7 +223,7 @@ class Record(Struct):
 
 
 def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> ExchangeRecord:
-    """Return what the evidence shows of `exchange`; of a credential that is its name."""
+    """Return the redacted record of `exchange`; a credential is replaced by its name in brackets."""
     request = exchange.request
     hidden = {value: f"[{name}]" for name, value in request.secrets if value}
     target = request.target
@@ -231,7 +231,8 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
         target = target.replace(value, mark)
     sent = [(name, hidden.get(value, value)) for name, value in request.headers]
     got = [(name, beginning(value, EXCERPT_LENGTH)) for name, value in exchange.headers[:_MOST_HEADERS]]
-    # All of it is redacted in one pass; NUL stands in no header, and in a body it may end an excerpt.
+    # One redaction pass over all parts is faster. NUL separates them: no header can hold it, and in the body
+    # it is escaped.
     shown = exchange.shown.replace("\0", "\\0")
     parts = [request.origin + target, shown, *(part for header in (*sent, *got) for part in header)]
     url, shown, *headers = redact("\0".join(parts)).split("\0")
@@ -257,6 +258,6 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
 
 
 def result_of(report: object) -> Result | None:
-    """Return the result that pytest's report of a test carries, also one that came from a worker."""
+    """Return the result attached to a pytest report, also when it came from a worker; None without one."""
     carried = getattr(report, "caio", None)
     return msgspec.convert(carried, Result) if isinstance(carried, dict) else carried

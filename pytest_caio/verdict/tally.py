@@ -1,4 +1,4 @@
-"""Gathers the results of a run, from this process or from workers, into the finished record."""
+"""The tally: collects the results of a run, from this process or from workers, into the record."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """The results so far, by test case; a later report of the same case (its teardown) amends it."""
+    """The results so far by test case; a case may report more than once, as when its teardown fails."""
 
     def __init__(self) -> None:
         self._results: dict[str, Result] = {}
 
     def add(self, result: Result) -> None:
-        """Take a case's result; of two, the worse holds."""
+        """Add a case's result; of two results of one case, keep the worse."""
         known = self._results.get(result.nodeid)
         if known is None or result.outcome.severity < known.outcome.severity:
             self._results[result.nodeid] = result
@@ -47,7 +47,7 @@ class Tally:
         narrowed: Sequence[str],
         waivers: Sequence[WaiverRecord] = (),
     ) -> Record:
-        """Judge and return the record."""
+        """Judge the results and return the record of the run."""
         names = {environment.name for environment in environments}
         verdict = judge(self.results, narrowed, [waiver.problem for waiver in waivers if waiver.problem])
         return Record(
@@ -60,7 +60,7 @@ class Tally:
                     environment,
                     [r for r in self.results if r.environment == environment.name],
                     narrowed,
-                    # What was meant for none of them speaks against each.
+                    # A malformed waiver may name no environment of the run: it then fails every one.
                     [w for w in waivers if w.environment == environment.name or w.environment not in names],
                 )
                 for environment in environments

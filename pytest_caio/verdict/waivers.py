@@ -1,6 +1,6 @@
-"""Waivers: failures that somebody answers for until a day, read from a file and reviewed after the run.
+"""Waivers: known failures that an owner accepts until a date; read from a file, reviewed after the run.
 
-Which day it is, is given: it is that of the run's start in UTC, wherever and however long the run goes on.
+Callers pass today's date: that of the run's start in UTC, however long the run takes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pytest_caio.verdict.record import Result, WaiverRecord
 
 __all__ = ["MOST_DAYS", "Waiver", "Waivers", "parse_waivers", "read_waivers"]
 
-MOST_DAYS = 90  # a waiver without a near end is a hidden bypass
+MOST_DAYS = 90  # a waiver that does not expire soon is a hidden bypass
 _CHECK = re.compile(r"[A-Z]+-[0-9]{2}")
 _HEADING = re.compile(r"\s*\[\[\s*([\"']?)waiver\1\s*\]\]")
 _TEXTS = ("check", "environment", "owner", "reason", "case")
@@ -29,7 +29,7 @@ _NOT_JUDGED = (Outcome.NOT_RUN, Outcome.MISSING_INPUT)
 
 
 class _Form(msgspec.Struct, forbid_unknown_fields=True):
-    """A `[[waiver]]` as it must be written."""
+    """The schema of a `[[waiver]]` table."""
 
     check: str
     environment: str
@@ -41,24 +41,24 @@ class _Form(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Waiver:
-    """One `[[waiver]]`; `fault` says why it can be used on no day, and then fields may be empty."""
+    """One `[[waiver]]`; `fault` is why it can never be used, and then its other fields may be empty."""
 
-    number: int  # 0 where it is no waiver at all
+    number: int  # from 1, in file order; 0 for a stray key of the file
     line: int
     fault: str = ""
     check: str = ""
     environment: str = ""
     owner: str = ""
     reason: str = ""
-    expires: date | None = None  # the last day on which it holds, UTC
+    expires: date | None = None  # the last day on which it is valid, UTC
     case: str = "*"  # one case's name, or * for all
 
     def days_left(self, today: date) -> int | None:
-        """Return how many days it holds after `today`: 0 on the last day, less than 0 once it expired."""
+        """Return days left after `today`: 0 on the last day, negative once expired; None without a date."""
         return (self.expires - today).days if self.expires else None
 
     def trouble(self, today: date) -> str:
-        """Return why it does not hold on `today` and what to do, empty where it holds."""
+        """Return why it is not valid on `today` and what to do about it; empty when it is valid."""
         left = self.days_left(today)
         if self.fault or left is None:
             return self.fault
@@ -70,19 +70,19 @@ class Waiver:
 
     @property
     def sentence(self) -> str:
-        """Who answers for it, until when and why."""
+        """The waiver in one line: its last day, owner and reason."""
         return f"waived until {self.expires} by {self.owner}: {self.reason}"
 
 
 @dataclass(frozen=True)
 class Waivers:
-    """The waivers of a file, in its order."""
+    """The waivers of a file, in file order."""
 
     source: str = ""
     listed: tuple[Waiver, ...] = ()
 
     def covering(self, environment: str, check: str, case: str, today: date) -> list[Waiver]:
-        """Return the waivers that hold on `today` for a case, one that names it before one for all."""
+        """Return the waivers valid on `today` for a case, those that name it before those for all cases."""
         found = [
             waiver
             for waiver in self.listed
@@ -101,10 +101,10 @@ class Waivers:
         whole: bool,
         redact: Callable[[str], str] = str,
     ) -> list[WaiverRecord]:
-        """Return what became of each waiver in a run that asked the environments `asked`.
+        """Return a record of each waiver in a run against the environments `asked`.
 
-        `whole` says that no check was left out. A waiver for another environment is not told of, unless it
-        is malformed: then nobody knows what it was meant for.
+        `whole` is whether the run left no check out. A waiver for another environment is left out, unless it
+        is malformed: its environment cannot be trusted then.
         """
         return [
             WaiverRecord(
@@ -132,7 +132,7 @@ class Waivers:
 
 
 def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
-    """Return why a waiver that holds should not be there, empty where it should or the run cannot tell."""
+    """Return why a valid waiver must be removed; empty when it is needed, or when the run cannot tell."""
     here = [result for result in results if result.environment == waiver.environment]
     own = [result for result in here if result.check == waiver.check]
     if not own:
@@ -155,8 +155,8 @@ def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
 def read_waivers(path: Path, environments: Collection[str], *, required: bool) -> Waivers:
     """Read a waivers file; `environments` are the names of all profiles.
 
-    A waiver that is malformed is told of by `Waivers.review`. Raises InputError where the file cannot be
-    read or is no TOML; where it need not be there and is not, there are no waivers.
+    `Waivers.review` reports malformed waivers. Raises InputError when the file cannot be read or is not TOML.
+    A missing file means no waivers, unless `required`.
     """
     source = f"--waivers {path}" if required else f"waivers {path}"
     text = read_text(path, source, optional=not required)
@@ -166,7 +166,7 @@ def read_waivers(path: Path, environments: Collection[str], *, required: bool) -
 def parse_waivers(text: str, environments: Collection[str], source: str = "waivers") -> tuple[Waiver, ...]:
     """Return the waivers of a TOML text, malformed ones with their fault.
 
-    Raises InputError, which begins with `source`, where it is no TOML.
+    Raises InputError, its message starting with `source`, when the text is not TOML.
     """
     document = parse_toml(text, source)
     tables = document.pop("waiver", [])
@@ -177,7 +177,7 @@ def parse_waivers(text: str, environments: Collection[str], source: str = "waive
         for key in document
     ]
     lines = [number for number, line in enumerate(text.split("\n"), 1) if _HEADING.match(line)]
-    if len(lines) != len(tables):  # an array written inline, or a heading inside a text
+    if len(lines) != len(tables):  # an inline array, or a heading inside a multi-line string
         lines = [line_of(text, "waiver")] * len(tables)
     first: dict[tuple[str, ...], int] = {}
     for number, (line, table) in enumerate(zip(lines, tables, strict=True), 1):
@@ -201,7 +201,7 @@ def _waiver(number: int, line: int, table: Any, environments: Collection[str]) -
 
 
 def _fault(form: _Form, environments: Collection[str]) -> str:
-    # Without a letter or digit it says nothing, whatever else is in it.
+    # Text without a letter or digit, such as "-", counts as blank.
     blank = [key for key in ("owner", "reason") if not any(map(str.isalnum, getattr(form, key)))]
     if blank:
         return f"{blank[0]} is blank; say who answers for the waiver, and why it is needed"
@@ -216,7 +216,7 @@ def _fault(form: _Form, environments: Collection[str]) -> str:
 
 
 def _explained(message: str) -> str:
-    """Return in the operator's words what the validation found."""
+    """Return a message of msgspec's validation in terms of the waivers file."""
     unknown = re.search(r"unknown field `(.*)`$", message, re.S)
     if unknown:
         return f"unknown key {unknown[1]}; the keys are {', '.join(_Form.__struct_fields__)}"
