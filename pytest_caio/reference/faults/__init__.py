@@ -20,12 +20,13 @@ from pytest_caio.reference.faults.signatures import SIGNATURES
 from pytest_caio.reference.faults.state import STATE
 from pytest_caio.reference.faults.webhooks import WEBHOOKS
 
-__all__ = ["FAULTS", "Fault"]
+__all__ = ["AREAS", "FAULTS", "Fault"]
 
-_AREAS = (
+# The faults of each file.
+AREAS = (
     *(ENVIRONMENT, ACCESS, ANSWERS, SESSIONS, PATHS, SIGNATURES, WEBHOOKS, REPORTS, CORS, READINESS, LEAKS),
     *(STATE, OPERATION),
 )
 FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {name: fault for area in _AREAS for name, fault in area.items()}
+    {name: fault for area in AREAS for name, fault in area.items()}
 )
