@@ -1,18 +1,22 @@
 # make acceptance   set up, and run the suite on the embedded reference deployment
 # make test         set up, and run the tests
+# make nightly      set up, and prove each fault and each variation by itself, which make test proves in groups
 # make mutations    set up, and see that no judging statement of the suite could be left out unnoticed
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: acceptance test lint types browser benchmark mutations report clean
+.PHONY: acceptance test nightly lint types browser benchmark mutations report clean
 
 acceptance: $(VENV)/.demo
 	$(BIN)/python -m pytest acceptance $(ARGS)
 
 test: $(VENV)/.test browser
-	$(BIN)/python -m pytest tests -n auto $(ARGS)
+	$(BIN)/python -m pytest tests -n auto -m "not nightly" $(ARGS)
+
+nightly: $(VENV)/.test
+	$(BIN)/python -m pytest tests -n auto -m nightly $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

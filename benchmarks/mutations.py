@@ -118,7 +118,7 @@ def misses(checkout: Path, mutant: Mutant, case: Case) -> bool:
     """Say whether a check finds nothing wrong with a deployment that has a fault."""
     suite = (f"{checkout}/acceptance/test_{mutant.gate}.py::{mutant.function}",)
     with tempfile.TemporaryDirectory() as folder:
-        _, evidence = ask(Path(folder), *case.options, fault=case.fault, profile=case.profile, suite=suite)
+        _, evidence = ask(Path(folder), *case.options, faults=case.faults, profile=case.profile, suite=suite)
     (check,) = evidence["environments"][0]["checks"]
     return check["outcome"] in ("passed", "not-run")
 

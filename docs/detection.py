@@ -13,12 +13,13 @@ _HEAD = """# What is found, and what is not minded
 
 {faults} faults of the reference deployment, each with the checks that it turns red: those that name
 it, and those that are red besides, since they ask what it broke. `tests/test_faults.py` runs the
-suite once for each, and finds these and no others; it leaves out the gates replay and pack, which ask
-the deployment nothing. {checks} checks have a fault of their own,
-{often} the most ({most}).
+suite on deployments that have several faults, no two of which turn the same check red, and finds
+these checks red and no others; it leaves out the gates replay and pack, which ask the deployment
+nothing. {checks} checks have a fault of their own, {often} the most ({most}).
 
-{variations} harmless variations turn nothing red: `tests/test_harmless.py` runs the whole suite once
-for each of those too.
+{variations} harmless variations turn nothing red: `tests/test_harmless.py` runs the whole suite on
+deployments that have as many of them as can hold together. `make nightly` runs the suite once for
+each fault, and once for each variation.
 
 `pytest acceptance --fault NAME` shows a fault, `--fault list` prints them, and
 `python docs/detection.py` writes this page.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.proof_groups import SEED_VARIABLE, seed
+
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
@@ -16,15 +18,25 @@ settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("caio")
 
 
+def pytest_configure() -> None:
+    """Draw the seed of the groups of faults before workers start: they must agree on the tests there are."""
+    seed()
+
+
+def pytest_report_header() -> str:
+    """Say which faults are proved together, so that they can be again."""
+    return f"groups of faults: {SEED_VARIABLE}={seed()}"
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Keep each file on one worker, but for the faults: each starts a deployment of its own."""
+    """Keep each file on one worker, but for the proofs: each starts a deployment of its own."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where the tests run in parallel
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return nodeid if path.endswith("/test_faults.py") else path
+            return nodeid if path.endswith(("/test_faults.py", "/test_harmless.py")) else path
 
     return ByFile(config, log)
 

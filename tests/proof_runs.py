@@ -6,15 +6,31 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pytest_caio.reference.dashboard.deployment import COMMIT
 from tests.hosted import HostedDeployment
 from tests.secrets.scanner import Scanner
 
-__all__ = ["ASKING", "CHECKOUT", "DIFFERENT", "ELSEWHERE", "USUAL", "Case", "ask", "reds", "run"]
+__all__ = [
+    "ASKING",
+    "CHECKOUT",
+    "DIFFERENT",
+    "ELSEWHERE",
+    "READY_BUDGET_MS",
+    "USUAL",
+    "Case",
+    "ask",
+    "prove_together",
+    "reds",
+    "run",
+]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 # What does not pass on a healthy deployment either: no other environment, no TLS, cases within the error
@@ -33,6 +49,8 @@ _UNUSED = ("cacheprovider", "logging", "unraisableexception", "threadexception",
 _LEAN = ("--capture=sys", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
 # These ask the deployment nothing: no fault of it can turn them red, and they take longest.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
+# For RDY-12, where no fault is about time: on a busy machine every answer is late.
+READY_BUDGET_MS = 30_000
 _BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 
 
@@ -48,6 +66,11 @@ class Case:
     reds: frozenset[str]
     options: tuple[str, ...] = ()
     profile: str = ""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The names of its faults: one or none."""
+        return (self.fault,) if self.fault else ()
 
 
 _CLAY_MISSING = frozenset("AUTH-03 RDY-01 RDY-02 WH-02 WH-03 WH-04 WH-05 WH-07 WH-09 WH-10 WH-12".split())
@@ -105,25 +128,55 @@ def run(
 
 
 def ask(
-    folder: Path, *options: str, fault: str = "", profile: str = "", suite: tuple[str, ...] = ("acceptance",)
+    folder: Path,
+    *options: str,
+    faults: Sequence[str] = (),
+    profile: str = "",
+    suite: tuple[str, ...] = ("acceptance",),
 ) -> tuple[int, dict[str, Any]]:
     """Run the suite against a reference deployment with these options of `serve`, as against any other.
 
     `profile` is one line more of its profile, `suite` what is run of the suite.
     """
-    broken = [fault] if fault else []
-    with HostedDeployment(*options, faults=broken, environment="production", access_log=False) as deployment:
+    budget = "" if "slow-readiness" in faults else f"ready_budget_ms = {READY_BUDGET_MS}"
+    with HostedDeployment(*options, faults=faults, environment="production", access_log=False) as deployment:
         profiles = folder / "profiles.toml"
         lines = deployment.profiles_file.read_text("utf-8").splitlines()
         replaced = profile.partition(" = ")[0]
         own = [line for line in lines if line.partition(" = ")[0] != replaced]
-        profiles.write_text("\n".join([own[0], profile, *own[1:]]), "utf-8")
+        profiles.write_text("\n".join([own[0], budget, profile, *own[1:]]), "utf-8")
         return run(
             folder / "evidence",
             *("--env=production", f"--base-url={deployment.base_url}", f"--env-file={deployment.env_file}"),
             *(f"--profiles={profiles}", f"--revoked-tokens=@{deployment.revoked_file}"),
             suite=suite,
         )
+
+
+def prove_together(names: Sequence[str], prove: Callable[[Sequence[str], Path], None], folder: Path) -> None:
+    """Prove several things by one run; where that fails, prove each by itself, and fail with its name.
+
+    `prove` asserts about those that it is given, with a folder of its own. Where each by itself is as it
+    should be, one hides or changes what another does: those without which the others are proved are named.
+    """
+
+    def complaint(part: Sequence[str]) -> str:
+        try:
+            prove(part, Path(tempfile.mkdtemp(dir=folder)))
+        except Exception as error:  # noqa: BLE001 - whatever went wrong is told, with who did it
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    together = complaint(names)
+    if not together:
+        return
+    alone = {name: said for name in names if (said := complaint([name]))}
+    if alone:
+        told = [f"{name} by itself: {said}" for name, said in alone.items()]
+    else:
+        needed = [name for name in names if not complaint([other for other in names if other != name])]
+        told = [f"each is proved by itself, and all are without one of: {', '.join(needed) or 'none'}"]
+    pytest.fail("\n\n".join([*told, f"{', '.join(names)} together: {together}"]), pytrace=False)
 
 
 def reds(evidence: dict[str, Any]) -> dict[str, str]:

@@ -4,70 +4,82 @@ from __future__ import annotations
 
 import re
 import runpy
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from proof_runs import ASKING, CHECKOUT, DIFFERENT, ELSEWHERE, USUAL, Case, ask, reds, run
 
-from pytest_caio.reference.faults import FAULTS
-
-DECLARED = re.compile(r'@check\(\s*"([A-Z]+)-(\d\d)"')
-IDS = frozenset(
-    "-".join(declared)
-    for module in (CHECKOUT / "acceptance").glob("test_*.py")
-    for declared in DECLARED.findall(module.read_text("utf-8"))
+from docs.checks_table import declared
+from pytest_caio.reference.faults import AREAS, FAULTS
+from tests.catalogue import BLOCKS, WAIVABLE
+from tests.proof_groups import APART, fault_groups, seed, touched
+from tests.proof_runs import (
+    ASKING,
+    CHECKOUT,
+    DIFFERENT,
+    ELSEWHERE,
+    USUAL,
+    Case,
+    ask,
+    prove_together,
+    reds,
+    run,
 )
-# The catalogue: how many checks a gate has, and which of them advise; all others block.
-CATALOGUE = {
-    "ENV": (14, {7, 14}),
-    "AUTH": (18, {14, 17, 18}),
-    "WH": (12, {9, 10}),
-    "RDY": (15, {12, 13, 14}),
-    "CORS": (6, set[int]()),
-    "STATE": (6, set[int]()),
-    "RPL": (6, {2, 6}),
-    "OPS": (10, {1, 2, 6, 8, 9}),
-    "PACK": (1, set[int]()),
-}
-CATALOGUED = {
-    f"{gate}-{n:02}": n not in advise
-    for gate, (most, advise) in CATALOGUE.items()
-    for n in range(1, most + 1)
-}
+
+SUITE = {check.id: check for check in declared(CHECKOUT / "acceptance")}
 # A run against a deployment that is not its own migrates nothing.
 UNMIGRATED = {"STATE-05": "not-run"}
 # OPS-04 asks twice, a second apart, what OPS-05 and OPS-06 ask too.
 WAITS = "--deselect=acceptance/test_operator.py::test_queue_is_fresh"
-VISIBLE = sorted(name for name, fault in FAULTS.items() if IDS & set(fault.reds))
+SEED = seed()
+GROUPS = fault_groups(AREAS, SEED)
 
 
-@pytest.mark.parametrize("name", VISIBLE)
-def test_fault_turns_its_checks_red(name: str, tmp_path: Path) -> None:
-    """A fault turns its checks and their consequences red and no other, and its fix says where."""
-    fault = FAULTS[name]
-    suite = ASKING if "OPS-04" in fault.reds else (*ASKING, WAITS)
-    if "STATE-05" in fault.reds + fault.consequences:  # the run itself migrates the demo's state alone
-        status, evidence = run(tmp_path, f"--fault={name}", suite=suite)
+def prove(names: Sequence[str], folder: Path) -> None:
+    """Assert that faults of one deployment turn their checks and consequences red and no others.
+
+    Each is red as its check is when it fails, and the fix of each fault's first check says where to mend it.
+    """
+    faults = [FAULTS[name] for name in names]
+    own = {red for fault in faults for red in fault.reds}
+    red = own.union(*(fault.consequences for fault in faults))
+    suite = ASKING if "OPS-04" in own else (*ASKING, WAITS)
+    if "STATE-05" in red:  # the run itself migrates the demo's state alone
+        status, evidence = run(folder, *(f"--fault={name}" for name in names), suite=suite)
     else:
-        status, evidence = ask(tmp_path, fault=name, suite=suite)
+        status, evidence = ask(folder, faults=names, suite=suite)
     checks = {check["id"]: check for check in evidence["environments"][0]["checks"]}
     changed = {
         i: check["outcome"]
         for i, check in checks.items()
         if check["outcome"] not in ("passed", USUAL.get(i), UNMIGRATED.get(i))
     }
-    assert sorted(changed) == sorted(checks.keys() & {*fault.reds, *fault.consequences})
+    assert own <= checks.keys()
+    assert sorted(changed) == sorted(checks.keys() & red)
     # Red, which is more than not asked: a check that did not run says nothing of the fault.
-    own = {i: changed[i] for i in changed if i in fault.reds}
-    assert own == {i: "failed" if CATALOGUED[i] else "advised" for i in own}
+    assert {i: changed[i] for i in own} == {i: "failed" if BLOCKS[i] else "advised" for i in own}
     # Where a fault takes an input away, who needed it says so, and blocks.
     assert set(changed.values()) <= {"failed", "advised", "missing-input"}
     assert not [c for c in checks.values() for case in c["cases"] if case["outcome"] == "error"]
-    first = next(red for red in fault.reds if red in IDS)
-    assert fault.place
-    assert fault.place in checks[first]["fix"]
-    blocked = any(CATALOGUED[i] for i in changed)
+    assert [i for i in changed if not any(case["observed"] for case in checks[i]["cases"])] == []
+    for fault in faults:
+        assert fault.place
+        assert fault.place in checks[fault.reds[0]]["fix"]
+    blocked = any(BLOCKS[i] for i in changed)
     assert (evidence["verdict"], status) == (("NO-GO", 1) if blocked else ("INCOMPLETE", 0))
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=[f"{SEED}-{number:02}" for number in range(len(GROUPS))])
+def test_faults_turn_their_checks_red(group: Sequence[str], tmp_path: Path) -> None:
+    """Faults of one deployment turn their checks and consequences red and no others, and fixes say where."""
+    prove_together(group, prove, tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_alone_turns_its_checks_red(name: str, tmp_path: Path) -> None:
+    """A fault turns its checks and their consequences red and no other, and its fix says where."""
+    prove([name], tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +87,7 @@ def test_fault_turns_its_checks_red(name: str, tmp_path: Path) -> None:
 )
 def test_fault_of_another_deployment_is_found(case: Case, tmp_path: Path) -> None:
     """A fault is found as exactly where the deployment, or what its profile expects, is not the usual one."""
-    status, evidence = ask(tmp_path, *case.options, fault=case.fault, profile=case.profile, suite=ASKING)
+    status, evidence = ask(tmp_path, *case.options, faults=case.faults, profile=case.profile, suite=ASKING)
     assert set(reds(evidence)) == case.reds
     assert (evidence["verdict"], status) == ("NO-GO", 1)
 
@@ -85,20 +97,20 @@ def test_no_fault_is_go(tmp_path: Path) -> None:
     status, evidence = run(tmp_path)
     checks = evidence["environments"][0]["checks"]
     assert {c["id"]: c["outcome"] for c in checks if c["outcome"] != "passed"} == USUAL
-    assert {c["id"]: c["blocking"] for c in checks} == {i: CATALOGUED[i] for i in IDS}
+    assert {c["id"]: c["blocking"] for c in checks} == BLOCKS
     assert (status, evidence["verdict"]) == (0, "GO")
 
 
 def test_the_suite_is_the_catalogue() -> None:
-    """Each gate of the suite declares the catalogue's checks, none missing and none besides."""
-    gates = {i.partition("-")[0] for i in IDS}
-    assert sorted(IDS) == sorted(i for i in CATALOGUED if i.partition("-")[0] in gates)
+    """The suite declares the catalogue's checks as the catalogue has them, none missing and none besides."""
+    assert {i: check.blocking for i, check in SUITE.items()} == BLOCKS
+    assert {i for i, check in SUITE.items() if check.waivable} == WAIVABLE
 
 
 def test_every_check_has_a_fault() -> None:
     """Every check of the suite has a fault that turns it red, or a test of its own that says so."""
-    reached = {check for name in VISIBLE for check in FAULTS[name].reds}
-    assert sorted(IDS - reached - set(ELSEWHERE)) == []
+    reached = {check for fault in FAULTS.values() for check in fault.reds}
+    assert sorted(BLOCKS.keys() - reached - ELSEWHERE.keys()) == []
 
 
 @pytest.mark.parametrize("check", ELSEWHERE)
@@ -109,10 +121,45 @@ def test_what_is_proved_elsewhere_is_named_there(check: str) -> None:
     assert re.search(rf"\b{check}\b", told)
 
 
+@pytest.mark.parametrize("seed", ["1", "2", "3", SEED])
+def test_groups_are_sound(seed: str) -> None:
+    """Each fault is in one group, beside none of its file and none that turns one of its checks red."""
+    groups = fault_groups(AREAS, seed)
+    assert sorted(name for group in groups for name in group) == sorted(FAULTS)
+    for group in groups:
+        files = [file for file, area in enumerate(AREAS) for fault in area if fault.name in group]
+        red = [check for name in group for check in touched(FAULTS[name])]
+        assert len(set(files)) == len(files)
+        assert len(set(red)) == len(red)
+    assert groups == fault_groups(AREAS, seed)
+
+
+@pytest.mark.parametrize(
+    ("masked", "told"),
+    [({"b"}, "b by itself: AssertionError"), ({"a", "c"}, "all are without one of: a, c\n")],
+)
+def test_a_group_names_what_fails(masked: set[str], told: str, tmp_path: Path) -> None:
+    """A group that fails names what fails by itself too, or those that fail only together."""
+
+    def fails(names: Sequence[str], folder: Path) -> None:
+        assert folder.is_dir()
+        assert not masked <= set(names)
+
+    with pytest.raises(pytest.fail.Exception) as failure:
+        prove_together("abcd", fails, tmp_path)
+    assert told in str(failure.value)
+
+
+def test_what_is_kept_apart_is_there() -> None:
+    """Each fault that is kept apart is one, and what it is kept apart from is a fault or a check."""
+    assert APART.keys() <= FAULTS.keys()
+    assert {name for names in APART.values() for name in names} <= FAULTS.keys() | BLOCKS.keys()
+
+
 def test_there_are_faults_enough() -> None:
     """There are ninety faults or more that the suite sees, each said in its own words."""
-    assert len(VISIBLE) >= 90
-    assert len({FAULTS[name].says for name in VISIBLE}) == len(VISIBLE)
+    assert len(FAULTS) >= 90
+    assert len({fault.says for fault in FAULTS.values()}) == len(FAULTS)
 
 
 def test_the_page_is_current() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,36 +14,49 @@ import pytest
 import redis
 import trustme
 from other_dashboard import OtherDashboard
-from proof_runs import CHECKOUT, ask, reds, run
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
+from tests.proof_groups import variation_groups
+from tests.proof_runs import ASKING, CHECKOUT, READY_BUDGET_MS, ask, prove_together, reds, run
 
 LEAD = "ada@leads.example"
 # Other healthy deployments, as the options of `serve` make them.
-HEALTHY = {
-    **{name: ("--variation", name) for name in VARIATIONS},
+OTHERS = {
     "old Inngest SDK": ("--inngest-sdk", "old"),
     "bearers in place of secrets": ("--bearer-only", "clay", "--bearer-only", "heyreach"),
-    "every difference in writing": tuple(
-        part
-        for name in ("headers-otherwise", "headers-added", "fields-added", "json-escaped", "cookie-otherwise")
-        for part in ("--variation", name)
-    ),
 }
-
-
 # The other dashboard names no commit, has sent nothing yet, and does not say all that ENV-07 compares.
 ADVISED = {"RDY-13", "OPS-08", "ENV-07"}
 UNPROVED = {"queues-empty", "fields-left-out"}
 
 
-@pytest.mark.parametrize("name", HEALTHY)
-def test_harmless_variation_is_go(name: str, tmp_path: Path) -> None:
-    """A variation that a healthy deployment may have turns nothing red."""
-    status, evidence = ask(tmp_path, *HEALTHY[name])
+def prove(names: Sequence[str], folder: Path) -> None:
+    """Assert that a deployment with these variations is GO, and nothing is red."""
+    status, evidence = ask(folder, *(part for name in names for part in ("--variation", name)))
     # Where nothing was sent, or no send is told of as proved, that is advised, and blocks nothing.
-    assert reds(evidence).keys() <= ({"OPS-08"} if name in UNPROVED else set())
+    assert reds(evidence).keys() <= (set() if UNPROVED.isdisjoint(names) else {"OPS-08"})
+    assert (status, evidence["verdict"]) == (0, "GO")
+
+
+@pytest.mark.parametrize("group", variation_groups(VARIATIONS))
+def test_harmless_variations_are_go(group: Sequence[str], tmp_path: Path) -> None:
+    """Variations that a healthy deployment may have turn nothing red, all that can hold together."""
+    prove_together(group, prove, tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_harmless_variation_alone_is_go(name: str, tmp_path: Path) -> None:
+    """A variation that a healthy deployment may have turns nothing red."""
+    prove([name], tmp_path)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_deployment_is_go(name: str, tmp_path: Path) -> None:
+    """A healthy deployment with an older SDK, or with bearers for secrets, is GO, and nothing is red."""
+    status, evidence = ask(tmp_path, *OTHERS[name])
+    assert reds(evidence) == {}
     assert (status, evidence["verdict"]) == (0, "GO")
 
 
@@ -61,13 +74,20 @@ def store() -> Iterator[str]:
         server.stop()
 
 
-def ask_other(dashboard: OtherDashboard, folder: Path, **variables: str) -> tuple[int, dict[str, Any]]:
+def ask_other(
+    dashboard: OtherDashboard, folder: Path, suite: tuple[str, ...] = ("acceptance",), **variables: str
+) -> tuple[int, dict[str, Any]]:
     """Run the suite against the other dashboard, with an environment file and a profile of its own."""
     env_file, profiles = folder / "other.env", folder / "profiles.toml"
     env_file.write_text("".join(f"{key}={value}\n" for key, value in dashboard.settings.items()), "utf-8")
     golden = CHECKOUT / "pytest_caio" / "reference" / "golden" / "golden_set.json"
     keys = {
-        "staging": {"base_url": dashboard.base_url, "environment": "staging", "inngest_functions": 4},
+        "staging": {
+            "base_url": dashboard.base_url,
+            "environment": "staging",
+            "inngest_functions": 4,
+            "ready_budget_ms": READY_BUDGET_MS,
+        },
         # All of its file state was removed.
         "staging.state": {"hive_dir": ""},
         "staging.replay": {
@@ -86,7 +106,10 @@ def ask_other(dashboard: OtherDashboard, folder: Path, **variables: str) -> tupl
     ]
     profiles.write_text("\n".join(lines) + "\n", "utf-8")
     return run(
-        folder / "evidence", "--env=staging", f"--env-file={env_file}", f"--profiles={profiles}", **variables
+        folder / "evidence",
+        *("--env=staging", f"--env-file={env_file}", f"--profiles={profiles}"),
+        suite=suite,
+        **variables,
     )
 
 
@@ -113,7 +136,7 @@ def test_other_dashboard_is_go(wire: str, store: str, tmp_path: Path) -> None:
 def test_other_dashboard_is_found_out(broken: str, expected: set[str], store: str, tmp_path: Path) -> None:
     """A dashboard that others wrote is NO-GO for what is wrong with it, and for nothing else."""
     with OtherDashboard(store, LEAD, broken) as dashboard:
-        status, evidence = ask_other(dashboard, tmp_path)
+        status, evidence = ask_other(dashboard, tmp_path, suite=ASKING)
     assert set(reds(evidence)) - ADVISED == expected
     assert (status, evidence["verdict"]) == (1, "NO-GO")
 
@@ -127,7 +150,9 @@ def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_pa
     ends = datetime.now(UTC) + timedelta(days=days)
     authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
     with OtherDashboard(store, LEAD, wire="HTTP/1.1", tls=context) as dashboard:
-        status, evidence = ask_other(dashboard, tmp_path, SSL_CERT_FILE=str(tmp_path / "authority.pem"))
+        suite = ASKING if expected else ("acceptance",)  # only a whole run is GO
+        trusted = str(tmp_path / "authority.pem")
+        status, evidence = ask_other(dashboard, tmp_path, suite=suite, SSL_CERT_FILE=trusted)
     outcomes = {check["id"]: check["outcome"] for check in evidence["environments"][0]["checks"]}
     # It sends no HSTS, which advises.
     assert set(reds(evidence)) - ADVISED - {"RDY-14"} == expected

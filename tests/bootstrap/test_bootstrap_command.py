@@ -10,6 +10,7 @@ import dotenv
 import pytest
 from bootstrap_outside import BASE_URL, OUTSIDE, Ran, Run
 
+from docs.checks_table import declared
 from pytest_caio.bootstrap.rules import review
 from pytest_caio.bootstrap.values import GENERATED, defaults
 from pytest_caio.environments.envfile import EnvFile
@@ -250,6 +251,19 @@ def test_what_may_be_waived_must_be_said(run: Run, env_file: Path) -> None:
     before = env_file.read_bytes()
     ran = run(env_file, "--set=DASHBOARD_AUTH_STRICT=false", "--overwrite=DASHBOARD_AUTH_STRICT")
     assert (ran.status, env_file.read_bytes()) == (1, before)
+
+
+def test_what_may_be_waived_is_what_the_checks_say(run: Run, env_file: Path) -> None:
+    """A waiver may cover exactly those keys that are named by checks of the env file that may be waived."""
+    run(env_file, *WHOLE)
+    whole = env_file.read_text("utf-8")
+    waivable = set()
+    for key in RUNTIME_KEYS:
+        env_file.write_text(f"{whole}{key}=enabled\n", "utf-8")
+        waivable |= review("production", EnvFile.read(env_file)).waivable.keys()
+    checks = declared(Path(__file__).parents[2] / "acceptance")
+    fixes = " ".join(check.fix for check in checks if check.waivable and check.id.startswith("ENV-"))
+    assert waivable == {key for key in RUNTIME_KEYS if key in fixes}
 
 
 def test_a_bearer_is_not_shut_out(run: Run, env_file: Path) -> None:

@@ -78,7 +78,7 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
         try:
             assert started.wait(20)
             with httpx.Client(base_url=base_url, trust_env=False, timeout=20, verify=no_tls) as client:
-                yield Site(base_url, published, deployment.revoked, client, deployment.published)
+                yield Site(base_url, published, deployment.revoked, client)
         finally:
             server.should_exit = True  # it ends in its own time, while the next one starts
 
@@ -90,6 +90,6 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
 
 @pytest.fixture(scope="session")
 def healthy(hosted: Hosted) -> Iterator[Site]:
-    """A healthy deployment in a thread, to hold each fault's sign against."""
+    """A healthy deployment in a thread, to hold each variation against."""
     with hosted() as opened:
         yield opened

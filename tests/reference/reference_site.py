@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -22,13 +22,12 @@ SIGNATURES = {name: provider.signature_headers[0] for name, provider in PROVIDER
 
 @dataclass(frozen=True)
 class Site:
-    """A running deployment: where it is, healthy settings, revoked tokens, a client, the operator's file."""
+    """A running deployment: where it is, its healthy settings, revoked tokens, and a client."""
 
     base_url: str
     settings: dict[str, str]
     revoked: tuple[str, ...]
     client: httpx.Client
-    file: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def token(self) -> str:
@@ -116,7 +115,7 @@ def site_of(process: ReferenceProcess) -> Iterator[Site]:
     settings = {key: value or "" for key, value in dotenv_values(process.env_file).items()}
     revoked = tuple(process.revoked_file.read_text("utf-8").split())
     with httpx.Client(base_url=process.base_url, trust_env=False, timeout=10) as client:
-        yield Site(process.base_url, settings, revoked, client, settings)
+        yield Site(process.base_url, settings, revoked, client)
 
 
 Hosted = Callable[..., AbstractContextManager[Site]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from reference_site import Hosted, Site
 
 from pytest_caio.reference.faults import FAULTS
 from pytest_caio.reference.variations import VARIATIONS
+from tests.proof_groups import variation_groups
 
 
 def face(site: Site) -> list[str]:
@@ -44,6 +46,24 @@ def test_the_tour_is_the_same_each_time(healthy: Site, hosted: Hosted) -> None:
         assert face(healthy) == face(other)
 
 
+@pytest.mark.parametrize("group", variation_groups(VARIATIONS))
+def test_each_variation_of_a_group_shows(group: Sequence[str], hosted: Hosted) -> None:
+    """A deployment with a group of variations answers something otherwise than without any one of them."""
+
+    def answers(*names: str) -> list[str]:
+        with hosted(*names) as varied:
+            assert varied.report()["ready"] is True
+            return face(varied)
+
+    # The slow one comes by itself, so that the others need not wait for it.
+    quick = [name for name in group if name != "answers-slow"]
+    seen = answers(*quick)
+    assert (answers(*group) != seen) is ("answers-slow" in group)
+    hidden = [name for name in quick if answers(*(other for other in quick if other != name)) == seen]
+    assert hidden == []
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_variation_shows(name: str, healthy: Site, hosted: Hosted) -> None:
     """A varied deployment answers something otherwise than a healthy one, and reports itself ready."""

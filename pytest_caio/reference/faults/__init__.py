@@ -19,9 +19,11 @@ from pytest_caio.reference.faults.state import STATE
 from pytest_caio.reference.faults.webhooks import WEBHOOKS
 from pytest_caio.reference.faults.webhooks_signatures import SIGNATURES
 
-__all__ = ["FAULTS", "Fault"]
+__all__ = ["AREAS", "FAULTS", "Fault"]
 
-FAULTS: Mapping[str, Fault] = by_name(
+# The faults of each file.
+AREAS = (
     *(ENVIRONMENT, CREDENTIALS, ANSWERS, SESSIONS, PATHS, SIGNATURES, WEBHOOKS, REPORTS, CORS),
     *(READINESS, LEAKS, STATE, OPERATOR),
 )
+FAULTS: Mapping[str, Fault] = by_name(*AREAS)

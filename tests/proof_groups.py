@@ -1,0 +1,115 @@
+"""Groups that one run proves: faults that turn red what is their own, variations that can hold together."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_caio.reference.faults import Fault
+
+__all__ = ["APART", "SEED_VARIABLE", "fault_groups", "seed", "touched", "variation_groups"]
+
+SEED_VARIABLE = "FAULT_GROUPS_SEED"
+# Faults that hide others or are hidden by them, though they turn other checks red: never in a group with what
+# is named here, a fault or whichever turns that check red.
+APART: Mapping[str, tuple[str, ...]] = {
+    # Where no token is right, none is too good either; and who needs none is not refused.
+    "token-refused": ("AUTH-01", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
+    # Webhooks that refuse everything open to nobody.
+    "signed-refused": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12"),
+    # A provider without a credential is then let in, not answered 503.
+    "signatures-optional": ("secret-missing", "clay-vouched-for"),
+    # With the state elsewhere no card waits and no email was sent, so that none can be wrong.
+    "namespace-unnamed": ("OPS-05", "OPS-06", "OPS-07"),
+    "wrong-database": ("OPS-05", "OPS-06", "OPS-07"),
+    # The guard before the policy lets by the preflights of what it does not guard.
+    "preflight-guarded": ("AUTH-01",),
+    # These are made of what the others take away: bearers, a secret, the Redis that is configured.
+    "bearer-as-token": ("secret-missing", "clay-vouched-for", "heyreach-open", "heyreach-unsigned"),
+    "bearer-opens-api": ("secret-missing", "clay-vouched-for", "heyreach-open", "heyreach-unsigned"),
+    "secret-leaked": ("secret-missing", "clay-vouched-for"),
+    "redis-evicts": ("redis-down",),
+    # These leak in an answer that the others replace: a readiness that is 200, the refusals of the operator
+    # status and of an introspection, the login page.
+    "connection-leaked": ("RDY-01",),
+    "traceback-leaked": ("AUTH-01",),
+    "signing-key-leaked": ("RDY-05",),
+    "password-leaked": ("login-page-500",),
+    # It leaks the secret for sessions, which is known by the env file.
+    "secret-encoded": (
+        *("session-secret-unset", "session-secret-implicit"),
+        *("secret-short", "secret-reused", "secret-revoked"),
+    ),
+}
+# Variations of which one alone can hold: another would undo it, or could not read what it left.
+_EITHER = (
+    {"refusals-empty", "refusals-html", "refusals-challenge"},
+    {"redirects-absolute", "redirects-https"},
+    {"queues-empty", "fields-left-out"},
+    {"times-in-z", "times-elsewhere", "times-without-zone"},
+    {"json-charset", "json-typed"},
+    {"json-indented", "json-escaped", "headers-otherwise"},
+    {"fields-added", "headers-otherwise"},
+    {"answers-packed", "headers-otherwise"},
+)
+# They change what the others look at.
+_LAST = ("answers-packed", "headers-otherwise")
+
+
+def seed() -> str:
+    """Return the seed of this run's groups: the environment's, else one that is drawn now.
+
+    A drawn one is put into the environment, so that every process that this one starts has it too.
+    """
+    return os.environ.setdefault(SEED_VARIABLE, str(secrets.randbelow(10_000)))
+
+
+def fault_groups(areas: Sequence[Iterable[Fault]], seed: str) -> list[list[str]]:
+    """Return the name of every fault of these areas once, in groups that the seed shuffles.
+
+    A group has at most one fault of each area, since those of an area often change the same decision.
+    """
+    faults = [(file, fault) for file, area in enumerate(areas) for fault in area]
+    random.Random(seed).shuffle(faults)
+    # Those that turn most red come first: later they would fit nowhere.
+    faults.sort(key=lambda one: len(touched(one[1])), reverse=True)
+    groups: list[list[str]] = []
+    held: dict[str, tuple[int, Fault]] = {}
+    for file, fault in faults:
+        held[fault.name] = (file, fault)
+        fitting = [group for group in groups if not any(_clash(held[name], (file, fault)) for name in group)]
+        if not fitting:
+            fitting = [[]]
+            groups += fitting
+        min(fitting, key=len).append(fault.name)
+    return groups
+
+
+def variation_groups(variations: Iterable[str]) -> list[list[str]]:
+    """Return every variation once, in as few groups as can hold, each in an order in which all show."""
+    names = list(variations)
+    against = {name: set().union(*(either for either in _EITHER if name in either)) for name in names}
+    groups: list[list[str]] = [[] for _ in range(max(map(len, _EITHER)))]
+    for name in sorted(names, key=lambda name: len(against[name]), reverse=True):
+        min((group for group in groups if against[name].isdisjoint(group)), key=len).append(name)
+    order = [*(name for name in names if name not in _LAST), *_LAST]
+    return [sorted(group, key=order.index) for group in groups]
+
+
+def touched(fault: Fault) -> set[str]:
+    """Return every check that a fault turns red."""
+    return {*fault.reds, *fault.consequences}
+
+
+def _clash(held: tuple[int, Fault], more: tuple[int, Fault]) -> bool:
+    return held[0] == more[0] or _apart(held[1], more[1])
+
+
+def _apart(one: Fault, other: Fault) -> bool:
+    return not touched(one).isdisjoint(touched(other)) or any(
+        {b.name, *touched(b)} & {*APART.get(a.name, ())} for a, b in ((one, other), (other, one))
+    )
