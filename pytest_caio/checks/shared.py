@@ -13,7 +13,7 @@ HEALTH = get("/api/health", name="health")
 READINESS = get(
     "/api/health/ready",
     name="readiness",
-    retry_statuses=frozenset({502, 504}),  # its 503 is an answer: not ready
+    retry_statuses=frozenset({502, 504}),  # 503 is the application's own response: not ready
 )
 
 
