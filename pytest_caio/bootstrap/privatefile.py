@@ -32,7 +32,7 @@ def locate(path: Path) -> Path:
 
 
 def read(target: Path) -> bytes | None:
-    """Return the content of the file, or None if there is no file."""
+    """Return the content of the file, or None if it does not exist."""
     try:
         return target.read_bytes()
     except FileNotFoundError:

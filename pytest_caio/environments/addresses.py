@@ -127,7 +127,7 @@ def foreign_names(namespace: str, environment: str, others: Iterable[str] = ()) 
 
 
 def seen_from(url: str) -> str:
-    """Return in words from where the Redis server of a URL was asked, and what to do if that cannot work."""
+    """Return in words from where a Redis server was contacted, and what to do if that cannot work."""
     try:
         host = urlsplit(url).hostname or "its address"
     except ValueError:

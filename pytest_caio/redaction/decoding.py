@@ -1,4 +1,4 @@
-"""Views of a text, in each of which secrets are searched: as it is, without line breaks, percent-decoded."""
+"""Views of a text to search for secrets: as it is, without line breaks, percent-decoded."""
 
 from __future__ import annotations
 
