@@ -1,4 +1,4 @@
-"""The command line of the plugin, and what it means."""
+"""The plugin's command-line options: their declaration, and the validated `Options`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pytest_caio.verdict.waivers import Waivers, read_waivers
 
 __all__ = ["Options", "add_options", "find_suite", "join_files"]
 
-_LONGEST = 100  # characters of the names of environments in a file's name, which may have 255
+_LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Add the options; --base-url is pytest-base-url's."""
+    """Add the plugin's options; `--base-url` comes from pytest-base-url."""
     group = parser.getgroup("caio", "CAIO acceptance: is a deployment fit to go live?")
     add = group.addoption
     add(
@@ -120,7 +120,8 @@ def add_options(parser: pytest.Parser) -> None:
 def join_files(args: list[str]) -> None:
     """Join `--token @FILE` and `--revoked-tokens @FILE` with a `=`, in place.
 
-    Left apart, pytest puts the lines of the file in the place of `@FILE`: more tokens become test paths.
+    Otherwise pytest would replace `@FILE` with the lines of the file, and every token after the first would
+    become a test path.
     """
     for index in reversed(range(len(args) - 1)):
         if args[index] in ("--token", "--revoked-tokens") and args[index + 1].startswith("@"):
@@ -128,7 +129,7 @@ def join_files(args: list[str]) -> None:
 
 
 def _number(flag: str, given: str | float, least: float, most: float) -> float:
-    """Return an option's number; argparse would say what is wrong with it in five lines."""
+    """Return an option's number. Raises InputError, one line, where argparse would print five."""
     try:
         value = float(given)
     except ValueError:
@@ -139,7 +140,10 @@ def _number(flag: str, given: str | float, least: float, most: float) -> float:
 
 
 def find_suite(config: pytest.Config) -> Path | None:
-    """Return the acceptance suite that this run is about: the folder of a test path with a profiles file."""
+    """Return the folder of the acceptance suite that this run selects, or None.
+
+    It is the first test path, or the folder of one, that contains a profiles file.
+    """
     for argument in config.args:
         path = Path(str(argument).split("::")[0])
         path = path if path.is_absolute() else config.invocation_params.dir / path
@@ -151,7 +155,11 @@ def find_suite(config: pytest.Config) -> Path | None:
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for, checked."""
+    """The validated command-line options.
+
+    `wait_ready` and `timeout` are in seconds, `rate` in requests a second (0: no limit). `stem` names the
+    evidence files, without an extension.
+    """
 
     suite: Path
     environments: tuple[Environment, ...]
@@ -168,7 +176,7 @@ class Options:
 
     @classmethod
     def read(cls, config: pytest.Config, suite: Path | None) -> Options:
-        """Read and check the options of `config`. Raises InputError, one line, where one cannot be used."""
+        """Return the validated options of `config`. Raises InputError, one line, if one cannot be used."""
         option = config.option
         here = config.invocation_params.dir
         folder = suite or config.rootpath / "acceptance"
@@ -236,7 +244,8 @@ def _revoked(given: str | None, here: Path) -> tuple[Secret, ...]:
     if given is None:
         return ()
     if not given.startswith("@"):
-        # Not shown: where the plugin came from a conftest.py, pytest has put the file's first line here.
+        # Not quoted: if a conftest.py loaded the plugin, pytest has already replaced @FILE with the file's
+        # first line, which is a token.
         raise InputError("--revoked-tokens: takes a file, written --revoked-tokens=@FILE")
     return read_revoked(here / given[1:])
 

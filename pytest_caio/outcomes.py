@@ -1,4 +1,4 @@
-"""What a check may say instead of passing: not applicable, advice, a missing input, a mismatch."""
+"""Outcomes that a check may raise instead of passing: not applicable, advice, a missing input, a mismatch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class NotApplicable(Exception):
 
 
 class Advice(Exception):
-    """The check cannot tell here, and says what to look at: it advises, even where it blocks otherwise."""
+    """The check cannot decide and says what to look at; the outcome is advice, even for a blocking check."""
 
 
 class MissingInput(AssertionError):
@@ -22,7 +22,7 @@ class MissingInput(AssertionError):
 
 
 class Mismatch(AssertionError):
-    """An answer that is not what a check must see: `expected` and `observed`, each in words."""
+    """A response that is not what the check requires; `expected` and `observed` describe both in words."""
 
     def __init__(self, expected: str, observed: str) -> None:
         super().__init__(f"expected {expected}; observed {observed}")
@@ -31,7 +31,7 @@ class Mismatch(AssertionError):
 
 
 class NoAnswer(Mismatch):
-    """A probe that got no answer at all."""
+    """A probe that got no response; `reason` says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("an answer", reason)

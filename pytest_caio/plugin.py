@@ -1,4 +1,4 @@
-"""The pytest plugin: hooks that only delegate. A run that asks no deployment is left alone."""
+"""The pytest plugin: hooks that only delegate. Runs that test no deployment are left unchanged."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(args: list[str]) -> None:
-    """Keep pytest from reading the files of secrets as arguments."""
+    """Keep pytest from reading `@FILE` files of secrets as command-line arguments."""
     join_files(args)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers, and, where this run asks a deployment, the plugin that carries it out."""
+    """Register the markers and, if this run tests a deployment, the plugin of the acceptance session."""
     config.addinivalue_line("markers", f"{MARK}(check): a check of the acceptance catalogue")
     for gate in GATES:
         config.addinivalue_line("markers", f"{gate}: the checks of this gate of the runbook")
     suite = find_suite(config)
     if suite is None and not config.option.caio_env:
         return
-    from pytest_caio.session.hooks import AcceptanceSession  # noqa: PLC0415 - other runs pay nothing
+    from pytest_caio.session.hooks import AcceptanceSession  # noqa: PLC0415 - other runs need no import
 
     try:
         AcceptanceSession.register(config, Options.read(config, suite))
@@ -65,11 +65,11 @@ def pytest_list_faults(config: pytest.Config) -> int | None:
 def pytest_cmdline_main(
     config: pytest.Config,
 ) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
-    """Redact what a run breaks off with."""
+    """Redact any exception that ends the run."""
     try:
         return (yield)
     except BaseException as error:
-        outlets = config.pluginmanager.get_plugin("caio-outlets")
-        if outlets is not None:
-            outlets.redact_error(error)
+        redaction = config.pluginmanager.get_plugin("caio-outlets")
+        if redaction is not None:
+            redaction.redact_error(error)
         raise

@@ -1,4 +1,4 @@
-"""Text from a deployment, made fit to be shown."""
+"""Helpers that make text from a deployment safe to display."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _LONGEST_WORD = 200
 
 
 def printable(text: str) -> str:
-    """Return `text` on one line, with what could steer a terminal or reorder a line made visible.
+    """Return `text` on one line, with every character escaped that could control a terminal or reorder text.
 
-    Control, format (bidi among them), surrogate and separator characters are written as escapes.
+    These are control, format (including bidi), surrogate and separator characters, except the space.
     """
-    if text.isprintable():  # all that most texts are
+    if text.isprintable():  # the fast path: true of most texts
         return text
     return "".join(
         character
@@ -26,22 +26,22 @@ def printable(text: str) -> str:
 
 
 def explained(text: str) -> str:
-    """Return what a failed assertion says, printable: its own words on one line, pytest's below them.
+    """Return the text of a failed assertion, printable: its message on one line, pytest's explanation below.
 
-    A text in a comparison keeps its lines, which pytest indents.
+    A multi-line string in a comparison keeps its line breaks; pytest indents those lines.
     """
-    words, found, explanation = text.rpartition("\nassert ")
+    message, found, explanation = text.rpartition("\nassert ")
     if not (found or explanation.startswith("assert ")):
         return printable(text)
     lines = "\n".join(map(printable, explanation.split("\n")))
-    return f"{printable(words)}\nassert {lines}" if found else lines
+    return f"{printable(message)}\nassert {lines}" if found else lines
 
 
 def beginning(text: str, length: int) -> str:
-    """Return at most `length` characters of `text`, and an ellipsis where there was more.
+    """Return at most `length` characters of `text`, followed by an ellipsis if there was more.
 
-    It is cut between words: half of a secret is no secret that redaction would know. Words of more than
-    200 characters are cut nevertheless.
+    The cut falls between words, because redaction would not recognise half of a secret. A word longer than
+    200 characters is cut anyway.
     """
     if len(text) <= length:
         return text

@@ -1,1 +1,1 @@
-"""Filling in a runtime environment file: what is there is kept, what is missing is added, or nothing is."""
+"""Filling in a runtime env file: existing values are kept and missing ones added, all or none."""

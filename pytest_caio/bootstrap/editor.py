@@ -1,4 +1,4 @@
-"""The text of an env file, changed one key at a time: all else stays as it is, byte for byte."""
+"""Editing of an env file's text, one key at a time; everything else stays the same, byte for byte."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PLAIN = re.compile(r"[\w./:@%+,=?&~*-]+", re.ASCII)
 
 
 class EnvFileEditor:
-    """Definitions, comments and blank lines in order, each with the text it was written as.
+    """The definitions, comments and blank lines of an env file in order, each with its original text.
 
-    `raw` is text that `EnvFile` has parsed without complaint.
+    `raw` is content that `EnvFile.parse` accepts.
     """
 
     def __init__(self, raw: bytes) -> None:
@@ -35,10 +35,10 @@ class EnvFileEditor:
         self._newline = max(dict.fromkeys(ends), key=ends.count, default="\n")
 
     def put(self, key: str, value: str) -> None:
-        """Give `key` a value: where it is defined, and else in a new line at the end.
+        """Set the value of `key`: in its definition, or in a new line at the end if there is none.
 
-        Of a key that is defined twice the last definition counts, and is the one changed. Raises
-        InputError for a value that no env file can hold.
+        If a key is defined twice, the last definition counts, and is the one changed. Raises InputError for a
+        value that an env file cannot contain.
         """
         written = _written(key, value)
         places = [index for index, (known, _) in enumerate(self._parts) if known == key]
@@ -55,7 +55,7 @@ class EnvFileEditor:
 
 
 def _written(key: str, value: str) -> str:
-    """Return a value as it stands in a file: bare where that is safe, else in single quotes."""
+    """Return a value as written in an env file: bare if that is safe, else in single quotes."""
     if not value.isprintable():
         raise InputError(f"{key}: has a line break or another character that cannot be seen in it")
     if "${" in value:
@@ -67,9 +67,9 @@ def _written(key: str, value: str) -> str:
 
 
 def _replaced(text: str, written: str) -> str:
-    """Return a definition with another value; the line's beginning and its comment stay."""
+    """Return the definition `text` with another value; the rest of the line and its comment stay."""
     head = _HEAD.match(text)
-    if head is None:  # no definition that python-dotenv accepts begins otherwise
+    if head is None:  # every definition that python-dotenv accepts matches
         raise InputError("an env file's line cannot be changed; write it as KEY=value")
     name, gap, equals = head[1], head[2], head[3]
     rest = text[head.end() :]

@@ -1,4 +1,4 @@
-"""A file of secrets, put in place whole: for its owner alone, with what was there before beside it."""
+"""Atomic replacement of a file of secrets: for its owner only, with a backup of the previous content."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["backup_of", "locate", "narrow", "put_in_place", "read"]
 
 
 def locate(path: Path) -> Path:
-    """Return the file to write: `path`, or what it links to, for a link must go on leading there.
+    """Return the file to write: `path`, or the target of a link, so that the link is not replaced.
 
-    Raises InputError where there can be no such file: a folder, a device, a missing parent folder.
+    Raises InputError if it cannot be a file: a folder, a device, a missing parent folder.
     """
     try:
         target = path.resolve()
@@ -32,7 +32,7 @@ def locate(path: Path) -> Path:
 
 
 def read(target: Path) -> bytes | None:
-    """Return what the file holds, None where there is none."""
+    """Return the content of the file, or None if it does not exist."""
     try:
         return target.read_bytes()
     except FileNotFoundError:
@@ -42,17 +42,16 @@ def read(target: Path) -> bytes | None:
 
 
 def backup_of(target: Path) -> Path:
-    """Return where the file as it was is kept."""
+    """Return the path of the backup of the file."""
     return target.with_name(f"{target.name}.bak")
 
 
 def put_in_place(target: Path, before: bytes | None, after: bytes) -> bool:
-    """Replace the file, and say whether what it held was kept as its backup.
+    """Replace the content of the file; return whether the previous content was kept as a backup.
 
-    A process that is killed leaves the old file or the new one, never a part. The backup is the file as
-    it was before the newest change; an earlier backup gives way to it, but never to a file without
-    anything in it. Raises InputError, with nothing changed, where a file cannot be written, or is no longer
-    as it was read.
+    A killed process leaves the old file or the new one, never a part. The backup is the file before the
+    latest change and replaces an earlier backup; a file without any content is not backed up. Raises
+    InputError, with nothing changed, if a file cannot be written, or if its content is no longer `before`.
     """
     worth_keeping = before is not None and bool(before.strip(b"\xef\xbb\xbf \t\r\n"))
     if read(target) != before:
@@ -64,7 +63,7 @@ def put_in_place(target: Path, before: bytes | None, after: bytes) -> bool:
 
 
 def narrow(target: Path) -> bool:
-    """Take the file from everybody but its owner; say whether anybody else had it. POSIX only."""
+    """Restrict the file to its owner; return whether others had permissions. POSIX only."""
     if os.name != "posix" or not target.stat().st_mode & 0o077:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What the environment gate would say of one file, asked before the file is there: its rules, not others."""
+"""The rules of the environment gate, applied to one env file before it is written."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ from pytest_caio.outcomes import MissingInput
 
 __all__ = ["Review", "review"]
 
-# ENV-05 and ENV-11 may be waived.
+# The keys of ENV-05 and ENV-11, which may be waived.
 _WAIVABLE = (*REDIS_ONLY, *UNSIGNED_KEYS)
-# Names that stand in manuals and lead nowhere (RFC 2606).
+# Names that are reserved for documentation and tests (RFC 2606).
 _RESERVED = (".example", ".invalid", ".test", "example.com", "example.org", "example.net")
 
 
@@ -50,7 +50,10 @@ _P = ParamSpec("_P")
 
 @dataclass
 class Review:
-    """Keys and reasons, never values: what is missing, what blocks, what a waiver may cover, what advises."""
+    """The result of a review, as keys and reasons, never values.
+
+    `missing` keys and `faults` block, `waivable` faults may be covered by a waiver, `advice` does not block.
+    """
 
     missing: list[str]
     faults: dict[str, str] = field(default_factory=dict)
@@ -59,7 +62,7 @@ class Review:
 
 
 def review(mode: str, file: EnvFile) -> Review:
-    """Judge the file of `mode`, production or staging, by itself: what two files share is the gate's."""
+    """Judge the env file of `mode`, production or staging, alone; only the gate compares two files."""
     environment = _environment(mode, file)
     missing = [key for key in REQUIRED_KEYS if missing_key(environment, key)]
     missing += [
@@ -67,51 +70,52 @@ def review(mode: str, file: EnvFile) -> Review:
         for name, provider in PROVIDERS.items()
         if provider_without_secret(environment, name)
     ]
-    said = Review(missing)
+    result = Review(missing)
     for key, fault in _blocking(environment):
         if fault:
-            found = said.waivable if key in _WAIVABLE else said.faults
+            found = result.waivable if key in _WAIVABLE else result.faults
             found.setdefault(key, fault)
     advice = [number_fault(environment, key) for key in NUMBERS]
     for key in ("TRACE_ENVELOPE_ENABLED", "TRACE_CLEANUP_ENABLED"):
-        advice.append(_asked(flag_fault, environment, key, wanted=True))
+        advice.append(_fault_if_given(flag_fault, environment, key, wanted=True))
     keys = [entry.key for entry in file.entries]
     advice += [f"{key} is defined more than once" for key in RUNTIME_KEYS if keys.count(key) > 1]
     advice += [f"a key looks like {known}, misspelled" for known in map(typo_of, keys) if known]
-    said.advice = [text for text in dict.fromkeys(advice) if text]
-    return said
+    result.advice = [text for text in dict.fromkeys(advice) if text]
+    return result
 
 
 def _environment(mode: str, file: EnvFile) -> Environment:
     environment = Environment(mode, "", Profile(environment=mode), file.values)
     url = environment.value("CAIO_BASE_URL")
     with suppress(InputError, ValueError):
-        # Without an address of its own the file's URL of Inngest is held against itself.
+        # Without CAIO_BASE_URL, the host of INNGEST_WEBHOOK_URL is taken for the deployment's.
         host = urlsplit(environment.value("INNGEST_WEBHOOK_URL")).netloc
         url = checked_url(url, "CAIO_BASE_URL") if url else f"https://{host}"
     return Environment(mode, url, Profile(environment=mode), file.values)
 
 
 def _blocking(environment: Environment) -> Iterator[tuple[str, str]]:
-    """Yield each key and what is wrong with it; a key that is missing is no fault here."""
-    yield "ENVIRONMENT", _asked(name_fault, environment)
+    """Yield each key and its fault, or an empty string; a missing key is not a fault here."""
+    yield "ENVIRONMENT", _fault_if_given(name_fault, environment)
     for key, wanted in {**STRICT_FLAGS, **dict.fromkeys(UNSIGNED_KEYS, False)}.items():
-        yield key, _asked(flag_fault, environment, key, wanted=wanted)
+        yield key, _fault_if_given(flag_fault, environment, key, wanted=wanted)
     for key in REDIS_ONLY:
-        yield key, _asked(redis_only_fault, environment, key)
+        yield key, _fault_if_given(redis_only_fault, environment, key)
     for key in REDIS_NAMESPACES:
-        yield key, _asked(namespace_fault, environment, key)
+        yield key, _fault_if_given(namespace_fault, environment, key)
     with suppress(MissingInput):
         for key in given_secrets(environment):
             yield key, "; ".join(secret_faults(environment, key))
     with suppress(MissingInput):
         yield "CORS_ALLOWED_ORIGINS", "; ".join(origin_faults(environment))
     yield "CAIO_BASE_URL", _base_url_fault(environment)
-    yield "INNGEST_WEBHOOK_URL", _asked(inngest_fault, environment)
+    yield "INNGEST_WEBHOOK_URL", _fault_if_given(inngest_fault, environment)
     yield "REDIS_URL", _redis_fault(environment)
 
 
-def _asked(rule: Callable[_P, str], *args: _P.args, **kwargs: _P.kwargs) -> str:
+def _fault_if_given(rule: Callable[_P, str], *args: _P.args, **kwargs: _P.kwargs) -> str:
+    """Return the fault that `rule` finds, or an empty string if it needs a key that is missing."""
     try:
         return rule(*args, **kwargs)
     except MissingInput:
@@ -126,7 +130,7 @@ def _base_url_fault(environment: Environment) -> str:
         url = checked_url(given, "CAIO_BASE_URL")
     except InputError as error:
         return str(error)
-    # Trials run on this machine, without a certificate.
+    # A trial deployment on this machine has no certificate.
     fault = "" if environment.is_loopback else origin_fault(url.lower(), production=False)
     fault = fault or _reserved(environment.host)
     return f"CAIO_BASE_URL {fault}" if fault else ""

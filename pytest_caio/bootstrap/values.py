@@ -1,4 +1,4 @@
-"""What a runtime environment file is given: the mode's values, what follows from its address, new secrets."""
+"""The values that bootstrap adds: defaults of the mode, values that follow from the base URL, new secrets."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pytest_caio.environments.keys import SECRETS, expected_values
 
 __all__ = ["GENERATED", "defaults", "shut_out"]
 
-# Inngest's keys are made by Inngest, and only by it.
+# Only Inngest can generate its keys.
 GENERATED = tuple(key for key in SECRETS if not key.startswith("INNGEST_"))
 
 
 def defaults(mode: str, base_url: str) -> dict[str, str]:
-    """Return the value of every key that needs no choice; `base_url`, where known, gives the addresses.
+    """Return the value of every key that leaves no choice; `base_url`, if known, gives the addresses.
 
-    Raises InputError where it is no base URL.
+    Raises InputError if it is not a base URL.
     """
     values = {
         **expected_values(mode),
@@ -28,7 +28,7 @@ def defaults(mode: str, base_url: str) -> dict[str, str]:
     }
     if base_url:
         url = checked_url(base_url, "CAIO_BASE_URL")
-        # What Inngest and browsers are told is https, even of a trial deployment on this machine.
+        # Inngest and browsers use https, even for a trial deployment on this machine.
         public = url.replace("http://", "https://", 1)
         values["CAIO_BASE_URL"] = url
         values["INNGEST_WEBHOOK_URL"] = f"{public}/inngest"
@@ -37,9 +37,9 @@ def defaults(mode: str, base_url: str) -> dict[str, str]:
 
 
 def shut_out(current: Mapping[str, str]) -> set[str]:
-    """Return the webhook secrets that must not be made, for a provider that comes in by its bearer today.
+    """Return the webhook secrets that must not be generated: the provider uses its bearer token today.
 
-    Where there is a secret the bearer is ignored: a new one would refuse the provider until it signs.
+    Once a secret is set, the bearer token is ignored, and the provider is refused until it signs.
     """
     return {
         provider.secret_key

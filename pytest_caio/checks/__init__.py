@@ -1,1 +1,1 @@
-"""What a check declares: its id, its requests, its credentials."""
+"""Declarations of checks: ids, probes and credentials."""

@@ -1,4 +1,4 @@
-"""Checks are declared here: one function is one check, its probes stand beside its assertion."""
+"""Declaration of checks: one test function is one check, with its probes beside its assertion."""
 
 from __future__ import annotations
 
@@ -41,21 +41,22 @@ _Cases = Mapping[str, _Probes] | Callable[[Environment], Mapping[str, _Probes]]
 
 @dataclass(frozen=True)
 class Case:
-    """One test case of a check in one environment: its probes, or why it cannot be asked."""
+    """One test case of a check in one environment: its probes, or why it cannot run."""
 
     environment: Environment
     name: str
     probes: tuple[Probe, ...] = ()
     obstacle: MissingInput | NotApplicable | None = None
-    of: int = 1  # how many cases the check has there
+    of: int = 1  # how many cases the check has in this environment
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a check declares. `title` reads as a fact; `fix` tells the operator what to change and where.
+    """The declaration of a check.
 
-    `by` is who can follow the fix: the operator (`you`), or the `developer`, where the fix is a sentence to
-    hand over. `gate` is the gate of the runbook whose module the check stands in.
+    `title` is a statement that is true if the check passes; `fix` tells the operator what to change, and
+    where. `by` is who can make the fix: the operator (`you`), or the `developer`, to whom the operator
+    forwards it. `gate` is the gate of the runbook that the check's module is for.
     """
 
     id: str
@@ -70,7 +71,7 @@ class Check:
     cases: _Cases | None = field(default=None, repr=False)
 
     def expand(self, environment: Environment) -> list[Case]:
-        """Return this check's cases in `environment`: at least one, so that none goes missing in silence."""
+        """Return this check's cases in `environment`: at least one, so that none is left out unnoticed."""
         if self.cases is None:
             return [Case(environment, "", self.probes)]
         try:
@@ -86,12 +87,12 @@ class Check:
 
 
 def gate_of(path: str) -> str:
-    """Return the gate whose checks a module holds, or the module of a test's id: its name without `test_`."""
+    """Return the gate of a module's path or a test's node id: the module's name without `test_`."""
     return Path(path.partition("::")[0]).stem.removeprefix("test_")
 
 
 def case_name(text: str) -> str:
-    """Return `text` as the name of a case, which reports show unescaped."""
+    """Return `text` as the name of a case, safe for reports that show names unescaped."""
     return _UNSAFE_IN_NAME.sub("_", text)
 
 
@@ -108,12 +109,12 @@ def check(
     waivable: bool = False,
     writes: bool = False,
 ) -> Callable[[_Function], _Function]:
-    """Make a test function the check `check_id`; it is the outermost decorator.
+    """Declare a test function as the check `check_id`; this must be the outermost decorator.
 
-    The first sentence of the docstring is the title. `by="developer"` says that only the product's code can
-    mend it, `blocking=False` advises, `waivable=True` allows a waiver, `writes=True` runs under
-    `--allow-writes` alone. Raises TypeError where the id is not of the catalogue's form or there is no
-    docstring.
+    The first sentence of the docstring is the title. `by="developer"`: only a change of the product's code
+    can fix it. `blocking=False`: a failure is advice. `waivable=True`: a waiver may cover it. `writes=True`:
+    it runs only with `--allow-writes`. Raises TypeError if the id is not of the catalogue's form, or if there
+    is no docstring.
     """
     if not _ID.fullmatch(check_id):
         raise TypeError(f"check id {check_id!r} is not of the form AUTH-01")
@@ -141,10 +142,10 @@ def check(
 
 
 def cases(declared: _Cases) -> Callable[[_Function], _Function]:
-    """Give a check one case a name: a mapping of probes, or a function of the environment that makes one.
+    """Give a check one test case per name in `declared`: probes by name, or a function that returns them.
 
-    The function may raise MissingInput or NotApplicable. Probes declared on the check itself are asked in
-    every case.
+    The function gets the environment, and may raise MissingInput or NotApplicable. Probes that are declared
+    on the check itself are part of every case.
     """
 
     def decorate(function: _Function) -> _Function:
@@ -155,13 +156,13 @@ def cases(declared: _Cases) -> Callable[[_Function], _Function]:
 
 
 def check_of(item: pytest.Item) -> Check | None:
-    """Return the check that a collected test is, or None for an ordinary test."""
+    """Return the check that a collected test belongs to, or None for an ordinary test."""
     mark = item.get_closest_marker(MARK)
     return mark.args[0] if mark else None
 
 
 def measures_time(item: pytest.Item) -> bool:
-    """Say whether a collected test is a case of a check that measures time, or waits for it to pass."""
+    """Return whether a collected test is a case that measures response times, or repeats a request later."""
     callspec = getattr(item, "callspec", None)
     case = callspec.params.get("_caio_case") if callspec else None
     return isinstance(case, Case) and any(probe.sample or probe.again_after for probe in case.probes)

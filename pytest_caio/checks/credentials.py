@@ -1,4 +1,4 @@
-"""The ways a probe can identify itself: the right ones of the contract, and the near misses."""
+"""The credentials of probes: the right ones of the contract, and near misses of the token."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NEAR_MISSES: dict[str, Callable[[str], str]] = {
 
 
 def header(name: str, value: str | bytes, label: str) -> Credential:
-    """Send a fixed value in header `name`; the value is no secret of the deployment's."""
+    """Send a fixed value in header `name`; the value is not a secret of the deployment."""
     text = value.decode("latin-1") if isinstance(value, bytes) else value
 
     def apply(request: Request, environment: Environment) -> Request:  # noqa: ARG001
@@ -56,7 +56,7 @@ def header(name: str, value: str | bytes, label: str) -> Credential:
 
 
 def _from_keys(label: str, keys: tuple[str, ...], make: Callable[..., tuple[str, str] | None]) -> Credential:
-    """Send the header that `make(*values of keys)` returns; None where these values allow no such header."""
+    """Send the header that `make` returns for the values of `keys`, or none if it returns None."""
 
     def apply(request: Request, environment: Environment) -> Request:
         made = make(*(environment.value(key) for key in keys))
@@ -69,25 +69,25 @@ TOKEN = _from_keys(TOKEN_KEY, (TOKEN_KEY,), lambda token: (TOKEN_HEADER, token))
 
 
 def near_miss(kind: str) -> Credential:
-    """Send almost the token: `kind` is a key of the near misses. None can be trimmed into the token."""
+    """Send almost the token; `kind` is a key of NEAR_MISSES. Trimming blanks never makes it the token."""
     change = NEAR_MISSES[kind]
 
     def make(token: str) -> tuple[str, str]:
         missed = change(token)
-        # A token without letters has no other case; a made-up value is then the nearest miss there is.
+        # A token without letters has no other case: a random value is sent instead.
         return TOKEN_HEADER, missed if missed != token else secrets.token_urlsafe(24)
 
     return _from_keys(f"{TOKEN_KEY}, {kind}", (TOKEN_KEY,), make)
 
 
 def token_as(header_name: str, template: str) -> Credential:
-    """Send the right token where it does not belong: `template` is a header value with `{}` for it."""
+    """Send the right token in a wrong header; `template` is the header's value, with `{}` for the token."""
     label = f"{TOKEN_KEY} as {header_name}: {template.format('...')}"
     return _from_keys(label, (TOKEN_KEY,), lambda token: (header_name, template.format(token)))
 
 
 def revoked_token(index: int) -> Credential:
-    """Send the revoked token at `index` of those handed over."""
+    """Send the revoked token at `index` of those given."""
 
     def apply(request: Request, environment: Environment) -> Request:
         return request.carry(
@@ -138,7 +138,7 @@ def signed(key: str, header_name: str, *, over: bytes | None = None, prefix: str
 
 
 def inngest_signed() -> Credential:
-    """Sign an introspection request as Inngest's cloud does; it can be replayed, so it is kept hidden."""
+    """Sign an introspection request as Inngest's cloud does; redacted, since it can be replayed."""
     key = "INNGEST_SIGNING_KEY"
 
     def apply(request: Request, environment: Environment) -> Request:

@@ -1,4 +1,4 @@
-"""A probe is data: what to ask, with which credential, and what asking does to the deployment."""
+"""Probes as data: the request to send, its credential, and its effect on the deployment."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ __all__ = [
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-# The edge in front of a deployment answers these while it cannot reach it.
+# Status codes of the edge in front of a deployment while it cannot reach the deployment.
 _EDGE_STATUSES = frozenset({502, 503, 504})
 
 
 class Effect(enum.StrEnum):
-    """What asking does to the deployment."""
+    """The effect of a request on the deployment."""
 
     NONE = "none"
     HARMLESS = "none, even if let in"
@@ -53,11 +53,11 @@ class Request:
     again_after: float = 0.0
     retry_statuses: frozenset[int] = field(default=_EDGE_STATUSES, compare=False)
     credential: str = field(default="none", compare=False)
-    # Values this request carries that must not be shown, by the name shown instead.
+    # Pairs of a name to show and the secret value in this request that it replaces.
     secrets: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
     def carry(self, credential: str, *headers: tuple[str, str]) -> Request:
-        """Return this request with `headers` added, their values kept out of everything shown."""
+        """Return this request with `headers` added; `credential` is shown in place of their values."""
         hidden = tuple((credential, value) for _, value in headers)
         return replace(self, headers=self.headers + headers, secrets=self.secrets + hidden)
 
@@ -68,7 +68,10 @@ class _Apply(Protocol):
 
 @dataclass(frozen=True)
 class Credential:
-    """How a probe identifies itself: shown by `name`, applied to a request with the environment's secrets."""
+    """A probe's credential: shown as `name`, applied to a request with the environment's secrets.
+
+    `needs` are the keys that must be given.
+    """
 
     name: str
     needs: tuple[str, ...]
@@ -77,11 +80,12 @@ class Credential:
 
 @dataclass(frozen=True)
 class Probe:
-    """One request to ask of a deployment, as a check declares it.
+    """One request to a deployment, as a check declares it.
 
-    `target` is the path and query, sent as written. As a decorator a probe declares that the check needs
-    its answer. `tolerates_silence` is for a check that accepts that nothing answers. `again_after` asks the
-    same once more, so many seconds after the first answer.
+    `target` is the path and query, sent as written. As a decorator, a probe declares that the check needs its
+    response. `tolerates_silence`: the check accepts that there is no response. `again_after`: the request is
+    sent once more, that many seconds after the first response. `sample` tells otherwise equal requests apart,
+    so that each is sent.
     """
 
     method: str
@@ -99,11 +103,11 @@ class Probe:
 
     @property
     def label(self) -> str:
-        """The name under which the check finds the answer: `name`, else method and target."""
+        """The name under which the check finds the response: `name`, else method and target."""
         return self.name or f"{self.method} {self.target}"
 
     def resolve(self, environment: Environment) -> Request:
-        """Return the request for `environment`. Raises MissingInput naming the keys it lacks."""
+        """Return the request for `environment`. Raises MissingInput naming the keys that are missing."""
         missing = [
             key for key in (self.credential.needs if self.credential else ()) if not environment.value(key)
         ]
@@ -126,9 +130,9 @@ class Probe:
         return replace(self.credential.apply(request, environment), credential=self.credential.name)
 
     def __call__(self, function: _Function) -> _Function:
-        """Declare, as a decorator, that the check `function` needs this probe's answer."""
+        """Declare, as a decorator, that the check `function` needs this probe's response."""
         declared = getattr(function, "caio_probes", ())
-        # Decorators apply from the bottom up; the first written is the first in order.
+        # Decorators apply from the bottom up; prepending keeps the order in which they are written.
         function.caio_probes = (self, *declared)  # type: ignore[attr-defined]
         return function
 
@@ -144,7 +148,7 @@ def probe(
     name: str = "",
     **details: Any,
 ) -> Probe:
-    """Declare a probe. A method that could change something is `Effect.HARMLESS` unless said otherwise."""
+    """Declare a probe. `effect` defaults to `Effect.HARMLESS` for a method that could change something."""
     if effect is None:
         effect = Effect.NONE if method in ("GET", "HEAD", "OPTIONS") else Effect.HARMLESS
     return Probe(method, target, credential, tuple((headers or {}).items()), body, effect, name, **details)
@@ -156,7 +160,7 @@ def get(target: str, credential: Credential | None = None, **details: Any) -> Pr
 
 
 def post(target: str, credential: Credential | None = None, **details: Any) -> Probe:
-    """Declare a POST probe; the default says that it must be refused and is harmless even if let in."""
+    """Declare a POST probe; by default it must be harmless even if it is accepted (`Effect.HARMLESS`)."""
     return probe("POST", target, credential, **details)
 
 

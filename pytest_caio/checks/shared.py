@@ -11,7 +11,7 @@ HEALTH = get("/api/health", name="health")
 READINESS = get(
     "/api/health/ready",
     name="readiness",
-    retry_statuses=frozenset({502, 504}),  # its 503 is an answer: not ready
+    retry_statuses=frozenset({502, 504}),  # 503 is the application's own response: not ready
 )
 DEPENDENCIES = get("/api/runtime/dependencies", TOKEN, name="dependencies")
 OPERATOR_STATUS = get("/api/operator/status", TOKEN, name="operator status")

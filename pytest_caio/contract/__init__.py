@@ -1,1 +1,1 @@
-"""The facts of a deployment: its paths, its webhook providers, its reports and its signatures."""
+"""The contract of a deployment: its paths, webhook providers, reports and signatures."""

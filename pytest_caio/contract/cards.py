@@ -12,7 +12,7 @@ from msgspec import Struct
 __all__ = ["CARD_COLUMNS", "OLDEST", "Card", "Poll", "Queue", "moment_of", "zoned"]
 
 OLDEST = timedelta(hours=2)
-_AHEAD = timedelta(minutes=5)  # a card may be dated so far ahead of the deployment's own clock, no further
+_AHEAD = timedelta(minutes=5)  # how far ahead of the deployment's own clock a card may be dated
 CARD_COLUMNS = ("email_id", "lead", "tier", "platform", "age in minutes", "state", "why")
 _CLASSIFIED = ("target_platform", "queue_origin", "sync_state")
 
@@ -24,12 +24,12 @@ class Poll(Struct):
 
     @property
     def moment(self) -> datetime:
-        """When the queue was read, UTC unless it has a zone."""
+        """The time when the queue was read; UTC if it has no zone."""
         return zoned(self.refreshed_at)
 
 
 class Card(Struct):
-    """A pending card; of its fields nothing is taken for granted."""
+    """A pending card; any field may be missing or of an unexpected type."""
 
     email_id: Any = None
     to: Any = None
@@ -42,19 +42,19 @@ class Card(Struct):
 
     @property
     def lacks(self) -> list[str]:
-        """The parts of classifier and campaign reference that it does not carry."""
+        """The required fields of `classifier` and `campaign_ref` that are missing or empty, dotted."""
         wanted = [("classifier", self.classifier, key) for key in _CLASSIFIED]
         wanted.append(("campaign_ref", self.campaign_ref, "internal_id"))
         return [f"{name}.{key}" for name, part, key in wanted if not _given(part, key)]
 
     @property
     def platform(self) -> str:
-        """The platform that it would be sent by, in small letters."""
+        """The platform that would send the card, in lower case; empty if it is not given."""
         return str(_given(self.classifier, "target_platform") or "").strip().lower()
 
     @property
     def state(self) -> tuple[str, str]:
-        """What becomes of it on approval, and why: `sendable`, `resolvable` or `blocked`."""
+        """The card's state on approval (`sendable`, `resolvable` or `blocked`), and the reason."""
         if self.synthetic:
             return "blocked", "synthetic"
         if self.platform == "ghl" and self.contact_id:
@@ -64,12 +64,12 @@ class Card(Struct):
         return "blocked", "has neither a contact in ghl nor an address"
 
     def age(self, now: datetime) -> timedelta | None:
-        """Return its age, None where it does not say when it was made; a time without a zone is UTC."""
+        """Return the card's age, or None if it has no valid timestamp; a time without a zone is UTC."""
         made = moment_of(self.timestamp)
         return None if made is None else now - made
 
     def overdue(self, now: datetime) -> str:
-        """Say why it is not from the last two hours, empty where it is."""
+        """Return why the card is not from the last two hours, or an empty string if it is."""
         age = self.age(now)
         if age is None:
             return f"{self.email_id} does not say when it was made"
@@ -78,7 +78,7 @@ class Card(Struct):
         return f"{self.email_id} is {_minutes(age)} minutes old" if age > OLDEST else ""
 
     def row(self, now: datetime) -> tuple[object, ...]:
-        """Return it as a row under CARD_COLUMNS."""
+        """Return the card as a table row with the columns CARD_COLUMNS."""
         age = self.age(now)
         minutes = "unknown" if age is None else _minutes(age)
         return (self.email_id, self.to, self.tier, self.platform, minutes, *self.state)
@@ -92,13 +92,13 @@ class Queue(Struct):
 
     @property
     def counts(self) -> str:
-        """How many cards become what, in words."""
+        """The number of cards in each state, in words."""
         found = Counter(card.state[0] for card in self.pending_emails)
         return ", ".join(f"{found[state]} {state}" for state in ("sendable", "resolvable", "blocked"))
 
 
 def moment_of(value: object) -> datetime | None:
-    """Return a time that a deployment told, UTC unless it has a zone; None where it is no time."""
+    """Return a time that a deployment reported, or None if `value` is not a time; UTC if it has no zone."""
     try:
         return zoned(msgspec.convert(value, datetime, strict=False))
     except msgspec.ValidationError:
@@ -106,7 +106,7 @@ def moment_of(value: object) -> datetime | None:
 
 
 def zoned(moment: datetime) -> datetime:
-    """Return a time that names no zone as UTC, any other as it is."""
+    """Return `moment` as UTC if it has no zone, else unchanged."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""What a deployment says of its supervised operation: dry runs, the ramp, emails sent and their proof."""
+"""Reports about a deployment's supervised operation: dry runs, the ramp, sent emails and their proof."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DryRun(Struct):
 
     @property
     def dispatched(self) -> Mapping[str, int]:
-        """How much each part dispatched."""
+        """The number of dispatches of each part."""
         return {
             "instantly": self.instantly_report.total_dispatched,
             "heyreach": self.heyreach_report.total_dispatched,
@@ -96,13 +96,13 @@ class _Email(Struct):
 
     @property
     def silent(self) -> bool:
-        """Whether it leaves every field of proof out, as older deployments do, and denies nothing."""
+        """Whether all proof fields are missing, as in older deployments, and `sent_via_ghl` is not denied."""
         fields = (self.proof_status, self.proof_source, self.proof_timestamp, self.proof_evidence_id)
         return all(one is UNSET for one in fields) and self.sent_via_ghl in (UNSET, True)
 
     @property
     def doubts(self) -> str:
-        """Why it is not proved that it was sent, empty where it is."""
+        """Why the send is not proved, or an empty string if it is."""
         found = [] if self.sent_via_ghl is True else ["sent_via_ghl is not true"]
         words = set(re.split(r"[\W_]+", str(self.proof_status).lower()))
         if not words & _PROVED or words & _DENIED:
@@ -126,12 +126,12 @@ class EmailHistory(Struct):
 
     @property
     def unproved(self) -> list[str]:
-        """The emails that are marked sent without proof, each with why."""
+        """The emails that are marked sent without proof, each with the reason."""
         return [f"{email.email_id}: {email.doubts}" for email in self.sent if email.doubts]
 
     @property
     def proved_sends(self) -> list[Send]:
-        """The sends that are proved: to whom, when, and in which conversation."""
+        """The proved sends: recipient, time and conversation."""
         return [
             Send(when, str(email.proof_evidence_id), str(email.to))
             for email in self.sent
@@ -140,7 +140,7 @@ class EmailHistory(Struct):
 
 
 class Send(Struct):
-    """A supervised send; its lead is `to` or `lead`."""
+    """A supervised send; `to` or `lead` names the lead."""
 
     sent_at: datetime
     conversation_id: Annotated[str, Meta(min_length=1)]
@@ -148,6 +148,6 @@ class Send(Struct):
     lead: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError where it does not say to whom."""
+        """Raise ValueError if neither `to` nor `lead` is given."""
         if not (self.to or self.lead):
             raise ValueError("`to` is missing or empty")

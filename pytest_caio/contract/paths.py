@@ -1,4 +1,4 @@
-"""The paths of the dashboard, and what each of them may be asked."""
+"""The dashboard's paths, by what a request to them does, and the headers that any page may send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ READING_PATHS = tuple(
     /api/debug/correlation-id
     """.split()
 )
-# Asked with GET only: 401 is right, anything else got past the guard, and GET can harm nothing.
+# Paths that act, requested with GET only because GET changes nothing. 401 is the right response; any other
+# status code means that the request got past authentication.
 ACTING_PATHS = tuple(
     """
     /api/operator/trigger /api/operator/approve-batch/caio-probe /api/operator/reject-batch/caio-probe
@@ -29,5 +30,5 @@ ACTING_PATHS = tuple(
 )
 PAGES = ("/", "/sales", "/leads", "/scorecard")
 LOGIN = "/login"
-# Headers that a page may send without asking (Fetch standard, CORS-safelisted request headers).
+# Headers that a page may send without a preflight request (Fetch standard, CORS-safelisted request headers).
 SAFE_HEADERS = frozenset({"accept", "accept-language", "content-language", "content-type"})

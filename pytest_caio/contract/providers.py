@@ -1,4 +1,4 @@
-"""The webhook providers, one record each: whatever else is to be known of a provider is derived from it."""
+"""The webhook providers, one record each; everything else about a provider is derived from its record."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ __all__ = ["BEARER_KEYS", "PROVIDERS", "ROUTES", "UNSIGNED_KEYS", "WEBHOOK_EVENT
 class WebhookProvider:
     """A provider that posts to the deployment's webhooks.
 
-    `title` is its name as people write it, `routes` the paths it posts to. A set `secret_key` makes its
-    signature the only way in; `bearer_key` is the bearer that is taken where there is no secret, None where
-    the provider has to sign. `signature_headers` are those its signature is looked for in, the usual one
-    first. `unsigned_key` is the switch that lets it in without either, empty where there is none.
+    `title` is its name as people write it, `routes` the paths it posts to. `secret_key`, `bearer_key` and
+    `unsigned_key` are environment variables. Once the secret is set, only a signature made with it is
+    accepted; without a secret the bearer token is, unless `bearer_key` is None: that provider must sign.
+    `signature_headers` are the headers in which a signature is accepted, the usual one first. `unsigned_key`
+    is the switch that accepts requests with neither, empty if the provider has none.
     """
 
     name: str
@@ -29,7 +30,7 @@ class WebhookProvider:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys of which one must be set, the secret's first."""
+        """The environment variables of its credentials, the secret's first; at least one must be set."""
         return (self.secret_key, self.bearer_key) if self.bearer_key else (self.secret_key,)
 
     @property
@@ -81,13 +82,13 @@ PROVIDERS: Mapping[str, WebhookProvider] = MappingProxyType(
 ROUTES: Mapping[str, WebhookProvider] = MappingProxyType(
     {route: provider for provider in PROVIDERS.values() for route in provider.routes}
 )
-"""Every webhook route, and whose it is."""
+"""Every webhook route, with its provider."""
 BEARER_KEYS = tuple(dict.fromkeys(p.bearer_key for p in PROVIDERS.values() if p.bearer_key))
-"""The keys of the bearers, each once: two providers may share one."""
+"""The environment variables of the bearer tokens, each once: two providers may share one."""
 UNSIGNED_KEYS = tuple(provider.unsigned_key for provider in PROVIDERS.values() if provider.unsigned_key)
-"""The switches that let a provider in unsigned."""
+"""The switches that accept a provider's unsigned requests."""
 
-# An event that no handler knows, about an address that cannot exist: even an open door does nothing.
+# An event that no handler knows, about an address at a reserved domain: it does nothing even if accepted.
 WEBHOOK_EVENT = (
     b'{"event_type":"caio_acceptance_probe","event":"caio_acceptance_probe","email":"probe@example.com"}'
 )

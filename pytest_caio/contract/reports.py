@@ -1,4 +1,7 @@
-"""What a deployment answers, as far as the checks rely on it: paths, reports and the probes they share."""
+"""Reports in a deployment's responses, with the fields that the checks rely on.
+
+An error about a report quotes the first line of its class's docstring (see `Exchange.report`).
+"""
 
 from __future__ import annotations
 
@@ -161,9 +164,9 @@ _COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sh
 
 
 def reported_commit(report: object) -> str:
-    """Return the commit that a decoded report names, at any depth, or an empty text.
+    """Return the commit that a decoded report names, at any depth, or an empty string.
 
-    No report is bound to name it; those that do use one of a few keys.
+    No report has to name its commit; those that do use one of a few keys.
     """
     if not isinstance(report, dict):
         return ""

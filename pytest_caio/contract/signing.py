@@ -1,4 +1,4 @@
-"""Signatures as the providers and the Inngest SDK make them."""
+"""Signatures as made by the webhook providers and the Inngest SDK."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is asked for: profiles, env files and the rules that an environment's settings obey."""
+"""Environments: profiles, env files, and the rules for an environment's settings."""

@@ -1,4 +1,4 @@
-"""Addresses and namespaces in a runtime environment file: what is wrong with one, or which place it is."""
+"""Rules for the origins, URLs and Redis namespaces in an env file."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = [
 
 _ALIASES = {"production": ("production", "prod")}
 _HOST_AND_PORT = re.compile(r"(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?", re.IGNORECASE | re.ASCII)
-# Names that a namespace must not hold unless they are its environment's own.
+# Names of environments that a namespace must not contain, except its own environment's.
 _USUAL = ("production", "staging", "stage", "development", "dev")
 
 
 def origin_fault(origin: str, *, production: bool) -> str:
-    """Return why an origin must not be allowed as it is written, empty where it may; it is not quoted.
+    """Return why an origin must not be allowed, or an empty string if it may be; the origin is not quoted.
 
-    Browsers send scheme, host and port alone, in lower case, without a default port (Fetch standard,
-    "Origin header"): an origin that is written otherwise is never matched, or matched by too much.
+    Browsers send only scheme, host and port, in lower case, without a default port (Fetch standard,
+    "Origin header"): an origin that is written in another way matches nothing, or too much.
     """
     if origin == "null":
         return "is null, which every sandboxed page sends"
@@ -59,7 +59,7 @@ def origin_fault(origin: str, *, production: bool) -> str:
 
 
 def inngest_url_fault(url: str, host: str) -> str:
-    """Return why a URL is not that of Inngest's endpoint on `host`, empty where it is; it is not quoted."""
+    """Return why a URL is not Inngest's endpoint on `host`, or an empty string; the URL is not quoted."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:
@@ -77,7 +77,7 @@ def inngest_url_fault(url: str, host: str) -> str:
 
 
 def is_local(host: str) -> bool:
-    """Say whether a host is this machine, as every resolver takes its name or number."""
+    """Return whether a host name or address means this machine, in any notation that resolvers accept."""
     if host == "localhost" or host.endswith((".localhost", ".localdomain")):
         return True
     address: ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -93,40 +93,41 @@ def is_local(host: str) -> bool:
 
 
 def redis_place(url: str) -> str:
-    """Return where a connection string leads, host:port/database, without credentials; empty for none.
+    """Return host:port/database of a Redis URL, without credentials; an empty string for any other text.
 
-    Two of one place are equal: in lower case, with the port (6379) and the database (0) filled in.
+    Two URLs of the same database give the same result: the host is in lower case, and a missing port (6379)
+    or database (0) is filled in. For a `unix` URL it is path/database.
     """
     try:
         parts = urlsplit(url.strip())
         if parts.scheme not in ("redis", "rediss", "unix"):
             return ""
-        asked = parse_qs(parts.query).get("db", [""])[0]
+        database = parse_qs(parts.query).get("db", [""])[0]
         if parts.scheme == "unix":
-            return f"{parts.path}/{int(asked or 0)}"
+            return f"{parts.path}/{int(database or 0)}"
         host = (parts.hostname or "localhost").rstrip(".")
         path = parts.path.strip("/")
         host = "127.0.0.1" if host == "localhost" else host
-        return f"{host}:{parts.port or 6379}/{int(asked or path or 0)}"
+        return f"{host}:{parts.port or 6379}/{int(database or path or 0)}"
     except ValueError:
         return ""
 
 
 def names_environment(namespace: str, environment: str) -> bool:
-    """Say whether a namespace has the environment's name in it, as a word of its own."""
+    """Return whether a namespace contains the environment's name, or an alias of it, as a separate word."""
     name = canonical(environment)
     return any(_has_word(namespace, alias) for alias in _ALIASES.get(name, (name,)))
 
 
 def foreign_names(namespace: str, environment: str, others: Iterable[str] = ()) -> list[str]:
-    """Return the names of other environments in a namespace: the usual ones, and `others`."""
+    """Return the names of other environments that a namespace contains: the usual ones, and `others`."""
     own = canonical(environment)
     names = dict.fromkeys(canonical(name) for name in (*_USUAL, *others))
     return [name for name in names if name != own and names_environment(namespace, name)]
 
 
 def seen_from(url: str) -> str:
-    """Say from where the Redis of a connection string was asked, and what to do where that cannot work."""
+    """Return in words from where a Redis server was contacted, and what to do if that cannot work."""
     try:
         host = urlsplit(url).hostname or "its address"
     except ValueError:

@@ -1,4 +1,4 @@
-"""Env files, read as the product reads them: python-dotenv's grammar, `${NAME}` from the file itself."""
+"""Env files, read as the product reads them: python-dotenv's grammar, `${NAME}` from the same file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Entry", "EnvFile"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One definition: the key, its value, and the line (from 1) it stands on."""
+    """One definition: the key, its value, and its line (from 1)."""
 
     key: str
     value: Secret
@@ -26,22 +26,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class EnvFile:
-    """An env file: where it is, and its definitions in order, repeated keys included."""
+    """An env file: its path, and its definitions in order, including repeated keys."""
 
     path: Path
     entries: tuple[Entry, ...]
 
     @property
     def values(self) -> dict[str, Secret]:
-        """Key to value; of a key defined twice the last holds."""
+        """The values by key; the last definition of a repeated key counts."""
         return {entry.key: entry.value for entry in self.entries}
 
     @classmethod
     def read(cls, path: Path) -> EnvFile:
-        """Read `path`. Raises InputError, naming the file and line, where it cannot be read or parsed.
+        """Read `path`. Raises InputError, naming the file and line, if it cannot be read or parsed.
 
-        `${NAME}` takes its value from the same file alone: the product reads a file in place of the
-        process environment, not over it.
+        `${NAME}` is resolved from the same file only, because the product reads a file instead of the
+        process environment, not in addition to it.
         """
         try:
             raw = path.read_bytes()
@@ -51,8 +51,8 @@ class EnvFile:
 
     @classmethod
     def parse(cls, raw: bytes, path: Path) -> EnvFile:
-        """Parse what an env file holds, or is to hold; `path` names it. Raises InputError like `read`."""
-        # Without a byte order mark UTF-16 still shows by its NULs, which no env file holds.
+        """Parse the content of an env file, also of one not yet written. Raises InputError like `read`."""
+        # UTF-16 without a byte order mark is recognised by its NULs, which no env file contains.
         if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw:
             raise InputError(f"env file {path}: is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)")
         try:
@@ -63,7 +63,7 @@ class EnvFile:
         entries: list[Entry] = []
         known: dict[str, str | None] = {}
         for binding in parse_stream(StringIO(text)):
-            # A binding starts with the blank lines before it.
+            # The text of a binding begins with the blank lines before it.
             blank = len(binding.original.string) - len(binding.original.string.lstrip())
             line = binding.original.line + binding.original.string.count("\n", 0, blank)
             if binding.error:

@@ -1,4 +1,4 @@
-"""What is asked for: a profile, its env file and the command line become one frozen Environment."""
+"""The environment to test: profile, env file and command line combined in one frozen `Environment`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Environment", "checked_url", "load_environment", "read_revoked"]
 
 @dataclass(frozen=True)
 class Environment:
-    """What to probe, with which secrets, and what to expect of it."""
+    """A deployment to test: its URL, its secrets, and what is expected of it."""
 
     name: str
     base_url: str
@@ -29,15 +29,15 @@ class Environment:
     values: Mapping[str, Secret] = field(repr=False)
     revoked: tuple[Secret, ...] = field(default=(), repr=False)
     expect_commit: str = ""
-    file: EnvFile | None = field(default=None, repr=False)  # as it is written, where one was read
+    file: EnvFile | None = field(default=None, repr=False)  # the env file, if one was read
 
     def value(self, key: str) -> str:
-        """Return the value of a runtime key, empty where it was not given."""
+        """Return the value of a runtime key, or an empty string if it was not given."""
         return self.values.get(key, Secret("")).reveal()
 
     @property
     def expected_environment(self) -> str:
-        """What the deployment must say it is."""
+        """The environment name that the deployment must report."""
         return self.profile.environment or self.name
 
     @property
@@ -61,14 +61,14 @@ class Environment:
 
 
 def checked_url(url: str, source: str) -> str:
-    """Return `url` without a trailing slash. Raises InputError, naming `source`, where it is no base URL.
+    """Return `url` without a trailing slash. Raises InputError, naming `source`, if it is not a base URL.
 
-    The URL is not quoted: what was pasted in its place may be a secret.
+    The error does not quote the URL, because a secret may have been pasted in its place.
     """
     url = url.strip()
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - parsing the port raises where it is no number
+        parts.port  # noqa: B018 - raises if the port is not a number
     except ValueError:
         raise InputError(f"{source}: is not a URL") from None
     if any(map(str.isspace, url)):
@@ -83,7 +83,10 @@ def checked_url(url: str, source: str) -> str:
 
 
 def read_revoked(path: Path) -> tuple[Secret, ...]:
-    """Read revoked tokens, one a line; blank lines and lines that start with # are left out."""
+    """Read revoked tokens, one per line; blank lines and lines that start with # are skipped.
+
+    Raises InputError, naming the file, if it cannot be read.
+    """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -106,13 +109,13 @@ def load_environment(
     revoked: tuple[Secret, ...] = (),
     expect_commit: str = "",
 ) -> Environment:
-    """Build the Environment of profile `name`, whose relative paths start at `folder`.
+    """Return the Environment of profile `name`; the profile's relative paths are relative to `folder`.
 
-    A value comes from the command line, then the env file, then `<NAME>_<KEY>` and then, where it is
-    `shared`, `<KEY>` of the process environment `process`; `keys` are those looked for there. In a run of two
-    environments it is not shared: a bare key would serve both with one secret. Raises InputError where there
-    is no usable base URL, or where `env_file`, given by the user, is not there; a profile's own env file may
-    be missing (CI has none).
+    A value is taken from the command line, else from the env file, else from `<NAME>_<KEY>` and, if `shared`,
+    `<KEY>` of the process environment `process`, which is searched for `keys` only. In a run of two
+    environments it is not shared: `<KEY>` would give both the same secret. Raises InputError if there is no
+    usable base URL, or if `env_file`, given by the user, cannot be read; the profile's own env file may be
+    missing (CI has none).
     """
     values: dict[str, Secret] = {}
     prefix = re.sub(r"\W", "_", name).upper()

@@ -1,4 +1,4 @@
-"""The runtime environment file: its keys, what each is for, and the values that a deployment must have."""
+"""The keys of a runtime env file: what each is for, and the values that a deployment must have."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _bearer_opens(key: str) -> str:
     )
 
 
-# Each secret and what it opens: no two may hold one value, or who has one has the other.
+# Each secret, and what it gives access to. No two may have the same value: who has one would have the other.
 SECRETS: Mapping[str, str] = MappingProxyType(
     {
         "INNGEST_SIGNING_KEY": "introspection and calls of /inngest",
@@ -77,7 +77,7 @@ STRICT_FLAGS: Mapping[str, bool] = MappingProxyType(
         "DASHBOARD_QUERY_TOKEN_ENABLED": False,
     }
 )
-# What makes Redis the only source of truth; the first is compared as text, the others are flags.
+# Settings that make Redis the only source of truth; the first is compared as text, the others are flags.
 REDIS_ONLY: Mapping[str, str] = MappingProxyType(
     {
         "STATE_BACKEND": "redis",
@@ -87,12 +87,12 @@ REDIS_ONLY: Mapping[str, str] = MappingProxyType(
 )
 STATE_PREFIX = "STATE_REDIS_PREFIX"
 DEFAULT_STATE_PREFIX = "caio"
-# What sets environments apart in Redis; the state's prefix may name none (see `namespace_fault`).
+# Keys that separate environments in Redis; the state's prefix need not name one (see `namespace_fault`).
 REDIS_NAMESPACES = ("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX", STATE_PREFIX)
 NUMBERS = ("REDIS_MAX_CONNECTIONS", "CONTEXT_STATE_TTL_SECONDS", "TRACE_RETENTION_DAYS")
-# What a deployment has no safe default for. Not among them: the webhooks' credentials, of which each
-# provider needs one (see contract.providers); what the deployment's own answers show (methods and headers of
-# CORS, the allowlist); and what only advises (traces, numbers).
+# Keys that have no safe default. Not included: webhook credentials, because each provider needs only one of
+# its two (see contract.providers); settings that the deployment's own responses show (CORS methods and
+# headers, the allowlist); and settings that only give advice (traces, numbers).
 REQUIRED_KEYS = (
     *("ENVIRONMENT", "REDIS_URL", *STRICT_FLAGS, *REDIS_ONLY),
     *("RATE_LIMIT_REDIS_NAMESPACE", "CONTEXT_REDIS_PREFIX"),
@@ -102,7 +102,7 @@ REQUIRED_KEYS = (
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
-# Of such words, and nothing else, are the values made that stand in templates until somebody replaces them.
+# A value that consists of these words only is a template's placeholder, which nobody has replaced.
 _WORDS = """
     a actual add admin api app auth bar bearer caio change clay credential dashboard default dev development
     dummy enter event example fake fill fixme foo generate goes here heyreach in inngest insert instantly key
@@ -113,21 +113,21 @@ _WORDS = """
 _TEMPLATE = re.compile(
     rf"(?:(?>{'|'.join(sorted(_WORDS, key=len, reverse=True))}|x{{3,}}+|tbd)[\W_]*+)+\d*[\W_]*", re.IGNORECASE
 )
-# <…>, ${…}, $(…), {{…}}, [[…]], %…%: words in brackets that a program, or a person, was to replace.
+# <…>, ${…}, $(…), {{…}}, [[…]], %…%: words in brackets that a program or a person should have replaced.
 _BRACKETED = re.compile(r"(?:<|\$\{+|\$\(|\{\{|\[+|%)[\w .:/-]*(?:>|\}+|\)|\]+|%)")
 _YOURS = re.compile(r"your[\W_].*[\W_]here", re.IGNORECASE)
 _SEQUENCES = ("abcdefghijklmnopqrstuvwxyz" * 3, "0123456789" * 8, "123456789" * 8, "0123456789abcdef" * 5)
-_FEW = 4  # distinct characters; 20 random ones have so few once in a thousand million times
+_FEW = 4  # distinct characters; 20 random characters have so few once in a thousand million times
 
 
 def flag(value: str) -> bool | None:
-    """Return what a switch says: true for 1, true, yes, on; false for 0, false, no, off; else None."""
+    """Return the value of a flag: True for 1, true, yes, on; False for 0, false, no, off; else None."""
     word = value.strip().lower()
     return True if word in _TRUE else False if word in _FALSE else None
 
 
 def holds_runtime_key(name: str) -> bool:
-    """Say whether a variable of the process is a runtime key, plain or with an environment's name."""
+    """Return whether an environment variable is a runtime key, plain or prefixed by an environment's name."""
     return any(name == key or name.endswith(f"_{key}") for key in RUNTIME_KEYS)
 
 
@@ -138,9 +138,10 @@ def canonical(environment: str) -> str:
 
 
 def secret_part(key: str, value: str) -> str:
-    """Return what of a value must be hard to guess: an Inngest key without its prefix, a URL's password.
+    """Return the part of a value that must be hard to guess.
 
-    Empty for a URL without a password.
+    For INNGEST_SIGNING_KEY that is the key without its prefix, for REDIS_URL its password (empty if there is
+    none), for any other key the whole value.
     """
     if key == "INNGEST_SIGNING_KEY":
         return re.sub(r"^signkey-\w+-", "", value)
@@ -151,10 +152,10 @@ def secret_part(key: str, value: str) -> str:
 
 
 def is_placeholder(value: str) -> bool:
-    """Say whether a value is one that a template holds until somebody replaces it.
+    """Return whether a value is a placeholder of a template.
 
-    Such are changeme, your-token-here, <token>, xxx, example, TODO, ${TOKEN}, a repeated character, a
-    sequence. A value that is only in part made of such words is none: random ones may hold any word.
+    Placeholders are changeme, your-token-here, <token>, xxx, example, TODO, ${TOKEN}, a repeated character, a
+    sequence. A value that contains other text too is not one, because random values may contain any word.
     """
     text = value.strip()
     lowered = text.lower()
@@ -166,9 +167,9 @@ def is_placeholder(value: str) -> bool:
 
 
 def weakness(key: str, value: str) -> str:
-    """Return why the secret `key` is not fit to be one, empty where it is; the value is not quoted.
+    """Return why the value of the secret `key` is weak, or an empty string if it is not; it is not quoted.
 
-    Of REDIS_URL the password is judged, where it has one.
+    For REDIS_URL the password is judged, if it has one.
     """
     secret = secret_part(key, value)
     if is_placeholder(secret) or is_placeholder(value):
@@ -179,10 +180,10 @@ def weakness(key: str, value: str) -> str:
 
 
 def expected_values(environment: str) -> dict[str, str]:
-    """Return the values that an environment's file must have, or best has: all that are no one's choice.
+    """Return the values that an env file must or should have, for every key that leaves no choice.
 
-    Neither secrets nor addresses are among them. Written as `bootstrap` writes them; a file may spell flags
-    otherwise (see `flag`), and has its own `STATE_REDIS_PREFIX` where state is under another already.
+    Secrets and addresses are not included. Values are spelled as `bootstrap` writes them; a file may spell
+    flags in another way (see `flag`), and has another `STATE_REDIS_PREFIX` if its state already uses that.
     """
     name = canonical(environment)
     return {
@@ -203,9 +204,9 @@ def expected_values(environment: str) -> dict[str, str]:
 
 
 def typo_of(key: str) -> str | None:
-    """Return the runtime key that an unknown `key` is one letter from, None for any other.
+    """Return the runtime key that an unknown `key` misspells by one letter, or None.
 
-    One letter more, less, or another, two neighbours exchanged, or other case.
+    That is one letter added, removed or replaced, two neighbouring letters exchanged, or other case.
     """
     if key in RUNTIME_KEYS:
         return None

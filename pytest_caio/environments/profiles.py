@@ -1,4 +1,4 @@
-"""Profiles: what `environments.toml` says of each deployment, with the sections of the gates beyond HTTP."""
+"""Profiles: one table of `environments.toml` per deployment, with sections for the gates beyond HTTP."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table under a profile's; relative paths are relative to the profiles file."""
+    """A sub-table of a profile; relative paths are relative to the profiles file."""
 
     def anchored(self, folder: Path) -> Self:  # noqa: ARG002
-        """Return the section with its paths starting at `folder`; this one has none."""
+        """Return the section with its relative paths resolved from `folder`; this one has none."""
         return self
 
     def _anchored(self, folder: Path, *keys: str) -> Self:
@@ -41,27 +41,27 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StateSection(_Section, frozen=True, forbid_unknown_fields=True):
-    """`[NAME.state]`: the file state whose twins must be in Redis.
+    """`[NAME.state]`: the file state that must also be in Redis.
 
-    `hive_dir` is empty where all file state was removed, and None where nothing is said of it. `cutover`
-    is the moment since which nothing may write files, UTC unless it has a zone.
+    `hive_dir` is empty if all file state was removed, and None if it is not given. After the time
+    `cutover` nothing may write files; it is UTC if it has no zone.
     """
 
     hive_dir: str | None = None
     cutover: datetime | None = None
-    summary: str = ""  # what the last migration left: `migrate-state --summary`
+    summary: str = ""  # path of the last migration's summary: `migrate-state --summary`
 
     def anchored(self, folder: Path) -> Self:
-        """Return the section with its paths starting at `folder`."""
+        """Return the section with its relative paths resolved from `folder`."""
         return self._anchored(folder, "hive_dir", "summary")
 
 
 class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
-    """`[NAME.replay]`: the golden set, and what answers it: a command, or answers that were recorded."""
+    """`[NAME.replay]`: the golden set, and what answers it: a runner's command, or recorded answers."""
 
     golden_set: str = ""
     runner: str = ""
-    cwd: str = "."  # where the runner's command is run
+    cwd: str = "."  # the runner's working directory
     protocol: Literal["process", "lines"] = "process"
     answers: str = ""  # recorded answers, in place of a runner
     baseline: str = ""  # an earlier release's answers
@@ -71,7 +71,7 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
     case_seconds: _Seconds = 60.0
 
     def __post_init__(self) -> None:
-        """Raise ValueError where both kinds of answers are given: which one counts is not ours to say."""
+        """Raise ValueError if `runner` and `answers` are both given: it is unclear which one counts."""
         if self.runner and self.answers:
             raise ValueError("give runner or answers, not both")
 
@@ -82,26 +82,27 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
         return {"cwd": Path(self.cwd), **{key: getattr(self, key) for key in keys}}
 
     def anchored(self, folder: Path) -> Self:
-        """Return the section with its paths starting at `folder`."""
+        """Return the section with its relative paths resolved from `folder`."""
         return self._anchored(folder, "golden_set", "cwd", "answers", "baseline")
 
 
 class OperatorSection(_Section, frozen=True, forbid_unknown_fields=True):
-    """`[NAME.operator]`: how many emails a supervised day may send at most, and what it did send."""
+    """`[NAME.operator]`: how many emails a supervised day may send at most, and the record of those sent."""
 
     daily_limit: _Count = 5
     sends: str = ""  # a record of supervised sends: JSON or JSON lines of `to`, `sent_at`, `conversation_id`
 
     def anchored(self, folder: Path) -> Self:
-        """Return the section with its paths starting at `folder`."""
+        """Return the section with its relative paths resolved from `folder`."""
         return self._anchored(folder, "sends")
 
 
 class PackSection(_Section, frozen=True, forbid_unknown_fields=True):
     """`[NAME.pack]`: the product's critical tests, and the checkout they are run in.
 
-    `tests` are pytest's ids or paths, relative to `cwd`. `python` is a program's name or path; left out, it
-    is that of the checkout's `.venv`, or, where there is none, the one that runs the checks.
+    `tests` are pytest node ids or paths, relative to `cwd`. `python` is the name or path of an interpreter;
+    by default the one in the checkout's `.venv` or, without one, the interpreter that runs the checks.
+    `seconds` is the timeout of the whole test run.
     """
 
     cwd: str = "."
@@ -115,11 +116,11 @@ class PackSection(_Section, frozen=True, forbid_unknown_fields=True):
             raise ValueError("tests are pytest's ids or paths, not options")
 
     def anchored(self, folder: Path) -> Self:
-        """Return the section with its paths starting at `folder`; a program's name alone is none."""
+        """Return the section with its relative paths resolved from `folder`; a mere program name is none."""
         found = self._anchored(folder, "cwd")
         if Path(self.python).name == self.python:
             return found
-        # Not resolved: the interpreter of a virtual environment is a link, and knows it by its own path.
+        # Links are not resolved: a virtual environment's interpreter is one, and finds it by its own path.
         return msgspec.structs.replace(found, python=str(folder.resolve() / self.python))
 
 
@@ -139,13 +140,13 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     base_url: str = ""
     env_file: str = ""
-    environment: str = ""  # what the deployment must say it is; the profile's name if left out
-    reference: bool = False  # start the embedded reference deployment and ask that
-    query_token: bool = False  # is the deprecated ?token= still enabled
-    probe_query_token: bool = True  # send ?token= once, or rely on the reported flag
+    environment: str = ""  # the name that the deployment must report, by default the profile's
+    reference: bool = False  # start the embedded reference deployment and test that
+    query_token: bool = False  # whether the deprecated ?token= is still enabled
+    probe_query_token: bool = True  # whether to send ?token= once, or rely on the reported flag
     inngest_functions: int | None = None
     ready_budget_ms: int = 1500
-    revoked_sha256: tuple[_Sha256, ...] = ()  # of secrets that must not be used again, in hex
+    revoked_sha256: tuple[_Sha256, ...] = ()  # hex digests of secrets that must not be used again
     state: StateSection | None = None
     replay: ReplaySection | None = None
     operator: OperatorSection | None = None
@@ -153,7 +154,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_profiles(path: Path) -> dict[str, Profile]:
-    """Read a profiles file. Raises InputError naming the file, the line and the key that is wrong."""
+    """Return the profiles of a file by name. Raises InputError naming the file, line and key at fault."""
     source = f"profiles {path}"
     text = read_text(path, source)
     tables = parse_toml(text, source)
@@ -174,7 +175,7 @@ def read_profiles(path: Path) -> dict[str, Profile]:
 
 
 def _anchored(profile: Profile, folder: Path) -> Profile:
-    """Return the profile with its sections' relative paths starting at `folder`, where its file is."""
+    """Return the profile with the relative paths of its sections resolved from `folder`."""
     sections = {
         name: section.anchored(folder) for name in SECTIONS if (section := getattr(profile, name)) is not None
     }

@@ -1,6 +1,6 @@
-"""What is wrong with an environment's settings: each rule returns the reason in words, empty for nothing.
+"""Rules for an environment's settings: each returns the fault in words, or an empty string if there is none.
 
-Reasons name keys, never values. A rule that needs a key which was not given raises MissingInput.
+Faults name keys, never values. A rule raises MissingInput if it needs a key that was not given.
 """
 
 from __future__ import annotations
@@ -57,27 +57,27 @@ def _given(environment: Environment, key: str) -> str:
 
 
 def missing_key(environment: Environment, key: str) -> str:
-    """Say whether a key is missing, or there and empty."""
+    """Judge whether a key is given: it may be missing, or its value empty."""
     if environment.value(key).strip():
         return ""
     return f"{key} is {'empty' if key in environment.values else 'missing'}"
 
 
 def flag_fault(environment: Environment, key: str, *, wanted: bool) -> str:
-    """Judge a switch; what is neither true nor false (see `flag`) is wrong too."""
-    said = flag(_given(environment, key))
-    if said is None:
+    """Judge a flag; a value that is neither true nor false (see `flag`) is a fault too."""
+    found = flag(_given(environment, key))
+    if found is None:
         return f"{key} is neither true nor false"
-    return "" if said is wanted else f"{key} is {str(said).lower()}"
+    return "" if found is wanted else f"{key} is {str(found).lower()}"
 
 
 def choice_fault(environment: Environment, key: str, wanted: str) -> str:
-    """Judge a setting that is one word, in any case."""
+    """Judge a setting that must be the word `wanted`, in upper or lower case."""
     return "" if _given(environment, key).lower() == wanted else f"{key} is not {wanted}"
 
 
 def redis_only_fault(environment: Environment, key: str) -> str:
-    """Judge a key of REDIS_ONLY: a switch, or one word."""
+    """Judge a key of REDIS_ONLY: a flag, or one word."""
     on = flag(REDIS_ONLY[key])
     if on is None:
         return choice_fault(environment, key, REDIS_ONLY[key])
@@ -85,13 +85,13 @@ def redis_only_fault(environment: Environment, key: str) -> str:
 
 
 def name_fault(environment: Environment) -> str:
-    """Judge ENVIRONMENT: the environment asked for, `prod` standing for production."""
+    """Judge ENVIRONMENT: it must be the expected environment; `prod` means production."""
     wanted = canonical(environment.expected_environment)
     return "" if canonical(_given(environment, "ENVIRONMENT")) == wanted else f"ENVIRONMENT is not {wanted}"
 
 
 def number_fault(environment: Environment, key: str) -> str:
-    """Judge a number: a whole one above 0, and the one expected where the contract names one."""
+    """Judge a number: it must be whole and above 0, and the expected one if the contract names one."""
     text = environment.value(key).strip()
     if not text:
         return f"{key} is not set"
@@ -102,7 +102,7 @@ def number_fault(environment: Environment, key: str) -> str:
 
 
 def origin_faults(environment: Environment) -> list[str]:
-    """Judge each origin of CORS_ALLOWED_ORIGINS; they are told apart by their place in the list."""
+    """Judge each origin of CORS_ALLOWED_ORIGINS; a fault names an origin by its position in the list."""
     _given(environment, "CORS_ALLOWED_ORIGINS")
     production = canonical(environment.expected_environment) == "production"
     if not environment.cors_origins:
@@ -118,10 +118,10 @@ def inngest_fault(environment: Environment) -> str:
 
 
 def namespace_fault(environment: Environment, key: str, others: Sequence[Environment] = ()) -> str:
-    """Judge a namespace of Redis: it names this environment, and no other.
+    """Judge a namespace of Redis: it must name this environment, and no other.
 
-    STATE_REDIS_PREFIX may also name none, as its default `caio` does: a deployment whose state is under
-    that prefix keeps it, and what sets it apart is its own database (ENV-10).
+    STATE_REDIS_PREFIX may also name none, like its default `caio`: a deployment that has its state under
+    that prefix keeps it, and is separated by its own database (ENV-10).
     """
     own = environment.expected_environment
     namespace = environment.value(key) if key == STATE_PREFIX else _given(environment, key)
@@ -134,9 +134,10 @@ def namespace_fault(environment: Environment, key: str, others: Sequence[Environ
 
 
 def shared_namespaces(environment: Environment, others: Iterable[Environment]) -> list[str]:
-    """Return which namespaces another environment has too; of state prefixes those that are no default.
+    """Return which namespaces another environment has too.
 
-    One neutral prefix in two databases is two namespaces, and ENV-10 asks for two databases.
+    A state prefix counts only if it names this environment: the same neutral prefix in two databases is two
+    namespaces, and ENV-10 requires two databases.
     """
     found = []
     for other in others:
@@ -149,7 +150,7 @@ def shared_namespaces(environment: Environment, others: Iterable[Environment]) -
 
 
 def provider_without_secret(environment: Environment, provider: str) -> str:
-    """Say whether a webhook provider has nothing to authenticate with."""
+    """Judge whether a webhook provider has a secret or bearer token to authenticate with."""
     keys = PROVIDERS[provider].keys
     return (
         ""
@@ -168,7 +169,7 @@ def repeated_keys(environment: Environment) -> list[str]:
 
 
 def misspelled_keys(environment: Environment) -> list[str]:
-    """Return the keys of the env file that are one letter from a known one, with their lines."""
+    """Return the keys of the env file that misspell a known one by one letter, with their lines."""
     entries = environment.file.entries if environment.file else ()
     return [
         f"{entry.key} (line {entry.line}) looks like {known}"
@@ -178,13 +179,19 @@ def misspelled_keys(environment: Environment) -> list[str]:
 
 
 def others_of(environment: Environment, environments: Iterable[Environment]) -> list[Environment]:
-    """Return those that must have nothing in common with `environment`: a profile may show one twice."""
+    """Return the environments that must share nothing with `environment`.
+
+    Two profiles may describe the same environment: those are not returned.
+    """
     own = canonical(environment.expected_environment)
     return [other for other in environments if canonical(other.expected_environment) != own]
 
 
 def env_diff(environments: Sequence[Environment]) -> dict[str, Any]:
-    """Return what sets the environments' keys apart from the known ones and from each other: keys alone."""
+    """Return, for each environment, how its keys differ from the known ones and from the others' keys.
+
+    Values are not included.
+    """
     given = {e.name: {key for key in e.values if e.value(key).strip()} for e in environments}
     diff: dict[str, Any] = {}
     for environment in environments:
@@ -202,9 +209,10 @@ def env_diff(environments: Sequence[Environment]) -> dict[str, Any]:
 
 
 def let_in_unsigned(environment: Environment, provider: WebhookProvider) -> bool:
-    """Say whether the env file lets a provider in unsigned: by its switch, without a secret or a bearer.
+    """Return whether the env file accepts a provider's unsigned requests.
 
-    That is the fallback for which WH-08 and ENV-11 may be waived: the provider has no credential then.
+    It does if the provider's switch is on and neither a secret nor a bearer token is set: the fallback for
+    which WH-08 and ENV-11 may be waived.
     """
     given = any(environment.value(key) for key in provider.keys)
     return (

@@ -1,6 +1,6 @@
-"""What is wrong with an environment's secrets: weak, used twice, revoked, or another environment's too.
+"""Rules for an environment's secrets: not weak, not used twice, not revoked, not another environment's.
 
-As in `settings`, each rule returns reasons that name keys and never values.
+As in `rules`, each returns faults that name keys and never values.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ __all__ = [
 
 
 def given_secrets(environment: Environment) -> dict[str, tuple[()]]:
-    """Return one case for each secret that was given, REDIS_URL among them where it has a password.
+    """Return one test case, without probes, for each given secret; REDIS_URL is one if it has a password.
 
-    Raises MissingInput, naming those that are required, where there is none at all.
+    Raises MissingInput, naming the required secrets, if none at all is given.
     """
     keys = [
         key for key in RUNTIME_KEYS if (value := environment.value(key).strip()) and names_secret(key, value)
@@ -38,37 +38,37 @@ def given_secrets(environment: Environment) -> dict[str, tuple[()]]:
 
 
 def revoked_secrets(environment: Environment) -> dict[str, tuple[()]]:
-    """Return those cases where there are revoked secrets to compare with; raises NotApplicable."""
+    """Return the `given_secrets`. Raises NotApplicable if no revoked secrets are listed to compare with."""
     if not environment.revoked and not environment.profile.revoked_sha256:
         raise NotApplicable("no revoked secrets are listed (revoked_sha256, --revoked-tokens)")
     return given_secrets(environment)
 
 
 def secret_faults(environment: Environment, key: str) -> list[str]:
-    """Judge one secret: its strength, and that no other key holds it."""
+    """Judge one secret: it must be strong, and no other key may have the same value."""
     value = environment.value(key)
     weak = weakness(key, value)
     own = secret_part(key, value)
-    twins = [
+    repeated = [
         f"{key} and {other} hold the same value"
         for other in given_secrets(environment)
         if other != key and own and secret_part(other, environment.value(other)) == own
     ]
-    return [*([f"{key} {weak}"] if weak else []), *twins]
+    return [*([f"{key} {weak}"] if weak else []), *repeated]
 
 
 def revoked_fault(environment: Environment, key: str) -> str:
-    """Say whether a secret, or the part of it that is secret, is a revoked one."""
+    """Judge whether a secret, or its secret part, was revoked."""
     value = environment.value(key)
     hashes = {digest.lower() for digest in environment.profile.revoked_sha256}
-    for form in {value, value.strip(), secret_part(key, value)} - {""}:
-        if Secret(form) in environment.revoked or hashlib.sha256(form.encode()).hexdigest() in hashes:
+    for text in {value, value.strip(), secret_part(key, value)} - {""}:
+        if Secret(text) in environment.revoked or hashlib.sha256(text.encode()).hexdigest() in hashes:
             return f"{key} was revoked"
     return ""
 
 
 def shared_secrets(environment: Environment, key: str, others: Iterable[Environment]) -> list[str]:
-    """Return which secrets of other environments hold the value of this one's `key`."""
+    """Return which secrets of other environments have the same value as this one's `key`."""
     own = secret_part(key, environment.value(key))
     return [
         f"{key} is also {theirs} of {other.name}"
@@ -81,7 +81,7 @@ def shared_secrets(environment: Environment, key: str, others: Iterable[Environm
 def shared_database(environment: Environment, others: Iterable[Environment]) -> list[str]:
     """Return which other environments keep their data in the same database of Redis.
 
-    Raises MissingInput where one of them names none.
+    Raises MissingInput if one of them has no REDIS_URL.
     """
     places = []
     for one in (environment, *others):

@@ -1,1 +1,1 @@
-"""The requests of a run: planned, sent once each, and what came back."""
+"""The requests of a run: planned, sent once each, and their responses."""

@@ -1,4 +1,4 @@
-"""What came back: an exchange is one request and its answer, or the reason why there is none."""
+"""Exchanges: one request with its response, or with the reason why there is none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pytest_caio.text import beginning, printable
 __all__ = ["Attempt", "Exchange", "Tls"]
 
 _Report = TypeVar("_Report")
-_SUMMARY = 120
+_SUMMARY = 120  # characters
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try: the status it was answered with, or why there was no answer."""
+    """One attempt: the status code of its response, or why there was no response."""
 
     status: int | None
     error: str = ""
@@ -30,7 +30,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Tls:
-    """The transport security of a connection."""
+    """The TLS version of a connection, and when its certificate expires."""
 
     version: str
     not_after: datetime | None
@@ -38,11 +38,12 @@ class Tls:
 
 @dataclass(frozen=True, eq=False)
 class Exchange:
-    """One request and what came of it.
+    """One request and its response.
 
-    `status_code` is 0 and `error` says why in plain words where there was no whole answer; `begun` is then
-    the status of one that began. `body` is at most 1 MiB; `truncated` says that there was more, and only the
-    beginning was kept. `attempts` holds every try, retries first.
+    Without a complete response, `status_code` is 0, `error` says why in plain words, and `begun` is the
+    status code of an incomplete one. `body` is at most 1 MiB; if there was more, `truncated` is true and only
+    the beginning is kept. `attempts` are all attempts in order, the last one included. `started` and
+    `elapsed_ms` are those of the last attempt.
     """
 
     request: Request
@@ -59,12 +60,12 @@ class Exchange:
 
     @property
     def text(self) -> str:
-        """The body as UTF-8 text, with U+FFFD for what is not."""
+        """The body as UTF-8 text, with U+FFFD for invalid bytes."""
         return self.body.decode("utf-8", "replace")
 
     @cached_property
     def shown(self) -> str:
-        """The beginning of what may be shown of the body: of people their number, not who they are."""
+        """The beginning of the body, with personal data masked."""
         kind = self.header("content-type") or ""
         return beginning(mask_personal_json(self.request.target, self.text, kind), EXCERPT_LENGTH)
 
@@ -78,7 +79,7 @@ class Exchange:
         return ", ".join(values) if values else None
 
     def json(self, model: type[_Report]) -> _Report:
-        """Return the body as `model`. Raises Mismatch where it is not JSON of that shape."""
+        """Return the body as `model`. Raises Mismatch if it is not JSON of that shape."""
         try:
             return msgspec.json.decode(self.body, type=model)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -86,10 +87,10 @@ class Exchange:
             raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({reason})") from None
 
     def report(self, model: type[_Report], at: str = "") -> _Report:
-        """Return the body of a 200, or the part of it under the dotted path `at`, as `model`.
+        """Return the body of a 200 response, or the part of it under the dotted path `at`, as `model`.
 
-        A check reads only the part it judges, so that another part gone wrong is not its failure. Raises
-        Mismatch for any other status or shape.
+        A check should read only the part that it judges, so that it does not fail for another part. Raises
+        Mismatch for any other status code or shape; it describes `model` by the first line of its docstring.
         """
         if self.status_code != 200:
             raise Mismatch(f"200 with {_words(model)}", self.summary)
@@ -107,12 +108,12 @@ class Exchange:
 
     @property
     def retries(self) -> str:
-        """What each try brought, in order; empty where there was but one."""
+        """The outcome of each attempt in order, in words; empty if there was only one."""
         return ", then ".join(a.error or str(a.status) for a in self.attempts) if self.attempts[1:] else ""
 
     @property
     def summary(self) -> str:
-        """The answer in one printable line: status, tries if more than one, the beginning of the body."""
+        """The response in one printable line: status code, attempts if several, beginning of the body."""
         tries = [f"after {len(self.attempts)} tries ({self.retries})"] if self.retries else []
         if self.error:
             return ", ".join([self.error, *tries])
@@ -136,5 +137,6 @@ class Exchange:
 
 
 def _words(model: Any) -> str:
+    """Return a model in words: the first line of its docstring, else "an object"."""
     doc = (getattr(model, "__doc__", None) or "").split("\n")[0].rstrip(".")
     return doc[:1].lower() + doc[1:] if issubclass(model, msgspec.Struct) and doc else "an object"

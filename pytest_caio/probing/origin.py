@@ -1,4 +1,4 @@
-"""What is known of one origin while it is asked: who may ask now, whether it ever answered, what hangs."""
+"""The state of one origin in a run: its slots for requests, whether it ever responded, what hangs."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ from pytest_caio.probing.transport import FINAL, SILENCE, UNSENDABLE
 
 __all__ = ["Origin"]
 
-_PATIENCE = 0.5  # seconds after which a request may be taken to hang ...
-_SLOWER = 2.0  # ... where that is also so many times the slowest answer so far
-_PLACES = 3  # for each that hangs: as many again, and again, until all are asked
-_LOOK = 0.1  # seconds between two looks at what hangs
-_MORE = 24  # how many more are asked, once, where what was asked first hangs and nothing was answered
+_PATIENCE = 0.5  # seconds after which a request may count as hanging ...
+_SLOWER = 2.0  # ... if that is also so many times the slowest response so far
+_PLACES = 3  # slots to open for each hanging request, so that all others are soon sent
+_LOOK = 0.1  # seconds between two checks for hanging requests
+_MORE = 24  # slots to open, once, if the first requests hang and there was no response yet
 
 
 class Origin:
-    """One origin: `connections` requests are under way at once, not counting those that hang.
+    """One origin, with `connections` slots for requests under way at once, not counting those that hang.
 
-    Requests that hang would keep the others waiting, one deadline after the other. So a request that takes
-    much longer than every answer so far gives up its place, and two more: however many hang, all are soon
-    asked, each with its whole deadline, and what they cost together is little more than one deadline. An
-    origin that never answered gets a few requests more, once, in case that only what was asked first hangs.
+    Hanging requests would keep the others waiting, one deadline after another. So a request that takes much
+    longer than every response so far opens three slots, one of them in place of its own: however many hang,
+    all requests are soon sent, each with its whole deadline, and together they take little more than one
+    deadline. An origin that never responded gets more slots once, in case only the first requests hang.
+
+    `first` is empty at the first response, else the reason why the origin does not respond.
     """
 
     def __init__(self, connections: int) -> None:
         self.first: concurrent.futures.Future[str] = concurrent.futures.Future()
-        self._places = asyncio.Semaphore(connections)
+        self._slots = asyncio.Semaphore(connections)
         self._answered = False
         self._reason = ""
         self._slowest = 0.0
         self._sent: dict[Request, float] = {}
         self._hanging: set[Request] = set()
-        self._owed = 0  # places that were given beside the connections: to be kept as requests end
+        self._owed = 0  # slots opened beyond `connections`, to be closed as requests end
 
     @asynccontextmanager
     async def slot(self, request: Request) -> AsyncIterator[None]:
-        """Wait for a place, and hold it for as long as `request` takes with its retries."""
-        await self._places.acquire()
+        """Wait for a slot, and hold it until `request` has ended, including its retries."""
+        await self._slots.acquire()
         try:
             yield
         finally:
@@ -54,36 +56,36 @@ class Origin:
             elif self._owed:
                 self._owed -= 1
             else:
-                self._places.release()
+                self._slots.release()
 
     async def reason_not_to_send(self, request: Request) -> str:
-        """Return why `request` is not to be sent any more; else take note that it is, and return nothing."""
+        """Return why `request` must not be sent; else record that it is, and return an empty string."""
         reason = ""
-        if self._reason and not self._answered:  # those under way find out whether the origin answers at all
+        if self._reason and not self._answered:  # those under way show if it responds at all
             reason = await asyncio.shield(asyncio.wrap_future(self.first))
         if not reason:
             self._sent[request] = time.monotonic()
         return reason
 
     def record_outcome(self, exchange: Exchange) -> None:
-        """Take in how a request ended, and tell, once it is known, whether the origin answers."""
+        """Record how a request ended, and set `first` once it is known whether the origin responds."""
         if not exchange.error:
             self._answered = True
             self._slowest = max(self._slowest, exchange.elapsed_ms / 1000)
-        elif exchange.error != UNSENDABLE:  # that says nothing of the origin
+        elif exchange.error != UNSENDABLE:  # that says nothing about the origin
             self._reason = self._reason or exchange.error
-        # Silence was a whole deadline long, and what TLS or a name server says goes for every request.
+        # A SILENCE error took a whole deadline, and FINAL errors apply to every request to the same origin.
         known = self._answered or not self._sent or exchange.error.startswith((SILENCE, *FINAL))
         if known and not self.first.done():
             self.first.set_result("" if self._answered else self._reason)
 
     def fail(self, fault: Exception) -> None:
-        """Tell who waits for the first answer of a fault of our own."""
+        """Raise an internal error in those who wait for `first`."""
         if not self.first.done():
             self.first.set_exception(fault)
 
     async def watch(self) -> None:
-        """Give the places of requests that hang to others, for as long as the prober lives."""
+        """Open slots for others while requests hang, until the prober cancels this."""
         searched = False
         while True:
             await asyncio.sleep(_LOOK)
@@ -93,12 +95,12 @@ class Origin:
                 for request in hanging:
                     del self._sent[request]
                     self._hanging.add(request)
-                    self._give(_PLACES)
+                    self._open_slots(_PLACES)
             elif hanging and not searched:
                 searched = True
                 self._owed += _MORE
-                self._give(_MORE)
+                self._open_slots(_MORE)
 
-    def _give(self, places: int) -> None:
-        for _ in range(places):
-            self._places.release()
+    def _open_slots(self, count: int) -> None:
+        for _ in range(count):
+            self._slots.release()

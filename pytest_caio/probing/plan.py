@@ -1,4 +1,4 @@
-"""The plan of a run: which requests the selected checks need, each once, known before any is sent."""
+"""The plan of a run: the distinct requests that the selected checks need, known before any is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Plan", "Planned"]
 
 @dataclass(frozen=True)
 class Planned:
-    """What one test case asks: requests by label, or the input it lacks."""
+    """The requests of one test case by label, or the obstacle that keeps it from running."""
 
     check: Check
     case: Case
@@ -23,30 +23,30 @@ class Planned:
 
     @property
     def tolerates_silence(self) -> frozenset[str]:
-        """Labels of the probes that may go unanswered."""
+        """The labels of the probes that may get no response."""
         return frozenset(probe.label for probe in self.case.probes if probe.tolerates_silence)
 
     @property
     def writes(self) -> bool:
-        """Whether its requests must wait for their test, and for --allow-writes."""
+        """Whether its requests are sent only by its own test, and only with --allow-writes."""
         return self.check.writes or any(r.effect is Effect.WRITE for r in self.requests.values())
 
 
 @dataclass
 class Plan:
-    """Every selected case by its node id, in order of the run."""
+    """Every selected case by its node id, in the order of the run."""
 
     cases: dict[str, Planned] = field(default_factory=dict)
 
     def add(self, nodeid: str, check: Check, case: Case) -> None:
-        """Resolve a case's probes for its environment; what it lacks is kept, not raised."""
+        """Add a case with its probes resolved; a missing input is recorded as its obstacle, not raised."""
         requests: dict[str, Request] = {}
         missing: list[str] = []
         for probe in case.probes:
             try:
                 requests[probe.label] = probe.resolve(case.environment)
-            except MissingInput as lacking:
-                missing += lacking.names
+            except MissingInput as error:
+                missing += error.names
         obstacle = case.obstacle or (MissingInput(*dict.fromkeys(missing)) if missing else None)
         self.cases[nodeid] = Planned(check, case, requests, obstacle)
 
@@ -54,16 +54,16 @@ class Plan:
         """Return the requests to send before the first test, each once: nothing that writes."""
         ready = (case for case in self.cases.values() if not case.writes and case.obstacle is None)
         distinct = dict.fromkeys(request for case in ready for request in case.requests.values())
-        # Repeated samples measure time; they come last, when the rest is no longer in their way.
+        # Samples measure response times; they come last, so that other requests do not slow them down.
         return sorted(distinct, key=lambda request: request.sample)
 
     def table(self, *, writes: bool) -> list[str]:
-        """Return the plan as lines of a table, a request a line, and after them what cannot be asked."""
+        """Return the plan as a table, one request per line, followed by the cases that cannot run."""
         used: dict[tuple[str, Request], list[str]] = {}
-        lacking: list[str] = []
+        obstacles: list[str] = []
         for case in self.cases.values():
             if case.obstacle is not None:
-                lacking.append(f"{case.check.id} {case.case.name}".rstrip() + f": {case.obstacle}")
+                obstacles.append(f"{case.check.id} {case.case.name}".rstrip() + f": {case.obstacle}")
             elif writes or not case.writes:
                 for request in case.requests.values():
                     used.setdefault((case.case.environment.name, request), []).append(case.check.id)
@@ -73,8 +73,8 @@ class Plan:
         ]
         titles = ("environment", "method", "path", "credential", "effect", "checks")
         lines = [*_aligned([titles, *rows]), "", f"{len(rows)} requests; none was sent."]
-        if lacking:
-            lines += ["", "Cannot be asked:", *(f"  {line}" for line in dict.fromkeys(lacking))]
+        if obstacles:
+            lines += ["", "Cannot be asked:", *(f"  {line}" for line in dict.fromkeys(obstacles))]
         return lines
 
 

@@ -1,4 +1,4 @@
-"""Sends what is planned, all at once and bounded, while pytest goes on; a test waits for its own alone."""
+"""Sends planned requests concurrently, within limits, while pytest runs; a test waits only for its own."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ _PAUSE = 0.2  # seconds before the first retry, doubled for the second
 
 
 class Prober:
-    """One event loop in a thread of its own, and one exchange for each distinct request.
+    """Sends each distinct request once, in an event loop in a thread of its own.
 
-    `connections` bounds the requests under way to one origin (but see `Origin`), `rate` all requests a second
-    (0: no limit). Threads may call every method. An origin that never answered is not asked further.
+    `connections` limits the requests under way to one origin (but see `Origin`), `rate` the requests a second
+    to all of them (0: no limit). All methods are thread-safe. An origin that never responded gets no further
+    requests.
     """
 
     def __init__(self, transport: Callable[[], Transport], *, connections: int, rate: float = 0) -> None:
         self._make_transport = transport
         self._connections = connections
         self._interval = 1 / rate if rate else 0.0
-        self._asking = threading.Lock()
-        self._asked: dict[Request, concurrent.futures.Future[Exchange]] = {}
+        self._lock = threading.Lock()
+        self._futures: dict[Request, concurrent.futures.Future[Exchange]] = {}
         self._origins: dict[str, Origin] = {}
-        # The loop itself holds its tasks only weakly.
+        # The loop itself has only weak references to its tasks.
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._slot = asyncio.Lock()
-        self._next_slot = 0.0
+        self._pacing = asyncio.Lock()
+        self._next_start = 0.0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caio-prober", daemon=True)
@@ -54,11 +55,11 @@ class Prober:
         self._loop.run_forever()
 
     def ask(self, requests: Iterable[Request]) -> None:
-        """Send every request that was not sent before, without waiting."""
-        with self._asking:
-            new = [request for request in dict.fromkeys(requests) if request not in self._asked]
+        """Send every request that was not sent before, without waiting for responses."""
+        with self._lock:
+            new = [request for request in dict.fromkeys(requests) if request not in self._futures]
             for request in new:
-                self._asked[request] = concurrent.futures.Future()
+                self._futures[request] = concurrent.futures.Future()
             names = dict.fromkeys(request.origin for request in new if request.origin not in self._origins)
             origins = [self._origins.setdefault(name, Origin(self._connections)) for name in names]
         if new:
@@ -66,30 +67,31 @@ class Prober:
             self._loop.call_soon_threadsafe(self._begin, _scouts_first(new), origins)
 
     def exchange(self, request: Request) -> concurrent.futures.Future[Exchange]:
-        """Return the future exchange of `request`, sending it where that was not done yet."""
-        if request not in self._asked:
+        """Return the future of the exchange of `request`, which is sent if it was not sent before."""
+        if request not in self._futures:
             self.ask([request])
-        return self._asked[request]
+        return self._futures[request]
 
     def send(self, request: Request) -> Exchange:
-        """Send `request` now, once, without looking at earlier answers, and return its exchange."""
+        """Send `request` now, without retries, even if it was sent before; return its exchange."""
         self._ready.wait()
         return self._submit(self._send(request)).result()
 
     def reached(self, origin: str) -> concurrent.futures.Future[str]:
-        """Return a future that is empty at the first answer of `origin`, else says why there is none."""
+        """Return a future: empty at the first response of `origin`, else the reason why there is none."""
         return self._origins[origin].first
 
     @property
     def open_count(self) -> int:
-        """How many requests are not answered yet."""
-        return sum(not future.done() for future in self._asked.values())
+        """The number of requests without a result so far."""
+        return sum(not future.done() for future in self._futures.values())
 
     def close(self) -> None:
-        """Stop at once: what was not answered yet is cancelled."""
+        """Stop at once, cancelling all requests under way."""
 
         async def stop() -> None:
-            # They end the network's tasks under them, which nobody else may cancel before they have begun.
+            # Only these: they cancel the network's tasks under them, which must not be cancelled otherwise
+            # before they have begun.
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -107,50 +109,50 @@ class Prober:
 
     def _begin(self, requests: Sequence[Request], origins: Sequence[Origin]) -> None:
         self._tasks.update(self._loop.create_task(origin.watch()) for origin in origins)
-        self._tasks.update(self._loop.create_task(self._answer(request)) for request in requests)
+        self._tasks.update(self._loop.create_task(self._resolve(request)) for request in requests)
 
-    async def _answer(self, request: Request) -> None:
-        future = self._asked[request]
+    async def _resolve(self, request: Request) -> None:
+        future = self._futures[request]
         try:
-            future.set_result(await self._ask(request))
+            future.set_result(await self._fetch(request))
         except asyncio.CancelledError:
             future.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 - whoever waits for this exchange is told
+        except Exception as error:  # noqa: BLE001 - raised where this exchange is waited for
             future.set_exception(error)
 
-    async def _ask(self, request: Request) -> Exchange:
+    async def _fetch(self, request: Request) -> Exchange:
         if request.again_after:
             first = await asyncio.wrap_future(self.exchange(replace(request, again_after=0.0)))
-            if first.error.startswith(SILENCE):  # a second deadline would tell no more
-                return _not_asked(request, first.error)
+            if first.error.startswith(SILENCE):  # waiting a second time would show nothing new
+                return _not_sent(request, first.error)
             await asyncio.sleep(request.again_after)
         origin = self._origins[request.origin]
         try:
             async with origin.slot(request):
                 await self._pace()
                 reason = await origin.reason_not_to_send(request)
-                exchange = _not_asked(request, reason) if reason else await self._ask_patiently(request)
-        except Exception as fault:  # our own; who waits for the first answer must not wait for ever
+                exchange = _not_sent(request, reason) if reason else await self._send_with_retries(request)
+        except Exception as fault:  # internal; nobody may wait for ever for the first response
             origin.fail(fault)
             raise
         origin.record_outcome(exchange)
         return exchange
 
-    async def _ask_patiently(self, request: Request) -> Exchange:
+    async def _send_with_retries(self, request: Request) -> Exchange:
         exchange = await self._transport.send(request)
-        tries, left = list(exchange.attempts), self._transport.timeout - exchange.elapsed_ms / 1000
-        while len(tries) <= _RETRIES and self._may_retry(exchange):
-            pause = _PAUSE * 2 ** (len(tries) - 1)
+        attempts, left = list(exchange.attempts), self._transport.timeout - exchange.elapsed_ms / 1000
+        while len(attempts) <= _RETRIES and self._may_retry(exchange):
+            pause = _PAUSE * 2 ** (len(attempts) - 1)
             left -= pause
-            if left <= 0:  # the deadline is for all tries together
+            if left <= 0:  # the deadline is for all attempts together
                 break
             await asyncio.sleep(pause)
             await self._pace()
             exchange = await self._transport.send(request, left)
-            tries += exchange.attempts
+            attempts += exchange.attempts
             left -= exchange.elapsed_ms / 1000
-        return replace(exchange, attempts=tuple(tries))
+        return replace(exchange, attempts=tuple(attempts))
 
     async def _send(self, request: Request) -> Exchange:
         task = asyncio.current_task()
@@ -161,37 +163,40 @@ class Prober:
 
     async def _pace(self) -> None:
         if self._interval:
-            # One at a time: where this process itself was held up, what is overdue must not go out together.
-            async with self._slot:
-                await asyncio.sleep(max(0.0, self._next_slot - time.monotonic()))
-                self._next_slot = time.monotonic() + self._interval
+            # One at a time: after a delay of this process itself, overdue requests must not be sent together.
+            async with self._pacing:
+                await asyncio.sleep(max(0.0, self._next_start - time.monotonic()))
+                self._next_start = time.monotonic() + self._interval
 
     def _may_retry(self, exchange: Exchange) -> bool:
-        """Only a dropped connection or the edge's own refusal is a flake; the application's answer is not.
+        """Return whether a failure is transient: a dropped connection, or an error status of the edge.
 
-        An application that answers 503 says so in JSON with a `detail` (readiness, webhooks without a
-        secret); the edge in front of it does not.
+        The application's own response is final. Its own 503 is JSON with a `detail` (readiness, webhooks
+        without a secret); that of the edge in front of it is not.
         """
         request = exchange.request
         if not exchange.attempts:
             return False
         if request.effect in (Effect.ONCE, Effect.WRITE):
-            return exchange.error == REFUSED  # what never left this machine did not count
+            return exchange.error == REFUSED  # the request was never sent
         if exchange.error:
             return exchange.error in PASSING_FAULTS
-        return exchange.status_code in request.retry_statuses and not _own_answer(exchange)
+        return exchange.status_code in request.retry_statuses and not _is_own_response(exchange)
 
 
-def _own_answer(exchange: Exchange) -> bool:
+def _is_own_response(exchange: Exchange) -> bool:
     return "json" in (exchange.header("content-type") or "") and b'"detail"' in exchange.body
 
 
-def _not_asked(request: Request, reason: str) -> Exchange:
+def _not_sent(request: Request, reason: str) -> Exchange:
     return Exchange(request, datetime.now(UTC), 0.0, error=reason)
 
 
 def _scouts_first(requests: Sequence[Request]) -> list[Request]:
-    """Put one of each part of an API to the front: where a whole part hangs, they find that others do not."""
+    """Return the requests with one for each part of the API first.
+
+    If a whole part of the API hangs, these show early that other parts do not.
+    """
     scouts: dict[tuple[str, ...], Request] = {}
     for depth in (2, 3):
         for request in requests:

@@ -1,4 +1,4 @@
-"""Whom TLS trusts, what a certificate says, and in plain words why one is not trusted."""
+"""TLS: the trusted authorities, a connection's certificate, and in plain words why one is not trusted."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["authorities", "distrust", "handshake_failure", "tls_of"]
 # OpenSSL's X509_V_ERR_* and X509_V_FLAG_NO_CHECK_TIME (x509_vfy.h); Python names none of them.
 _EXPIRED, _UNKNOWN, _OTHER_NAME = 10, (18, 19, 20, 21), (62, 64)
 _NO_CHECK_TIME = 0x200000
-_SECOND_LOOK = 2.0  # seconds
+_SECOND_LOOK = 2.0  # seconds for the handshake that reads a certificate
 _OLD = ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE")
 
 
 def authorities() -> ssl.SSLContext:
-    """Return a context that trusts the system's authorities, SSL_CERT_FILE's where it is set, and certifi's.
+    """Return a TLS context that trusts the certificate authorities of the system and of certifi.
 
-    It speaks TLS 1.2 or later.
+    Those of SSL_CERT_FILE are trusted too, if it is set. The context requires TLS 1.2 or later.
     """
     import certifi  # noqa: PLC0415 - only https needs it
 
@@ -34,7 +34,7 @@ def authorities() -> ssl.SSLContext:
 
 
 def tls_of(stream: Any) -> Tls | None:
-    """Return the transport security of a connection, None where there is none."""
+    """Return the TLS version and certificate expiry of a connection, or None without TLS."""
     connection = stream.get_extra_info("ssl_object") if stream is not None else None
     if connection is None:
         return None
@@ -43,7 +43,7 @@ def tls_of(stream: Any) -> Tls | None:
 
 
 def handshake_failure(error: ssl.SSLError) -> str:
-    """Say why a handshake failed that was not about the certificate."""
+    """Return why a handshake failed for another reason than the certificate."""
     reason = error.reason or "no reason given"
     if any(part in reason for part in _OLD):
         return f"cannot connect: it does not speak TLS 1.2 or later ({reason})"
@@ -53,9 +53,9 @@ def handshake_failure(error: ssl.SSLError) -> str:
 
 
 async def distrust(error: ssl.SSLCertVerificationError, host: str, port: int) -> str:
-    """Say why the certificate of `host` is not trusted: where it names others or is over, whom and when.
+    """Return why the certificate of `host` is not trusted, with the other names or the expiry date in it.
 
-    To read it, a second handshake leaves out just that; nothing is sent over it.
+    To read these, a second handshake checks neither name nor expiry; nothing is sent over its connection.
     """
     code = error.verify_code
     certificate: dict[str, Any] = {}
@@ -87,5 +87,5 @@ async def _certificate(host: str, port: int) -> dict[str, Any]:
 
 
 def _moment(certificate: dict[str, Any], key: str) -> datetime | None:
-    told = certificate.get(key)
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(told), UTC) if told else None
+    value = certificate.get(key)
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(value), UTC) if value else None

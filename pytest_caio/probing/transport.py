@@ -1,4 +1,4 @@
-"""The one module that knows httpx: it sends one request as written and bounds what comes back."""
+"""The HTTP transport, the only module that uses httpx: sends a request as written, limits the response."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ __all__ = [
 ]
 
 MAX_BODY = 1024 * 1024
-_MAX_ALL = 16 * 1024 * 1024  # of all answers together, those still coming in included
-_HEADER_COST = 200  # what Python's objects take for one header, beside its text
+_MAX_ALL = 16 * 1024 * 1024  # bytes of all responses together, including those not complete yet
+_HEADER_COST = 200  # bytes that Python's objects take for one header, beside its text
 _MOST_HEADERS = 1000
-# What is kept of an answer that is too large, to show it.
+# Bytes and headers that are kept of a response that is too large, to show them.
 _BEGINNING = 4096
 _FIRST_HEADERS = 20
-# Bytes of one buffer of an answer, and of what a connection may have waiting: else that is up
-# to 256 KiB, which no bound on answers counts.
+# Bytes of one buffer of a body, and of a connection's receive buffer: else that holds up to 256 KiB, which no
+# limit on responses counts.
 _PIECE = 65536
 SILENCE = "no whole answer within"
 TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 16 MiB)"
@@ -51,23 +51,23 @@ _LOST = "the connection was dropped before a whole answer"
 REFUSED = "cannot connect: the connection was refused"
 _NAMELESS = "cannot connect: the host name does not resolve"
 UNSENDABLE = "the request cannot be sent: it is not HTTP"
-# What goes for every request of an origin, as the first finds out.
+# Errors that apply to every request to the same origin.
 FINAL = (_NAMELESS, "cannot connect: the certificate")
-# Errors that a restart or a busy network makes for a moment; a bad name or certificate stays bad.
+# Transient errors, of a restart or a busy network; a wrong name or certificate stays wrong.
 PASSING_FAULTS = frozenset({_LOST, REFUSED})
 _AGENT = "pytest-caio"
 _LEFT_OVER = "left over"
 _NOT_HTTP = {
     _LEFT_OVER: "the answer is not HTTP: there is more after its end",
-    "Receive buffer too long": "the headers of the answer are larger than 100 KiB",  # httpcore's bound
+    "Receive buffer too long": "the headers of the answer are larger than 100 KiB",  # httpcore's limit
 }
 
 
 class Transport:
-    """Sends requests over kept-open connections: no redirects, cookies, proxies, .netrc or normalisation.
+    """Sends requests over persistent connections: no redirects, cookies, proxies, .netrc, normalisation.
 
-    `timeout` is the total deadline of one answer in seconds. `on_answer` is called with each answer, before
-    anybody else has it. `inner` replaces the network, for tests.
+    `timeout` is the deadline of a complete response in seconds. `on_answer` is called with each exchange
+    before it is returned. `inner` replaces the network, for tests.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class Transport:
         self.timeout = timeout
         self._on_answer = on_answer
         self._inner = inner
-        # One transport a connection: a pool that many requests wait in looks at all of them for each.
         self._url = functools.lru_cache(lambda origin: httpx.URL(f"{origin}/"))
+        # One httpx transport per connection: a pool looks at all waiting requests for each of them.
         self._idle: dict[str, list[httpx.AsyncBaseTransport]] = {}
         self._made: list[httpx.AsyncBaseTransport] = []
         self._contexts: dict[str, ssl.SSLContext] = {}
@@ -89,9 +89,9 @@ class Transport:
         self._held = 0
 
     async def send(self, request: Request, within: float | None = None) -> Exchange:
-        """Return the exchange of one try; whatever goes wrong is told in its `error`.
+        """Return the exchange of one attempt; its `error` says what went wrong, if anything did.
 
-        `within` is what is left of the deadline, in seconds, where there was an earlier try.
+        `within` is what is left of the deadline after earlier attempts, in seconds.
         """
         started, clock = datetime.now(UTC), time.perf_counter()
         exchange, begun = Exchange(request, started, 0.0), _Begun()
@@ -102,8 +102,8 @@ class Transport:
         except (TimeoutError, httpx.TimeoutException):
             exchange = replace(exchange, error=f"{SILENCE} {self.timeout:g} s", begun=begun.status)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeEncodeError) as error:
-            told = await self._in_words(error, request.origin)
-            exchange = replace(exchange, error=told, begun=begun.status)
+            reason = await self._in_words(error, request.origin)
+            exchange = replace(exchange, error=reason, begun=begun.status)
         self._on_answer(exchange)
         return replace(
             exchange,
@@ -112,7 +112,7 @@ class Transport:
         )
 
     async def _exchange(self, request: Request, exchange: Exchange, begun: _Begun) -> Exchange:
-        # Header values go out as the bytes they stand for, so that malformed ones can be asked too.
+        # Header values are sent as Latin-1 bytes, so that malformed ones can be sent too.
         headers = [
             (b"User-Agent", _AGENT.encode()),
             (b"Accept", b"*/*"),
@@ -145,7 +145,7 @@ class Transport:
         response = await transport.handle_async_request(sent)
         try:
             begun.status = response.status_code
-            upgraded = response.status_code == 101  # what follows is no longer HTTP
+            upgraded = response.status_code == 101  # the bytes that follow are not HTTP
             raw = response.headers.raw
             tls = tls_of(response.extensions.get("network_stream"))
             exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), tls=tls)
@@ -156,16 +156,16 @@ class Transport:
             if too_large:
                 return replace(exchange, error=TOO_LARGE, begun=begun.status)
             if not upgraded and _left_over(transport):
-                await transport.aclose()  # it would be taken for the next answer
+                await transport.aclose()  # else it would be read as the next response
                 raise httpx.RemoteProtocolError(_LEFT_OVER)
             return replace(exchange, headers=_as_text(raw), status_code=begun.status)
         finally:
             await response.aclose()
 
     async def _body(self, response: httpx.Response) -> tuple[bytes, bool]:
-        """Return the body, unpacked; or its beginning and True, where it is too large to be kept.
+        """Return the decompressed body and False, or its beginning and True if it is too large to be kept.
 
-        We ask for identity, but a server may not listen.
+        Requests accept the identity encoding only, but a server may ignore that.
         """
         assert isinstance(response.stream, AsyncIterable)
         packed = response.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate")
@@ -181,7 +181,7 @@ class Transport:
                     piece = unpack.decompress(chunk, MAX_BODY + 1 - size) if unpack else chunk
                 except zlib.error:
                     unpack, piece = None, chunk
-                # One buffer would move as it grows, and the places that it leaves stay with the process.
+                # A single buffer would be moved as it grows, and the memory that it leaves stay allocated.
                 if len(pieces[-1]) + len(piece) > _PIECE:
                     pieces.append(bytearray())
                 pieces[-1] += piece
@@ -197,7 +197,7 @@ class Transport:
                 self._held -= held
 
     def _make(self, origin: str) -> httpx.AsyncBaseTransport:
-        # Loading the certificate authorities takes longer than a whole run over plain http.
+        # For https only: loading the certificate authorities takes longer than a whole run over plain http.
         scheme = origin.partition(":")[0]
         if scheme not in self._contexts:
             self._contexts[scheme] = (
@@ -213,21 +213,21 @@ class Transport:
         return made
 
     async def _in_words(self, error: BaseException, origin: str) -> str:
-        told = _in_words(error)
-        if isinstance(told, str):
-            return told
-        if origin not in self._distrust:  # one look is enough for all that are under way
+        reason = _in_words(error)
+        if isinstance(reason, str):
+            return reason
+        if origin not in self._distrust:  # one second handshake is enough for all requests under way
             url = self._url(origin)
-            look = distrust(told, url.host, url.port or 443)
-            self._distrust[origin] = asyncio.create_task(look)
+            handshake = distrust(reason, url.host, url.port or 443)
+            self._distrust[origin] = asyncio.create_task(handshake)
         return await asyncio.shield(self._distrust[origin])
 
     async def aclose(self) -> None:
-        """Close every connection, and end what is under way beside requests."""
-        looks = self._distrust.values()
-        for look in looks:
-            look.cancel()
-        await asyncio.gather(*looks, return_exceptions=True)
+        """Close every connection, and cancel second handshakes under way."""
+        handshakes = self._distrust.values()
+        for handshake in handshakes:
+            handshake.cancel()
+        await asyncio.gather(*handshakes, return_exceptions=True)
         await asyncio.gather(*(transport.aclose() for transport in self._made))
 
 
@@ -237,37 +237,37 @@ def _as_text(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], .
 
 @dataclass
 class _Begun:
-    """The status of an answer whose head has come, 0 before."""
+    """The status code of a response, once its headers have arrived; 0 before."""
 
     status: int = 0
 
 
 class _Handshake:
-    """The connection on which a TLS handshake is under way, as httpcore traces it.
+    """The connection of a TLS handshake under way, known from httpcore's trace events.
 
-    httpcore closes it where the handshake fails, but not where it is cancelled, as at the deadline.
+    httpcore closes the connection if the handshake fails, but not if it is cancelled, as at the deadline.
     """
 
     def __init__(self) -> None:
         self._stream: Any = None
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take notice of an event of httpcore."""
+        """Handle a trace event of httpcore."""
         if event == "connection.connect_tcp.complete":
             self._stream = info["return_value"]
         elif event == "connection.start_tls.complete":
             self._stream = None
 
     async def close(self) -> None:
-        """Close the connection, if its handshake did not come to an end."""
+        """Close the connection if its handshake was not completed."""
         if self._stream is not None:
             await self._stream.aclose()
 
 
 def _left_over(transport: httpx.AsyncBaseTransport) -> bool:
-    """Say whether more came on a connection than the answer it was for.
+    """Return whether a connection received more bytes than the response.
 
-    httpcore would read it as the next answer, and nothing public tells of it.
+    httpcore would read them as the next response, and no public API shows them.
     """
     for connection in getattr(getattr(transport, "_pool", None), "connections", ()):
         state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
@@ -277,9 +277,9 @@ def _left_over(transport: httpx.AsyncBaseTransport) -> bool:
 
 
 def _in_words(error: BaseException) -> str | ssl.SSLCertVerificationError:
-    """Say what went wrong without quoting the exception, which may hold the URL or a header.
+    """Return what went wrong in words, without quoting the exception, which may contain the URL or a header.
 
-    Of a certificate the error itself: why it is not trusted takes another look.
+    A certificate error is returned itself, because the reason takes a second handshake to find out.
     """
     chain: list[BaseException] = []
     link: BaseException | None = error
@@ -301,7 +301,8 @@ def _in_words(error: BaseException) -> str | ssl.SSLCertVerificationError:
         return "cannot connect: the host cannot be reached"
     if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | UnicodeEncodeError):
         return UNSENDABLE
-    # httpcore and h11 have one class for both: "Server disconnected ...", "peer closed connection ...".
+    # httpcore and h11 use this class also for a dropped connection: "Server disconnected ...", "peer closed
+    # connection ...".
     if isinstance(error, httpx.RemoteProtocolError) and not re.search("disconnected|closed", str(error)):
         return _NOT_HTTP.get(str(error), "the answer is not HTTP")
     return _LOST

@@ -1,1 +1,1 @@
-"""What is secret, in which encodings it could appear, and the ways out at which it is redacted."""
+"""Redaction: which values are secret, the encodings they may appear in, and the outputs that are redacted."""

@@ -1,4 +1,4 @@
-"""A text as it may be read: as it is, without what breaks its lines, and with percent-encoding undone."""
+"""Views of a text to search for secrets: as it is, without line breaks, percent-decoded."""
 
 from __future__ import annotations
 
@@ -9,53 +9,59 @@ from typing import NamedTuple
 
 __all__ = ["View", "views"]
 
-# What may stand inside a secret where a line was broken (also of a text in a repr, or of a diff), or where
-# a terminal was told a colour. A run of breaks or of backslashes is one: a body may be nothing else.
+# What may interrupt a secret: a line break, with what a repr or a diff adds to it, or a terminal colour code.
+# A run of line breaks or of backslashes is one match and never tried again in part (`++`): a body may consist
+# of nothing else, and the time must stay linear.
 _BREAK = re.compile(
     r"(?:(?:\r?\n|(?<!\\)(?:\\++r)?\\++n)[ \t]*+)++(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"][ \t]*)?"
     r"|(?:\x1b|(?<!\\)\\++x1b)\[[0-9;]*m"
 )
 _QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 
-_Left = Sequence[tuple[int, int]]
+# For each gap, in order: its position in the shorter text, and the characters left out up to and with it.
+_Gaps = Sequence[tuple[int, int]]
 
 
 class View(NamedTuple):
-    """A text as it may be read, and the way back: what each step, the last first, left out.
+    """A view of a text, with the steps that map its positions back to those of the original text.
 
-    After a character a break is none of its own, while a code is that character: 0 or 1 tells which.
+    Each step, the last first, is its gaps, and 1 if a gap belongs to the character before it (the rest of a
+    percent code) or 0 if it does not (a line break).
     """
 
     text: str
-    steps: tuple[tuple[_Left, int], ...] = ()
+    steps: tuple[tuple[_Gaps, int], ...] = ()
 
     def place(self, position: int) -> int:
-        """Return where a character of the reading begins in the text that was read."""
-        for left, _ in self.steps:
-            position = _place(left, position)
+        """Return where the character at `position` of the view begins in the original text."""
+        for gaps, _ in self.steps:
+            position = _place(gaps, position)
         return position
 
     def end(self, position: int) -> int:
-        """Return where a character of the reading ends in the text that was read."""
-        for left, after in self.steps:
-            position = _place(left, position + after) - after
+        """Return where the character at `position` of the view ends in the original text."""
+        for gaps, after in self.steps:
+            position = _place(gaps, position + after) - after
         return position + 1
 
 
 def views(text: str) -> list[View]:
-    """Return `text` as it is, without its breaks, and with its codes undone, which may hide breaks."""
+    """Return the distinct views of `text`: as it is, without breaks, percent-decoded, without breaks again.
+
+    The last step is needed because percent codes may hide breaks.
+    """
     found = [View(text)]
-    for undo, after in ((_joined, 0), (_unquoted, 1), (_joined, 0)):
-        seen, left = undo(found[-1].text)
-        if left:
-            found.append(View(seen, ((left, after), *found[-1].steps)))
+    for step, after in ((_joined, 0), (_unquoted, 1), (_joined, 0)):
+        shorter, gaps = step(found[-1].text)
+        if gaps:
+            found.append(View(shorter, ((gaps, after), *found[-1].steps)))
         elif after:
             break
     return found
 
 
-def _joined(text: str) -> tuple[str, _Left]:
-    """Return `text` without what breaks its lines, and where, in what is left, how much was left out."""
+def _joined(text: str) -> tuple[str, _Gaps]:
+    """Return `text` without its breaks, and the gaps that they left."""
     if not ("\n" in text or "\\n" in text or "\x1b" in text or "\\x1b" in text):
         return text, []
     parts: list[str] = []
@@ -77,8 +83,8 @@ def _joined(text: str) -> tuple[str, _Left]:
     return "".join([*parts, text[done:]]), gaps
 
 
-def _unquoted(text: str) -> tuple[str, _Left]:
-    """Return `text` with its percent-encoding undone, whatever was encoded, and where it was longer."""
+def _unquoted(text: str) -> tuple[str, _Gaps]:
+    """Return `text` percent-decoded, each octet as Latin-1, and the gaps that the codes left."""
     if "%" not in text:
         return text, []
     parts, gaps, done = [], [], 0
@@ -89,7 +95,7 @@ def _unquoted(text: str) -> tuple[str, _Left]:
     return "".join([*parts, text[done:]]), gaps
 
 
-def _place(gaps: _Left, position: int) -> int:
-    """Return where a character of the joined text stands in the whole one."""
+def _place(gaps: _Gaps, position: int) -> int:
+    """Return the position, in the text before a step, of the character at `position` after it."""
     index = bisect_right(gaps, position, key=lambda gap: gap[0])
     return position + (gaps[index - 1][1] if index else 0)

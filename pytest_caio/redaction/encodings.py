@@ -1,4 +1,4 @@
-"""The forms a secret can take in a text, and the pieces of them that already tell too much."""
+"""The encodings of a secret in a text, and the pieces of them that must not be shown."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from urllib.parse import unquote, urlsplit
 
 __all__ = ["COMMON_WORDS", "MIN_LENGTH", "search_patterns", "secret_parts", "whole_patterns"]
 
-# No run of this many characters of a secret is shown. Shorter secrets would smear over words and numbers
-# of the report; they are left as they are, and the environment gate refuses them.
+# No run of this many characters of a secret is shown. Secrets that are shorter are not redacted, because that
+# would hide words and numbers of the report; the environment gate refuses them.
 MIN_LENGTH = 8
-# Of hex digits more are needed to tell a piece of a secret from a piece of any checksum.
+# A piece in hex must be longer, or it could be a piece of any checksum.
 _SHORTEST_HEX = 12
-_DATE = re.compile(r"20\d\d[01]\d[0-3]\d")  # evidence is named by it
-_STRIDE = 4
-_LONGEST = 64
-# What evidence says whatever the deployment answers: pieces of secrets that say the same are no secrets.
+_DATE = re.compile(r"20\d\d[01]\d[0-3]\d")  # evidence files are named by date
+_STRIDE = 4  # characters of hex or base64 from the start of one piece to the next
+_LONGEST = 64  # characters of a secret in one piece
+# Words that evidence contains whatever the deployment responds: a piece of a secret that is part of them is
+# not redacted, and reveals nothing.
 COMMON_WORDS = """
 production staging development disabled required connected configured degraded healthy unhealthy
 caio acceptance verdict incomplete missing-input expected observed redacted redeploy evidence unreachable
@@ -44,8 +45,8 @@ def _json(c: str) -> str:
     return json.dumps(c)[1:-1]
 
 
-def _numbered(form: str) -> _Escape:
-    return lambda c: form.format(ord(c)) if c in "<>&'+\"" else _json(c)
+def _numbered(template: str) -> _Escape:
+    return lambda c: template.format(ord(c)) if c in "<>&'+\"" else _json(c)
 
 
 def _html(quot: str, apos: str) -> _Escape:
@@ -64,7 +65,7 @@ def _quoted(escape: _Escape) -> _Escape:
     return lambda c: "\\'" if c == "'" else escape(c)
 
 
-# Each works character by character, so that a piece of a form is the form of a piece.
+# Each encodes character by character, so that a piece of an encoded secret is the encoding of a piece.
 _ESCAPES: tuple[_Escape, ...] = (
     _json,
     lambda c: json.dumps(c, ensure_ascii=False)[1:-1],
@@ -81,14 +82,15 @@ _ESCAPES: tuple[_Escape, ...] = (
     _repr_bytes,
     _quoted(_repr_bytes),
 )
-# What is shown of an answer is often escaped once more: a body in a repr, a repr in HTML.
+# Responses are often shown escaped twice: a body in a repr, a repr in HTML.
 _AGAIN: tuple[_Escape, ...] = (_json, _quoted(_repr), _html("&quot;", "&#x27;"), _html('"', "'"))
 
 
 def secret_parts(value: str) -> list[str]:
-    """Return what of `value` is secret wherever it stands: not a URL's host, not a key's known prefix.
+    """Return the parts of `value` that are secret in every context, without a key's known prefix.
 
-    Of a URL that is its password, or the user where there is none, else its path and query.
+    For a URL with credentials that is the password, or the user if there is none, as written and
+    percent-decoded; for any other URL its path and query. A host is not secret.
     """
     if not re.match(r"[\w+.-]+://", value):
         return [_PREFIX.sub("", value, count=1)]
@@ -104,51 +106,53 @@ def secret_parts(value: str) -> list[str]:
 
 
 def search_patterns(value: str, ordinary: str) -> Iterator[tuple[str, bool]]:
-    """Return what of every form of `value`, a core, it is known by in a text, and whether that is the whole.
+    """Yield every string to search for in each encoding of `value`, and whether it is the whole of `value`.
 
-    A piece is eight characters long; one that says no more than a date, or than the words of
-    `ordinary` (case-folded), is made longer until it does, and left out where it cannot.
+    `value` is one of the `secret_parts`. The other strings are pieces of eight characters, in hex of twelve
+    digits. A piece that is a date, part of the words of `ordinary` (case-folded), or made of one or two
+    distinct characters, is made longer until it is not, and left out if that is not possible.
     """
-    for form, encoded in _forms(value):
-        for piece in _encoded_pieces(form, *encoded) if encoded else _pieces(form, ordinary):
+    for units, encoded in _encodings(value):
+        for piece in _encoded_pieces(units, *encoded) if encoded else _pieces(units, ordinary):
             yield piece, False
-        if len(whole := "".join(form)) >= MIN_LENGTH:
+        if len(whole := "".join(units)) >= MIN_LENGTH:
             yield whole, True
 
 
 def whole_patterns(value: str) -> Iterator[str]:
-    """Return every form of the whole `value` that is not too short to be looked for."""
-    return (whole for form, _ in _forms(value) if len(whole := "".join(form)) >= MIN_LENGTH)
+    """Return every encoding of the whole `value` that is long enough to search for."""
+    return (whole for units, _ in _encodings(value) if len(whole := "".join(units)) >= MIN_LENGTH)
 
 
-def _forms(value: str) -> Iterator[tuple[Sequence[str], tuple[int, int] | None]]:
-    """Return each form as the units that no piece may cut.
+def _encodings(value: str) -> Iterator[tuple[Sequence[str], tuple[int, int] | None]]:
+    """Yield each encoding of `value` as units that no piece may cut.
 
-    With it, of an encoding, how long a piece is, and how far in the first that encodes whole octets begins.
+    For hex and base64, two numbers go with it: the length of a piece, and where the first piece starts that
+    encodes whole octets. For all others that is None.
     """
-    yield from ((form, None) for form in dict.fromkeys(_escaped(value)))
+    yield from ((units, None) for units in dict.fromkeys(_escaped(value)))
     raw = value.encode("utf-8", "surrogateescape")
     digits = raw.hex()
     yield digits, (_SHORTEST_HEX, 0)
     if digits != digits.upper():
         yield digits.upper(), (_SHORTEST_HEX, 0)
-    # base64 of a longer text that holds the secret: at each alignment the inner characters are fixed.
+    # In base64 of a longer text that contains the secret, the inner characters depend on the alignment only.
     for lead in range(3):
         skip = (0, 2, 3)[lead]
-        found = MIN_LENGTH, -skip % 4
+        pieces = MIN_LENGTH, -skip % 4
         encoded = base64.b64encode(b"\0" * lead + raw).decode().rstrip("=")
         inner = encoded[skip : len(encoded) - ((len(raw) + lead) % 3 > 0)]
-        yield inner, found
+        yield inner, pieces
         if not inner.isalnum():
-            yield inner.replace("+", "-").replace("/", "_"), found
-            yield inner.replace("/", "\\/"), found
+            yield inner.replace("+", "-").replace("/", "_"), pieces
+            yield inner.replace("/", "\\/"), pieces
 
 
 def _escaped(value: str) -> Iterator[tuple[str, ...]]:
     yield tuple(value)
-    if any(map(str.isspace, value)):  # where a line was broken there is none
+    if any(map(str.isspace, value)):  # wrapping may have replaced the blank by a line break
         yield tuple(c for c in value if not c.isspace())
-    # Percent-encoding is undone in the text; its octets are then Latin-1, and in a query "+" is a blank.
+    # The text is searched percent-decoded, each octet as Latin-1; in a query "+" is a blank.
     octets = [c.encode("utf-8", "surrogateescape").decode("latin-1") for c in value]
     yield tuple(octets)
     yield tuple("+" if c == " " else c for c in octets)
@@ -160,14 +164,14 @@ def _escaped(value: str) -> Iterator[tuple[str, ...]]:
 
 @lru_cache(maxsize=1024)
 def _variants(c: str) -> tuple[str, ...]:
-    """Return a character as each escape writes it, and as it is escaped once more."""
+    """Return a character as written by each escape, and by each escape followed by another."""
     once = [escape(c) for escape in _ESCAPES]
     return (*once, *("".join(map(again, unit)) for unit in once for again in _AGAIN))
 
 
-def _encoded_pieces(form: Sequence[str], length: int, first: int) -> Iterator[str]:
-    text = "".join(form)
-    # In eight characters' worth, of 11 or more in base64 and 16 in hex, there is one of these.
+def _encoded_pieces(units: Sequence[str], length: int, first: int) -> Iterator[str]:
+    text = "".join(units)
+    # Eight characters of a secret take 11 or more in base64 and 16 in hex, which always contain one of these.
     return (text[start : start + length] for start in range(first, len(text) - length + 1, _STRIDE))
 
 
@@ -175,12 +179,12 @@ def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:
     for start in range(len(units) - MIN_LENGTH + 1):
         for end in range(start + MIN_LENGTH, min(start + _LONGEST, len(units)) + 1):
             piece = "".join(units[start:end])
-            if len(units[end - 1]) > 1:  # an entity is one without its semicolon too, where a text was cut
+            if len(units[end - 1]) > 1:  # a cut may have removed the semicolon of an HTML entity
                 piece = piece.removesuffix(";")
-            if not _says_nothing(piece, ordinary):
+            if not _reveals_nothing(piece, ordinary):
                 yield piece
                 break
 
 
-def _says_nothing(piece: str, ordinary: str) -> bool:
+def _reveals_nothing(piece: str, ordinary: str) -> bool:
     return len(set(piece)) <= 2 or bool(_DATE.fullmatch(piece)) or piece.casefold() in ordinary

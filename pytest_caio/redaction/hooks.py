@@ -1,4 +1,4 @@
-"""What pytest shows, hands on and keeps, redacted before anything else sees it."""
+"""Hooks that redact what pytest shows, passes on and stores, before any other plugin sees it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RedactionHooks"]
 
 
 class RedactionHooks:
-    """The hooks through which text leaves a run: reports, warnings, errors of its own, cache, metadata."""
+    """The hooks that redact text leaving a run: reports, warnings, internal errors, cache, metadata."""
 
     def __init__(self, config: pytest.Config, redactor: Redactor) -> None:
         self._config = config
@@ -25,7 +25,7 @@ class RedactionHooks:
         self._streams = Streams(redactor)
 
     def install(self) -> None:
-        """Stand guard until pytest has shown its last. Raises InputError for options that go around it."""
+        """Redact until pytest's last output. Raises InputError for options that bypass redaction."""
         if self._config.option.debug:
             raise InputError("--debug: writes every value into a file, secrets too; leave it out")
         if getattr(self._config.option, "pastebin", None):
@@ -35,7 +35,7 @@ class RedactionHooks:
         self._config.pluginmanager.register(self, "caio-outlets")
 
     def redact_error(self, error: BaseException | None) -> None:
-        """Redact an exception that Python or pytest shows once nobody stands guard, and what it came of."""
+        """Redact an exception and its causes, which Python or pytest may show after redaction has ended."""
         while error is not None:
             error.args = self._redactor.redact_all(error.args)
             vars(error).update(self._redactor.redact_all(vars(error)))
@@ -43,20 +43,20 @@ class RedactionHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Redact what is kept for the next run, and the report's table of versions and variables."""
+        """Redact pytest's cache, the global properties of JUnit XML, and the metadata table of the report."""
         if hasattr(self._config, "cache") and self._config.cache is not None:
             self._streams.redact_arguments(self._config.cache, "set")
         for plugin in self._config.pluginmanager.get_plugins():
-            if hasattr(plugin, "add_global_property"):  # pytest's JUnit XML; all else it takes from reports
+            if hasattr(plugin, "add_global_property"):  # pytest's JUnit XML; all else in it is from reports
                 self._streams.redact_arguments(plugin, "add_global_property")
         metadata: dict[str, Any] = self._config.stash.get(metadata_key, {})
         metadata.update(self._redactor.redact_all(metadata))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Redact the report of a test; what carries a result of ours is redacted where it is made."""
+        """Redact the report of a test; a check's `Result` in it is redacted where it is made."""
         report = yield
-        self._clean(report)
+        self._redact_output(report)
         report.location = self._redactor.redact_all(report.location)
         report.user_properties = self._redactor.redact_all(report.user_properties)
         if hasattr(report, "wasxfail"):
@@ -67,20 +67,20 @@ class RedactionHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Redact why something could not be collected."""
+        """Redact the report of a collection, which contains its error."""
         report = yield
-        self._clean(report)
+        self._redact_output(report)
         return report
 
-    def _clean(self, report: Any) -> None:
-        tree = self._redactor.redact_all
-        report.longrepr = tree(report.longrepr)
-        report.sections = tree(report.sections)
+    def _redact_output(self, report: Any) -> None:
+        redact_all = self._redactor.redact_all
+        report.longrepr = redact_all(report.longrepr)
+        report.sections = redact_all(report.sections)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Redact a test's name, which its parameters are in."""
-        # A worker's must stay: its controller knows the test by it, and comes here too.
+        """Redact the node id of a test, which contains its parameters."""
+        # A worker must not change it: the controller identifies the test by it, and redacts it here itself.
         if not hasattr(self._config, "workerinput"):
             report.nodeid = self._redactor.redact(report.nodeid)
 
@@ -92,5 +92,5 @@ class RedactionHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
-        """Redact what pytest, a plugin or we ourselves broke with."""
+        """Redact the traceback of an internal error of pytest, a plugin or this package."""
         self._redactor.redact_all(excrepr)

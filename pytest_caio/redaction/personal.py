@@ -1,6 +1,6 @@
-"""Personal data that a deployment answers with: addresses masked, and of JSON about people what may be shown.
+"""Masking of personal data in responses: email addresses in any text, personal values in JSON about people.
 
-Counts, ids and states are shown; who somebody is and what was written is not.
+Counts, ids and states are shown; names, contact data and messages are not.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import msgspec
 
 __all__ = ["EXCERPT_LENGTH", "mask_addresses", "mask_personal_json"]
 
-# The sign between name and host, as text, percent-encoded, and as JSON, scripts and HTML escape it.
+# The @ of an address: as text, percent-encoded, and as JSON, scripts and HTML escape it.
 _AT = r"(?:@|%(?:25)*40|\\{1,8}(?:u0040|x40)|&#0*64;|&#x0*40;|&commat;)"
 _NAME = r"[\w.%+'-]"
 _HOST = r"(?:[\w-]+\.)+[^\W\d_]{2,}"
-# A name begins where no character of a name stands before it, so that each text is tried from there once;
-# after the escapes of other characters (%22jane%40...), which are no part of it.
+# A name is matched only from its first character, so that a long text is not searched from each of its
+# characters; percent codes before it (%22jane%40...) are not part of it.
 _ADDRESS = re.compile(rf"(?<!{_NAME})((?:%[0-9a-f]{{2}})*+{_NAME}){_NAME}*({_AT}{_HOST})", re.IGNORECASE)
 _SIGN = re.compile(_AT, re.IGNORECASE)
 
 EXCERPT_LENGTH = 2000  # characters of a body or a header that evidence shows
-# Answers that hold leads, messages or their histories.
+# Paths of responses that contain leads, messages or their histories.
 _ABOUT_PEOPLE = re.compile(
     r"/+api/+(?:pending-emails|emails?\b|leads|cadence|queue|call-prep|clay-callback|traces|alerts|instantly"
     r"|operator/+(?:history|pending-batch|revival|approve|reject|trigger)|rejection-tags|actions)"
@@ -34,24 +34,25 @@ _PERSONAL = re.compile(
     r"|message|messages|snippet|preview|content|company|organization|title|headline|phone|mobile|linkedin|url"
     r"|address|city|notes?|comments?|feedback|reply|replies|email|emails?_address|lead|contact|persona)$"
 )
-_KEPT_TEXT = 64  # no state or id is longer; a message may be
+_KEPT_TEXT = 64  # characters: no state or id is longer, a message may be
 
 
 def mask_addresses(text: str) -> str:
     """Return `text` with the name of every email address cut to its first character: `j***@host.example`.
 
-    An address is one whose host ends in a domain of letters: neither `@decorator` nor `package@1.2` is one.
+    The host must end in a domain of letters: neither `@decorator` nor `package@1.2` is an address.
     """
     shown = ""
-    while text != shown and _SIGN.search(text):  # of a@b.example@c.example, b is a host and a name
+    while text != shown and _SIGN.search(text):  # in a@b.example@c.example, b is a host and a name
         text, shown = _ADDRESS.sub(r"\1***\2", text), text
     return text
 
 
 def mask_personal_json(target: str, text: str, content_type: str) -> str:
-    """Return what may be shown of the body `text` of an answer to `target`.
+    """Return `text`, the body of a response to the path `target`, with personal data masked.
 
-    In JSON about people the values of personal keys are masked; what cannot be read shows its length.
+    If the path is about people, the values of personal keys in JSON are masked, and a body that is not JSON
+    is replaced by its length. Other bodies are returned unchanged.
     """
     if not text or not _ABOUT_PEOPLE.match(target):
         return text
@@ -64,7 +65,7 @@ def mask_personal_json(target: str, text: str, content_type: str) -> str:
 
 
 def _masked(value: Any) -> Any:
-    """Return `value` with what is personal in it masked, in place: 1 MiB of JSON may be 20 MB of objects."""
+    """Return `value` with personal data masked, in place: 1 MiB of JSON may be 20 MB of objects."""
     if isinstance(value, dict):
         for key, item in value.items():
             value[key] = _hidden(item) if _PERSONAL.search(_snake(key)) else _masked(item)
@@ -76,7 +77,7 @@ def _masked(value: Any) -> Any:
 
 
 def _hidden(value: Any) -> Any:
-    """Return `value` with its text masked, in place; numbers, truth, nothing and how many there are stay."""
+    """Return `value` with its text masked, in place; numbers, booleans, null and list lengths stay."""
     if isinstance(value, dict):
         return _masked(value)
     if isinstance(value, list):

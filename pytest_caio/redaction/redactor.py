@@ -1,4 +1,4 @@
-"""What may be shown: the one place where secrets are taken out of everything that leaves the process."""
+"""The redactor: the one place where secrets are removed from everything that leaves the process."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from pytest_caio.redaction.personal import mask_addresses
 
 __all__ = ["Redactor", "Span"]
 
-# Credentials that the deployment makes, and that nobody can know beforehand.
+# Credentials that the deployment generates, which no input contains.
 _MADE = re.compile(
     r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=|(?i:set-cookie)\W{1,8}[\w-]{1,64}=)"
     r"[\w.+/=%-]{8,}"
 )
 _HALF_CODE = re.compile(r"%[0-9A-Fa-f]?\Z")
-# Of the start of a secret, so many characters may be shown before it is known to be one.
+# How many characters of what may become a secret are shown without waiting for the next ones.
 _HARMLESS = 3
-_LONGEST_START = 96  # characters, breaks included
-# A test's name and the like are shown again and again.
+_LONGEST_START = 96  # characters of a secret's start at the end of a text, breaks included
+# Short texts, such as names of tests, are redacted many times: the results are remembered.
 _SHORT = 256
 _MOST_REMEMBERED = 4096
-# A piece that a public answer holds is taken for the secret from this length on.
+# From this length on, a piece of a secret in a response counts as a leak.
 _TELLING = 12
 
 
 class Span(NamedTuple):
-    """Where a secret stands in a text."""
+    """The position of a secret in a text (`end` is exclusive), and the name to show in its place."""
 
     start: int
     end: int
@@ -54,12 +54,12 @@ class _Pattern(NamedTuple):
 
 
 class Redactor:
-    """Replaces every known secret, in every encoding it could take, by its name.
+    """Replaces every known secret, in each of its encodings, by its name.
 
-    No run of eight characters of a secret is left, wherever a text was cut or wrapped. All pieces of all
-    forms are looked for in one pass (Aho-Corasick), so the time is that of the text, however many secrets
-    there are. Secrets of fewer than 8 characters and words of the report are left alone. Threads may call
-    every method.
+    No run of eight characters of a secret is left, also where a text was cut or wrapped. All pieces of all
+    encodings are searched for in one pass (Aho-Corasick): the time depends on the length of the text, not on
+    the number of secrets. Secrets of fewer than 8 characters and words of the report are not redacted. All
+    methods are thread-safe.
     """
 
     def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
@@ -76,16 +76,16 @@ class Redactor:
             self.add(name, value)
 
     def allow(self, *texts: str) -> None:
-        """Leave these words alone, also where a secret that is added later has them in it."""
-        # Every piece of every secret is held against these: none is looked through twice.
+        """Do not redact these texts, even if a secret that is added later contains them."""
+        # Every piece of every secret is searched for in these, so no text is added twice.
         for text in dict.fromkeys(map(str.casefold, texts)):
             if text not in self._ordinary:
                 self._ordinary += f"\n{text}"
 
     def add(self, name: str, value: str, *, reported: bool = True) -> None:
-        """Make `value` known under `name`, which is shown in its place.
+        """Add the secret `value`; `name` is shown in its place.
 
-        `reported` is whether `secrets_in` tells of it: a session is no leak in the answer that opens it.
+        `secrets_in` reports it only if `reported`: a session is not a leak in the response that opens it.
         """
         if value in self._values or len(value) < MIN_LENGTH or value.casefold() in self._ordinary:
             return
@@ -93,22 +93,22 @@ class Redactor:
         parts = secret_parts(value)
         for core in parts:
             if len(core) >= MIN_LENGTH and core.casefold() not in self._ordinary:
-                for form, whole in search_patterns(core, f"{self._ordinary}\n{name.casefold()}"):
-                    if whole or form not in found:
-                        found[form] = _Pattern(len(form), name, whole, reported)
-        for form in whole_patterns(value) if value not in parts or not found else ():
-            found[form] = _Pattern(len(form), name, True, reported)
+                for encoded, whole in search_patterns(core, f"{self._ordinary}\n{name.casefold()}"):
+                    if whole or encoded not in found:
+                        found[encoded] = _Pattern(len(encoded), name, whole, reported)
+        for encoded in whole_patterns(value) if value not in parts or not found else ():
+            found[encoded] = _Pattern(len(encoded), name, True, reported)
         with self._changing:
             self._values.add(value)
-            for form, pattern in found.items():
-                known = self._patterns.get(form)
+            for encoded, pattern in found.items():
+                known = self._patterns.get(encoded)
                 if known is None or (pattern.whole and not known.whole):
-                    self._patterns[form] = self._late[form] = pattern
-                    self._starts.add(form[: _HARMLESS + 1])
+                    self._patterns[encoded] = self._late[encoded] = pattern
+                    self._starts.add(encoded[: _HARMLESS + 1])
             self._automata = None
 
     def secrets_in(self, text: str) -> list[str]:
-        """Return the names of the secrets that `text` holds, whole or enough of them, in any form."""
+        """Return the names of the secrets in `text`, in any encoding: whole, or 12 characters of them."""
         begun: dict[str, int] = {}
         until: dict[str, int] = {}
         names = set()
@@ -123,8 +123,8 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """Return `text` with every known secret replaced by its name, and email addresses masked."""
-        self._searching()
-        remembered = self._remembered  # another from when there is another secret to know
+        self._current_automata()
+        remembered = self._remembered  # replaced by a new dict when a secret is added
         shown = remembered.get(text)
         if shown is None:
             shown = self.shown(text, self.spans(text), 0, len(text))
@@ -133,7 +133,7 @@ class Redactor:
         return shown
 
     def shown(self, text: str, spans: list[Span], start: int, end: int) -> str:
-        """Return `text[start:end]` as `text` would be shown, `spans` being its own."""
+        """Return `text[start:end]` redacted; `spans` are those of the whole `text`."""
         parts, done = [], start
         for span in spans:
             if span.end > start and span.start < end:
@@ -143,7 +143,7 @@ class Redactor:
         return mask_addresses(_MADE.sub(r"\1[redacted]", shown))
 
     def spans(self, text: str) -> list[Span]:
-        """Return where secrets stand in `text`, in order and apart from each other."""
+        """Return the spans of secrets in `text`, in order, with overlapping ones merged."""
         spans: list[Span] = []
         longest = 0
         for start, end, pattern in self._found(text):
@@ -158,35 +158,36 @@ class Redactor:
 
     def undecided_suffix(self, text: str) -> int:
         """Return how many characters at the end of `text` could be the start of a secret."""
-        automata = self._searching()
+        automata = self._current_automata()
         end, longest = text[-_LONGEST_START:], 0
-        # Of a code that is cut in two, the half says nothing yet.
-        for reading in (View(end), *views(_HALF_CODE.sub("", end))):
-            seen, size = reading.text, len(reading.text)
+        # A percent code that is cut in two cannot be decoded yet.
+        for view in (View(end), *views(_HALF_CODE.sub("", end))):
+            seen, size = view.text, len(view.text)
             for start in range(size - _HARMLESS):
                 if seen[start : start + _HARMLESS + 1] in self._starts and any(
                     automaton.longest_prefix(seen[start:]) == size - start for automaton in automata
                 ):
-                    longest = max(longest, len(end) - reading.place(start))
+                    longest = max(longest, len(end) - view.place(start))
                     break
         return longest
 
     def _found(self, text: str) -> list[tuple[int, int, _Pattern]]:
-        """Return start, end and pattern of all that stands in `text`, also where it is broken or encoded."""
-        automata = self._searching()
+        """Return start, end and pattern of every match in any of the views of `text`."""
+        automata = self._current_automata()
         if not automata:
             return []
         return sorted(
-            (reading.place(last + 1 - pattern.size), reading.end(last), pattern)
-            for reading in views(text)
+            (view.place(last + 1 - pattern.size), view.end(last), pattern)
+            for view in views(text)
             for automaton in automata
-            for last, pattern in automaton.iter(reading.text)
+            for last, pattern in automaton.iter(view.text)
         )
 
-    def _searching(self) -> tuple[Any, ...]:
-        """Return what searches for the secrets known by now.
+    def _current_automata(self) -> tuple[Any, ...]:
+        """Return the automata that search for the secrets known by now, building them after a change.
 
-        A secret that came late does not cost a new search of all others, as long as those are few.
+        Secrets that were added late get an automaton of their own, so that the large one is not rebuilt for
+        each of them; it is rebuilt once they are more than a third of all patterns.
         """
         automata = self._automata
         if automata is None:
@@ -211,7 +212,7 @@ class Redactor:
             return items if isinstance(value, list) else tuple(items)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             for name, item in vars(value).items():
-                # pytest keeps what it shows of a failure line by line: a secret may go over many.
+                # pytest stores the text of a failure as a list of lines, and a secret may span several.
                 shown = self._lines(item) if name == "lines" else self.redact_all(item)
                 object.__setattr__(value, name, shown)
         return value
@@ -224,7 +225,7 @@ class Redactor:
 
 def _automaton(patterns: Mapping[str, _Pattern]) -> Any:
     automaton = ahocorasick.Automaton()
-    for form, pattern in patterns.items():
-        automaton.add_word(form, pattern)
+    for encoded, pattern in patterns.items():
+        automaton.add_word(encoded, pattern)
     automaton.make_automaton()
     return automaton

@@ -1,4 +1,4 @@
-"""A value that must not be shown."""
+"""Secret values, and which keys and values are secret."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _CREDENTIALS_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]+@")
 
 
 class Secret:
-    """Text whose `repr`, `str` and format hide it; `reveal()` is the only way to the value.
+    """A text that `repr`, `str` and `format` hide; only `reveal()` returns it.
 
-    Compared and hashed by value, so that two secrets can be told equal without being shown.
+    Secrets compare and hash by value, so that they can be compared without being revealed.
     """
 
     __slots__ = ("_value",)
@@ -29,7 +29,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value; call it only where the value is put to use."""
+        """Return the value; call this only where the value is used."""
         return self._value
 
     def __bool__(self) -> bool:
@@ -49,19 +49,19 @@ class Secret:
 
 
 def names_secret(key: str, value: str) -> bool:
-    """Say whether `key` names a secret, or `value` is a URL with credentials in it."""
+    """Return whether `key` names a secret, or `value` is a URL that contains credentials."""
     return bool(
         (_SECRET_NAME.search(key) and not _SWITCH_NAME.search(key)) or _CREDENTIALS_IN_URL.search(value)
     )
 
 
 def names_path(key: str, value: str) -> bool:
-    """Say whether `key` or `value` names a place on this machine: where a secret is kept is no secret."""
+    """Return whether `key` or `value` names a path on this machine: a secret's location is no secret."""
     return bool(_PATH_NAME.search(key)) or os.path.exists(os.path.expanduser(value))  # noqa: PTH110, PTH111 - never raises
 
 
 def new_secret() -> str:
-    """Return 43 random characters, 255 bits or more, that need no quotes, and are no option anywhere."""
+    """Return 43 random characters, 255 bits or more, that need no quotes and do not begin with `-`."""
     while (secret := secrets.token_urlsafe(32)).startswith("-"):
         pass
     return secret

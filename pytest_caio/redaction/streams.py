@@ -1,4 +1,4 @@
-"""What is written to standard output and error, and to logs, by whoever it may be: redacted."""
+"""Redaction of all that this process writes to standard output, standard error and logs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pytest_caio.redaction.redactor import Redactor
 
 __all__ = ["Streams"]
 
-_CONTEXT = 48  # characters already shown that a secret may have begun in
+_CONTEXT = 48  # characters already written that the next text is searched with: a secret may begin in them
 
 
 class Streams:
-    """Redacts what is written to standard output and error and to log handlers while it stands.
+    """Redacts standard output, standard error and log handlers, from `install` to `close`.
 
-    The streams stay the objects they were, so that whoever holds one, as pytest's capturing does, is
-    guarded too. What other processes write is not: they write past Python.
+    The stream objects stay the same, so that code that holds one, such as pytest's capturing, is covered
+    too. The output of other processes is not, because it does not pass through Python.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -28,21 +28,21 @@ class Streams:
         self._stack = ExitStack()
 
     def install(self) -> None:
-        """Stand guard."""
+        """Start redacting."""
         for stream in dict.fromkeys((sys.stdout, sys.stderr)):
             if stream is not None:
                 self._watch(stream)
         self._watch_logs()
 
     def close(self) -> None:
-        """Show what was held back, and leave every stream and handler as it was; may be called twice."""
+        """Write what was held back, and restore every stream and handler; may be called twice."""
         self._stack.close()
 
     def redact_arguments(self, owner: Any, name: str) -> None:
-        """Redact what is handed to the method `name` of `owner`, as long as the guard stands."""
+        """Redact the arguments of the method `name` of `owner`, until `close`."""
         original = getattr(owner, name)
-        tree = self._redactor.redact_all
-        self._replace(owner, name, lambda *arguments: original(*map(tree, arguments)))
+        redact_all = self._redactor.redact_all
+        self._replace(owner, name, lambda *arguments: original(*map(redact_all, arguments)))
 
     def _replace(self, owner: Any, name: str, method: Callable[..., Any]) -> None:
         before = vars(owner).get(name)
@@ -50,7 +50,7 @@ class Streams:
         self._stack.callback(*((setattr, owner, name, before) if before else (delattr, owner, name)))
 
     def _watch(self, stream: Any) -> None:
-        # Under the text layer, where that has one: what is written as bytes passes there too.
+        # The buffer below the text layer, if there is one: bytes are written to it directly.
         sink = getattr(stream, "buffer", stream)
         encoding = "" if sink is stream else stream.encoding
         if sink is not stream:
@@ -62,31 +62,31 @@ class Streams:
             self._stack.callback(stream.flush)
 
     def _watch_logs(self) -> None:
-        original, text = logging.Handler.format, self._redactor.redact
+        original, redact = logging.Handler.format, self._redactor.redact
 
         def redacted(handler: logging.Handler, record: logging.LogRecord) -> str:
-            return text(original(handler, record))
+            return redact(original(handler, record))
 
         self._replace(logging.Handler, "format", redacted)
-        # What the HTTP client logs, it logs before anybody knows the session that is in it.
-        wire = logging.getLogger("httpcore")
-        self._stack.callback(wire.setLevel, wire.level)
-        wire.setLevel(logging.WARNING)
+        # httpcore's debug log has the headers of a response before the redactor knows the session in them.
+        client = logging.getLogger("httpcore")
+        self._stack.callback(client.setLevel, client.level)
+        client.setLevel(logging.WARNING)
 
 
 class _Watched:
-    """A stream's `write`, redacted; the beginning of what may become a secret waits for the next write."""
+    """A stream's redacting `write`: a suffix that may become a secret waits for the next write."""
 
     def __init__(self, write: Callable[[Any], Any], redactor: Redactor, encoding: str) -> None:
         self._write = write
         self._redactor = redactor
         self._encoding = encoding
-        self._before = ""  # shown already
+        self._before = ""  # written already
         self._held = ""
         self._writing = threading.RLock()
 
     def write(self, written: Any) -> int:
-        """Write all of it that cannot be the beginning of a secret; return how much was given."""
+        """Write all that cannot be the beginning of a secret; return the length of `written`."""
         given = bytes(written).decode(self._encoding, "surrogateescape") if self._encoding else str(written)
         with self._writing:
             whole = self._before + self._held + given
@@ -96,12 +96,12 @@ class _Watched:
                 if span.start < end < span.end:
                     end = max(len(self._before), span.start)
             self._show(self._redactor.shown(whole, spans, len(self._before), end))
-            # Only now: a text that a stream cannot encode is written again, escaped.
+            # Only after the write: pytest writes a text that the stream cannot encode again, escaped.
             self._before, self._held = whole[max(0, end - _CONTEXT) : end], whole[end:]
         return len(written)
 
     def release(self) -> None:
-        """Write what waits."""
+        """Write what was held back."""
         with self._writing:
             held, self._held = self._held, ""
             self._show(self._redactor.redact(held))

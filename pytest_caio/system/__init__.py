@@ -1,1 +1,1 @@
-"""Files, processes, signals and threads of this machine; nothing here knows a deployment."""
+"""Files, processes, signals and threads of this machine; nothing here knows about deployments."""

@@ -1,4 +1,4 @@
-"""A file that is there as a whole or not at all, whatever ends the process that writes it."""
+"""Atomic writing of files: a file is complete or unchanged, however the writing process ends."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ __all__ = ["write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
-    """Write a file beside its place, then rename it, so that nobody ever reads a part.
+    """Write `content` to a temporary file beside `path` and rename it, so that no reader sees a partial file.
 
-    `mode` is what the file may be, less the umask. Raises OSError, with nothing changed in its place and
-    nothing left beside it.
+    `mode` is the file's permissions before the umask. Raises OSError, with `path` unchanged and no temporary
+    file left behind.
     """
-    # Its name is the file's and more, so that git ignores it wherever it ignores the file.
+    # The temporary name starts with the file's name, so that git's ignore patterns for the file match it too.
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        # Not for others from the moment it exists. On Windows it has the rights of its folder.
+        # Created with its final permissions, so that others can never read a private file. On Windows it
+        # inherits those of its folder.
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode), "wb") as file:
             file.write(content)
             file.flush()
@@ -29,14 +30,14 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    _settle(path.parent)
+    _sync_folder(path.parent)
 
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
-def _settle(folder: Path) -> None:
-    """Make a rename in a folder last through a power cut, where the system can."""
+def _sync_folder(folder: Path) -> None:
+    """Sync a folder, so that a rename in it survives a power failure, if the system supports that."""
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):

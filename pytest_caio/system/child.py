@@ -1,4 +1,4 @@
-"""A runner's process, kept in bounds: so much output, so much time, and its whole tree ended."""
+"""A child process with limits on time and output; closing it ends its whole process tree."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ __all__ = ["OUTPUT_LIMIT", "Child", "ChildError"]
 
 OUTPUT_LIMIT = 1 << 20  # bytes of standard output kept for one case
 _STDERR_KEPT = 2000  # bytes: enough for the end of a traceback
-_TICK = 0.1  # seconds between looks at whether to stop
-_GRACE = 0.5  # seconds for an ended process's pipe to close: a grandchild may hold it open for ever
+_TICK = 0.1  # seconds between two checks of the deadline and of `stopped`
+_GRACE = 0.5  # seconds for the pipe of an ended process to close: a grandchild may hold it open for ever
 
 
 class ChildError(Exception):
-    """The process gave no output to use; the text says why, in plain words."""
+    """The process gave no usable output; the text says why in plain words."""
 
 
 class _Pipe:
-    """What a stream has given so far, read by a thread of its own, which also closes the stream.
+    """The output of a stream so far, read by a thread of its own, which also closes the stream.
 
-    A thread, because neither Windows nor a held-open pipe lets a read be given up. `limit` bounds what is
-    kept: reading stops there, or, where only the `tail` matters, goes on and forgets the beginning.
+    A thread, because a blocked read cannot be cancelled: not on Windows, and not while a grandchild holds the
+    pipe open. `limit` is the number of bytes kept: reading stops after it or, with `tail`, goes on and drops
+    the oldest bytes.
     """
 
     def __init__(self, stream: IO[bytes], limit: int, *, tail: bool = False) -> None:
@@ -59,14 +60,15 @@ class _Pipe:
 
 
 class Child:
-    """One process of a runner. Every wait ends at `until` (a `time.monotonic()` value) or when `stopped()`.
+    """A runner's process, with pipes to its standard input, output and error.
 
-    With `tail` it may print without end, and so many bytes of the end are kept.
-    `watchdog`, where there is one, ends it should this process be killed.
+    Every wait ends at its deadline `until` (a `time.monotonic()` value), or when `stopped()` is true. More
+    than OUTPUT_LIMIT bytes of output are an error, except with `tail`: then the last `tail` bytes are kept.
+    `watchdog`, if given, ends the process if this process is killed.
 
     `close` ends the process and its descendants: on POSIX the whole process group (a descendant that
-    opens a session of its own escapes), on Windows the tree below a process that is still running.
-    Raises OSError where the program cannot be started.
+    starts its own session escapes), on Windows the tree below a process that is still running.
+    Raises OSError if the program cannot be started.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class Child:
         self._writer: threading.Thread | None = None
 
     def send(self, data: bytes, *, last: bool = False) -> None:
-        """Hand `data` over and return at once; `last` closes the input. Whether it is read is not asked."""
+        """Write `data` to the input without waiting; `last` then closes it. Write errors are ignored."""
 
         def write() -> None:
             with contextlib.suppress(OSError, ValueError):
@@ -110,18 +112,17 @@ class Child:
                 if last:
                     self._stdin.close()
 
-        self._writer = threading.Thread(
-            target=write, daemon=True
-        )  # a full pipe must not hold up the deadline
+        # In a thread, because a full pipe must not delay the deadline.
+        self._writer = threading.Thread(target=write, daemon=True)
         self._writer.start()
 
     def spoke(self) -> bool:
-        """Say whether there is output that nobody asked for."""
+        """Return whether there is output that was not read yet, other than blanks."""
         with self._out.changed:
             return bool(self._out.data.strip())
 
     def read_line(self, until: float) -> bytes:
-        """Return the next line that is not blank; raises ChildError at the end, the limit or the deadline."""
+        """Return the next line that is not blank. Raises ChildError at the end, the limit or the deadline."""
         self._wait(until, lambda data: b"\n" in data.lstrip())
         with self._out.changed:
             line, _, rest = bytes(self._out.data).lstrip().partition(b"\n")
@@ -131,7 +132,10 @@ class Child:
         return line
 
     def read_all(self, until: float) -> bytes:
-        """Return all output of a process that ends well; raises ChildError where it does not."""
+        """Return all output, once the process has ended.
+
+        Raises ChildError if the process failed, or at the limit or the deadline.
+        """
         self._wait(until, lambda _: False)
         ending = self._ending(until)
         if self._process.returncode:
@@ -140,15 +144,21 @@ class Child:
             return bytes(self._out.data)
 
     def finish(self, until: float) -> tuple[int, str]:
-        """Wait for the end, however it comes; return the exit status and the end of output and errors."""
+        """Wait for the process to end; return its exit status, and the end of its output and errors.
+
+        Raises ChildError at the limit or the deadline.
+        """
         self._wait(until, lambda _: False)
         self._ending(until)
         with self._out.changed, self._err.changed:
-            said = bytes(self._out.data + b"\n" + self._err.data)
-        return self._process.returncode, said.decode("utf-8", "replace").strip()
+            output = bytes(self._out.data + b"\n" + self._err.data)
+        return self._process.returncode, output.decode("utf-8", "replace").strip()
 
     def close(self, grace: float = 0.0) -> None:
-        """End the process and its descendants, after `grace` seconds in which its input is at an end."""
+        """End the process and its descendants; `grace` is how many seconds it gets to exit by itself.
+
+        In that time its input is closed.
+        """
         if grace:
             self.send(b"", last=True)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -176,17 +186,17 @@ class Child:
                 raise ChildError(f"the runner printed more than {OUTPUT_LIMIT >> 20} MiB, and was ended")
 
     def _ending(self, until: float) -> str:
-        """Wait for the end of a process whose output is at an end, and say how it ended."""
+        """Wait for the process to exit after its output has ended; return its exit status in words."""
         while self._process.poll() is None:
             self._check(until)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(min(_TICK, max(0.0, until - time.monotonic())))
         self._err.thread.join(_GRACE)
         with self._err.changed:
-            words = " ".join(bytes(self._err.data).decode("utf-8", "replace").split())
+            errors = " ".join(bytes(self._err.data).decode("utf-8", "replace").split())
         status = self._process.returncode
         how = f"status {status}" if status >= 0 else f"signal {-status}"
-        return f"{how}: …{words[-200:]}" if words else how
+        return f"{how}: …{errors[-200:]}" if errors else how
 
     def _check(self, until: float) -> None:
         if self._stopped():
@@ -205,6 +215,6 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
                 )
             process.kill()
     else:
-        # The group outlives its leader while a descendant does.
+        # Even if the process has ended: its group exists as long as a descendant does.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Work that a run does once, beside its requests, whichever of its processes asks for the result."""
+"""Background jobs: work that a run does once beside its requests, with results for every xdist worker."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from pytest_caio.system.waiting import wait_for
 __all__ = ["Jobs"]
 
 _Found = TypeVar("_Found", bound=msgspec.Struct)
-_GLANCE = 0.02
-_END_SECONDS = 10.0  # for what was told to end; what does not obey must not hold up the end of the run
+_GLANCE = 0.02  # seconds between two looks at a result file
+_END_SECONDS = 10.0  # for jobs to stop; one that does not must not delay the end of the run
 
 
 class Jobs:
-    """The work under way, by name.
+    """The jobs of a run, by name.
 
-    A run of one process does it in threads. Where there are workers, the process that started them does it
-    and leaves the results in a folder, `share`, which a worker is given as `results_folder`. `say` writes a
-    line of progress to the person watching.
+    Without workers they run in threads of the only process. With workers they run in threads of the
+    controller, which writes the results to the folder that `share` returns; a worker gets this folder as
+    `results_folder`. `say` writes a line of progress to the terminal.
     """
 
     def __init__(self, say: Callable[[str], None], results_folder: str = "") -> None:
@@ -42,7 +42,7 @@ class Jobs:
         self._results: dict[str, msgspec.Struct] = {}
 
     def share(self) -> str:
-        """Return the folder in which workers find the results of what is started from now on."""
+        """Return the folder in which workers find the results of jobs that are started from now on."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="caio-run-", ignore_cleanup_errors=True)
         return self._folder.name
@@ -50,7 +50,7 @@ class Jobs:
     def start(
         self, name: str, work: Callable[[], msgspec.Struct], end: Callable[[], None] = lambda: None
     ) -> None:
-        """Begin `work`, once; `end` is what stops it, from another thread."""
+        """Start `work` unless a job of this name was started; `end`, called from another thread, stops it."""
         if name in self._futures:
             return
         self._ends.append(end)
@@ -58,14 +58,15 @@ class Jobs:
         path = None
         if self._folder is not None:
             path = _path(self._folder.name, name)
-            path.touch()  # a worker that asks for what was not started learns so at once
-        # An executor's threads would be waited for when the interpreter ends, however long that takes.
+            path.touch()  # empty until the job ends; without the file, a worker knows it was not started
+        # Not an executor: the interpreter would wait for its threads at exit, however long they take.
         threading.Thread(target=_do, args=(work, future, path), name=f"caio {name}", daemon=True).start()
 
     def result(self, name: str, kind: type[_Found]) -> _Found:
-        """Return the result of the work, waiting for it.
+        """Return the result of a job, waiting for it.
 
-        Raises RuntimeError where the work broke, LookupError where it was not started.
+        Raises LookupError if the job was not started. A failed job raises its own error, in a worker
+        RuntimeError with that error as text.
         """
         if name not in self._results:
             self._results[name] = self._await(name, kind)
@@ -96,7 +97,7 @@ class Jobs:
         return found
 
     def close(self) -> None:
-        """End what is under way, within ten seconds, and remove the folder; may be called twice."""
+        """Stop the jobs under way within ten seconds, and remove the folder; may be called twice."""
         while self._ends:
             self._ends.pop()()
         wait(self._futures.values(), _END_SECONDS)
@@ -113,29 +114,29 @@ def _path(folder: str, name: str) -> Path:
 
 
 def _do(work: Callable[[], msgspec.Struct], future: Future[Any], path: Path | None) -> None:
-    # Left for the workers first: once the future is done, the folder may be removed.
+    # Written for the workers first: once the future is done, the folder may be removed.
     try:
         found = work()
         if path is not None:
             _publish(path, found)
-    except BaseException as error:  # noqa: BLE001 - whoever asks for the result is told
+    except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
         if path is not None:
             _publish_trouble(path, error)
         with suppress(InvalidStateError):
             future.set_exception(error)
     else:
-        with suppress(InvalidStateError):  # given up on meanwhile
+        with suppress(InvalidStateError):  # `close` did not wait for it any longer
             future.set_result(found)
 
 
 def _publish(path: Path, found: msgspec.Struct | None, trouble: str = "") -> None:
-    # A name of a file need not be valid Unicode; the standard library writes it all the same.
+    # A file name need not be valid Unicode; the standard library's json writes it, msgspec would not.
     write_atomically(path, json.dumps([found and msgspec.to_builtins(found), trouble]).encode())
 
 
 def _publish_trouble(path: Path, error: BaseException) -> None:
     try:
         _publish(path, None, f"{type(error).__name__}: {error}")
-    except OSError:  # a worker must not wait for what cannot be written
+    except OSError:  # without the file a worker stops waiting
         with suppress(OSError):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Records of a JSON file, told apart from its content: one array, or one object a line."""
+"""Records of a file that is one JSON array or JSON lines; the content shows which."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
 class JsonRecord(NamedTuple):
-    """One record: where it stands, in words (`case 3`, `line 12`), and its JSON, not yet decoded."""
+    """One record: its position in words (`case 3`, `line 12`), and its JSON, not yet decoded."""
 
     where: str
     raw: bytes
 
 
 def read_records(path: Path) -> tuple[list[JsonRecord], list[str]]:
-    """Return the file's records, and a line for an array whose JSON is broken (it then has no records).
+    """Return the file's records, or none and one line of text if the file is an array of invalid JSON.
 
-    A file whose first sign is `[` is an array, any other is JSON lines; blank lines and a byte order
-    mark are passed over. Raises InputError, naming the file, where it cannot be read.
+    A file that begins with `[` is an array, any other is JSON lines; blank lines and a byte order mark are
+    skipped. Raises InputError, naming the file, if it cannot be read.
     """
     try:
         data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
@@ -43,6 +43,6 @@ def read_records(path: Path) -> tuple[list[JsonRecord], list[str]]:
 
 
 def _line(data: bytes, error: str) -> int:
-    """Turn the byte that a decoding error names into a line; the last line where it names none."""
+    """Return the line (from 1) of the byte that a decoding error names, or the last line if it names none."""
     at = _BYTE.search(error)
     return data.count(b"\n", 0, int(at[1]) if at else len(data)) + 1

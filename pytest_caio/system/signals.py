@@ -1,4 +1,4 @@
-"""Signals that end a run: the first ends it in order, and its end is not cut short by a second."""
+"""Handling of signals that end a run: in order at the first signal, at once if it is repeated."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from typing import Any
 
 __all__ = ["SignalHandler"]
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last is Windows' Ctrl-Break, which ends a process tree there
-_INSIST = 2
-_LOOK = 0.1  # seconds between two looks at whether the run waits
-_LOOKS = 50  # that long it may be busy
+_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # SIGBREAK: Ctrl-Break, which ends a process tree on Windows
+_INSIST = 2  # signals that cut the ending of a run short
+_LOOK = 0.1  # seconds between two checks whether the run is waiting
+_LOOKS = 50  # checks after which a busy run is interrupted anyway
 
 
 class SignalHandler:
-    """Turns a signal into KeyboardInterrupt, the one exception that pytest ends in order for.
+    """Turns a signal into KeyboardInterrupt, the only exception on which pytest ends a run in order.
 
-    Not wherever it arrives: an import or a log call that is broken off in its middle keeps its lock, and the
-    next that needs it waits for ever. `raise_if_interrupted`, called between two steps of the run, raises;
-    else it is raised where the run waits, as one that is twice in the same place does, or has been busy for
-    long.
+    The exception is not raised wherever a signal arrives: an import or a log call that is interrupted keeps
+    its lock, and the next caller that needs the lock waits for ever. `raise_if_interrupted`, called between
+    two steps of the run, raises it. Otherwise it is raised once the run is waiting, which is when two checks
+    in succession find it at the same place, or has been busy for five seconds; never during an import.
 
-    `arrived` is the name of the first signal, empty before. Once `ending` is set, a signal is passed over:
-    stopping what was started and writing the evidence are bounded. Who sends it again is always obeyed at
-    once.
-    A handler that somebody else has set stays, and threads other than the main one may not set any.
+    A second signal interrupts the run at once. Once `ending` is set, one signal is ignored, because stopping
+    the jobs and writing the evidence take a limited time; the next interrupts at once.
+
+    `arrived` is the name of the first signal, empty before. A handler that other code has installed is kept,
+    and none is installed from a thread other than the main one.
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,7 @@ class SignalHandler:
         self._before: dict[int, Any] = {}
 
     def begin(self) -> None:
-        """Take the signals over."""
+        """Install the handler for every signal that still has its default handler."""
         for name in _NAMES:
             number = getattr(signal, name, None)
             if number and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
@@ -49,15 +50,16 @@ class SignalHandler:
                     self._before[number] = signal.signal(number, self._arrive)
 
     def end(self) -> None:
-        """Give the signals back; may be called twice."""
+        """Restore the previous handlers; may be called twice."""
         while self._before:
             signal.signal(*self._before.popitem())
 
     def raise_if_interrupted(self) -> None:
-        """Raise KeyboardInterrupt where a signal has arrived."""
-        __tracebackhide__ = True  # what was interrupted says more
+        """Raise KeyboardInterrupt if a signal has arrived, unless the run is ending already."""
+        __tracebackhide__ = True  # the interrupted code is of more use
         if self.arrived and not self.ending:
-            # Inside a hook that pytest-html wraps pluggy warns of it; as an error, the warning would hide it.
+            # In a hook that pytest-html wraps, pluggy warns of the exception; as an error, the warning would
+            # hide it.
             warnings.filterwarnings("ignore", "A plugin raised an exception during an old-style hookwrapper")
             raise KeyboardInterrupt(self.arrived)
 
@@ -86,7 +88,7 @@ class SignalHandler:
                 signal.raise_signal(number)
 
     def _waits(self, frame: FrameType | None) -> bool:
-        """Say whether the run, outside an import, is where it was at the last look, or is long busy."""
+        """Return whether the run, if not importing, is where the last check found it, or is long busy."""
         self._looks += 1
         before, self._place, importing = self._place, [], False
         while frame is not None:

@@ -1,4 +1,4 @@
-"""TOML files that people write: read as UTF-8, with errors that are one line, and where a key stands."""
+"""Hand-written TOML files: read as UTF-8, with one-line errors and the line number of a key."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["line_of", "parse_toml", "read_text"]
 
 
 def read_text(path: Path, source: str, *, optional: bool = False) -> str:
-    """Return the text of a file that a person wrote, without a byte order mark.
+    """Return the text of a hand-written file, without a byte order mark.
 
-    Raises InputError, which begins with `source`, where it cannot be read or is not UTF-8; an `optional` file
-    that is not there is an empty text.
+    Raises InputError, starting with `source`, if the file cannot be read or is not UTF-8. A missing file
+    that is `optional` gives an empty string.
     """
     try:
         return path.read_bytes().decode("utf-8-sig")
@@ -29,17 +29,17 @@ def read_text(path: Path, source: str, *, optional: bool = False) -> str:
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
-    """Parse a text as TOML. Raises InputError, one line that begins with `source`, where it is none."""
+    """Return `text` parsed as TOML. Raises InputError, one line starting with `source`, if it is not TOML."""
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of too many digits, arrays too deep
+    except (ValueError, RecursionError) as error:  # also numbers with too many digits, arrays nested too deep
         raise InputError(f"{source}: {str(error).splitlines()[0]}") from None
 
 
 def line_of(text: str, key: str, heading: str = "") -> int:
-    """Return the line (from 1) of `key` under `[heading]`, else that of the closest heading above, else 1.
+    """Return the line (from 1) of `key` under `[heading]`, else that of its closest parent heading, else 1.
 
-    Without a heading the key is looked for anywhere, as a heading too.
+    Without a heading the key is searched for everywhere, also as a heading.
     """
     inside, start, known = not heading, 1, ""
     for number, line in enumerate(text.split("\n"), 1):

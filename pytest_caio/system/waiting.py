@@ -1,4 +1,4 @@
-"""A wait that has no end of its own, and tells the person watching that it goes on."""
+"""Waiting without a deadline, while reporting that the wait goes on."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TypeVar
 __all__ = ["REMINDER", "wait_for"]
 
 _Value = TypeVar("_Value")
-_PATIENCE = 2.0  # seconds until a wait is worth a line
-REMINDER = 10.0  # seconds until the next
-_STEP = 0.5  # Windows interrupts no wait before its end
+_PATIENCE = 2.0  # seconds until the first report
+REMINDER = 10.0  # seconds until each further report
+_STEP = 0.5  # seconds of one wait: on Windows a signal is handled only when it ends
 
 
 def wait_for(future: Future[_Value], say: Callable[[float], None]) -> _Value:
-    """Return the result of `future`; `say` is given the seconds waited, after two and every ten from then on.
+    """Return the result of `future`, or raise its error.
 
-    Raises what the future raises.
+    `say` is called with the seconds waited: after two seconds, and every ten seconds from then on.
     """
     waited, due = 0.0, _PATIENCE
-    # Not `future.result(_STEP)`: whose TimeoutError would that be, of a future that is done a moment later?
+    # Not `future.result(_STEP)`: its TimeoutError could also be the error that the future ended with.
     while not wait([future], _STEP).done:
         waited += _STEP
         if waited >= due:

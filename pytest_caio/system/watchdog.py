@@ -1,4 +1,4 @@
-"""A small process that ends what another has started, should that one die without a word."""
+"""A small process that ends the child processes of this one if this one dies without doing so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 
 __all__ = ["Watchdog"]
 
-# Started without site or package imports, which would take ten times as long. What is told is a line each.
+# Started without site or package imports, which would take ten times as long. Each input line is one command.
 _PROGRAM = """
 import os, signal, sys
 def end(number):
@@ -34,14 +34,14 @@ if held:
 
 
 class Watchdog:
-    """Holds processes, each the leader of a group of its own, and ends those still held when we are gone.
+    """Watches processes, each the leader of its own process group, and ends those left when this one is gone.
 
-    It learns so from its standard input, which ends with us, however we end. `close` lets everything be.
-    Threads may call every method.
+    The watchdog process notices by the end of its standard input, which closes however this process ends.
+    After `close` it ends nothing. All methods are thread-safe.
     """
 
     def __init__(self) -> None:
-        self._telling = threading.Lock()
+        self._sending = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM],
             stdin=subprocess.PIPE,
@@ -49,30 +49,30 @@ class Watchdog:
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is not for it
+            start_new_session=True,  # Ctrl-C must not end it
         )
 
     def watch(self, process_id: int, folder: str = "") -> None:
-        """Take a process that was just started, and a folder that goes with it, in charge."""
+        """Watch a process that was just started; `folder` is removed if the watchdog has to end a process."""
         if folder:
-            self._tell(f"folder {folder}")
-        self._tell(f"hold {process_id}")
+            self._send(f"folder {folder}")
+        self._send(f"hold {process_id}")
 
     def release(self, process_id: int) -> None:
-        """Let go of a process: to be called before its end is waited for, since its number may come again."""
-        self._tell(f"let {process_id}")
+        """Stop watching a process. Call this before waiting for its exit: its id may be reused after."""
+        self._send(f"let {process_id}")
 
     def close(self) -> None:
-        """End the guard and nothing else; may be called twice."""
+        """End the watchdog process and nothing else; may be called twice."""
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None
-        # A guard that is gone guards nothing, and is no reason to stop.
-        with self._telling, contextlib.suppress(OSError, ValueError):
+        # That the watchdog process has died is no reason to stop the run.
+        with self._sending, contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
