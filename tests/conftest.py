@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 # How long an example takes on a machine that others use too says nothing of the code.
 settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("caio")
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C interrupt what the tests start, however they were started themselves.
+
+    A background job, nohup and some CI runners start them with SIGINT ignored, which every process inherits
+    that a test starts in order to interrupt it.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
