@@ -41,7 +41,8 @@ report: $(VENV)/.test browser
 # The tests of the report open it in a real Chromium: the one on PATH, the system's package, or Playwright's.
 browser: $(VENV)/.test
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
-	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	    && apt-get install -y -qq --no-install-recommends chromium; } \
 	  || $(BIN)/playwright install chromium
 
 $(VENV)/pyvenv.cfg:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +20,14 @@ settings.load_profile("caio")
 
 
 def pytest_configure() -> None:
-    """Draw the seed of the groups of faults before workers start: they must agree on the tests there are."""
+    """Draw the seed of the fault groups before workers start, and have SIGINT interrupt the tests' children.
+
+    Workers must agree on the tests there are. A background job, nohup and some CI runners start the tests
+    with SIGINT ignored, which every process inherits that a test starts in order to interrupt it.
+    """
     seed()
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,22 +216,30 @@ def test_ctrl_c_ends_the_runner(demo_path: Path, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     (tmp_path / "profiles.toml").write_text("[one]\n", "utf-8")
     options = ["--golden-set", str(demo_path), "--runner", f"{MISFIT} hang", "--write-baseline", "kept.jsonl"]
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "pytest_caio", "replay", "--env=one", "--profiles=profiles.toml", *options],
         cwd=tmp_path,
         env=os.environ | {"MISFIT_PIDS": str(pids)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert run.stderr is not None
-    told = "replay: waiting for the answers to 50 cases and their decoys (2 s so far)\n"
-    assert run.stderr.readline() == told
-    run.send_signal(signal.SIGINT)
-    out, err = run.communicate(timeout=20)
-    assert (run.returncode, out, err) == (130, "", "")
+    ) as run:
+        try:
+            assert run.stderr is not None
+            told = "replay: waiting for the answers to 50 cases and their decoys (2 s so far)\n"
+            assert run.stderr.readline() == told
+            deadline = time.monotonic() + 15
+            while not (pids.exists() and pids.read_text("utf-8")) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            run.send_signal(signal.SIGINT)
+            out, err = run.communicate(timeout=20)
+        finally:
+            run.kill()
+    assert (run.returncode, out) == (130, "")
+    assert "Traceback" not in err
     assert not (tmp_path / "kept.jsonl").exists()
     numbers = [int(number) for number in pids.read_text("utf-8").split()]
+    assert numbers
     runners = [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
     _, left = psutil.wait_procs(runners, timeout=1)
     assert not [one for one in left if one.status() != psutil.STATUS_ZOMBIE]

@@ -1,0 +1,42 @@
+"""The tests do not depend on how they are started: what they start can be interrupted in any case."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# As a shell starts a background job.
+IGNORING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.execv(sys.executable, sys.argv[1:])
+"""
+
+
+def test_a_child_can_be_interrupted() -> None:
+    """A process that a test starts has Python's own handler of SIGINT."""
+    code = "import signal, sys; sys.exit(signal.getsignal(signal.SIGINT) is not signal.default_int_handler)"
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, nothing is inherited of signals")
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "worker"])
+def test_tests_that_are_started_with_sigint_ignored(workers: tuple[str, ...]) -> None:
+    """The same holds where SIGINT is ignored in the process that starts the tests, and in their workers."""
+    test = f"{Path(__file__).relative_to(ROOT)}::{test_a_child_can_be_interrupted.__name__}"
+    asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, test]
+    done = subprocess.run(
+        [sys.executable, "-c", IGNORING, *asked],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
