@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pytest_caio.checks.check import GATES
 from pytest_caio.reference.faults import FAULTS
-from tests.proof_runs import CHECKOUT, DIFFERENT, ELSEWHERE, Case, ask
+from tests.support.proof_runs import CHECKOUT, DIFFERENT, ELSEWHERE, Case, ask
 
 __all__ = ["main"]
 
@@ -141,7 +141,7 @@ def fails(checkout: Path, test: str) -> bool:
 
 def own_test(mutant: Mutant) -> str:
     """Return the file of tests that is the check's own, or its gate's; an empty text where there is none."""
-    test = ELSEWHERE.get(mutant.check, f"tests/gates/test_{mutant.gate}_gate.py")
+    test = ELSEWHERE.get(mutant.check, f"tests/gates/test_{mutant.gate}.py")
     return test if (CHECKOUT / test).exists() else ""
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.browser import launch
+from tests.support.browser import launch
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

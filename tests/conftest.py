@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.proof_groups import SEED_VARIABLE, seed
+from tests.support.proof_groups import SEED_VARIABLE, seed
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
@@ -43,7 +43,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return nodeid if path.endswith(("/test_faults.py", "/test_harmless.py")) else path
+            return nodeid if path in ("tests/test_faults.py", "tests/test_harmless.py") else path
 
     return ByFile(config, log)
 

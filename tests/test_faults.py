@@ -11,9 +11,9 @@ import pytest
 
 from docs.checks_table import declared
 from pytest_caio.reference.faults import AREAS, FAULTS
-from tests.catalogue import BLOCKS, WAIVABLE
-from tests.proof_groups import APART, fault_groups, seed, touched
-from tests.proof_runs import (
+from tests.support.catalogue import BLOCKS, WAIVABLE
+from tests.support.proof_groups import APART, fault_groups, seed, touched
+from tests.support.proof_runs import (
     ASKING,
     CHECKOUT,
     DIFFERENT,

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import redis
 import trustme
-from other_dashboard import OtherDashboard
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
-from tests.proof_groups import variation_groups
-from tests.proof_runs import ASKING, CHECKOUT, READY_BUDGET_MS, ask, prove_together, reds, run
+from tests.support.other_dashboard import OtherDashboard
+from tests.support.proof_groups import variation_groups
+from tests.support.proof_runs import ASKING, CHECKOUT, READY_BUDGET_MS, ask, prove_together, reds, run
 
 LEAD = "ada@leads.example"
 # Other healthy deployments, as the options of `serve` make them.

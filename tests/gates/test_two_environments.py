@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_runs import ROOT, toml
 
 from pytest_caio.contract.signing import webhook_signature
 from pytest_caio.environments.envfile import EnvFile
@@ -21,6 +20,8 @@ from pytest_caio.environments.keys import SECRETS
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.reference.hosting.process import ReferenceProcess
+from tests.support.gate_runs import toml
+from tests.support.places import CHECKOUT
 
 NAMES = ("staging", "production")
 GATES = ["environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack"]
@@ -72,11 +73,11 @@ def ask_both(folder: Path, deployments: dict[str, ReferenceProcess], *arguments:
     path.write_text(profiles(deployments), "utf-8")
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", str(ROOT / "acceptance"), "-q", *arguments),
+            *(sys.executable, "-m", "pytest", str(CHECKOUT / "acceptance"), "-q", *arguments),
             *("-p", "pytest_base_url.plugin", "-p", "xdist", "-p", "no:cacheprovider"),
             *(f"--profiles={path}", f"--evidence-dir={evidence}", *(f"--env={name}" for name in deployments)),
         ],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,

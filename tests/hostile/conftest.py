@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.hostile.judging")
+pytest.register_assert_rewrite("tests.support.judging")
 
-from tests.integration.suite_runs import Ask, Deployment, run_suite  # noqa: E402
+from tests.support.suite_runs import Ask, Deployment, run_suite  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import bad_servers as bad
-from tests.hostile.judging import GATES, must_be_no_go
-from tests.integration.suite_runs import Ask, Deployment, clean_environment, serving, start_suite
+from tests.support import bad_servers as bad
+from tests.support.judging import GATES, must_be_no_go
+from tests.support.suite_runs import Ask, Deployment, clean_environment, serving, start_suite
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -21,9 +21,10 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.probing.exchange import Exchange, Tls
 from pytest_caio.probing.transport import Transport
-from tests.hostile import bad_servers as bad
-from tests.hostile.judging import GATES, must_be_no_go, must_be_whole
-from tests.integration.suite_runs import ROOT, Ask, Deployment, serving
+from tests.support import bad_servers as bad
+from tests.support.judging import GATES, must_be_no_go, must_be_whole
+from tests.support.places import CHECKOUT
+from tests.support.suite_runs import Ask, Deployment, serving
 
 NOW = datetime.now(UTC)
 HTML = "Content-Type: text/html"
@@ -169,7 +170,9 @@ def test_a_certificate_must_last(
 @pytest.fixture(scope="module")
 def readiness() -> ModuleType:
     """The readiness gate as a module."""
-    spec = importlib.util.spec_from_file_location("readiness_gate", ROOT / "acceptance" / "test_readiness.py")
+    spec = importlib.util.spec_from_file_location(
+        "readiness_gate", CHECKOUT / "acceptance" / "test_readiness.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

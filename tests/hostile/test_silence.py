@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.hostile import bad_servers as bad
-from tests.hostile.judging import GATES, must_be_no_go, must_be_whole
-from tests.integration.suite_runs import Ask, Deployment, Outcome, closed_port, serving
+from tests.support import bad_servers as bad
+from tests.support.judging import GATES, must_be_no_go, must_be_whole
+from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
 
 DEADLINE = 2
 SILENCE = "no whole answer within 2 s"

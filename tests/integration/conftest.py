@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from suite_runs import ROOT, Ask, Deployment, Outcome, run_suite
+
+from tests.support.places import CHECKOUT
+from tests.support.suite_runs import Ask, Deployment, Outcome, run_suite
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +75,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-caio\nVersion: 0.1.0\n", "utf-8")
     (info / "entry_points.txt").write_text("[pytest11]\npytest_caio.plugin = pytest_caio.plugin\n", "utf-8")
-    return {"PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}
+    return {"PYTHONPATH": os.pathsep.join((str(folder), str(CHECKOUT)))}
 
 
 @pytest.fixture
@@ -81,8 +83,8 @@ def suite_copy(tmp_path: Path) -> Path:
     """A folder with a copy of the suite and its settings, without the checkout's package."""
     home = tmp_path / "elsewhere"
     (home / "acceptance").mkdir(parents=True)
-    for path in (ROOT / "acceptance").iterdir():
+    for path in (CHECKOUT / "acceptance").iterdir():
         if path.is_file():
             (home / "acceptance" / path.name).write_bytes(path.read_bytes())
-    (home / "pytest.ini").write_bytes((ROOT / "pytest.ini").read_bytes())
+    (home / "pytest.ini").write_bytes((CHECKOUT / "pytest.ini").read_bytes())
     return home

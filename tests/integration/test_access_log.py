@@ -6,9 +6,9 @@ import re
 from collections import Counter
 
 import pytest
-from suite_runs import Deployment, Outcome, Row, Sent, plan_rows
 
 from pytest_caio.contract.paths import ACTING_PATHS
+from tests.support.suite_runs import Deployment, Outcome, Row, Sent, plan_rows
 
 ACTING = re.compile("|".join(re.escape(path).replace("caio\\-probe", "[^/?]+") for path in ACTING_PATHS))
 

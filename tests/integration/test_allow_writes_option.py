@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome, Row, asked, plan_rows
+
+from tests.support.suite_runs import Ask, Deployment, Outcome, Row, asked, plan_rows
 
 WRITING = ("AUTH-14", "WH-09", "WH-10", "OPS-01", "OPS-02")
 

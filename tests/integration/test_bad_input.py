@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from suite_runs import Ask, Deployment
+
+from tests.support.suite_runs import Ask, Deployment
 
 HIDDEN = "hunter2-not-to-be-shown"
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome, clean_environment
+
+from tests.support.suite_runs import Ask, Deployment, Outcome, clean_environment
 
 
 @pytest.fixture(scope="module")

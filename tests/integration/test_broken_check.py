@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from suite_runs import Ask, Deployment
+
+from tests.support.suite_runs import Ask, Deployment
 
 
 @pytest.mark.parametrize(

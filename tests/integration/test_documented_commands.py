@@ -25,13 +25,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from documented import DOCUMENTS, ROOT, Command, Step, commands, step_of, steps
-from suite_runs import clean_environment, run_suite
 
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.reference.dashboard.deployment import COMMIT
 from pytest_caio.reference.faults import FAULTS
-from tests.hosted import HostedDeployment
+from tests.support.documented import DOCUMENTS, Command, Step, commands, step_of, steps
+from tests.support.hosted import HostedDeployment
+from tests.support.places import CHECKOUT
+from tests.support.suite_runs import clean_environment, run_suite
 
 STEPS = steps()
 # What an operator brings to `bootstrap`, which connects to none of it.
@@ -71,9 +72,9 @@ class Checkout:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return a process environment in which Python finds the package, and notes every connection."""
-        watch = ROOT / "tests" / "secrets" / "watch"
+        watch = CHECKOUT / "tests" / "secrets" / "watch"
         notes = self.scratch / "sockets.jsonl"
-        path = os.pathsep.join(map(str, (watch, ROOT)))
+        path = os.pathsep.join(map(str, (watch, CHECKOUT)))
         return clean_environment(PYTHONPATH=path, SOCKETS=str(notes), **more)
 
     def filled(self, words: Sequence[str]) -> list[str]:
@@ -103,9 +104,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     scratch = tmp_path_factory.mktemp("documents")
     path = scratch / "checkout"
     for name in ("acceptance", "docs"):
-        shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(CHECKOUT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("conftest.py", "pytest.ini"):
-        shutil.copy(ROOT / name, path)
+        shutil.copy(CHECKOUT / name, path)
     (scratch / "sockets.jsonl").touch()
     with ExitStack() as stack:
         names = ("staging", "production")
@@ -139,7 +140,7 @@ def on_loopback(url: str, deployment: HostedDeployment) -> str:
 
 def copy_of_waivers(folder: Path) -> Path:
     """Write the waivers of their page as it says to try them: for the demo, and with a day to come."""
-    page = (ROOT / "docs" / "waivers.md").read_text("utf-8")
+    page = (CHECKOUT / "docs" / "waivers.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     day = datetime.now(UTC).date() + timedelta(days=14)
     text = re.sub(r"(?<=expires = ).*", str(day), example.replace('"production"', '"demo"'))
@@ -249,7 +250,7 @@ def take_serve(checkout: Checkout, words: Sequence[str]) -> None:
 def take_page(checkout: Checkout, words: Sequence[str]) -> None:
     """A written page is brought up to date."""
     page = PAGES[words[-1]]
-    kept = (ROOT / page).read_text("utf-8")
+    kept = (CHECKOUT / page).read_text("utf-8")
     before, _, after = kept.rpartition("\n| ")
     (checkout.path / page).write_text(before + "\n" + after.partition("\n")[2], "utf-8", newline="\n")
     done = checkout.python(*words)
@@ -264,7 +265,9 @@ def take_version(checkout: Checkout, words: Sequence[str]) -> None:
 
 def take_install(checkout: Checkout, words: Sequence[str]) -> None:
     """What is installed is this project, with an extra that it has."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
     (wanted,) = re.fullmatch(r"\.(?:\[(\w+)\])?", words[0]).groups()  # type: ignore[union-attr]
     assert wanted is None or wanted in extras
 
@@ -276,24 +279,24 @@ def take_venv(checkout: Checkout, words: Sequence[str]) -> None:
 
 def take_make(checkout: Checkout, words: Sequence[str]) -> None:
     """A target is in the Makefile."""
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    targets = re.findall(r"^(\w+):", (CHECKOUT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert set(words) <= set(targets)
 
 
 def take_recipe(checkout: Checkout, words: Sequence[str]) -> None:
     """The whole suite and the whole of the tests are run as make runs them."""
-    assert f"\t$(BIN)/python {' '.join(words)} $(ARGS)\n" in (ROOT / "Makefile").read_text("utf-8")
+    assert f"\t$(BIN)/python {' '.join(words)} $(ARGS)\n" in (CHECKOUT / "Makefile").read_text("utf-8")
 
 
 def take_script(checkout: Checkout, words: Sequence[str]) -> None:
     """A script is there, and may be run."""
-    assert os.access(ROOT / words[0], os.X_OK)
+    assert os.access(CHECKOUT / words[0], os.X_OK)
 
 
 def take_edit(checkout: Checkout, words: Sequence[str]) -> None:
     """What is opened in an editor is in the checkout, or is one of the files that git ignores."""
-    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
-    assert (ROOT / words[0]).is_file() or any(fnmatch(words[0], pattern) for pattern in ignored)
+    ignored = (CHECKOUT / ".gitignore").read_text("utf-8").splitlines()
+    assert (CHECKOUT / words[0]).is_file() or any(fnmatch(words[0], pattern) for pattern in ignored)
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome
 
-from tests.evidence_shape import SHAPE, misshapen
+from tests.support.evidence_shape import SHAPE, misshapen
+from tests.support.suite_runs import Ask, Deployment, Outcome
 
 OUTCOMES = {"passed", "failed", "waived", "advised", "missing-input", "not-run", "error"}
 VERDICTS = {"GO", "NO-GO", "INCOMPLETE"}

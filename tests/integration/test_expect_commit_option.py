@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome
 
 from pytest_caio.reference.dashboard.deployment import COMMIT
+from tests.support.suite_runs import Ask, Deployment, Outcome
 
 NODE = "acceptance/test_readiness.py::test_deployed_commit"
 

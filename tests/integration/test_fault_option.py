@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from suite_runs import Ask
 
 from pytest_caio.reference.faults import FAULTS
+from tests.support.suite_runs import Ask
 
 LIST = ("--fault", "list")
 LISTED = "".join(f"{fault.name}: {fault.says}\n" for fault in FAULTS.values())

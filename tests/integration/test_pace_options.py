@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome, serving
+
+from tests.support.suite_runs import Ask, Deployment, Outcome, serving
 
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

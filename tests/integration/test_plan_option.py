@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from suite_runs import Ask, Deployment, Outcome, asked, plan_rows
+from tests.support.suite_runs import Ask, Deployment, Outcome, asked, plan_rows
 
 
 def test_nothing_is_sent(plan: Outcome) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from suite_runs import Ask, Deployment
+
+from tests.support.suite_runs import Ask, Deployment
 
 NODE = "acceptance/test_auth.py::test_revoked_tokens"
 

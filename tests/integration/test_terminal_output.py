@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome, serving, start_suite
+
+from tests.support.suite_runs import Ask, Deployment, Outcome, serving, start_suite
 
 NODE = "acceptance/test_auth.py::test_status_needs_a_token"
 BODY = '{"detail":"Zugriff verweigert: Schlüssel ungültig, 禁止 \u202e"}'.encode()

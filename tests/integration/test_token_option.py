@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome
+
+from tests.support.suite_runs import Ask, Deployment, Outcome
 
 TOKEN_CHECKS = ("test_status_opens_with_the_token", "test_dependencies_open_with_the_token")
 NODES = tuple(f"acceptance/test_auth.py::{name}" for name in TOKEN_CHECKS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome, closed_port, serving
+
+from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
 
 
 def hang(connection: socket.socket) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
-from suite_runs import Ask, Deployment, Outcome, serving
+
+from tests.support.suite_runs import Ask, Deployment, Outcome, serving
 
 STARTING = b'{"detail":"Runtime dependencies not ready: redis"}'
 NOT_READY = (

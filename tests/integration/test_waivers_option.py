@@ -11,7 +11,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from suite_runs import ROOT, Ask, Deployment, Outcome, closed_port, serving
+
+from tests.support.places import CHECKOUT
+from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
 
 LISTED = ("--fault", "heyreach-allowlisted")  # WH-08 fails in its case `allowlist`, and nothing else does
 UNSIGNED = ("--fault", "heyreach-unsigned")  # HeyReach cannot sign, as the runbook's fallback has it
@@ -295,16 +297,16 @@ def test_plan_and_collection_do_not_fail(ask: Ask, waive: Callable) -> None:
 
 def test_the_committed_file_has_no_waivers() -> None:
     """The suite ships a template that waives nothing, and that is right once its # are gone."""
-    text = (ROOT / "acceptance" / "waivers.toml").read_text("utf-8")
+    text = (CHECKOUT / "acceptance" / "waivers.toml").read_text("utf-8")
     assert [line for line in text.splitlines() if line.strip() and not line.startswith("#")] == []
 
 
 def test_the_documented_fallback(ask: Ask, tmp_path: Path) -> None:
     """The worked example of docs/waivers.md, with a day of our own, is GO on a deployment in that state."""
-    document = (ROOT / "docs" / "waivers.md").read_text("utf-8")
+    document = (CHECKOUT / "docs" / "waivers.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)
     # A gate that the suite does not have yet cannot use its waiver.
-    modules = (ROOT / "acceptance").glob("test_*.py")
+    modules = (CHECKOUT / "acceptance").glob("test_*.py")
     declared = {i for module in modules for i in DECLARED.findall(module.read_text("utf-8"))}
     written = [part for part in example.split("\n\n") if re.findall(r'check = "(.*)"', part)[0] in declared]
     text = "\n".join(written).replace('"production"', '"demo"')

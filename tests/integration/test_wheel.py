@@ -9,7 +9,9 @@ import venv
 from pathlib import Path
 
 import pytest
-from suite_runs import ROOT, Ask, clean_environment
+
+from tests.support.places import CHECKOUT
+from tests.support.suite_runs import Ask, clean_environment
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +37,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the checkout without a registry."""
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, CHECKOUT, cwd=folder)
     (found,) = folder.glob("*.whl")
     return found
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broken_runs import Broken
 
-from tests.integration.suite_runs import Deployment
+from tests.support.broken_runs import Broken
+from tests.support.suite_runs import Deployment
 
 
 @pytest.fixture

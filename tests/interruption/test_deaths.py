@@ -8,9 +8,9 @@ import sys
 import time
 
 import pytest
-from broken_runs import Broken, hanging_profile, wait_for
 
-from tests.integration.suite_runs import Deployment, serving
+from tests.support.broken_runs import Broken, hanging_profile, wait_for
+from tests.support.suite_runs import Deployment, serving
 
 CORS = "acceptance/test_cors.py"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from broken_runs import Broken
-from flaky_edge import Edge
 
-from tests.integration.suite_runs import Deployment, serving
+from tests.support.broken_runs import Broken
+from tests.support.flaky_edge import Edge
+from tests.support.suite_runs import Deployment, serving
 
 # A wrong token at the login and a token in the query count against the caller: they are sent once, whatever
 # comes, so a flake that hits one of them is seen as the failure that it may be.

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 # As a shell starts a background job.
 IGNORING = """
 import os, signal, sys
+from tests.support.places import CHECKOUT
+from tests.support.places import CHECKOUT
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 os.execv(sys.executable, sys.argv[1:])
 """
@@ -28,11 +29,11 @@ def test_a_child_can_be_interrupted() -> None:
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "worker"])
 def test_tests_that_are_started_with_sigint_ignored(workers: tuple[str, ...]) -> None:
     """The same holds where SIGINT is ignored in the process that starts the tests, and in their workers."""
-    test = f"{Path(__file__).relative_to(ROOT)}::{test_a_child_can_be_interrupted.__name__}"
+    test = f"{Path(__file__).relative_to(CHECKOUT)}::{test_a_child_can_be_interrupted.__name__}"
     asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, test]
     done = subprocess.run(
         [sys.executable, "-c", IGNORING, *asked],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         capture_output=True,
         text=True,

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from broken_runs import Broken, hanging_profile, wait_for
+
+from tests.support.broken_runs import Broken, hanging_profile, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
 GATES = ("acceptance/test_cors.py", "acceptance/test_state.py", "acceptance/test_replay.py")

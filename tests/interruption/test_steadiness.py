@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.suite_runs import run_suite
+from tests.support.suite_runs import run_suite
 
 # Notes each logger that another thread than the main one makes, as modules do when they are imported; and
 # whether a worker that has collected its tests would have to wait for an import.

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from broken_runs import Broken
 
 from pytest_caio.evidence.file import write_whole
-from tests.integration.suite_runs import Deployment
+from tests.support.broken_runs import Broken
+from tests.support.suite_runs import Deployment
 
 CORS = "acceptance/test_cors.py"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="limits and mounts of POSIX")

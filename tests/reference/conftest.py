@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from reference_site import Hosted, Site, site_of
 
 from pytest_caio.commands.serve import forget_variables
 from pytest_caio.reference.dashboard.app import build_app
@@ -21,6 +20,7 @@ from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.hosting.server import Server, loopback_socket
 from pytest_caio.reference.variations import VARIATIONS
+from tests.support.reference_site import Hosted, Site, site_of
 
 _DATABASES = 2048  # two for each deployment in a thread
 

@@ -16,10 +16,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pytest_caio.checks.check import GATES
-from tests.browser import launch
-from tests.hostile.bad_servers import Handle, http, requests
-from tests.integration.suite_runs import Deployment, Outcome, run_suite, serving
-from tests.report.hostile_answers import ALL, MARKUP, NOWHERE, lying, rude
+from tests.support.bad_servers import Handle, http, requests
+from tests.support.browser import launch
+from tests.support.hostile_answers import ALL, MARKUP, NOWHERE, lying, rude
+from tests.support.suite_runs import Deployment, Outcome, run_suite, serving
 
 WAYS = {
     "short": ("-q",),

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser import launch
+from tests.support.browser import launch
+from tests.support.places import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 HOSTILE = (
     b"<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'>"
     b"</div></template><svg onload='window.pwned = 3'><a href='javascript:window.pwned = 4'>x</a>"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
-from tests.integration.suite_runs import ROOT, clean_environment, closed_port
-from tests.secrets.echo import echoing
-from tests.secrets.planted import VERBOSE, Planted, made
-from tests.secrets.scanner import Scanner
+from tests.support.echo import echoing
+from tests.support.planted import VERBOSE, Planted, made
+from tests.support.scanner import Scanner
+from tests.support.suite_runs import clean_environment, closed_port
 
 PASSWORD = "qVzLmWcRtXbNkJhGfDsPyQaZ"
 TOKEN = "WoEiRuTyAlSkDjFhGzMxNcBv"
@@ -36,7 +36,7 @@ def command(*arguments: str, folder: Path) -> tuple[int, str]:
     """Run `python -m pytest_caio`, and return its status and all that it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest_caio", *arguments],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env=clean_environment(TMPDIR=str(folder)),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -165,6 +165,8 @@ Exchange.report = report
 """,
     "a transport that breaks": """
 from pytest_caio.transport import Transport
+from tests.support.places import CHECKOUT
+from tests.support.places import CHECKOUT
 async def send(self, request, within=None):
     raise RuntimeError(SECRET, request)
 Transport.send = send

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.secrets.echo import ENCODINGS, echoing
-from tests.secrets.planted import HEADER, VERBOSE, Planted
+from tests.support.echo import ENCODINGS, echoing
+from tests.support.planted import HEADER, VERBOSE, Planted
 
 WAYS = {
     "everything": (*VERBOSE, "--junitxml=../evidence/run.xml", "-o", "junit_logging=all"),

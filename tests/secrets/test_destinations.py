@@ -22,9 +22,11 @@ import pytest
 
 from pytest_caio.checks.credentials import NEAR_MISSES
 from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS
-from tests.hostile.bad_servers import http, requests
-from tests.integration.suite_runs import (
-    ROOT,
+from tests.support.bad_servers import http, requests
+from tests.support.places import CHECKOUT
+from tests.support.planted import made
+from tests.support.scanner import RUN, Scanner
+from tests.support.suite_runs import (
     Deployment,
     Outcome,
     Row,
@@ -34,8 +36,6 @@ from tests.integration.suite_runs import (
     run_suite,
     serving,
 )
-from tests.secrets.planted import made
-from tests.secrets.scanner import RUN, Scanner
 
 TOKEN = "DASHBOARD_AUTH_TOKEN"
 BEARERS = BEARER_KEYS
@@ -107,7 +107,7 @@ class Field:
             *(f"--revoked-tokens=@{self.deployment.process.revoked_file}", *arguments),
             *([f"--base-url={url}"] if url else []),
         ]
-        watch = {"PYTHONPATH": str(ROOT / "tests/secrets/watch"), "SOCKETS": str(notes)}
+        watch = {"PYTHONPATH": str(CHECKOUT / "tests/secrets/watch"), "SOCKETS": str(notes)}
         known = len(self.deployment.log())
         around = {**self.environment, **watch, **(environment or {})}
         outcome = run_suite(*asked, folder=self.folder / f"evidence-{number}", environment=around)
@@ -322,7 +322,7 @@ def test_a_stray_request_is_found(whole: Watched, field_: Field) -> None:
     with serving(Listener()) as other:
         address = ("127.0.0.1", int(other.rpartition(":")[2]))
         told = json.dumps({"requests": list(stray.values()), "addresses": [address]})
-        watched = field_.run("-m", "cors", "-p", "tests.secrets.straying", environment={"STRAY": told})
+        watched = field_.run("-m", "cors", "-p", "tests.support.straying", environment={"STRAY": told})
     found = "\n".join(astray(watched))
     for name, (method, there, _) in stray.items():
         if name != "signature":

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.streams import Streams
-from tests.secrets.echo import ENCODINGS
-from tests.secrets.planted import HEADER
-from tests.secrets.scanner import Scanner
+from tests.support.echo import ENCODINGS
+from tests.support.planted import HEADER
+from tests.support.scanner import Scanner
 
 ALPHABETS = (HEADER, f"{string.ascii_letters}\u00e9", "0123456789abcdef", string.ascii_lowercase)
 

@@ -15,8 +15,8 @@ import pytest
 from pytest_caio.contract.paths import READING_PATHS
 from pytest_caio.reference.dashboard.seed import history_email, pending_email
 from pytest_caio.reference.dashboard.state import State
-from tests.hostile.bad_servers import relaying
-from tests.integration.suite_runs import Deployment, Outcome, run_suite, serving
+from tests.support.bad_servers import relaying
+from tests.support.suite_runs import Deployment, Outcome, run_suite, serving
 
 PERSON = {
     "email": "philippa.quillfeather@lamps.example",

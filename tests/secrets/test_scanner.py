@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.secrets.echo import ENCODINGS, echoing
-from tests.secrets.planted import VERBOSE, Planted
-from tests.secrets.scanner import Scanner
+from tests.support.echo import ENCODINGS, echoing
+from tests.support.planted import VERBOSE, Planted
+from tests.support.scanner import Scanner
 
 SECRETS = st.text(string.ascii_letters + string.digits + string.punctuation, min_size=24, max_size=64)
 # What a text is put into on its way out.

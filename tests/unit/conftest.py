@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Loopback
 
 from pytest_caio.checks.probe import Request
 from pytest_caio.environments.environment import Environment
@@ -19,6 +18,7 @@ from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.prober import Prober
 from pytest_caio.probing.transport import Transport
 from pytest_caio.redaction.secret import Secret
+from tests.support.loopback import Loopback
 
 
 @pytest.fixture

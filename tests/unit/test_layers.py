@@ -7,10 +7,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2] / "pytest_caio"
-SUITE = ROOT.parent / "acceptance"
+from tests.support.places import CHECKOUT
+
+ROOT = CHECKOUT / "pytest_caio"
+SUITE = CHECKOUT / "acceptance"
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 MOST_AT_THE_TOP = 8
 KNOWS_PYTEST = {
@@ -82,7 +83,7 @@ def test_the_floors_hold() -> None:
             "from importlinter.cli import lint_imports_command as run; run()",
             "--no-cache",
         ],
-        cwd=ROOT.parent,
+        cwd=CHECKOUT,
         capture_output=True,
         text=True,
         check=False,

@@ -9,18 +9,17 @@ import re
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from docs.checks_table import BEGIN, END, declared, row
 from pytest_caio.checks.check import Check
 from pytest_caio.environments.profiles import read_profiles
+from tests.support.places import CHECKOUT
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+TEXT = (CHECKOUT / "docs" / "runbook.md").read_text("utf-8")
 TABLE = TEXT.split(BEGIN)[1].split(END)[0]
-CHECKS = declared(ROOT / "acceptance")
+CHECKS = declared(CHECKOUT / "acceptance")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
@@ -42,7 +41,7 @@ def options_of(command: str) -> frozenset[str]:
     words = command.split()
     module = words[:2] if words[0] in ("pytest_caio", "pip") else [*words[:1], "acceptance"]
     asked = [sys.executable, "-m", *module, "--help"]
-    ran = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    ran = subprocess.run(asked, capture_output=True, text=True, cwd=CHECKOUT, timeout=120, check=False)
     assert ran.returncode == 0, f"{module}: there is no such command"
     return frozenset(OPTION.findall(ran.stdout))
 
@@ -86,13 +85,13 @@ def test_both_shells_do_the_same() -> None:
 
 def test_environments_and_gates_are_there() -> None:
     """Each profile that is asked for exists, and so does each gate."""
-    profiles = read_profiles(ROOT / "acceptance" / "environments.toml")
+    profiles = read_profiles(CHECKOUT / "acceptance" / "environments.toml")
     asked = re.findall(r"--env (\S+)", TEXT)
     gates = re.findall(r"acceptance .* -m (\w+)", TEXT)
     assert asked
     assert gates
     assert set(asked) <= profiles.keys()
-    assert all((ROOT / "acceptance" / f"test_{gate}.py").is_file() for gate in gates)
+    assert all((CHECKOUT / "acceptance" / f"test_{gate}.py").is_file() for gate in gates)
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)\s]+)\)", TEXT))))
@@ -101,7 +100,7 @@ def test_links_lead_somewhere(link: str) -> None:
     if link.startswith("https://"):
         return
     name, _, anchor = link.partition("#")
-    target = ROOT / "docs" / name if name else ROOT / "docs" / "runbook.md"
+    target = CHECKOUT / "docs" / name if name else CHECKOUT / "docs" / "runbook.md"
     assert target.is_file()
     headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
     assert not anchor or anchor in map(slug, headings)

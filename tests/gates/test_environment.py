@@ -1,0 +1,336 @@
+"""The environment gate: each way for an environment file to be wrong turns its check red, and no other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pytest_caio.reference.dashboard.settings import fresh_settings, write_settings
+from pytest_caio.reference.hosting.redis_server import RedisServer
+from tests.support.gate_runs import Gate, ask_gate
+
+CHECKS = tuple(f"ENV-{n:02}" for n in range(1, 15))
+URL = "http://127.0.0.1:9"
+ALONE = {"ENV-10": "not-run"}  # what an environment that is alone in its run leaves unjudged
+REVOKED = secrets.token_urlsafe(32)
+WEAK = "s3cr3t!"  # too short for redaction: only what never shows a value keeps it
+
+
+@dataclass(frozen=True)
+class Slip:
+    """One wrong environment file: what it says instead (None takes a key out), its reds and their words."""
+
+    reds: Mapping[str, str]
+    says: Mapping[str, str | None] = field(default_factory=dict)
+    more: str = ""
+    words: str = ""
+    profile: Mapping[str, object] = field(default_factory=dict)
+
+
+def failed(check: str, words: str, **says: str | None) -> Slip:
+    """Return a slip that fails one check."""
+    return Slip({check: "failed"}, says, words=words)
+
+
+def advised(check: str, words: str, more: str = "", **says: str | None) -> Slip:
+    """Return a slip of which one check advises."""
+    return Slip({check: "advised"}, says, more, words)
+
+
+# Their names are short: all of them stand in the name of the evidence.
+SLIPS: Mapping[str, Slip] = {
+    "lack": failed("ENV-01", "SESSION_SECRET_KEY is missing", SESSION_SECRET_KEY=None),
+    "blank": failed("ENV-01", "DASHBOARD_AUTH_TOKEN is empty", DASHBOARD_AUTH_TOKEN="' '"),
+    "lax": failed("ENV-02", "DASHBOARD_AUTH_STRICT is false", DASHBOARD_AUTH_STRICT="off"),
+    "name": failed("ENV-02", "ENVIRONMENT is not production", ENVIRONMENT="staging"),
+    "cors": failed(
+        "ENV-03",
+        "origin 2 of CORS_ALLOWED_ORIGINS has credentials in it",
+        CORS_ALLOWED_ORIGINS=f"https://dashboard.caio.example, https://me:{WEAK}@ops.caio.example",
+    ),
+    "host": failed(
+        "ENV-04",
+        "is not on the deployment's host, 127.0.0.1",
+        INNGEST_WEBHOOK_URL="https://b.example/inngest",
+    ),
+    "dual": failed("ENV-05", "STATE_DUAL_READ_ENABLED is true", STATE_DUAL_READ_ENABLED="yes"),
+    "backs": Slip(
+        {"ENV-01": "failed", "ENV-05": "missing-input"},
+        {"STATE_BACKEND": None},
+        words="STATE_BACKEND is missing",
+    ),
+    "space": failed(
+        "ENV-06", "CONTEXT_REDIS_PREFIX does not name production", CONTEXT_REDIS_PREFIX="caio:context"
+    ),
+    "state": failed("ENV-06", "STATE_REDIS_PREFIX names another", STATE_REDIS_PREFIX="caio:staging"),
+    "week": advised("ENV-07", "TRACE_RETENTION_DAYS is 7, and 30 is expected", TRACE_RETENTION_DAYS="7"),
+    "fill": failed(
+        "ENV-08", "CLAY_WEBHOOK_SECRET is a placeholder", CLAY_WEBHOOK_SECRET="your-clay-secret-here"
+    ),
+    "weak": failed("ENV-08", "INSTANTLY_WEBHOOK_SECRET is shorter than 20", INSTANTLY_WEBHOOK_SECRET=WEAK),
+    "twin": failed(
+        "ENV-08",
+        "WEBHOOK_BEARER_TOKEN and CLAY_WEBHOOK_SECRET hold the same value",
+        CLAY_WEBHOOK_SECRET="${WEBHOOK_BEARER_TOKEN}",
+    ),
+    "old": failed("ENV-09", "INNGEST_SIGNING_KEY was revoked", INNGEST_SIGNING_KEY=f"signkey-prod-{REVOKED}"),
+    "open": failed("ENV-11", "HEYREACH_UNSIGNED_ALLOWLIST is true", HEYREACH_UNSIGNED_ALLOWLIST="on"),
+    "http": failed("ENV-12", "REDIS_URL is no Redis URL", REDIS_URL="https://127.0.0.1/0"),
+    "down": failed(
+        "ENV-12", "Redis cannot be reached: asked at 127.0.0.1", REDIS_URL="redis://127.0.0.1:9/0"
+    ),
+    "inner": failed(
+        "ENV-12", "give the checks the public URL of Redis", REDIS_URL="redis://redis.railway.internal/0"
+    ),
+    "rb2b": failed("ENV-13", "rb2b has no RB2B_WEBHOOK_SECRET", RB2B_WEBHOOK_SECRET=None),
+    "dup": advised("ENV-14", "REDIS_MAX_CONNECTIONS (lines 5, 38)", "REDIS_MAX_CONNECTIONS=30\n"),
+    "typo": advised(
+        "ENV-14", "DASHBOARD_AUTH_TOKNE (line 38) looks like DASHBOARD_AUTH_TOKEN", "DASHBOARD_AUTH_TOKNE=x\n"
+    ),
+}
+BEARERS = ("INSTANTLY_WEBHOOK_SECRET", "HEYREACH_WEBHOOK_SECRET", "CLAY_WEBHOOK_SECRET")
+OPTIONAL = ("CAIO_BASE_URL", "TRACE_ENVELOPE_FILE", "CORS_ALLOWED_METHODS", "INNGEST_APP_ID")
+HEALTHY: Mapping[str, Slip] = {
+    "fine": Slip({}),
+    "plain": Slip({}, {"STATE_REDIS_PREFIX": None, **dict.fromkeys(BEARERS)}),
+    "spelt": Slip({}, {"DASHBOARD_AUTH_STRICT": "On", "STATE_BACKEND": "Redis", "ENVIRONMENT": "prod"}),
+    "more": Slip({}, dict.fromkeys(OPTIONAL), "PORT=8080\nSENTRY_DSN=https://key@sentry.example/1\n"),
+    "clean": Slip({"ENV-09": "not-run"}, profile={"revoked_sha256": []}),
+}
+
+
+def write_file(
+    folder: Path, name: str, settings: Mapping[str, str], slip: Slip
+) -> Mapping[str, Mapping[str, object]]:
+    """Write an env file with a slip, and return its profile."""
+    path = folder / f"{name}.env"
+    changed = {key: slip.says.get(key, value) for key, value in settings.items()}
+    write_settings(path, {key: value for key, value in changed.items() if value is not None})
+    with path.open("a", encoding="utf-8") as file:
+        file.write(slip.more)
+    revoked = hashlib.sha256(REVOKED.encode()).hexdigest().upper()
+    usual = {"base_url": URL, "env_file": str(path), "environment": "production", "revoked_sha256": [revoked]}
+    return {"": {**usual, **slip.profile}}
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A healthy Redis."""
+    with RedisServer() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def settings(redis_url: str) -> dict[str, str]:
+    """The settings of a healthy production deployment."""
+    return fresh_settings("production", URL, redis_url)
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> Iterator[Gate]:
+    """One run of the gate for a profile of each kind, with everything shown that pytest can show."""
+    folder = tmp_path_factory.mktemp("environment")
+    policies = {
+        "evict": {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"},
+        "ttl": {"maxmemory-policy": "volatile-ttl"},
+        "hide": {"rename-command CONFIG": "", "rename-command INFO": ""},
+        "half": {"rename-command CONFIG": ""},
+    }
+    with ExitStack() as stack:
+        slips = {**SLIPS, **HEALTHY}
+        for name, options in policies.items():
+            server = stack.enter_context(RedisServer(options))
+            slips[name] = Slip({}, {"REDIS_URL": server.url})
+        denied = stack.enter_context(RedisServer())
+        slips["denied"] = Slip(
+            {}, {"REDIS_URL": denied.url.replace(denied.password, secrets.token_urlsafe(24))}
+        )
+        profiles = {name: write_file(folder, name, settings, slip) for name, slip in slips.items()}
+        profiles["bare"] = {"": {"base_url": URL, "environment": "production"}}
+        profiles["empty"] = {"": {"base_url": URL, "environment": "production"}}
+        given = {f"BARE_{key}": value for key, value in settings.items()}
+        yield ask_gate("environment", folder, "--showlocals", "-rA", profiles=profiles, env=given)
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_slip_turns_its_check_red(gate: Gate, name: str) -> None:
+    """Each slip turns its check red, says of what, and no other check."""
+    slip = SLIPS[name]
+    assert gate.apart(name) == {**slip.reds, **ALONE}
+    assert slip.words in gate.observed(name, next(iter(slip.reds)))
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_files_pass(gate: Gate, name: str) -> None:
+    """A file that is right in its own way passes every check."""
+    assert gate.apart(name) == {**HEALTHY[name].reds, **ALONE}
+
+
+@pytest.mark.parametrize(("name", "policy"), [("evict", "allkeys-lru"), ("ttl", "volatile-ttl")])
+def test_redis_that_evicts_fails(gate: Gate, name: str, policy: str) -> None:
+    """A Redis that may evict what it holds fails, with and without a limit of its memory, and is named."""
+    assert gate.apart(name) == {"ENV-12": "failed", **ALONE}
+    assert policy in gate.observed(name, "ENV-12")
+
+
+def test_redis_that_hides_its_policy_advises(gate: Gate) -> None:
+    """Where the policy cannot be found out the check advises; where INFO tells it, it passes."""
+    assert gate.apart("hide") == {"ENV-12": "advised", **ALONE}
+    assert "Redis hides its maxmemory-policy" in gate.observed("hide", "ENV-12")
+    assert gate.apart("half") == ALONE
+
+
+def test_redis_that_refuses_fails(gate: Gate) -> None:
+    """A Redis that does not take the password does not answer PING."""
+    assert gate.apart("denied") == {"ENV-12": "failed", **ALONE}
+    assert "Redis refuses the credentials in REDIS_URL" in gate.observed("denied", "ENV-12")
+
+
+def test_the_process_environment_counts(gate: Gate) -> None:
+    """Without an env file the values of the process environment are judged, and none is defined twice."""
+    assert gate.apart("bare") == {"ENV-09": "not-run", "ENV-14": "not-run", **ALONE}
+    assert "there is no env file" in gate.observed("bare", "ENV-14")
+
+
+def test_nothing_given_is_missing_input(gate: Gate) -> None:
+    """Without any value nothing passes that blocks."""
+    outcomes = gate.outcomes("empty")
+    assert {i for i, outcome in outcomes.items() if outcome == "passed"} == set()
+    assert {i for i, o in outcomes.items() if o == "failed"} == {"ENV-01", "ENV-13"}
+    lacking = {"ENV-02", "ENV-03", "ENV-04", "ENV-05", "ENV-06", "ENV-08", "ENV-11", "ENV-12"}
+    assert {i for i, o in outcomes.items() if o == "missing-input"} == lacking
+
+
+def test_no_value_is_shown(gate: Gate, settings: dict[str, str]) -> None:
+    """No secret is shown, nor a weak one that redaction would pass over."""
+    hidden = {
+        key: settings[key] for key in settings if key.endswith(("TOKEN", "_KEY", "_SECRET", "REDIS_URL"))
+    }
+    hidden |= {"weak": WEAK, "revoked": REVOKED, "placeholder": "your-clay-secret-here"}
+    assert [key for key, value in hidden.items() if value in gate.shown] == []
+
+
+def test_every_case_is_named_by_its_key(gate: Gate) -> None:
+    """Each key is a case of its own, named by the key."""
+    checks = {check["id"]: check for check in gate.environments["fine"]["checks"]}
+    names = {i: {case["name"] for case in check["cases"]} for i, check in checks.items()}
+    assert tuple(checks) == CHECKS
+    assert names["ENV-01"] >= {"SESSION_SECRET_KEY", "REDIS_URL", "DASHBOARD_AUTH_TOKEN"}
+    assert names["ENV-02"] >= {"ENVIRONMENT", "DASHBOARD_AUTH_STRICT"}
+    assert names["ENV-08"] == names["ENV-09"] >= {"REDIS_URL", "HEYREACH_BEARER_TOKEN", "CLAY_WEBHOOK_SECRET"}
+    assert names["ENV-13"] == {"instantly", "heyreach", "clay", "rb2b"}
+    advisory = {i for i, check in checks.items() if not check["blocking"]}
+    assert advisory == {"ENV-07", "ENV-14"}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_environments_that_share(
+    tmp_path: Path, settings: dict[str, str], redis_url: str, workers: tuple[str, ...]
+) -> None:
+    """What two environments of a run share is found from both, by its keys, with workers too."""
+    place = redis_url.rpartition("/")[0]
+    staging = fresh_settings("staging", URL, f"{place}/1")
+    shared = {
+        "SESSION_SECRET_KEY": settings["DASHBOARD_AUTH_TOKEN"],
+        "REDIS_URL": f"{place.replace('127.0.0.1', 'LOCALHOST')}",
+        "STATE_REDIS_PREFIX": "caio",
+    }
+    profiles = {
+        "production": write_file(tmp_path, "production", settings, Slip({}, {"STATE_REDIS_PREFIX": "caio"})),
+        "staging": write_file(
+            tmp_path, "staging", {**staging, **shared}, Slip({}, profile={"environment": "staging"})
+        ),
+    }
+    gate = ask_gate("environment", tmp_path, *workers, profiles=profiles)
+    assert gate.apart("production") == gate.apart("staging") == {"ENV-10": "failed"}
+    assert "DASHBOARD_AUTH_TOKEN is also SESSION_SECRET_KEY of staging" in gate.observed(
+        "production", "ENV-10"
+    )
+    assert "SESSION_SECRET_KEY is also DASHBOARD_AUTH_TOKEN of production" in gate.observed(
+        "staging", "ENV-10"
+    )
+    assert "REDIS_URL leads to the database of production" in gate.observed("staging", "ENV-10")
+    assert settings["DASHBOARD_AUTH_TOKEN"] not in gate.shown
+
+
+def test_a_shared_namespace_is_found_from_both(
+    tmp_path: Path, settings: dict[str, str], redis_url: str
+) -> None:
+    """Who has another's namespace is red, and so is the other, whose own file is right."""
+    staging = fresh_settings("staging", URL, f"{redis_url.rpartition('/')[0]}/1")
+    taken = Slip(
+        {},
+        {"CONTEXT_REDIS_PREFIX": settings["CONTEXT_REDIS_PREFIX"]},
+        profile={"environment": "staging"},
+    )
+    profiles = {
+        "production": write_file(tmp_path, "production", settings, Slip({})),
+        "staging": write_file(tmp_path, "staging", staging, taken),
+    }
+    gate = ask_gate("environment", tmp_path, profiles=profiles)
+    assert gate.apart("production") == gate.apart("staging") == {"ENV-06": "failed"}
+    assert "CONTEXT_REDIS_PREFIX is that of staging" in gate.observed("production", "ENV-06")
+
+
+def test_environments_apart_pass(tmp_path: Path, settings: dict[str, str], redis_url: str) -> None:
+    """Two environments with nothing in common pass; the default prefix in two databases is nothing."""
+    staging = fresh_settings("staging", URL, f"{redis_url.rpartition('/')[0]}/1")
+    default = Slip({}, {"STATE_REDIS_PREFIX": None})
+    profiles = {
+        "production": write_file(tmp_path, "production", settings, default),
+        "staging": write_file(
+            tmp_path,
+            "staging",
+            staging,
+            Slip({}, default.says, more="PORT=1\n", profile={"environment": "staging"}),
+        ),
+    }
+    gate = ask_gate("environment", tmp_path, profiles=profiles)
+    assert gate.apart("production") == gate.apart("staging") == {}
+
+
+def test_env_diff_names_keys_alone(tmp_path: Path, settings: dict[str, str], redis_url: str) -> None:
+    """The evidence says which keys an environment lacks, has twice, alone or that nobody knows: no values."""
+    staging = fresh_settings("staging", URL, f"{redis_url.rpartition('/')[0]}/1", ["clay"])
+    lacking = Slip(
+        {}, {"SESSION_SECRET_KEY": None, "INNGEST_EVENT_KEY": ""}, more=f"PORT={WEAK}\nPORT={WEAK}\n"
+    )
+    profiles = {
+        "production": write_file(tmp_path, "production", settings, lacking),
+        "staging": write_file(tmp_path, "staging", staging, Slip({}, profile={"environment": "staging"})),
+    }
+    ask_gate("environment", tmp_path, profiles=profiles)
+    (evidence,) = (tmp_path / "evidence").glob("*.json")
+    text = evidence.read_text("utf-8")
+    assert WEAK not in text
+    assert json.loads(text)["env_diff"] == {
+        "production": {
+            "missing": ["INNGEST_EVENT_KEY", "SESSION_SECRET_KEY"],
+            "unknown": ["PORT"],
+            "duplicated": ["PORT"],
+            "only_here": ["CLAY_WEBHOOK_SECRET", "PORT"],
+        },
+        "staging": {
+            "missing": [],
+            "unknown": [],
+            "duplicated": [],
+            "only_here": ["INNGEST_EVENT_KEY", "SESSION_SECRET_KEY"],
+        },
+    }
+
+
+@pytest.mark.parametrize("digest", ["changeme", "0" * 63, "g" * 64])
+def test_revoked_list_of_no_digests(tmp_path: Path, digest: str) -> None:
+    """What is no SHA-256 could match nothing: it is refused, with its key."""
+    profile = {"production": {"": {"base_url": URL, "revoked_sha256": [digest]}}}
+    gate = ask_gate("environment", tmp_path, profiles=profile)
+    assert gate.status == 4
+    assert "(key revoked_sha256[0])" in gate.shown
+    assert "regex" in gate.shown

@@ -1,0 +1,311 @@
+"""The state gate: each way for file state and Redis to differ turns its check red, and no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from pytest_caio.environments.profiles import read_profiles
+from pytest_caio.errors import InputError
+from pytest_caio.reference.hosting.process import ReferenceProcess
+from pytest_caio.state import connect, lead_key, migrate, write_summary
+from tests.support.gate_runs import Gate, ask_gate
+
+LEAD = "cadence_state/lead_001.json"
+CHECKS = tuple(f"STATE-0{n}" for n in range(1, 7))
+
+
+@dataclass(frozen=True)
+class Site:
+    """One profile's own copy of the reference deployment's state: a hive directory and a Redis database."""
+
+    name: str
+    hive: Path
+    url: str
+    client: redis.Redis
+    prefix: str
+    summary: Path
+    section: dict[str, object] = field(default_factory=dict)
+
+    def key(self, number: int) -> str:
+        """Return the key of a lead."""
+        return lead_key(self.prefix, f"lead{number}@example.com")
+
+    def edit(self, name: str, text: str) -> None:
+        """Write a file of the hive directory as if it had been there since yesterday."""
+        path = self.hive / name
+        path.write_text(text, "utf-8")
+        os.utime(path, ((self.hive / "operator_state.json").stat().st_mtime,) * 2)
+
+    def migrate(self, *, dry_run: bool = False) -> None:
+        """Migrate the hive directory and leave the summary."""
+        write_summary(self.summary, migrate(self.hive, self.client, self.prefix, dry_run=dry_run))
+
+
+def healthy(_: Site) -> None:
+    """Leave it as it was migrated."""
+
+
+def other_data(site: Site) -> None:
+    """Let a twin hold other data than its record."""
+    record = json.loads(site.client.get(site.key(1)))
+    site.client.set(site.key(1), json.dumps(record | {"current_step": 99}))
+
+
+def other_text(site: Site) -> None:
+    """Spell a twin otherwise: the same data."""
+    record = json.loads(site.client.get(site.key(1)))
+    site.client.set(site.key(1), json.dumps(dict(reversed(record.items())), indent=3))
+
+
+def batch_lost(site: Site) -> None:
+    """Lose a batch that was migrated."""
+    (key,) = site.client.scan_iter(f"{site.prefix}:operator:batch:*")
+    site.client.delete(key)
+
+
+def unreadable(site: Site) -> None:
+    """Leave a file that is no JSON."""
+    site.edit("cadence_state/broken.json", '{"email": "half@exam')
+
+
+def nameless(site: Site) -> None:
+    """Leave a lead without an email."""
+    site.edit("cadence_state/nameless.json", '{"name": "Nobody"}')
+
+
+def expiring(site: Site) -> None:
+    """Let a lead expire."""
+    site.client.expire(site.key(2), 3600)
+
+
+def everlasting(site: Site) -> None:
+    """Take a lock that never ends."""
+    site.client.set(f"{site.prefix}:locks:operator:outbound", "1")
+
+
+def foreign(site: Site) -> None:
+    """Keep something else under the state's names."""
+    site.client.set(f"{site.prefix}:cadence:leads", "[]")
+
+
+def late(site: Site) -> None:
+    """Write a record again after the cutover, with the same data."""
+    (site.hive / LEAD).write_bytes((site.hive / LEAD).read_bytes())
+    os.utime(site.hive / LEAD, (4_000_000_000, 4_000_000_000))
+
+
+def dry_run(site: Site) -> None:
+    """Have only a dry run's summary."""
+    site.migrate(dry_run=True)
+
+
+def miscounted(site: Site) -> None:
+    """Remove a file that the summary counted."""
+    (site.hive / LEAD).unlink()
+
+
+def garbled(site: Site) -> None:
+    """Have a summary that is none."""
+    site.summary.write_text("ok\n", "utf-8")
+
+
+def unseen(site: Site) -> None:
+    """Hold a lead that the deployment, which looks at another database, does not list."""
+    site.client.set(lead_key(site.prefix, "late@example.com"), '{"email": "late@example.com"}')
+
+
+def unknown(site: Site) -> None:
+    """Lack a lead that the deployment lists; its file went with it, and the summary was made afterwards."""
+    site.client.delete(site.key(3))
+    (site.hive / "cadence_state/lead_003.json").unlink()
+    site.migrate()
+
+
+FAULTS: Mapping[Callable[[Site], None], tuple[str, str]] = {
+    other_data: ("STATE-01", "lead_001.json: caio:production:state:cadence:lead:"),
+    batch_lost: ("STATE-01", "is missing in Redis"),
+    unreadable: ("STATE-02", "broken.json: not JSON"),
+    nameless: ("STATE-02", "nameless.json: lacks its email"),
+    expiring: ("STATE-03", "state that expires: 1"),
+    everlasting: ("STATE-03", "locks that never expire: 1"),
+    foreign: ("STATE-03", "keys that are no state: 1"),
+    late: ("STATE-04", "lead_001.json: changed 2096-10-02"),
+    dry_run: ("STATE-05", "it was a dry run"),
+    miscounted: ("STATE-05", "it counted 3 of cadence_lead, and the files hold 2"),
+    garbled: ("STATE-05", "no summary of a migration"),
+    unseen: ("STATE-06", "leads in Redis that the deployment does not see: 1"),
+    unknown: ("STATE-06", "leads it sees that Redis does not hold: 1, the first: l***@example.com"),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """Where sites are made: beside one reference deployment, a database of its Redis each."""
+
+    folder: Path
+    process: ReferenceProcess
+    settings: Mapping[str, str]
+
+    def site(self, number: int, name: str) -> Site:
+        """Copy the deployment's state to database `number`."""
+        base, prefix = self.settings["REDIS_URL"].rpartition("/")[0], self.settings["STATE_REDIS_PREFIX"]
+        with connect(f"{base}/0") as source:
+            for key in source.scan_iter(f"{prefix}:*"):
+                source.copy(key, key, destination_db=number)
+        hive = self.folder / name / "hive"
+        shutil.copytree(self.process.hive_dir, hive)
+        url = f"{base}/{number}"
+        site = Site(name, hive, url, connect(url), prefix, self.folder / name / "summary.json")
+        site.migrate()
+        return site
+
+    def profile(self, site: Site, **section: Any) -> Mapping[str, Mapping[str, object]]:
+        """Return a profile that asks the deployment and looks at the site's state."""
+        env_file = self.folder / site.name / "caio.env"
+        settings = {**self.settings, "REDIS_URL": site.url}
+        env_file.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), "utf-8")
+        usual = {"hive_dir": str(site.hive), "cutover": self.cutover, "summary": str(site.summary)}
+        kept = {key: value for key, value in (usual | section).items() if value is not None}
+        return {"": {"base_url": self.process.base_url, "env_file": str(env_file)}, "state": kept}
+
+    @property
+    def cutover(self) -> str:
+        """The moment at which the deployment had started."""
+        (ready,) = read_profiles(self.process.profiles_file).values()
+        assert ready.state is not None
+        assert ready.state.cutover is not None
+        return ready.state.cutover.isoformat()
+
+
+@pytest.fixture(scope="module")
+def field_of_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    """One reference deployment."""
+    with ReferenceProcess() as process:
+        lines = process.env_file.read_text("utf-8").splitlines()
+        settings = dict(line.split("=", 1) for line in lines)
+        yield Field(tmp_path_factory.mktemp("state"), process, settings)
+
+
+@pytest.fixture(scope="module")
+def gate(field_of_sites: Field) -> Gate:
+    """One run of the gate for a profile of each kind."""
+    profiles = {}
+    faults = [healthy, other_text, *FAULTS]
+    for number, fault in enumerate(faults, 1):
+        site = field_of_sites.site(number, fault.__name__)
+        fault(site)
+        site.client.close()
+        profiles[site.name] = field_of_sites.profile(site)
+    first = Site("healthy", field_of_sites.folder / "healthy" / "hive", *_address(field_of_sites))
+    for name, section in {
+        "removed": {"hive_dir": ""},
+        "gone": {"hive_dir": str(field_of_sites.folder / "no-hive")},
+        "undated": {"cutover": None},
+        "unsummarised": {"summary": None},
+        "summary_gone": {"summary": str(field_of_sites.folder / "no-summary.json")},
+    }.items():
+        (field_of_sites.folder / name).mkdir()
+        profiles[name] = field_of_sites.profile(replace(first, name=name), **section)
+    for name, url in {"keyless": "", "unreachable": "redis://:hidden-password@127.0.0.1:9/0"}.items():
+        (field_of_sites.folder / name).mkdir()
+        profiles[name] = field_of_sites.profile(replace(first, name=name, url=url))
+    profiles["bare"] = {"": profiles["healthy"][""]}
+    return ask_gate("state", field_of_sites.folder, profiles=profiles)
+
+
+def _address(where: Field) -> tuple[str, redis.Redis, str, Path]:
+    url = f"{where.settings['REDIS_URL'].rpartition('/')[0]}/1"
+    summary = where.folder / "healthy" / "summary.json"
+    return url, connect(url), where.settings["STATE_REDIS_PREFIX"], summary
+
+
+@pytest.mark.parametrize("name", ["healthy", "other_text"])
+def test_equal_state_passes(gate: Gate, name: str) -> None:
+    """Migrated state passes, however its twins are spelled."""
+    assert gate.outcomes(name) == dict.fromkeys(CHECKS, "passed")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.__name__))
+def test_fault_turns_its_check_red(gate: Gate, fault: Callable[[Site], None]) -> None:
+    """Each fault turns its check red, says of what, and no other check."""
+    red, words = FAULTS[fault]
+    assert gate.apart(fault.__name__) == {red: "failed"}
+    assert words in gate.observed(fault.__name__, red)
+
+
+def test_removed_files_do_not_apply(gate: Gate) -> None:
+    """Where the profile says that all file state was removed, the checks of files have nothing to judge."""
+    assert gate.apart("removed") == dict.fromkeys(("STATE-01", "STATE-02", "STATE-04"), "not-run")
+    assert "all file state was removed" in gate.observed("removed", "STATE-01")
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking", "key"),
+    [
+        ("bare", ("STATE-01", "STATE-02", "STATE-04"), "hive_dir of [bare.state]"),
+        (
+            "gone",
+            ("STATE-01", "STATE-02", "STATE-04", "STATE-05"),
+            "hive_dir of [gone.state] (no such folder",
+        ),
+        ("undated", ("STATE-04",), "cutover of [undated.state]"),
+        ("summary_gone", ("STATE-05",), "summary of [summary_gone.state] (no such file"),
+        ("keyless", ("STATE-01", "STATE-03", "STATE-06"), "REDIS_URL"),
+    ],
+)
+def test_lacking_input_is_named(gate: Gate, name: str, lacking: tuple[str, ...], key: str) -> None:
+    """A blocking check without its input is missing input and names it; the others are judged."""
+    assert gate.apart(name, "not-run") == dict.fromkeys(lacking, "missing-input")
+    assert key in gate.observed(name, lacking[0])
+
+
+def test_summary_is_asked_for_only_if_named(gate: Gate) -> None:
+    """A profile that names no summary has none to judge."""
+    assert gate.apart("unsummarised") == {"STATE-05": "not-run"}
+
+
+def test_unreachable_redis_fails_in_words(gate: Gate) -> None:
+    """A Redis that cannot be reached from here fails what rests on it, and its password is not shown."""
+    assert gate.apart("unreachable") == dict.fromkeys(("STATE-01", "STATE-03", "STATE-06"), "failed")
+    seen = gate.observed("unreachable", "STATE-03")
+    assert "Redis cannot be reached: asked at 127.0.0.1 from the machine that runs the checks" in seen
+    assert "hidden-password" not in gate.shown
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_demo_migrates_its_state(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """The demo's file state is migrated by the run itself, with workers too, and all its checks pass."""
+    gate = ask_gate("state", tmp_path, *workers)
+    assert (gate.status, gate.outcomes("demo")) == (0, dict.fromkeys(CHECKS, "passed"))
+
+
+def test_workers_are_told(tmp_path: Path) -> None:
+    """A deployment that drops a lead is found out by a worker too."""
+    gate = ask_gate("state", tmp_path, "-n2", "--fault", "lead-dropped")
+    assert (gate.status, gate.apart("demo")) == (1, {"STATE-06": "failed"})
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("hive = 1", "line 3: [a.state] unknown key hive; the keys are hive_dir, cutover, summary"),
+        ("cutover = 2026-02-24", "line 3: [a.state] Expected `datetime | null`, got `date` (key cutover)"),
+        ("hive_dir = 1", "line 3: [a.state] Expected `str | null`, got `int` (key hive_dir)"),
+    ],
+)
+def test_section_that_cannot_be_used(tmp_path: Path, keys: str, words: str) -> None:
+    """A section's error names the line, the section and the key."""
+    path = tmp_path / "profiles.toml"
+    path.write_text(f"[a]\n[a.state]\n{keys}\n", "utf-8")
+    with pytest.raises(InputError) as error:
+        read_profiles(path)
+    assert words in str(error.value)

@@ -1,0 +1,78 @@
+"""Every variation shows on the wire, so that the proof that none is minded is one of real differences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import httpx
+import pytest
+
+from pytest_caio.reference.faults import FAULTS
+from pytest_caio.reference.variations import VARIATIONS
+from tests.support.proof_groups import variation_groups
+from tests.support.reference_site import Hosted, Site
+
+
+def face(site: Site) -> list[str]:
+    """Return what a deployment answers to a tour of it, without what differs each time."""
+    answers = [
+        *(site.get(path) for path in ("/api/health", "/api/health/ready", "/sales", "/login")),
+        site.get("/api/operator/status"),
+        *(
+            site.inside(f"/api/{path}")
+            for path in ("runtime/dependencies", "pending-emails", "emails/history")
+        ),
+        site.raw("//api/operator/status"),
+        site.log_in(site.token),
+        site.log_in("wrong"),
+        site.preflight(site.origin),
+        site.preflight("https://other.example"),
+        site.signed("/webhooks/clay", "clay"),
+    ]
+    # Sessions, identifiers, times and counts are new each time.
+    return [re.sub(r"caio_session=[^;\"]+|\b[0-9a-f-]{8,}\b|\d+", "0", _told(answer)) for answer in answers]
+
+
+def _told(answer: httpx.Response) -> str:
+    headers = [pair for pair in answer.headers.raw if pair[0].lower() not in (b"date", b"content-length")]
+    slow = answer.elapsed.total_seconds() >= 0.2
+    return f"{answer.status_code} {headers} {answer.text} {'slow' if slow else ''}"
+
+
+def test_the_tour_is_the_same_each_time(healthy: Site, hosted: Hosted) -> None:
+    """Two healthy deployments answer a tour alike, so that a difference is the variation's."""
+    with hosted() as other:
+        assert face(healthy) == face(other)
+
+
+@pytest.mark.parametrize("group", variation_groups(VARIATIONS))
+def test_each_variation_of_a_group_shows(group: Sequence[str], hosted: Hosted) -> None:
+    """A deployment with a group of variations answers something otherwise than without any one of them."""
+
+    def answers(*names: str) -> list[str]:
+        with hosted(*names) as varied:
+            assert varied.report()["ready"] is True
+            return face(varied)
+
+    # The slow one comes by itself, so that the others need not wait for it.
+    quick = [name for name in group if name != "answers-slow"]
+    seen = answers(*quick)
+    assert (answers(*group) != seen) is ("answers-slow" in group)
+    hidden = [name for name in quick if answers(*(other for other in quick if other != name)) == seen]
+    assert hidden == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_variation_shows(name: str, healthy: Site, hosted: Hosted) -> None:
+    """A varied deployment answers something otherwise than a healthy one, and reports itself ready."""
+    with hosted(name) as varied:
+        assert face(varied) != face(healthy)
+        assert varied.report()["ready"] is True
+
+
+def test_no_variation_is_a_fault() -> None:
+    """No name stands for both, and a variation turns nothing red."""
+    assert not set(VARIATIONS) & set(FAULTS)
+    assert not [name for name, way in VARIATIONS.items() if way.reds or way.consequences]

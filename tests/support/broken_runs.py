@@ -1,0 +1,159 @@
+"""Runs that are broken off: started with everything a run can start, then looked at for what they left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pytest_caio.reference import golden
+from tests.support.suite_runs import start_suite
+
+__all__ = ["Broken", "hanging_profile", "wait_for"]
+
+_MARK = "CAIO_TEST_RUN"
+_HANG = "import os, pathlib, time\npathlib.Path({started!r}).touch()\ntime.sleep(120)\n"
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
+    """Wait until `what` returns something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+    return found
+
+
+def hanging_profile(folder: Path) -> tuple[Path, Path]:
+    """Return profiles with a demo whose replay hangs in its runner, and the file that its runner touches."""
+    started, runner, profiles = folder / "started", folder / "hang.py", folder / "environments.toml"
+    runner.write_text(_HANG.format(started=str(started)), "utf-8")
+    replay = {
+        "golden_set": str(Path(golden.__file__).with_name("golden_set.json")),
+        "runner": f'python "{runner.as_posix()}"',
+        "protocol": "process",
+        "workers": 2,
+    }
+    lines = [f"{key} = {json.dumps(value)}" for key, value in replay.items()]
+    profiles.write_text("\n".join(["[demo]", "reference = true", "[demo.replay]", *lines, ""]), "utf-8")
+    return profiles, started
+
+
+@dataclass
+class Broken:
+    """One run under way. Its processes are known by a mark in their environment, which children inherit."""
+
+    folder: Path
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    process: subprocess.Popen[str] | None = None
+    stdout: str = ""
+    stderr: str = ""
+
+    @property
+    def evidence(self) -> Path:
+        """The folder of its evidence."""
+        return self.folder / "evidence"
+
+    @property
+    def temporary(self) -> Path:
+        """The folder of its temporary files."""
+        return self.folder / "temporary"
+
+    def start(self, *arguments: str, **environment: str) -> Broken:
+        """Start pytest."""
+        self.temporary.mkdir(exist_ok=True)
+        own = {_MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.process = start_suite(arguments, self.evidence, environment={**own, **environment})
+        return self
+
+    def end(self, seconds: float = 20) -> int:
+        """Wait for its end and return the exit status; kill it where the end does not come."""
+        assert self.process is not None
+        try:
+            self.stdout, self.stderr = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.stdout, self.stderr = self.process.communicate()
+            raise AssertionError(f"no end within {seconds} s:\n{self.stdout}\n{self.stderr}") from None
+        return self.process.returncode
+
+    def run(self, *arguments: str, **environment: str) -> int:
+        """Start it, wait for its end and return the exit status."""
+        return self.start(*arguments, **environment).end()
+
+    def family(self) -> list[psutil.Process]:
+        """Return every process of the run that is alive."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                # Redis writes its title over its environment, and works in its temporary folder.
+                ours = process.environ().get(_MARK) == self.mark or str(self.folder) in process.cwd()
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def named(self, *words: str) -> list[psutil.Process]:
+        """Return those processes of the run whose command line has all of these words."""
+        found = []
+        for one in self.family():
+            with suppress(psutil.Error):  # it may just have ended
+                if all(word in " ".join(one.cmdline()) for word in words):
+                    found.append(one)
+        return found
+
+    def leaves_nothing(self, seconds: float = 5) -> bool:
+        """Say whether every process of the run ends within some seconds; what does not is ended here."""
+        try:
+            wait_for(lambda: not self.family(), seconds)
+        except AssertionError:
+            for process in self.family():
+                sys.stderr.write(f"left: {process.cmdline()}\n")
+                process.kill()
+            return False
+        return True
+
+    def files(self) -> list[str]:
+        """Return the names of what it left in its evidence folder."""
+        return sorted(path.name for path in self.evidence.iterdir()) if self.evidence.is_dir() else []
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The JSON evidence, of which there must be one."""
+        (path,) = self.evidence.glob("*.json")
+        decoded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return decoded
+
+    @property
+    def html(self) -> str:
+        """The HTML report, of which there must be one, and which must be whole."""
+        (path,) = self.evidence.glob("*.html")
+        text = path.read_text("utf-8")
+        assert text.rstrip().endswith("</html>")
+        return text
+
+    @property
+    def lines(self) -> list[str]:
+        """The terminal's lines, blank ones left out."""
+        return [line for line in self.stdout.splitlines() if line.strip()]
+
+    def says(self, reason: str, verdicts: Sequence[str] = ("NO-GO", "INCOMPLETE")) -> None:
+        """See that terminal, JSON and HTML say the same, none of it GO, and give this reason."""
+        verdict = self.record["verdict"]
+        assert verdict in verdicts, self.stdout
+        assert verdict in self.lines[-2:]  # pytest may name a pytest.exit after it
+        assert any(reason in line for line in self.record["reasons"]), self.record["reasons"]
+        assert [line for line in self.lines if reason in line], self.stdout
+        assert f">{verdict}<" in self.html
+        assert reason in self.html
+        assert sorted(Path(name).suffix for name in self.files()) == [".html", ".json"]

@@ -1,0 +1,147 @@
+"""The commands that the documents have people type, found in them and read as steps that a test can take."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.support.places import CHECKOUT
+
+__all__ = ["DOCUMENTS", "Command", "Step", "commands", "step_of", "steps"]
+
+DOCUMENTS = ("README.md", "docs/runbook.md", "docs/waivers.md", "CONTRIBUTING.md")
+_SHELLS = {"sh": "sh", "bash": "sh", "powershell": "powershell"}
+_NO_COMMANDS = ("toml", "python")
+# A piece of inline code is a command where it begins so; a program's name alone is a word of a sentence.
+_PROGRAMS = re.compile(r"(python3?|py|pip|pytest|make|caio|\.venv\S*) \S|\.ci/\w+")
+# A block has people type the interpreter of .venv: nothing says that it should be activated.
+_INTERPRETERS = {"sh": ".venv/bin/python", "powershell": ".venv/Scripts/python", "ci": "python"}
+_OTHER_PYTHONS = ("python3", "py")  # what makes .venv
+# Written in place of what the reader has.
+_PLACEHOLDERS = {"PATH": ".hive-mind", "DIR": ".hive-mind", "FILE": ".env.production"}
+_MATCH = r"\.Matches\[0\]\.Groups\[1\]\.Value"
+_POWERSHELL = {
+    "token": re.compile(rf"\$token = \(Select-String -Path (\S+) -Pattern '(\S+)'\){_MATCH}"),
+    "post": re.compile(r"Invoke-RestMethod -Method Post -Uri (\S+) -Headers @\{ '([\w-]+)' = \$token \}"),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as a document has it, and where; `shell` is `sh`, `powershell`, `ci` or `inline`."""
+
+    document: str
+    line: int
+    shell: str
+    text: str
+
+    def __str__(self) -> str:
+        """Where it stands, and its text."""
+        return f"{self.document}:{self.line}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a command does, whichever shell it is for: its kind, and the words that matter for that kind."""
+
+    kind: str
+    words: tuple[str, ...]
+
+
+def commands(document: str) -> Iterator[Command]:
+    """Find the commands of a document: the lines of its blocks, the steps of its CI, and inline code."""
+    text = (CHECKOUT / document).read_text("utf-8")
+    prose, language = "", ""
+    for number, line in enumerate(text.splitlines(), 1):
+        inside, fence = language, re.match(r" *```(\w*)$", line)
+        if fence:
+            language = "" if language else fence[1] or "unnamed"
+        elif inside == "yaml" and (run := re.match(r" *- run: (.+)", line)):
+            yield Command(document, number, "ci", run[1])
+        elif inside and inside not in ("yaml", *_NO_COMMANDS) and line.strip():
+            yield Command(document, number, _SHELLS.get(inside, inside), line.strip())
+        prose += "\n" if inside or fence else line + "\n"
+    for span in re.finditer(r"`([^`]+)`", prose):
+        code = " ".join(span[1].split())
+        if _PROGRAMS.match(code):
+            yield Command(document, prose.count("\n", 0, span.start()) + 1, "inline", code)
+
+
+def steps() -> Mapping[Step, list[Command]]:
+    """Return each step that the documents ask for, with the commands that come down to it."""
+    found = defaultdict(list)
+    for document in DOCUMENTS:
+        for command in commands(document):
+            found[_usual(step_of(command))].append(command)
+    return found
+
+
+def _usual(step: Step) -> Step:
+    """Return a step with placeholders filled in, and for production where it is for staging alone.
+
+    A test's deployments differ by their names alone, so that both would be the same twice.
+    """
+    if step.kind not in ("suite", "command"):
+        return step
+    words = tuple(_PLACEHOLDERS.get(word, word) for word in step.words)
+    if "production" in words:
+        return Step(step.kind, words)
+    return Step(step.kind, tuple(word.replace("staging", "production") for word in words))
+
+
+def step_of(command: Command) -> Step:
+    """Read a command as a step; its kind is `unknown` where no test could take it."""
+    unknown = Step("unknown", (str(command),))
+    if command.shell not in ("sh", "powershell", "ci", "inline"):
+        return unknown
+    if command.shell == "powershell":
+        for kind, pattern in _POWERSHELL.items():
+            if match := pattern.fullmatch(command.text):
+                return Step(kind, match.groups())
+    elif " | " in command.text:
+        return Step("pipe", (command.text,))
+    written = command.text.replace("\\", "/") if command.shell == "powershell" else command.text
+    program, *words = shlex.split(written, comments=True)
+    match program, words:
+        case ("notepad" | "${EDITOR:-nano}", [path]):
+            return Step("edit", (path,))
+        case "make", [_, *_]:
+            return Step("make", tuple(words))
+        case _, ["-m", "venv", ".venv"] if program in _OTHER_PYTHONS:
+            return Step("venv", ())
+    if command.shell == "inline" and program == "pytest":
+        return _python(("-m", "pytest", *words)) or unknown
+    if command.shell == "inline" and not words and "/" in program:
+        return Step("script", (program,))
+    if program == _INTERPRETERS.get(command.shell, "python"):
+        step = _python(tuple(words)) or unknown
+        # In CI there is no env file.
+        return Step("nightly", step.words) if command.shell == "ci" and step.kind == "suite" else step
+    return unknown
+
+
+def _python(words: tuple[str, ...]) -> Step | None:
+    """Read what an interpreter is to run."""
+    match words:
+        case "-m", "pip", "install", "--editable", package:
+            return Step("install", (package,))
+        case ("-m", "pytest", "acceptance") | ("-m", "pytest", "tests", *_):
+            return Step("recipe", words)  # what `make acceptance` and `make test` run
+        case "-m", "pytest", "acceptance", *rest:
+            return Step("suite", tuple(rest))
+        case "-m", "pytest", "--version":
+            return Step("version", ())
+        case "-m", "pytest_caio", "serve":
+            return Step("serve", ())
+        case "-m", "pytest_caio", name:
+            return Step("command", (name, "--help"))  # the command is named, and not how it is called
+        case "-m", "pytest_caio", "bootstrap", *rest:
+            return Step("bootstrap", tuple(rest))
+        case "-m", "pytest_caio", *rest:
+            return Step("command", tuple(rest))
+        case ("docs/detection.py",) | ("-m", "docs.checks_table"):
+            return Step("page", words)
+    return None

@@ -1,0 +1,90 @@
+"""What the tests of single gates share: where the suite is, and runs of one gate for many profiles."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.places import CHECKOUT
+
+__all__ = ["SUITE", "Gate", "ask_gate", "toml"]
+
+SUITE = (
+    CHECKOUT / "acceptance" if (CHECKOUT / "acceptance" / "test_state.py").exists() else CHECKOUT / "staged"
+)
+Table = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a run left: its status, what it showed, and per profile what became of each check."""
+
+    status: int
+    shown: str
+    environments: Mapping[str, Mapping[str, Any]]
+
+    def outcomes(self, profile: str) -> dict[str, str]:
+        """Return check id to outcome."""
+        return {check["id"]: check["outcome"] for check in self.environments[profile]["checks"]}
+
+    def apart(self, profile: str, *usual: str) -> dict[str, str]:
+        """Return those outcomes that are neither `passed` nor one of the usual."""
+        return {i: o for i, o in self.outcomes(profile).items() if o not in ("passed", *usual)}
+
+    def observed(self, profile: str, check_id: str) -> str:
+        """Return what a check observed, of all its cases that did not pass."""
+        (check,) = [c for c in self.environments[profile]["checks"] if c["id"] == check_id]
+        return "; ".join(case["observed"] for case in check["cases"] if case["outcome"] != "passed")
+
+
+def toml(profiles: Mapping[str, Mapping[str, Table]]) -> str:
+    """Return profiles, each a mapping of its sections (empty name for its own keys), as TOML."""
+    lines = []
+    for name, sections in profiles.items():
+        for section, keys in sections.items():
+            lines.append(f"[{name}.{section}]" if section else f"[{name}]")
+            # Texts and numbers are written alike in JSON and TOML.
+            lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    return "\n".join(lines) + "\n"
+
+
+def ask_gate(
+    gate: str,
+    folder: Path,
+    *arguments: str,
+    profiles: Mapping[str, Mapping[str, Table]] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Gate:
+    """Run one gate of the suite for every profile, with its evidence in `folder`."""
+    if profiles is not None:
+        path = folder / "profiles.toml"
+        path.write_text(toml(profiles), "utf-8")
+        arguments = (*arguments, f"--profiles={path}", *(f"--env={name}" for name in profiles))
+    evidence = folder / "evidence"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", str(SUITE / f"test_{gate}.py"), "-q"),
+            *("-p", "pytest_base_url.plugin", "-p", "xdist", "-p", "no:cacheprovider"),
+            *("-p", "no:terminalprogress", f"--evidence-dir={evidence}", *arguments),
+        ],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", **(env or {})},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=90,
+        check=False,
+    )
+    shown = done.stdout + done.stderr
+    environments: dict[str, Any] = {}
+    for path in evidence.glob("*.json"):
+        shown += path.read_text("utf-8")
+        found = json.loads(path.read_text("utf-8"))["environments"]
+        environments |= {environment["name"]: environment for environment in found}
+    return Gate(done.returncode, shown, environments)

@@ -1,0 +1,95 @@
+"""Fresh secrets of every kind, planted where a run finds them, and runs that are made to tell them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import string
+from pathlib import Path
+
+from pytest_caio.environments.keys import SECRETS
+from tests.support.places import CHECKOUT
+from tests.support.scanner import Scanner
+from tests.support.suite_runs import Outcome, run_suite
+
+__all__ = ["HEADER", "VERBOSE", "Planted", "made"]
+
+# Every secret but the signing key, which has a form of its own.
+KEYS = [key for key in SECRETS if key != "INNGEST_SIGNING_KEY"]
+SENDING = (
+    "chatter or near_misses or token_elsewhere or revoked or bearers or cookie or cors or are_ready or redis "
+    "or cloud_mode or query_token or instantly or secrets or operator"
+)
+# What may stand in a header, but for $: in an env file, ${NAME} stands for another value.
+HEADER = string.ascii_letters + string.digits + "!#%&'()*+,-./:;<=>?@[]^_`{|}~"
+
+
+def made(random: str = HEADER, size: int = 32) -> str:
+    """Return a fresh secret."""
+    return "".join(secrets.choice(random) for _ in range(size))
+
+
+class Planted:
+    """Fresh secrets of every kind, where a run finds them; `known` is what must be shown nowhere."""
+
+    def __init__(self, folder: Path, alphabet: str = string.ascii_letters + string.digits + "-_") -> None:
+        self.folder = folder
+        values = {key: made(alphabet) for key in KEYS}
+        password, key = made(string.ascii_letters), made("0123456789abcdef", 64)
+        self.environment = {"DEPLOY_PASSWORD": made(), "SOME_API_KEY": made(string.ascii_letters, 40)}
+        self.revoked = [f"r{made()}", f"r{made()}"]  # a line that begins with # is a comment
+        url = f"redis://default:{password}@127.0.0.1:1/0"
+        lines = {**values, "REDIS_URL": url, "INNGEST_SIGNING_KEY": f"signkey-prod-{key}"}
+        lines |= {"EXTRA_DSN": f"https://{made(string.ascii_lowercase)}@o1.ingest.example/12345"}
+        self.env_file = folder / "caio.env"
+        # The first is not the one that holds, and neither is the file's own: `--token` is given over it.
+        older, self.token = made(string.ascii_letters), f"t{made(alphabet)}"
+        pairs = [("CLAY_WEBHOOK_SECRET", older), *lines.items()]
+        self.env_file.write_text("".join(f"{k}='{v}'\n" for k, v in pairs), "utf-8")
+        self.revoked_file = folder / "revoked"
+        self.revoked_file.write_text("\n".join(self.revoked), "utf-8")
+        dsn = lines["EXTRA_DSN"].split("//")[1].split("@")[0]
+        others = [password, key, dsn, *self.environment.values(), *self.revoked, older, self.token]
+        self.known = [*values.values(), *others]
+
+    def run(self, url: str, *arguments: str, texts: list[str] | None = None) -> Outcome:
+        """Run the suite and the tests that tell `texts` against `url`."""
+        home = self.folder / "home"
+        (home / "acceptance").mkdir(parents=True)
+        for path in (
+            *(CHECKOUT / "acceptance").glob("*.*"),
+            CHECKOUT / "pytest.ini",
+            CHECKOUT / "conftest.py",
+        ):
+            (home / path.relative_to(CHECKOUT)).write_bytes(path.read_bytes())
+        if texts is not None:
+            chatter = (CHECKOUT / "tests/support/chatter.py").read_bytes()
+            (home / "acceptance" / "test_chatter.py").write_bytes(chatter)
+        told = self.folder / "texts.json"
+        told.write_text(json.dumps(texts or []), "utf-8")
+        (self.folder / "evidence").mkdir()
+        path = os.pathsep.join((str(CHECKOUT), str(self.folder)))
+        return run_suite(
+            "acceptance",
+            *("--env=staging", f"--base-url={url}", f"--env-file={self.env_file}"),
+            *(f"--revoked-tokens=@{self.revoked_file}", "--allow-writes", "-Wdefault"),
+            *(f"--token={self.token}", "--metadata", "told", self.token),
+            *("-p", "cacheprovider", "-o", f"cache_dir={self.folder / 'cache'}"),
+            # Each way in which something secret is sent, and not every path that it is sent to.
+            *("-k", SENDING),
+            *arguments,
+            folder=self.folder / "evidence",
+            cwd=home,
+            environment={**self.environment, "CHATTER": str(told), "PYTHONPATH": path},
+        )
+
+    def leaks(self, outcome: Outcome, more: list[str]) -> dict[str, list[str]]:
+        """Return what of the secrets a run told, by where."""
+        scanner = Scanner([*self.known, *more])
+        found = scanner.leaks_under(self.folder / "evidence", self.folder / "cache")
+        found |= {name: scanner.leaks(getattr(outcome, name)) for name in ("stdout", "stderr")}
+        return {where: leaks for where, leaks in found.items() if leaks}
+
+
+VERBOSE = ("-rA", "-vv", "--showlocals", "--tb=long", "--setup-show", "--durations=0", "--durations-min=0")

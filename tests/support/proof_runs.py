@@ -1,0 +1,192 @@
+"""What the proofs share: whole runs of the suite, with no more plugins than it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_caio.reference.dashboard.deployment import COMMIT
+from tests.support.hosted import HostedDeployment
+from tests.support.places import CHECKOUT
+from tests.support.scanner import Scanner
+
+__all__ = [
+    "ASKING",
+    "CHECKOUT",
+    "DIFFERENT",
+    "ELSEWHERE",
+    "READY_BUDGET_MS",
+    "USUAL",
+    "Case",
+    "ask",
+    "prove_together",
+    "reds",
+    "run",
+]
+
+# What does not pass on a healthy deployment either: no other environment, no TLS, cases within the error
+# budget, no baseline.
+USUAL = {"ENV-10": "not-run", "RDY-11": "not-run", "RPL-02": "advised", "RPL-06": "not-run"}
+# What no fault of one deployment on loopback can turn red, or not in all that it judges: where it is proved.
+ELSEWHERE = {
+    "ENV-10": "tests/gates/test_environment.py",
+    **dict.fromkeys(("RDY-11", "RDY-14"), "tests/hostile/test_bad_tls.py"),
+    **dict.fromkeys((f"STATE-0{n}" for n in range(1, 6)), "tests/gates/test_state.py"),
+    **dict.fromkeys((f"RPL-0{n}" for n in range(1, 7)), "tests/gates/test_replay.py"),
+    "PACK-01": "tests/gates/test_pack.py",
+}
+# Hundreds of runs: what costs time at each test and has no part in a judgement is left out.
+_UNUSED = ("cacheprovider", "logging", "unraisableexception", "threadexception", "faulthandler", "doctest")
+_LEAN = ("--capture=sys", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
+# These ask the deployment nothing: no fault of it can turn them red, and they take longest.
+ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
+# For RDY-12, where no fault is about time: on a busy machine every answer is late.
+READY_BUDGET_MS = 30_000
+_BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A healthy deployment that is not the usual one, and a fault of it.
+
+    `options` are those of `serve`, `profile` a line of its profile, `fault` a name or empty; `reds` is what
+    must be red.
+    """
+
+    fault: str
+    reds: frozenset[str]
+    options: tuple[str, ...] = ()
+    profile: str = ""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The names of its faults: one or none."""
+        return (self.fault,) if self.fault else ()
+
+
+_CLAY_MISSING = frozenset("AUTH-03 RDY-01 RDY-02 WH-02 WH-03 WH-04 WH-05 WH-07 WH-09 WH-10 WH-12".split())
+# What is asked of these alone: the query token on, the reported flag in its place, another SDK, no secrets.
+DIFFERENT = (
+    Case("", frozenset({"AUTH-04", "RDY-08"}), profile="query_token = true"),
+    Case("query-token", frozenset({"AUTH-04", "RDY-08"}), profile="probe_query_token = false"),
+    Case("", frozenset({"RDY-06"}), profile="inngest_functions = 5"),
+    Case("inngest-few", frozenset({"RDY-06"}), ("--inngest-sdk", "old")),
+    Case("inngest-dev", frozenset({"RDY-05"}), ("--inngest-sdk", "old")),
+    Case("clay-unsigned", frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-12"}), _BEARERS),
+    Case("heyreach-unguarded", frozenset({"WH-08", "WH-12"}), _BEARERS),
+    Case("heyreach-open", frozenset({"WH-08"}), _BEARERS),
+    Case("heyreach-said-open", frozenset({"WH-08", "WH-12"}), _BEARERS),
+    Case("dependencies-slander", frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay")),
+    Case("clay-vouched-for", _CLAY_MISSING, ("--bearer-only", "clay")),
+)
+
+
+def run(
+    folder: Path, *arguments: str, suite: tuple[str, ...] = ("acceptance",), **variables: str
+) -> tuple[int, dict[str, Any]]:
+    """Run the suite, on the reference deployment or where the arguments say; return status and evidence.
+
+    Whatever the deployment answers, no secret may be in what the run leaves or shows.
+    """
+    kept = folder.parent / f"{folder.name}.secrets"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", *suite, "-q", "-p", "pytest_base_url.plugin"),
+            *("-p", "tests.support.keeper", *_LEAN, "--allow-writes", "--expect-commit", COMMIT),
+            *("--evidence-dir", str(folder), *arguments),
+        ],
+        cwd=CHECKOUT,
+        env={
+            **os.environ,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_ADDOPTS": "",
+            "KEEP_SECRETS": str(kept),
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    written = list(folder.glob("*.json"))
+    assert written, done.stdout + done.stderr
+    text = written[0].read_text("utf-8")
+    known = json.loads(kept.read_text("utf-8"))
+    assert known
+    assert Scanner(known).leaks(text + done.stdout + done.stderr) == []
+    evidence: dict[str, Any] = json.loads(text)
+    return done.returncode, evidence
+
+
+def ask(
+    folder: Path,
+    *options: str,
+    faults: Sequence[str] = (),
+    profile: str = "",
+    suite: tuple[str, ...] = ("acceptance",),
+) -> tuple[int, dict[str, Any]]:
+    """Run the suite against a reference deployment with these options of `serve`, as against any other.
+
+    `profile` is one line more of its profile, `suite` what is run of the suite.
+    """
+    budget = "" if "slow-readiness" in faults else f"ready_budget_ms = {READY_BUDGET_MS}"
+    with HostedDeployment(*options, faults=faults, environment="production", access_log=False) as deployment:
+        profiles = folder / "profiles.toml"
+        lines = deployment.profiles_file.read_text("utf-8").splitlines()
+        replaced = profile.partition(" = ")[0]
+        own = [line for line in lines if line.partition(" = ")[0] != replaced]
+        profiles.write_text("\n".join([own[0], budget, profile, *own[1:]]), "utf-8")
+        return run(
+            folder / "evidence",
+            *("--env=production", f"--base-url={deployment.base_url}", f"--env-file={deployment.env_file}"),
+            *(f"--profiles={profiles}", f"--revoked-tokens=@{deployment.revoked_file}"),
+            suite=suite,
+        )
+
+
+def prove_together(names: Sequence[str], prove: Callable[[Sequence[str], Path], None], folder: Path) -> None:
+    """Prove several things by one run; where that fails, prove each by itself, and fail with its name.
+
+    `prove` asserts about those that it is given, with a folder of its own. Where each by itself is as it
+    should be, one hides or changes what another does: those without which the others are proved are named.
+    """
+
+    def complaint(part: Sequence[str]) -> str:
+        try:
+            prove(part, Path(tempfile.mkdtemp(dir=folder)))
+        except Exception as error:  # noqa: BLE001 - whatever went wrong is told, with who did it
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    together = complaint(names)
+    if not together:
+        return
+    alone = {name: said for name in names if (said := complaint([name]))}
+    if alone:
+        told = [f"{name} by itself: {said}" for name, said in alone.items()]
+    else:
+        needed = [name for name in names if not complaint([other for other in names if other != name])]
+        told = [f"each is proved by itself, and all are without one of: {', '.join(needed) or 'none'}"]
+    pytest.fail("\n\n".join([*told, f"{', '.join(names)} together: {together}"]), pytrace=False)
+
+
+def reds(evidence: dict[str, Any]) -> dict[str, str]:
+    """Return the checks that neither passed nor had nothing to judge, with what their cases observed."""
+    return {
+        check["id"]: "; ".join(
+            f"{case['name']} {case['outcome']}: {case['observed']}"
+            for case in check["cases"]
+            if case["outcome"] != "passed"
+        )
+        for check in evidence["environments"][0]["checks"]
+        if check["outcome"] not in ("passed", "not-run", USUAL.get(check["id"]))
+    }

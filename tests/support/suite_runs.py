@@ -1,0 +1,322 @@
+"""What the integration tests share: runs of the real suite, deployments, servers that misbehave."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pytest_caio.environments.keys import holds_runtime_key
+from pytest_caio.reference.hosting.process import ReferenceProcess
+from tests.support.places import CHECKOUT
+
+__all__ = [
+    "Ask",
+    "Deployment",
+    "Outcome",
+    "Row",
+    "Sent",
+    "clean_environment",
+    "closed_port",
+    "plan_rows",
+    "run_suite",
+    "serving",
+    "start_suite",
+]
+
+# Settings of the machine that would change how a run looks or what it asks.
+_NOISE = re.compile(r"PYTEST_.*|PY_COLORS|NO_COLOR|FORCE_COLOR|COLUMNS|CI|BUILD_NUMBER|PYTHONIOENCODING|TERM")
+_SECRET = re.compile(r"TOKEN$|SECRET$|_KEY$|^REDIS_URL$")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request that reached the deployment, as its access log has it."""
+
+    at: float
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    status: int
+    body: str = field(default="", repr=False)
+
+    @property
+    def raw(self) -> bytes:
+        """All of it, as it was received."""
+        lines = [f"{self.method} {self.target}", *(f"{name}: {value}" for name, value in self.headers)]
+        return "\n".join([*lines, "", self.body]).encode("latin-1")
+
+    def values(self, header: str) -> list[str]:
+        """Return every value of a header."""
+        return [value for name, value in self.headers if name.lower() == header.lower()]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left: exit status, output, evidence folder, seconds taken, requests received."""
+
+    status: int
+    stdout: str
+    stderr: str
+    folder: Path
+    seconds: float
+    sent: tuple[Sent, ...] = field(default=(), repr=False)
+
+    def _only(self, pattern: str) -> Path:
+        found = sorted(self.folder.glob(pattern))
+        assert len(found) == 1, f"{found}\n{self.stdout}\n{self.stderr}"
+        return found[0]
+
+    @property
+    def evidence_path(self) -> Path:
+        """The path of the only JSON evidence."""
+        return self._only("*.json")
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """The JSON evidence, decoded."""
+        decoded: dict[str, Any] = json.loads(self.evidence_path.read_text("utf-8"))
+        return decoded
+
+    @property
+    def html_path(self) -> Path:
+        """The path of the only HTML report."""
+        return self._only("*.html")
+
+    @property
+    def html(self) -> str:
+        """The text of the HTML report."""
+        return self.html_path.read_text("utf-8")
+
+    @property
+    def checks(self) -> dict[str, str]:
+        """Check id to outcome, of the first environment."""
+        return {check["id"]: check["outcome"] for check in self.evidence["environments"][0]["checks"]}
+
+    @property
+    def cases(self) -> set[tuple[str, str]]:
+        """Check id and case name of every case of the first environment."""
+        checks = self.evidence["environments"][0]["checks"]
+        return {(check["id"], case["name"]) for check in checks for case in check["cases"]}
+
+    @property
+    def lines(self) -> list[str]:
+        """The terminal's lines, blank ones left out."""
+        return [line for line in self.stdout.splitlines() if line.strip()]
+
+    @property
+    def shown(self) -> str:
+        """Everything that the run showed or wrote: terminal and evidence."""
+        files = [path.read_text("utf-8", "replace") for path in self.folder.rglob("*") if path.is_file()]
+        return "\n".join([self.stdout, self.stderr, *files])
+
+    def verdict_lines(self) -> list[str]:
+        """Return the terminal's lines from the verdict's heading to the end."""
+        start = next(n for n, line in enumerate(self.lines) if "CAIO acceptance:" in line)
+        return self.lines[start:]
+
+
+class Deployment:
+    """A reference deployment with its access log."""
+
+    def __init__(self, *options: str, faults: Sequence[str] = (), environment: str = "production") -> None:
+        self.process = ReferenceProcess(*options, faults=faults, environment=environment)
+        self.environment = environment
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return "127.0.0.1", int(self.process.base_url.rpartition(":")[2])
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The options that make a run ask this deployment."""
+        return (
+            "--env",
+            self.environment,
+            f"--base-url={self.process.base_url}",
+            f"--env-file={self.process.env_file}",
+            f"--profiles={self.process.profiles_file}",
+        )
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The keys and values of its env file."""
+        lines = self.process.env_file.read_text("utf-8").splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Those settings that must be shown nowhere."""
+        return {key: value for key, value in self.settings.items() if _SECRET.search(key)}
+
+    @property
+    def token(self) -> str:
+        """The dashboard token."""
+        return self.settings["DASHBOARD_AUTH_TOKEN"]
+
+    def log(self) -> list[Sent]:
+        """Return every request so far."""
+        found = []
+        for line in self.process.access_log.read_text("utf-8").splitlines():
+            entry = json.loads(line)
+            # A websocket begins with a GET (RFC 6455, 4.1).
+            method = "GET" if entry["method"] == "WEBSOCKET" else entry["method"]
+            headers = tuple((name, value) for name, value in entry["headers"])
+            body = entry.get("body", "")
+            found.append(Sent(entry["at"], method, entry["target"], headers, entry["status"], body))
+        return found
+
+
+Ask: TypeAlias = Callable[..., Outcome]
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return the process environment without runtime keys, plain or prefixed, and without pytest's own."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _NOISE.fullmatch(name) and not holds_runtime_key(name)
+    }
+    return {**kept, **more}
+
+
+def start_suite(
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path = CHECKOUT,
+    python: str | Path = sys.executable,
+    plugins: bool = False,
+) -> subprocess.Popen[str]:
+    """Start pytest with `arguments`, its evidence going to `folder`, in a session of its own.
+
+    Plugins that have no part in a run, and take their time to load, are left out, unless `plugins`.
+    """
+    left_out = () if plugins else ("randomly", "playwright", "pytest_httpx", "hypothesispytest", "anyio")
+    without = [part for name in left_out for part in ("-p", f"no:{name}")]
+    own = [] if any("--evidence-dir" in argument for argument in arguments) else [f"--evidence-dir={folder}"]
+    return subprocess.Popen(
+        [str(python), "-m", "pytest", "-p", "no:cacheprovider", *without, *own, *arguments],
+        cwd=cwd,
+        env=clean_environment(**(environment or {})),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=sys.platform != "win32",
+    )
+
+
+def run_suite(
+    *arguments: str, folder: Path, to: Deployment | None = None, timeout: float = 90, **how: Any
+) -> Outcome:
+    """Run pytest to its end, against the deployment `to` where one is given."""
+    asked = [*arguments, *(to.arguments if to else ())]
+    known = len(to.log()) if to else 0
+    began = time.monotonic()
+    process = start_suite(asked, folder, **how)
+    try:
+        stdout, stderr = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        stdout, stderr = process.communicate()
+        raise AssertionError(f"the run did not end within {timeout} s:\n{stdout}\n{stderr}") from None
+    seconds = time.monotonic() - began
+    sent = tuple(to.log()[known:]) if to else ()
+    return Outcome(process.returncode, stdout, stderr, folder, seconds, sent)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One request of a printed plan."""
+
+    method: str
+    path: str
+    credential: str
+    effect: str
+
+    @property
+    def asked(self) -> tuple[str, str]:
+        """Method and path."""
+        return self.method, self.path
+
+
+def plan_rows(stdout: str) -> list[Row]:
+    """Return the requests of a printed plan; its columns are two blanks or more apart."""
+    lines = stdout.splitlines()
+    start = next(n for n, line in enumerate(lines) if re.match(r"environment\s+method\s+path", line))
+    titles = re.split(r"\s{2,}", lines[start].strip())
+    rows = []
+    for line in lines[start + 1 :]:
+        if not line.strip():
+            break
+        cells = dict(zip(titles, re.split(r"\s{2,}", line.strip()), strict=True))
+        path = cells["path"].partition(" from ")[0]  # the origin that a preflight names
+        rows.append(Row(cells["method"], path, cells["credential"], cells["effect"]))
+    return rows
+
+
+def asked(sent: Sequence[Sent], token: str) -> Counter[tuple[str, str]]:
+    """Count requests by method and target, with the token named as a plan names it."""
+    return Counter((one.method, one.target.replace(token, "[DASHBOARD_AUTH_TOKEN]")) for one in sent)
+
+
+def closed_port() -> int:
+    """Return a loopback port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(
+    handle: Callable[[socket.socket], None], *, host: str = "127.0.0.1", scheme: str = "http"
+) -> Iterator[str]:
+    """Serve every connection with `handle`, each in a thread, and give the base URL."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family, backlog=512) as listener:
+        over = threading.Event()
+        open_now: list[socket.socket] = []
+
+        def serve(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                handle(connection)
+
+        def accept() -> None:
+            while not over.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                open_now.append(connection)
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            shown = f"[{host}]" if ":" in host else host
+            yield f"{scheme}://{shown}:{listener.getsockname()[1]}"
+        finally:
+            over.set()
+            for connection in open_now:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            # Closing does not wake a thread in accept; a connection does.
+            with suppress(OSError), socket.create_connection(listener.getsockname()[:2], timeout=1):
+                pass
+            thread.join(timeout=5)

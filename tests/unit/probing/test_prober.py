@@ -1,0 +1,535 @@
+"""The prober: each request once, bounded, retried where that is right, and never waited for in vain."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import gc
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.prober import Prober
+from pytest_caio.probing.transport import Transport
+from tests.support.loopback import Loopback, http
+
+REFUSED = "cannot connect: the connection was refused"
+DROPPED = "the connection was dropped before a whole answer"
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the pauses before retries short."""
+    monkeypatch.setattr("pytest_caio.probing.prober._PAUSE", 0.01)
+
+
+def get(server: Loopback, target: str = "/", **details: object) -> Request:
+    """Return a GET request of `server`."""
+    return replace(Request("GET", server.origin, target), **details)
+
+
+def answer_of(prober: Prober, request: Request) -> Exchange:
+    """Return the exchange of `request`."""
+    return prober.exchange(request).result(5)
+
+
+async def _drop(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def _hang(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+def test_the_same_request_is_sent_once(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Equal requests share one exchange, whoever asks and however often."""
+    prober = make_prober()
+    prober.ask([get(server), get(server), get(server, retry_statuses=frozenset(), credential="other")])
+    first = prober.exchange(get(server))
+    assert prober.exchange(get(server)) is first
+    assert first.result(5).status_code == 200
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"method": "HEAD"},
+        {"target": "/x"},
+        {"headers": (("X-A", "1"),)},
+        {"body": b"x"},
+        {"effect": Effect.ONCE},
+        {"sample": 2},
+    ],
+)
+def test_different_requests_are_sent_each(
+    server: Loopback, make_prober: Callable[..., Prober], difference: dict
+) -> None:
+    """Requests that differ in anything sent, or in the sample, are sent each."""
+    prober = make_prober()
+    answer_of(prober, get(server))
+    answer_of(prober, get(server, **difference))
+    assert len(server.received) == 2
+
+
+def test_threads_may_ask_together(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Threads that ask the same at the same time still have it sent once."""
+    prober = make_prober()
+    requests = [get(server, f"/{n}") for n in range(50)]
+    start = threading.Barrier(8)
+
+    def ask() -> list:
+        start.wait()
+        return [prober.exchange(request) for request in requests]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(8) as threads:
+            found = [future.result() for future in [threads.submit(ask) for _ in range(8)]]
+    finally:
+        sys.setswitchinterval(interval)
+    concurrent.futures.wait(found[0], 5)
+    assert all(one is other for futures in found for one, other in zip(futures, found[0], strict=True))
+    assert sorted(r.target for r in server.received) == sorted(r.target.encode() for r in requests)
+
+
+def test_the_same_is_asked_again_after_its_answer(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """A request that asks again is sent so long after the first one's answer, with no connection held."""
+    prober = make_prober(connections=1)
+    again, other = get(server, again_after=0.3), get(server, "/other")
+    prober.ask([again, get(server), other])
+    first, second = answer_of(prober, get(server)), answer_of(prober, again)
+    answered = first.started + timedelta(milliseconds=first.elapsed_ms)
+    assert second.started - answered >= timedelta(milliseconds=290)
+    assert answer_of(prober, other).started < second.started
+    assert len(server.received) == 3
+
+
+def test_what_asks_again_may_be_all_that_is_asked(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """The first request is sent for the sake of the second, and an answer that fails does not prevent it."""
+    server.on("/", http(500), http())
+    assert answer_of(make_prober(), get(server, again_after=0.01)).status_code == 200
+
+
+def test_what_hangs_is_not_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Where the first answer does not come within the deadline, no second deadline is waited for."""
+    server.on("/", _hang)
+    prober = make_prober(timeout=0.2)
+    first, second = (answer_of(prober, get(server, again_after=seconds)) for seconds in (0.0, 0.01))
+    assert first.error == second.error == "no whole answer within 0.2 s"
+    assert (len(first.attempts), len(second.attempts), len(server.received)) == (1, 0, 1)
+
+
+def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Asking returns at once; only who wants an answer waits."""
+    server.on("/hang", _hang)
+    prober = make_prober()
+    started = time.monotonic()
+    prober.ask([get(server, "/hang"), get(server)])
+    assert time.monotonic() - started < 1
+    assert answer_of(prober, get(server)).status_code == 200
+    assert prober.open_count == 1
+
+
+@pytest.fixture
+def _nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take no request for hanging, however busy the machine: each that is would be given a place more."""
+    monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", 60)
+
+
+@pytest.mark.usefixtures("_nothing_hangs")
+def test_requests_under_way_are_bounded(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """No more requests are under way than connections were allowed, and that many are."""
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.03)
+        writer.write(http())
+        await writer.drain()
+
+    requests = [get(server, f"/{n}") for n in range(12)]
+    for request in requests:
+        server.on(request.target, slowly)
+    prober = make_prober(connections=3)
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    assert server.most_open == 3
+
+
+@pytest.mark.usefixtures("_nothing_hangs")
+def test_connections_are_few(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Many requests share the connections that were allowed."""
+    prober = make_prober(connections=3)
+    requests = [get(server, f"/{n}") for n in range(40)]
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    assert server.connections <= 3
+
+
+@pytest.mark.usefixtures("_nothing_hangs")
+def test_each_part_is_asked_early(
+    server: Loopback, make_server: Callable[..., Loopback], make_prober: Callable[..., Prober]
+) -> None:
+    """One request of each part of an API comes first, greater parts before smaller ones, at each origin."""
+    targets = [
+        "/api/a/1",
+        "/api/a/2",
+        "/api/b",
+        "/api?c",
+        "/login?next=/",
+        "/api/b/2",
+        "/",
+        "/hooks/a",
+        "/hooks/b",
+    ]
+    servers = [server, make_server()]
+    prober = make_prober(connections=1)
+    requests = [get(one, target, sample=n) for one in servers for target in targets for n in (0, 1)]
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    first = ["/api/a/1", "/login?next=/", "/", "/hooks/a", "/api/b", "/api?c", "/hooks/b"]
+    for one in servers:
+        assert [request.target.decode() for request in one.received][:7] == first
+
+
+def test_the_rate_is_kept(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """No more requests a second are sent than were allowed, also after this process was held up."""
+    prober = make_prober(rate=20)
+    loop = prober._loop
+    requests = [get(server, f"/{n}") for n in range(10)]
+    prober.ask(requests)
+    loop.call_soon_threadsafe(loop.call_later, 0.05, time.sleep, 0.3)  # six become due in that
+    sent = sorted(answer_of(prober, request).started for request in requests)
+    # Nine pauses of 50 ms, one of them longer; a fifth is for noting the first one late.
+    assert sent[-1] - sent[0] > timedelta(seconds=0.8 * (8 * 0.05 + 0.3))
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_the_edge_is_asked_again(server: Loopback, make_prober: Callable[..., Prober], status: int) -> None:
+    """A refusal of the edge is asked again, and every try is recorded."""
+    body = b'{"status":"error","code":502,"message":"Application failed to respond"}'
+    edge = http(status, body, Content_Type="application/json")
+    server.on("/", edge, http(status, b"<html>", Content_Type="text/html"), http())
+    exchange = answer_of(make_prober(), get(server))
+    assert exchange.status_code == 200
+    assert [attempt.status for attempt in exchange.attempts] == [status, status, 200]
+
+
+def test_a_dropped_connection_is_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A dropped connection is asked again, and that is recorded."""
+    server.on("/", _drop, http())
+    exchange = answer_of(make_prober(), get(server))
+    assert [(attempt.status, attempt.error) for attempt in exchange.attempts] == [(None, DROPPED), (200, "")]
+
+
+@pytest.mark.parametrize("answer", [_drop, http(502)], ids=["dropped", "edge"])
+def test_twice_and_no_more(server: Loopback, make_prober: Callable[..., Prober], answer: object) -> None:
+    """What stays wrong is asked three times in all."""
+    server.on("/", answer)
+    exchange = answer_of(make_prober(), get(server))
+    assert len(server.received) == len(exchange.attempts) == 3
+    assert exchange.status_code == (0 if answer is _drop else 502)
+
+
+def test_harmless_requests_are_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A request that can do no harm may be repeated, whatever its method."""
+    server.on("/", _drop, http(401))
+    request = get(server, method="POST", body=b"{}", effect=Effect.HARMLESS)
+    assert answer_of(make_prober(), request).status_code == 401
+
+
+@pytest.mark.parametrize("effect", [Effect.ONCE, Effect.WRITE])
+@pytest.mark.parametrize("answer", [_drop, http(502)], ids=["dropped", "edge"])
+def test_what_counts_is_never_repeated(
+    server: Loopback, make_prober: Callable[..., Prober], effect: Effect, answer: object
+) -> None:
+    """A request that the deployment counts or acts on is sent once, whatever becomes of it."""
+    server.on("/", answer, http())
+    exchange = answer_of(make_prober(), get(server, method="POST", effect=effect))
+    assert len(server.received) == len(exchange.attempts) == 1
+
+
+def test_the_application_s_own_answer_is_not_asked_again(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """A 503 that the application itself gives, in JSON with a detail, is an answer."""
+    body = b'{"detail":"Runtime dependencies not ready: redis"}'
+    server.on("/", http(503, body, Content_Type="application/json"), http())
+    exchange = answer_of(make_prober(), get(server))
+    assert (exchange.status_code, len(server.received)) == (503, 1)
+
+
+def test_a_probe_says_which_statuses_are_flakes(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Readiness' own 503 is an answer even without JSON."""
+    server.on("/", http(503, b"starting"), http())
+    exchange = answer_of(make_prober(), get(server, retry_statuses=frozenset({502, 504})))
+    assert (exchange.status_code, len(server.received)) == (503, 1)
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 500, 501])
+def test_other_statuses_are_answers(
+    server: Loopback, make_prober: Callable[..., Prober], status: int
+) -> None:
+    """Nothing else is asked again: a crash of the application is its answer."""
+    server.on("/", http(status), http())
+    assert answer_of(make_prober(), get(server)).status_code == status
+    assert len(server.received) == 1
+
+
+def test_a_hanging_answer_is_not_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A deadline that passed is no flake: three of them would be three times as long."""
+    server.on("/", _hang)
+    exchange = answer_of(make_prober(timeout=0.1), get(server))
+    assert exchange.error == "no whole answer within 0.1 s"
+    assert len(server.received) == 1
+
+
+class _Refusing(httpx.AsyncBaseTransport):
+    def __init__(self, times: float = math.inf) -> None:
+        self.tries = 0
+        self._times = times
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
+        self.tries += 1
+        await asyncio.sleep(0)
+        if self.tries > self._times:
+            return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+        raise httpx.ConnectError("refused") from ConnectionRefusedError(111, "refused")
+
+
+def test_what_was_never_sent_may_still_be_sent_once(make_prober: Callable[..., Prober]) -> None:
+    """Where no connection came about, a request that counts has not been counted, and is sent after all."""
+    request = Request("POST", "http://back.example", "/login", effect=Effect.ONCE)
+    exchange = answer_of(make_prober(inner=_Refusing(times=2)), request)
+    assert [attempt.error for attempt in exchange.attempts] == [REFUSED, REFUSED, ""]
+
+
+def test_an_unreachable_origin_fails_the_rest_at_once(make_prober: Callable[..., Prober]) -> None:
+    """Once an origin could not be connected to, nothing more is sent there, and everything ends."""
+    inner = _Refusing()
+    prober = make_prober(connections=2, inner=inner)
+    requests = [Request("GET", "http://gone.example", f"/{n}") for n in range(100)]
+    started = time.monotonic()
+    prober.ask(requests)
+    exchanges = [answer_of(prober, request) for request in requests]
+    assert {exchange.error for exchange in exchanges} == {REFUSED}
+    assert inner.tries <= 2 * 3  # those under way, each with its retries
+    assert exchanges[-1].attempts == ()
+    assert time.monotonic() - started < 2
+    assert prober.open_count == 0
+
+
+def test_a_refusing_port_is_unreachable(dead_origin: str, make_prober: Callable[..., Prober]) -> None:
+    """A port where nobody listens is found unreachable over real sockets."""
+    prober = make_prober()
+    prober.ask([Request("GET", dead_origin, "/")])
+    assert prober.reached(dead_origin).result(5) == REFUSED
+
+
+def test_one_origin_does_not_condemn_another(
+    server: Loopback, dead_origin: str, make_prober: Callable[..., Prober]
+) -> None:
+    """Each origin is judged by itself."""
+    prober = make_prober()
+    answer_of(prober, Request("GET", dead_origin, "/"))
+    assert answer_of(prober, get(server)).status_code == 200
+    assert prober.reached(server.origin).result(5) == ""
+    assert prober.reached(dead_origin).result(5) == REFUSED
+
+
+def test_an_origin_that_answered_is_reached(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """After one answer a dropped connection is a fault of its own request alone."""
+    server.on("/drop", _drop)
+    prober = make_prober()
+    assert answer_of(prober, get(server)).status_code == 200
+    assert answer_of(prober, get(server, "/drop")).error == DROPPED
+    assert answer_of(prober, get(server, "/after")).status_code == 200
+    assert prober.reached(server.origin).result(5) == ""
+
+
+@pytest.mark.parametrize("value", ["line\nbreak", "beyond latin-1 \u2026"])
+def test_a_request_that_cannot_be_sent_condemns_nothing(
+    server: Loopback, make_prober: Callable[..., Prober], value: str
+) -> None:
+    """A request that is not HTTP says nothing of the deployment, and nobody waits for it for ever."""
+    prober = make_prober(connections=1)
+    bad = get(server, "/bad", headers=(("X-Dashboard-Token", value),))
+    prober.ask([bad, get(server)])
+    assert answer_of(prober, bad).error == "the request cannot be sent: it is not HTTP"
+    assert prober.reached(server.origin).result(5) == ""
+    assert answer_of(prober, get(server)).status_code == 200
+
+
+class _Broken(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
+        raise RuntimeError("a fault of our own")
+
+
+def test_a_fault_of_our_own_is_raised(make_prober: Callable[..., Prober]) -> None:
+    """A fault of the prober itself is raised to who asked, and to who waits for the first answer."""
+    prober = make_prober(inner=_Broken())
+    request = Request("GET", "http://caio.example", "/")
+    with pytest.raises(RuntimeError, match="a fault of our own"):
+        answer_of(prober, request)
+    with pytest.raises(RuntimeError, match="a fault of our own"):
+        prober.reached("http://caio.example").result(5)
+
+
+def test_send_looks_at_no_earlier_answer(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Sending now sends again, and once, although the same was asked before."""
+    server.on("/", http(), http(502))
+    prober = make_prober()
+    assert answer_of(prober, get(server)).status_code == 200
+    sent = prober.send(get(server))
+    assert (sent.status_code, len(sent.attempts), len(server.received)) == (502, 1, 2)
+
+
+def test_closing_while_answers_hang_is_quick(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Closing waits for nobody; who still waited is told that it was cancelled."""
+    requests = [get(server, f"/{n}") for n in range(20)]
+    for request in requests:
+        server.on(request.target, _hang)
+    prober = make_prober(connections=4, timeout=60)
+    prober.ask(requests)
+    deadline = time.monotonic() + 5
+    while server.open < 4 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    started = time.monotonic()
+    prober.close()
+    assert time.monotonic() - started < 1
+    for request in requests:
+        with pytest.raises(concurrent.futures.CancelledError):
+            prober.exchange(request).result(1)
+    assert len(server.received) == 4
+
+
+def test_closing_twice_or_unused_is_allowed(make_prober: Callable[..., Prober]) -> None:
+    """A prober that was never used closes, and closes again, and its thread ends."""
+    before = set(threading.enumerate())
+    prober = make_prober()
+    (made,) = set(threading.enumerate()) - before
+    prober.close()
+    prober.close()
+    assert not made.is_alive()
+
+
+def test_hanging_requests_hold_nobody_up(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """However many requests hang, the others are answered soon, and all is over little after one deadline."""
+    requests = [get(server, f"/{n}") for n in range(120)]
+    hanging = [request for n, request in enumerate(requests) if n % 6 != 5]
+    for request in hanging:
+        server.on(request.target, _hang)
+    prober = make_prober(connections=4, timeout=2)
+    started = time.monotonic()
+    prober.ask(requests)
+    answered = [prober.exchange(request).result(10) for request in requests if request not in hanging]
+    assert {exchange.status_code for exchange in answered} == {200}
+    errors = {prober.exchange(request).result(10).error for request in hanging}
+    assert errors == {"no whole answer within 2 s"}
+    assert time.monotonic() - started < 2 + 5
+    assert len(server.received) == 120
+
+
+def test_slow_answers_are_not_taken_for_hanging(
+    server: Loopback, make_prober: Callable[..., Prober], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployment that is slow with everything is asked by no more at once than was allowed."""
+    monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", 2)
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(1.6)
+        writer.write(http())
+        await writer.drain()
+
+    requests = [get(server, f"/{n}") for n in range(12)]
+    for request in requests:
+        server.on(request.target, slowly)
+    prober = make_prober(connections=3)
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    assert server.most_open == 3
+
+
+def test_what_is_asked_first_may_hang_alone(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """An origin whose first paths hang, and whose others answer, is reached, with one connection too."""
+    requests = [get(server, f"/{n}") for n in range(40)]
+    for request in requests[:20]:
+        server.on(request.target, _hang)
+    prober = make_prober(connections=1, timeout=3)
+    prober.ask(requests)
+    assert {prober.exchange(request).result(10).status_code for request in requests[20:]} == {200}
+    assert prober.reached(server.origin).result(0) == ""
+
+
+def test_one_bad_answer_does_not_condemn_the_others(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """Where the first answer to come is none, the others under way say whether the origin answers."""
+    server.on("/bad", b"-ERR unknown command\r\n\r\n")
+
+    async def later(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.1)
+        writer.write(http())
+        await writer.drain()
+
+    server.on("/later", later)
+    requests = [get(server, path) for path in ("/bad", "/later", *(f"/{n}" for n in range(20)))]
+    prober = make_prober(connections=2)
+    prober.ask(requests)
+    assert [answer_of(prober, request).status_code for request in requests] == [0] + [200] * 21
+    assert prober.reached(server.origin).result(5) == ""
+
+
+def test_a_deadline_is_for_all_tries(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Answers that drop late are asked again within the one deadline, not with three."""
+
+    async def drop_late(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.6)
+        writer.transport.abort()
+
+    server.on("/", drop_late, drop_late, drop_late)
+    prober = make_prober(timeout=1)
+    answer_of(prober, get(server, "/living"))
+    started = time.monotonic()
+    exchange = answer_of(prober, get(server))
+    assert time.monotonic() - started < 1.4
+    assert [attempt.error for attempt in exchange.attempts] == [DROPPED, "no whole answer within 1 s"]
+
+
+def test_origins_do_not_share_their_places(
+    server: Loopback, make_server: Callable[..., Loopback], make_prober: Callable[..., Prober]
+) -> None:
+    """An origin that hangs takes nothing from another."""
+    other = make_server()
+    server.on("/", _hang)
+    prober = make_prober(connections=1, timeout=4)
+    prober.ask([get(server), get(other)])
+    started = time.monotonic()
+    assert answer_of(prober, get(other)).status_code == 200
+    assert time.monotonic() - started < 1
+
+
+def test_closing_leaves_nothing_begun(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed in the midst of connecting, a prober leaves nothing that is told of when it is collected."""
+    told: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda unraisable: told.append(unraisable.exc_value))
+    for milliseconds in range(20):
+        prober = Prober(lambda: Transport(timeout=5), connections=64)
+        prober.ask([get(server, f"/{n}") for n in range(100)])
+        time.sleep(milliseconds / 1000)
+        prober.close()
+    gc.collect()
+    assert told == []

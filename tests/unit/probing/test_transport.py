@@ -1,0 +1,605 @@
+"""The transport: one request as written, and a bounded answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import gzip
+import socket
+import ssl
+import time
+import tracemalloc
+import warnings
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+from pytest_httpx import HTTPXMock
+
+from pytest_caio.checks.probe import Request
+from pytest_caio.probing.transport import MAX_BODY, PASSING_FAULTS, TOO_LARGE, TOO_MANY_HEADERS, Transport
+from tests.support.loopback import Loopback, http
+
+SECRET = "s3cr3t-token-value-0123456789"
+
+
+@pytest.fixture
+def no_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust nobody: loading the real authorities may take longer than the deadline of a test."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    monkeypatch.setattr("pytest_caio.probing.transport.authorities", lambda: context)
+
+
+def get(server: Loopback, target: str = "/", *headers: tuple[str, str]) -> Request:
+    """Return a GET request of `server`."""
+    return Request("GET", server.origin, target, headers)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//x", "///x/y", "/a/../b", "/a/./b", "/%2fapi", "/%2F", "/x;y", "/A%zz", "/x?a=%20&b=//", "/x?", "*"],
+)
+def test_targets_are_sent_as_written(server: Loopback, send: Callable[..., list], target: str) -> None:
+    """A target reaches the server byte for byte, without normalisation."""
+    [exchange] = send(get(server, target))
+    assert exchange.status_code == 200
+    assert [request.target for request in server.received] == [target.encode()]
+
+
+def test_header_values_are_sent_as_bytes(server: Loopback, send: Callable[..., list]) -> None:
+    """A header value goes out as the bytes it stands for, malformed ones too."""
+    send(get(server, "/", ("X-Odd", "caf\u00c3\u00a9"), ("X-Control", "a\x01b"), ("X-Empty", "")))
+    [received] = server.received
+    assert received.values(b"x-odd") == ["café".encode()]
+    assert received.values(b"x-control") == [b"a\x01b"]
+    assert received.values(b"x-empty") == [b""]
+
+
+def test_nothing_travels_that_was_not_asked(server: Loopback, send: Callable[..., list]) -> None:
+    """A request carries its own headers and the few that HTTP and honesty ask for, each once."""
+    send(get(server, "/", ("X-Own", "1")))
+    names = sorted(name.lower() for name, _ in server.received[0].headers)
+    assert names == [b"accept", b"accept-encoding", b"host", b"user-agent", b"x-own"]
+    assert server.received[0].values(b"accept-encoding") == [b"identity"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_bodies_are_sent_whole(server: Loopback, send: Callable[..., list], method: str) -> None:
+    """A body arrives as it is, and its length with it."""
+    body = b'{"a": "\xc3\xa9"}' + b"x" * 100_000
+    send(Request(method, server.origin, "/", body=body))
+    assert (server.received[0].method, server.received[0].body) == (method.encode(), body)
+
+
+def test_an_empty_post_says_its_length(server: Loopback, send: Callable[..., list]) -> None:
+    """A POST without a body says so: some servers answer 411 else."""
+    send(Request("POST", server.origin, "/"))
+    assert server.received[0].values(b"content-length") == [b"0"]
+
+
+def test_connections_are_kept_and_cookies_are_not(server: Loopback, send: Callable[..., list]) -> None:
+    """A second request uses the connection of the first, and none of its cookies."""
+    server.on("/", http(Set_Cookie="caio_session=abc; Path=/"))
+    first, second = send(get(server), get(server))
+    assert first.header_values("set-cookie") == ["caio_session=abc; Path=/"]
+    assert second.status_code == 200
+    assert [request.values(b"cookie") for request in server.received] == [[], []]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(
+    server: Loopback, make_server: Callable[..., Loopback], send: Callable[..., list], status: int
+) -> None:
+    """A redirect is the answer; the host it names is never asked."""
+    elsewhere = make_server()
+    server.on("/", http(status, Location=elsewhere.origin + "/stolen"))
+    [exchange] = send(get(server, "/", ("X-Dashboard-Token", SECRET)))
+    assert exchange.status_code == status
+    assert exchange.header("location") == elsewhere.origin + "/stolen"
+    assert elsewhere.connections == 0
+    assert len(server.received) == 1
+
+
+def test_proxies_and_netrc_are_not_read(
+    server: Loopback,
+    make_server: Callable[..., Loopback],
+    send: Callable[..., list],
+    write: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process environment sends nothing through a proxy and adds no credentials."""
+    trap = make_server()
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, trap.origin)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NETRC", str(write("netrc", "machine 127.0.0.1 login me password hunter2hunter2\n")))
+    [exchange] = send(get(server))
+    assert exchange.status_code == 200
+    assert trap.connections == 0
+    assert server.received[0].values(b"authorization") == []
+
+
+def test_answers_keep_their_headers(server: Loopback, send: Callable[..., list]) -> None:
+    """Repeated headers stay apart and in order, and bytes that are not ASCII survive."""
+    lines = [b"HTTP/1.1 200 OK", b"Set-Cookie: a=1", b"X-Odd: \xe9", b"Set-Cookie: b=2", b"Content-Length: 0"]
+    server.on("/", b"\r\n".join([*lines, b"", b""]))
+    [exchange] = send(get(server))
+    assert exchange.header_values("Set-Cookie") == ["a=1", "b=2"]
+    assert exchange.header("x-odd") == "\u00e9"
+
+
+def test_an_exchange_says_when_and_how_long(server: Loopback, send: Callable[..., list]) -> None:
+    """The start is a UTC moment, the duration is in milliseconds, and the one try is told."""
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.05)
+        writer.write(http())
+        await writer.drain()
+
+    server.on("/", slowly)
+    [exchange] = send(get(server))
+    assert exchange.started.tzinfo is UTC
+    assert abs(datetime.now(UTC) - exchange.started) < timedelta(seconds=5)
+    assert 40 < exchange.elapsed_ms < 3000
+    assert [(attempt.status, attempt.error) for attempt in exchange.attempts] == [(200, "")]
+
+
+def pour(head: bytes, piece: bytes) -> Callable:
+    """Return an answer whose body never ends."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(piece)
+            await writer.drain()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"x" * 4096 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n", b"x" * 65536),
+    ],
+    ids=["until closed", "chunked", "announced"],
+)
+def test_an_endless_body_is_given_up_at_one_mebibyte(
+    server: Loopback, send: Callable[..., list], head: bytes, piece: bytes
+) -> None:
+    """A body that pours is read up to 1 MiB and no further; that is no answer, and its beginning is kept."""
+    server.on("/", pour(head, piece))
+    [exchange] = send(get(server))
+    assert (exchange.status_code, exchange.begun, exchange.error) == (0, 200, TOO_LARGE)
+    assert exchange.body == b"x" * 4096
+    assert exchange.truncated is True
+    assert exchange.error not in PASSING_FAULTS
+
+
+@pytest.mark.parametrize(("length", "truncated"), [(MAX_BODY, False), (MAX_BODY + 1, True)])
+def test_the_bound_is_exact(
+    server: Loopback, send: Callable[..., list], length: int, truncated: bool
+) -> None:
+    """A body of 1 MiB is whole; one byte more is not."""
+    server.on("/", http(body=b"x" * length))
+    [exchange] = send(get(server))
+    assert (exchange.error, exchange.truncated) == (TOO_LARGE if truncated else "", truncated)
+    assert len(exchange.body) == (4096 if truncated else 1024 * 1024)
+
+
+def test_all_answers_together_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """What a run keeps of all answers is bounded; one that is given up makes room for the next."""
+    server.on("/", http(body=b"x" * MAX_BODY))
+    server.on("/small", http(body=b"x" * 1000))
+    exchanges = send(*[get(server)] * 45, *[get(server, "/small")] * 3)
+    errors = [exchange.error for exchange in exchanges]
+    assert errors == [""] * 15 + [TOO_LARGE] * 30 + [""] * 3
+    assert sum(len(exchange.body) for exchange in exchanges) < 16 * MAX_BODY
+
+
+def test_headers_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """An answer may have a thousand headers; of one that has more, the first are kept to show it."""
+    for count in (999, 1000):
+        flood = b"".join(b"Set-Cookie: a%d=b\r\n" % n for n in range(count))
+        server.on(f"/{count}", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + flood + b"\r\n")
+    most, more = send(get(server, "/999"), get(server, "/1000"))
+    assert (most.error, len(most.headers)) == ("", 1000)
+    assert (more.error, more.begun, len(more.headers)) == (TOO_MANY_HEADERS, 200, 20)
+
+
+def test_all_headers_together_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """Headers count towards what a run keeps of all answers: where there is no more room, so few are kept."""
+    flood = b"".join(b"X-%d: %080d\r\n" % (n, n) for n in range(900))
+    server.on("/", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + flood + b"\r\n{}")
+    exchanges = send(*[get(server)] * 80)
+    kept = [len(exchange.headers) for exchange in exchanges if not exchange.error]
+    assert set(kept) == {901}
+    assert 50 < len(kept) < 70
+    assert {(exchange.error, len(exchange.headers)) for exchange in exchanges[len(kept) :]} == {
+        (TOO_LARGE, 20)
+    }
+
+
+def bomb(mebibytes: int) -> bytes:
+    """Return gzip that unpacks to as many MiB of zeros."""
+    packer = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
+    piece = bytes(1024 * 1024)
+    return b"".join(packer.compress(piece) for _ in range(mebibytes)) + packer.flush()
+
+
+def test_a_gzip_bomb_is_bounded_in_memory(server: Loopback, send: Callable[..., list]) -> None:
+    """Packed zeros are unpacked up to 1 MiB, and never held beyond it."""
+    packed = bomb(128)
+    server.on("/", http(body=packed, Content_Encoding="gzip"))
+    tracemalloc.start()
+    try:
+        [exchange] = send(get(server))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (exchange.error, len(exchange.body), exchange.truncated) == (TOO_LARGE, 4096, True)
+    assert peak < 8 * MAX_BODY
+
+
+def test_what_follows_a_packed_body_is_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """Bytes that pour after the end of what is packed are not gathered either."""
+    server.on("/", pour(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + bomb(0), b"x" * 65536))
+    [exchange] = send(get(server))
+    assert (exchange.error, exchange.body) == (TOO_LARGE, b"")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate"])
+def test_packed_answers_are_unpacked(server: Loopback, send: Callable[..., list], encoding: str) -> None:
+    """A server that packs although it was not asked to is understood."""
+    text = b'{"status": "ready"}' * 50
+    packed = zlib.compress(text) if encoding == "deflate" else gzip.compress(text)
+    server.on("/", http(body=packed, Content_Encoding=encoding))
+    assert send(get(server))[0].body == text
+
+
+def test_what_is_not_packed_is_shown_as_it_is(server: Loopback, send: Callable[..., list]) -> None:
+    """An answer that only says that it is packed is kept as it came."""
+    server.on("/", http(body=b"not packed at all", Content_Encoding="gzip"))
+    assert send(get(server))[0].body == b"not packed at all"
+
+
+async def _hang(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+async def _drip(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def _drip_headers(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        writer.write(b"X-More: x\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("answer", [_hang, _drip, _drip_headers])
+def test_the_deadline_is_for_the_whole_answer(
+    server: Loopback, send: Callable[..., list], answer: Callable
+) -> None:
+    """An answer that hangs or drips, in its headers or its body, ends at the deadline."""
+    server.on("/", answer)
+    started = time.monotonic()
+    [exchange] = send(get(server), timeout=0.2)
+    assert time.monotonic() - started < 2
+    assert exchange.error == "no whole answer within 0.2 s"
+    assert exchange.status_code == 0
+    assert [(attempt.status, attempt.error) for attempt in exchange.attempts] == [(None, exchange.error)]
+
+
+async def _drop(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def _drop_within_the_headers(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-")
+    await writer.drain()
+    writer.close()
+
+
+async def _drop_within_the_body(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    await writer.drain()
+    writer.close()
+
+
+async def _drop_within_a_chunk(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf")
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [_drop, _drop_within_the_headers, _drop_within_the_body, _drop_within_a_chunk]
+)
+def test_a_dropped_connection_is_a_passing_fault(
+    server: Loopback, send: Callable[..., list], answer: Callable
+) -> None:
+    """A connection that ends before the answer does is told as such, wherever it ends."""
+    server.on("/", answer)
+    [exchange] = send(get(server))
+    assert exchange.error == "the connection was dropped before a whole answer"
+    assert exchange.error in PASSING_FAULTS
+    assert (exchange.status_code, exchange.body) == (0, b"")
+
+
+def test_a_refused_connection_is_a_passing_fault(dead_origin: str, send: Callable[..., list]) -> None:
+    """A refused connection is told as such."""
+    [exchange] = send(Request("GET", dead_origin, "/"))
+    assert exchange.error == "cannot connect: the connection was refused"
+    assert exchange.error in PASSING_FAULTS
+
+
+class _Failing(httpx.AsyncBaseTransport):
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002
+        raise self._error
+
+
+def test_a_host_of_several_addresses_that_all_refuse(send: Callable[..., list]) -> None:
+    """Where every address of a host refuses, the reason is in a group, and is found."""
+    both = ExceptionGroup("all", [ConnectionRefusedError(111, "refused"), ConnectionRefusedError(111, "x")])
+    error = OSError("All connection attempts failed")
+    error.__cause__ = both
+    told = httpx.ConnectError("All connection attempts failed")
+    told.__cause__ = error
+    [exchange] = send(Request("GET", "http://two.example", "/"), inner=_Failing(told))
+    assert exchange.error == "cannot connect: the connection was refused"
+
+
+def test_a_name_that_does_not_resolve(send: Callable[..., list]) -> None:
+    """A host name that nobody knows is told as such, and is no passing fault."""
+    [exchange] = send(Request("GET", "http://nobody.invalid", "/"))
+    assert exchange.error == "cannot connect: the host name does not resolve"
+    assert exchange.error not in PASSING_FAULTS
+
+
+def test_an_answer_that_is_not_http(server: Loopback, send: Callable[..., list]) -> None:
+    """Another protocol is told as such, and is no passing fault."""
+    server.on("/", b"-ERR unknown command\r\n\r\n")
+    [exchange] = send(get(server))
+    assert exchange.error == "the answer is not HTTP"
+    assert exchange.error not in PASSING_FAULTS
+
+
+@pytest.mark.parametrize("extra", [b"x", http(200, b'{"status": "ready"}')], ids=["bytes", "an answer"])
+@pytest.mark.parametrize("kind", ["GET", "HEAD"])
+def test_nothing_passes_for_the_next_answer(
+    server: Loopback, send: Callable[..., list], extra: bytes, kind: str
+) -> None:
+    """What comes after an answer spoils that answer, and is never taken for the next one."""
+    server.on("/", http(401, b"") + extra)
+    server.on("/next", http(404))
+    first, second = send(Request(kind, server.origin, "/"), get(server, "/next"))
+    assert (first.error, first.begun) == ("the answer is not HTTP: there is more after its end", 401)
+    assert (second.status_code, second.error) == (404, "")
+
+
+def test_headers_that_never_end_are_told(server: Loopback, send: Callable[..., list]) -> None:
+    """Headers of megabytes are read up to 100 KiB, and told as what they are."""
+    server.on("/", pour(b"HTTP/1.1 200 OK\r\n", b"X-More: " + b"x" * 65536 + b"\r\n"))
+    [exchange] = send(get(server))
+    assert exchange.error == "the headers of the answer are larger than 100 KiB"
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [("/", f"{SECRET}\nX-Injected: 1"), ("/", f"{SECRET}\u2026"), (f"/caf\u00e9?token={SECRET}", "")],
+    ids=["line break in a header", "a character beyond latin-1", "a target beyond ASCII"],
+)
+def test_what_is_not_http_is_not_sent(
+    server: Loopback, send: Callable[..., list], target: str, value: str
+) -> None:
+    """A request that cannot be put in HTTP's bytes is an exchange with a reason, not a crash."""
+    [exchange] = send(get(server, target, ("X-Dashboard-Token", value)))
+    assert exchange.error == "the request cannot be sent: it is not HTTP"
+    assert exchange.error not in PASSING_FAULTS
+    assert server.received == []
+
+
+def test_a_host_that_is_none(send: Callable[..., list]) -> None:
+    """An origin that is no address is told as such, and is no passing fault."""
+    [exchange] = send(Request("GET", "http://127.0.0.1:1x", "/"))
+    assert exchange.error == "the request cannot be sent: it is not HTTP"
+
+
+def test_errors_quote_neither_address_nor_headers(
+    server: Loopback, dead_origin: str, send: Callable[..., list], no_authorities: None
+) -> None:
+    """Whatever goes wrong, the words hold no part of what was sent."""
+    server.on(f"/drop?token={SECRET}", _drop)
+    server.on(f"/hang?token={SECRET}", _hang)
+    server.on(f"/odd?token={SECRET}", SECRET.encode() + b"\r\n\r\n")
+    origins = [(server.origin, path) for path in ("drop", "hang", "odd")]
+    origins += [(dead_origin, "x"), (f"http://{SECRET}.invalid", "x"), ("http://127.0.0.1:1x", "x")]
+    origins += [(server.origin.replace("http", "https"), "x")]
+    for origin, path in origins:
+        for bad in ("", "\n"):
+            headers = (("X-Dashboard-Token", SECRET + bad),)
+            [exchange] = send(Request("GET", origin, f"/{path}?token={SECRET}", headers), timeout=0.15)
+            assert exchange.error
+            for part in (SECRET, "token", str(server.port), "\n"):
+                assert part not in exchange.error
+
+
+def test_an_upgrade_is_an_answer(server: Loopback, send: Callable[..., list]) -> None:
+    """101 is answered at once; what follows on the wire is not read as a body."""
+
+    async def upgrade(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        writer.write(b"\x81\x05hello")
+        await writer.drain()
+        await asyncio.sleep(60)
+
+    server.on("/ws", upgrade)
+    headers = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
+    asked = get(server, "/ws", *headers)
+    upgraded, after = send(asked, get(server))
+    assert (upgraded.status_code, upgraded.body, upgraded.error) == (101, b"", "")
+    assert after.status_code == 200
+
+
+def test_head_and_204_have_no_body(server: Loopback, send: Callable[..., list]) -> None:
+    """An answer that has no body by HTTP's rules is whole without one."""
+    server.on("/head", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
+    server.on("/none", b"HTTP/1.1 204 No Content\r\n\r\n")
+    first, second = send(Request("HEAD", server.origin, "/head"), get(server, "/none"))
+    assert [(e.status_code, e.body, e.error) for e in (first, second)] == [(200, b"", ""), (204, b"", "")]
+
+
+ENDS = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def tls_server(make_server: Callable[..., Loopback]) -> tuple[Loopback, trustme.CA]:
+    """A server over TLS, and the authority that vouches for it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_after=ENDS).configure_cert(context)
+    return make_server(context), authority
+
+
+def test_tls_is_told(
+    tls_server: tuple[Loopback, trustme.CA],
+    send: Callable[..., list],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a trusted connection the TLS version and the end of the certificate are known."""
+    server, authority = tls_server
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    first, second = send(get(server), get(server))
+    assert first.status_code == 200, first.error
+    assert first.tls is not None
+    assert first.tls.version == "TLSv1.3"
+    assert first.tls.not_after == ENDS
+    assert second.tls == first.tls
+    assert server.connections == 1
+
+
+def test_plain_http_has_no_tls(server: Loopback, send: Callable[..., list]) -> None:
+    """Nothing is claimed of a connection without TLS."""
+    assert send(get(server))[0].tls is None
+
+
+def test_an_untrusted_certificate_is_refused(
+    tls_server: tuple[Loopback, trustme.CA], send: Callable[..., list]
+) -> None:
+    """Nothing is sent to a server that nobody vouches for, and the words hold no secret."""
+    server, _ = tls_server
+    [exchange] = send(get(server, f"/?token={SECRET}", ("X-Dashboard-Token", SECRET)))
+    assert exchange.error.startswith("cannot connect: the certificate is not trusted (")
+    assert SECRET not in exchange.error
+    assert exchange.error not in PASSING_FAULTS
+    assert server.received == []
+
+
+def test_a_certificate_of_another_host_is_refused(
+    make_server: Callable[..., Loopback],
+    send: Callable[..., list],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A certificate vouches for the host it names and for no other."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.example").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    server = make_server(context)
+    [exchange] = send(get(server))
+    assert exchange.error == (
+        "cannot connect: the certificate is for another name (other.example), not 127.0.0.1"
+    )
+    assert server.received == []
+
+
+def test_a_certificate_that_is_over_is_refused(
+    make_server: Callable[..., Loopback],
+    send: Callable[..., list],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a certificate that expired the words tell the day."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_after=datetime(2024, 2, 29, tzinfo=UTC)).configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    server = make_server(context)
+    [exchange] = send(get(server))
+    assert exchange.error == "cannot connect: the certificate expired on 2024-02-29"
+    assert server.received == []
+
+
+def test_tls_where_there_is_none(server: Loopback, send: Callable[..., list]) -> None:
+    """https to a port that speaks plain http is told as such."""
+    [exchange] = send(Request("GET", server.origin.replace("http", "https"), "/"))
+    assert exchange.error.startswith("cannot connect: the port does not speak TLS; is it plain http? (")
+    assert exchange.error not in PASSING_FAULTS
+
+
+def test_httpx_is_given_the_target_apart(httpx_mock: HTTPXMock) -> None:
+    """Under httpx's own transport, the raw target travels beside a URL that could be normalised."""
+    httpx_mock.add_response(
+        url="https://caio.example/", status_code=418, headers={"X-A": "b"}, content=b"tea"
+    )
+
+    async def ask() -> None:
+        transport = Transport(timeout=5)
+        request = Request("GET", "https://caio.example", "//api/../x", (("X-Own", "1"),))
+        exchange = await transport.send(request)
+        await transport.aclose()
+        assert (exchange.status_code, exchange.body, exchange.header("x-a")) == (418, b"tea", "b")
+        assert exchange.request is request
+
+    asyncio.run(ask())
+    [sent] = httpx_mock.get_requests()
+    assert sent.extensions["target"] == b"//api/../x"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ReadError("x"), httpx.WriteError("x"), httpx.CloseError("x"), ConnectionResetError(104, "reset")],
+    ids=lambda error: type(error).__name__,
+)
+def test_network_errors_are_passing_faults(httpx_mock: HTTPXMock, error: Exception) -> None:
+    """What the network does to a connection under way is a dropped connection."""
+    httpx_mock.add_exception(error, url="http://caio.example/")
+
+    async def ask() -> str:
+        return (await Transport(timeout=5).send(Request("GET", "http://caio.example", "/"))).error
+
+    assert asyncio.run(ask()) in PASSING_FAULTS
+
+
+def test_a_handshake_that_hangs_leaves_nothing_open(send: Callable[..., list], no_authorities: None) -> None:
+    """A TLS handshake that is never answered ends at the deadline, and its socket is closed."""
+    gc.collect()
+    with socket.create_server(("127.0.0.1", 0)) as silent, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        origin = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        [exchange] = send(Request("GET", origin, "/"), timeout=0.3)
+        gc.collect()
+    assert exchange.error == "no whole answer within 0.3 s"
+    assert [str(warning.message) for warning in caught] == []

@@ -1,0 +1,238 @@
+"""Runners: what they are handed, and that none of them can hold up or spoil the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from pytest_caio.errors import InputError
+from pytest_caio.replay import Answer, CommandRunner, Question, RunnerFailure, runners
+from pytest_caio.replay.runners import split_command
+from tests.support.places import CHECKOUT, SUPPORT
+
+Misfit = Callable[..., CommandRunner]
+QUESTIONS = [Question(f"Q-{n}", f"What of number {n}?") for n in range(4)]
+BOTH = pytest.mark.parametrize("protocol", ["process", "lines"])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ("crash", "status 1: …the model key is missing"),
+        ("babble", "more than 1 MiB"),
+        ("blank", "more than 1 MiB"),
+        ("rubbish", "printed no JSON object"),
+        ("array", "wrong shape: Expected `object`, got `array`"),
+        ("shape", "wrong shape: Expected `str`, got `int` - at `$.tool_trace_log[0]`"),
+        ("short", "missing required field `tool_trace_log`"),
+        ("deep", "printed no JSON object"),
+        ("latin", "printed no JSON object"),
+        ("other", "answered another question"),
+    ],
+)
+def test_a_bad_runner_costs_its_cases(misfit: Misfit, way: str, protocol: str, said: str) -> None:
+    """Each way of giving no answer is a failure of each case, with its reason in words."""
+    for exchange in misfit(way, protocol).ask(QUESTIONS[:2]):
+        assert isinstance(exchange.outcome, RunnerFailure)
+        assert said in exchange.outcome.reason
+
+
+@BOTH
+@pytest.mark.parametrize("way", ["hang", "mutter", "silent"])
+def test_a_hanging_runner_is_ended_in_time(misfit: Misfit, way: str, protocol: str) -> None:
+    """A runner that hangs, only fills its error output or says nothing is over at its time limit."""
+    started = time.monotonic()
+    exchanges = misfit(way, protocol, case_seconds=0.5).ask(QUESTIONS[:2])
+    assert time.monotonic() - started < 5
+    reasons = [
+        exchange.outcome.reason for exchange in exchanges if isinstance(exchange.outcome, RunnerFailure)
+    ]
+    silent = way == "silent" and protocol == "process"
+    assert len(reasons) == 2
+    assert all(("printed nothing" if silent else "no answer in time") in reason for reason in reasons)
+
+
+@BOTH
+def test_a_hanging_runner_takes_its_descendants_along(misfit: Misfit, protocol: str, tmp_path: Path) -> None:
+    """After the time limit neither the runner nor the process that it had started is there."""
+    pids = tmp_path / "pids"
+    env = os.environ | {"MISFIT_PIDS": str(pids)}
+    misfit("hang", protocol, case_seconds=1.2, env=env).ask(QUESTIONS[:1])
+    assert _gone(pids)
+
+
+@BOTH
+def test_only_the_slow_case_is_lost(misfit: Misfit, protocol: str) -> None:
+    """One case that hangs costs itself; those before and after it are answered."""
+    questions = [*QUESTIONS[:2], Question("S", "a slow one"), *QUESTIONS[2:]]
+    exchanges = misfit("nap", protocol, case_seconds=1.2, workers=1).ask(questions)
+    assert [isinstance(exchange.outcome, Answer) for exchange in exchanges] == [True, True, False, True, True]
+
+
+def test_a_runner_that_dies_is_started_again(misfit: Misfit) -> None:
+    """A long-lived runner that dies at its second question costs that one, and the next is answered."""
+    exchanges = misfit("faint", "lines", workers=1).ask(QUESTIONS)
+    assert [isinstance(exchange.outcome, Answer) for exchange in exchanges] == [True, False, True, False]
+
+
+def test_a_runner_may_not_speak_first(misfit: Misfit) -> None:
+    """A long-lived runner that prints answers ahead of the questions has none of them taken for one."""
+    outcomes = [exchange.outcome for exchange in misfit("eager", "lines", workers=1).ask(QUESTIONS[:2])]
+    assert any("before it was asked" in o.reason for o in outcomes if isinstance(o, RunnerFailure))
+
+
+def test_a_runner_that_reads_nothing_is_not_waited_for(misfit: Misfit) -> None:
+    """A question larger than any pipe, put to a runner that ignores it, is over with the runner's answer."""
+    (exchange,) = misfit("ignore").ask([Question("Q", "x" * 3_000_000)])
+    assert isinstance(exchange.outcome, Answer)
+
+
+def test_an_orphan_that_holds_the_output_is_not_waited_for(misfit: Misfit) -> None:
+    """A runner that answered and ended counts, though its descendant keeps the pipe open."""
+    started = time.monotonic()
+    (exchange,) = misfit("orphan").ask(QUESTIONS[:1])
+    assert isinstance(exchange.outcome, Answer)
+    assert time.monotonic() - started < 5
+
+
+@BOTH
+def test_the_payload_is_the_question_and_nothing_else(misfit: Misfit, protocol: str) -> None:
+    """What the runner reads is, character for character, what was recorded: id and input_query."""
+    questions = [*QUESTIONS, Question("Ü-\\9", 'Grüße, "Dana" \u2028 \U0001f600\nand a second line')]
+    exchanges = misfit("echo", protocol).ask(questions)
+    assert [exchange.question for exchange in exchanges] == questions
+    for exchange, question in zip(exchanges, questions, strict=True):
+        assert isinstance(exchange.outcome, Answer)
+        assert exchange.outcome.actual_output == exchange.handed
+        assert json.loads(exchange.handed) == {"id": question.id, "input_query": question.input_query}
+        assert exchange.handed.count("\n") == 1
+
+
+@BOTH
+def test_the_total_time_is_bounded(misfit: Misfit, protocol: str) -> None:
+    """When the total time is over, cases that wait are not asked, and the run ends."""
+    started = time.monotonic()
+    exchanges = misfit("hang", protocol, case_seconds=30, total_seconds=0.5, workers=1).ask(QUESTIONS)
+    assert time.monotonic() - started < 6
+    reasons = [
+        exchange.outcome.reason for exchange in exchanges if isinstance(exchange.outcome, RunnerFailure)
+    ]
+    assert "no answer in time" in reasons[0]
+    assert reasons[1:] == ["not asked: the replay's total time was over"] * 3
+    assert [exchange.handed for exchange in exchanges[1:]] == [""] * 3
+
+
+@BOTH
+def test_any_executor_will_do(misfit: Misfit, protocol: str) -> None:
+    """Processes in place of threads answer alike, in the questions' order, and are left running."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        exchanges = misfit("echo", protocol, executor=executor).ask(QUESTIONS)
+        assert executor.submit(abs, -1).result() == 1
+    assert [exchange.question for exchange in exchanges] == QUESTIONS
+    assert all(isinstance(exchange.outcome, Answer) for exchange in exchanges)
+
+
+def test_an_executor_without_a_free_worker_is_given_up(
+    misfit: Misfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases that an executor never takes up become failures when the total time is over."""
+    monkeypatch.setattr(runners, "_AFTERMATH", 0.1)
+    release = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(release.wait, 30)
+        exchanges = misfit("echo", executor=executor, total_seconds=0.3).ask(QUESTIONS)
+        release.set()
+    failures = [exchange.outcome for exchange in exchanges]
+    assert (
+        failures == [RunnerFailure("no worker took the case up before the replay's total time was over")] * 4
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an interrupt cannot be sent to one process there")
+def test_an_interruption_does_not_wait_for_the_runner(tmp_path: Path) -> None:
+    """Ctrl-C during a hanging case ends the run at once, and the runner with it."""
+    pids = tmp_path / "pids"
+    code = f"""
+        from pytest_caio.replay import CommandRunner, Question
+        runner = CommandRunner(["python", {str(SUPPORT / "misfits.py")!r}, "hang"], workers=1)
+        runner.ask([Question("Q", "x")] * 9)
+    """
+    run = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env=os.environ | {"MISFIT_PIDS": str(pids)},
+        cwd=CHECKOUT,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 15
+    while not (pids.exists() and pids.read_text("utf-8")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    _, stderr = run.communicate(timeout=10)
+    assert b"KeyboardInterrupt" in stderr
+    assert _gone(pids)
+
+
+@pytest.mark.parametrize(
+    ("command", "windows", "words"),
+    [
+        ("python 'my runner.py' --fast", False, (sys.executable, "my runner.py", "--fast")),
+        (["python", "a b"], False, (sys.executable, "a b")),
+        (r"python C:\tools\run.py", True, (sys.executable, r"C:\tools\run.py")),
+        (r'"C:\Program Files\run.exe" --k "a b"', True, (r"C:\Program Files\run.exe", "--k", "a b")),
+        ("python3 x.py", False, ("python3", "x.py")),
+    ],
+)
+def test_commands_are_split_as_the_system_writes_them(
+    command: str | list[str], windows: bool, words: tuple[str, ...]
+) -> None:
+    """A command is a list, or text by the rules of the system; `python` is this interpreter."""
+    assert split_command(command, windows=windows) == words
+
+
+@pytest.mark.parametrize("command", ["", [], [""], "python 'open", "no-such-program-here", "./no/such/file"])
+def test_a_command_that_cannot_work_is_an_input_error(command: str | list[str]) -> None:
+    """An empty, broken or missing command is named before anything is run."""
+    with pytest.raises(InputError, match=r"replay\.runner"):
+        CommandRunner(command)
+
+
+def test_numbers_and_protocol_are_checked() -> None:
+    """A protocol that is not known, and a limit of nothing, are input errors."""
+    with pytest.raises(InputError, match="process, lines"):
+        CommandRunner("python x.py", protocol="pigeon")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="above zero"):
+        CommandRunner("python x.py", case_seconds=0)
+
+
+def _gone(pids: Path) -> bool:
+    """Wait up to 5 seconds until none of the processes runs any more."""
+    numbers = [int(pid) for pid in pids.read_text("utf-8").split()]
+    deadline = time.monotonic() + 5
+    while any(map(_runs, numbers)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(numbers) and not any(map(_runs, numbers))
+
+
+def _runs(pid: int) -> bool:
+    if sys.platform == "win32":
+        listed = subprocess.run(["tasklist", "/FI", f"PID eq {pid}"], capture_output=True, check=True)
+        return str(pid).encode() in listed.stdout
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")  # a zombie waits only for its parent, which is not ours to hurry
+    return not (stat.exists() and stat.read_text("utf-8").rpartition(")")[2].split()[0] == "Z")

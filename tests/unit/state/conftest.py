@@ -1,0 +1,83 @@
+"""Parts of the state tests: one real Redis a session, and hive directories."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from pytest_caio.reference.hosting.redis_server import RedisServer
+from pytest_caio.state import connect
+from tests.support.places import CHECKOUT
+
+# What `python -m pytest_caio migrate-state` runs, in a process of its own.
+_RUNNER = (
+    "import argparse, sys; from pytest_caio.commands import migrate_state;"
+    "parser = argparse.ArgumentParser(); migrate_state.configure(parser);"
+    "sys.exit(migrate_state.run(parser.parse_args()))"
+)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis for all tests that do it no harm."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    with connect(redis_server.url) as connection:
+        connection.flushall()
+        yield connection
+
+
+@pytest.fixture
+def make_hive(tmp_path: Path) -> Callable[..., Path]:
+    """Write a hive directory: a state, `batches` batches and `leads` leads."""
+
+    def make(leads: int = 3, batches: int = 2, padding: int = 0) -> Path:
+        hive = tmp_path / "hive"
+        (hive / "operator_batches").mkdir(parents=True)
+        (hive / "cadence_state").mkdir()
+        _write(hive / "operator_state.json", {"date": "2026-02-24", "sent": 3})
+        for n in range(batches):
+            _write(hive / f"operator_batches/batch_{n}.json", {"batch_id": f"b{n}", "size": n})
+        for n in range(leads):
+            _write(
+                hive / f"cadence_state/lead{n}.json",
+                {"email": f"Lead{n}@customer.example", "step": n, "history": "x" * padding},
+            )
+        return hive
+
+    return make
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start the command in a process of its own, with an env file for the given Redis."""
+
+    def start(url: str, hive: Path, *options: str) -> subprocess.Popen[str]:
+        env_file = tmp_path / "run.env"
+        env_file.write_text(f"REDIS_URL={url}\n", encoding="utf-8")
+        return subprocess.Popen(
+            [sys.executable, "-c", _RUNNER, "--env-file", env_file, "--hive-dir", hive, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        )
+
+    return start
+
+
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2), encoding="utf-8")
