@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["EXCERPT_LENGTH", "mask_addresses", "mask_personal_json"]
+__all__ = ["EXCERPT_LENGTH", "mask_addresses", "mask_identifier", "mask_personal_json"]
 
 # The @ of an address: as text, percent-encoded, and as JSON, scripts and HTML escape it.
 _AT = r"(?:@|%(?:25)*40|\\{1,8}(?:u0040|x40)|&#0*64;|&#x0*40;|&commat;)"
@@ -20,6 +20,7 @@ _HOST = r"(?:[\w-]+\.)+[^\W\d_]{2,}"
 # characters; percent codes before it (%22jane%40...) are not part of it.
 _ADDRESS = re.compile(rf"(?<!{_NAME})((?:%[0-9a-f]{{2}})*+{_NAME}){_NAME}*({_AT}{_HOST})", re.IGNORECASE)
 _SIGN = re.compile(_AT, re.IGNORECASE)
+_IDENTIFIER = re.compile(r"([^:/\\@])[^:/\\@]*@")
 
 EXCERPT_LENGTH = 2000  # characters of a body or a header that evidence shows
 # Paths of responses that contain leads, messages or their histories.
@@ -46,6 +47,14 @@ def mask_addresses(text: str) -> str:
     while text != shown and _SIGN.search(text):  # in a@b.example@c.example, b is a host and a name
         text, shown = _ADDRESS.sub(r"\1***\2", text), text
     return text
+
+
+def mask_identifier(text: str) -> str:
+    """Return a path, a key or an address with the name of each address in it cut to its first character.
+
+    All that stands between a separator and an `@` in an identifier is a name, whatever the host.
+    """
+    return _IDENTIFIER.sub(r"\1***@", text)
 
 
 def mask_personal_json(target: str, text: str, content_type: str) -> str:

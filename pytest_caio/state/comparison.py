@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import redis
 
-from pytest_caio.redaction.personal import mask_addresses
+from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.documents import fingerprint
 from pytest_caio.state.keys import KINDS, family, lead_key
 from pytest_caio.state.records import Index, IndexEntry, Problem, Progress, read_index
@@ -121,7 +121,13 @@ def _unequal(index: Index, client: redis.Redis) -> list[Unequal]:
     for batch in index.batches():
         for (key, entry), value in zip(batch.items(), fetch(client, list(batch)), strict=True):
             if reason := unlike(entry, value):
-                unequal.append(Unequal(mask_addresses(entry.path), mask_addresses(key), reason))
+                unequal.append(
+                    Unequal(
+                        mask_identifier(entry.path),
+                        mask_identifier(key),
+                        reason,
+                    )
+                )
     return unequal
 
 
@@ -187,8 +193,8 @@ def compare_leads(emails: Iterable[str], found: Survey, prefix: str) -> LeadView
         try:
             listed[lead_key(prefix, email)] = email
         except ValueError:
-            unknown.append(mask_addresses(email))
-    unknown += [mask_addresses(email) for key, email in listed.items() if key not in found.leads]
+            unknown.append(mask_identifier(email))
+    unknown += [mask_identifier(email) for key, email in listed.items() if key not in found.leads]
     return LeadView(unseen=tuple(sorted(found.leads - listed.keys())), unknown=tuple(sorted(unknown)))
 
 
@@ -197,11 +203,11 @@ def _late(index: Index, cutover: datetime | None) -> tuple[Late, ...]:
         return ()
     moment = (cutover if cutover.tzinfo else cutover.replace(tzinfo=UTC)).timestamp()
     return tuple(
-        Late(mask_addresses(entry.path), datetime.fromtimestamp(entry.mtime, UTC))
+        Late(mask_identifier(entry.path), datetime.fromtimestamp(entry.mtime, UTC))
         for entry in index.entries.values()
         if entry.mtime > moment
     )
 
 
 def _shown(keys: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(mask_addresses(key) for key in keys))
+    return tuple(sorted(mask_identifier(key) for key in keys))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from pytest_caio.redaction.personal import mask_addresses
+from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.comparison import unlike
 from pytest_caio.state.records import Index, IndexEntry, Progress, read_index, read_text
 from pytest_caio.state.server import (
@@ -43,12 +43,12 @@ class _Tally:
     settled: set[str] = field(default_factory=set)
 
     def fail(self, key: str, entry: IndexEntry, reason: str) -> None:
-        self.errors.append(f"{mask_addresses(entry.path)}: {reason}")
+        self.errors.append(f"{mask_identifier(entry.path)}: {reason}")
         self.settled.add(key)
 
     def conflict(self, key: str, entry: IndexEntry, reason: str) -> None:
         self.conflicts += 1
-        self.fail(key, entry, f"conflict: {mask_addresses(key)} {reason}")
+        self.fail(key, entry, f"conflict: {mask_identifier(key)} {reason}")
 
 
 def migrate(
@@ -154,9 +154,9 @@ class _Run:
             )
             for key, value, expiry in answers:
                 if reason := unlike(batch[key], value):
-                    self.tally.fail(key, batch[key], f"read back, {mask_addresses(key)} {reason}")
+                    self.tally.fail(key, batch[key], f"read back, {mask_identifier(key)} {reason}")
                 elif expiry >= 0:
-                    self.tally.fail(key, batch[key], f"read back, {mask_addresses(key)} has an expiry")
+                    self.tally.fail(key, batch[key], f"read back, {mask_identifier(key)} has an expiry")
                 else:
                     self.tally.confirmed += 1
             done += len(whole)

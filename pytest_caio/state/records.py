@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.redaction.personal import mask_addresses
+from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.documents import canonical, parse
 from pytest_caio.state.keys import KINDS, Kind, record_key
 
@@ -162,7 +162,9 @@ def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
             found = _read_record(hive_dir, path, kind, prefix)
             if isinstance(found, Record) and (first := seen.setdefault(found.key, path)) != path:
                 yield Problem(
-                    mask_addresses(path), f"claims the same key as {mask_addresses(first)}", found.key
+                    mask_identifier(path),
+                    f"claims the same key as {mask_identifier(first)}",
+                    found.key,
                 )
             else:
                 yield found
@@ -190,10 +192,10 @@ def _read_record(hive_dir: Path, path: str, kind: Kind, prefix: str) -> Record |
         value = parse(text)
         digest = hashlib.sha256(canonical(value)).digest()
         if not isinstance(value, dict):
-            return Problem(mask_addresses(path), "not a JSON object")
+            return Problem(mask_identifier(path), "not a JSON object")
         key = record_key(prefix, kind, value, PurePosixPath(path).stem)
     except ValueError as error:
-        return Problem(mask_addresses(path), str(error))
+        return Problem(mask_identifier(path), str(error))
     return Record(kind=kind, path=path, key=key, value=value, text=text, data_sha256=digest, mtime=mtime)
 
 
@@ -211,7 +213,7 @@ def _ignored(hive_dir: Path) -> tuple[str, ...]:
     for folder, pattern in _FOLDERS.values():
         with contextlib.suppress(OSError):  # the folder is missing, or already reported as a problem
             names = _names(hive_dir / folder)
-            strays += [mask_addresses(f"{folder}/{name}") for name in names if not fnmatch(name, pattern)]
+            strays += [mask_identifier(f"{folder}/{name}") for name in names if not fnmatch(name, pattern)]
     return tuple(strays)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.places import CHECKOUT
+
 # As a shell starts a background job.
 IGNORING = """
 import os, signal, sys
-from tests.support.places import CHECKOUT
-from tests.support.places import CHECKOUT
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 os.execv(sys.executable, sys.argv[1:])
 """

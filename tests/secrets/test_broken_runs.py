@@ -11,6 +11,7 @@ import pytest
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from tests.support.echo import echoing
+from tests.support.places import CHECKOUT
 from tests.support.planted import VERBOSE, Planted, made
 from tests.support.scanner import Scanner
 from tests.support.suite_runs import clean_environment, closed_port
@@ -165,8 +166,6 @@ Exchange.report = report
 """,
     "a transport that breaks": """
 from pytest_caio.transport import Transport
-from tests.support.places import CHECKOUT
-from tests.support.places import CHECKOUT
 async def send(self, request, within=None):
     raise RuntimeError(SECRET, request)
 Transport.send = send

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import pytest_caio.reference.golden as demo
 from pytest_caio.checks.probe import Request
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import Profile
@@ -112,3 +113,9 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def demo_path() -> Path:
+    """The file of the demo's golden set."""
+    return Path(str(demo.__file__)).with_name("golden_set.json")

@@ -38,7 +38,7 @@ def test_a_check_is_declared_beside_its_assertion() -> None:
         blocking=False,
         waivable=True,
         writes=True,
-        gate="checks",
+        gate="check",
         probes=(get("/a"), post("/b")),
     )
 

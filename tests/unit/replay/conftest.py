@@ -9,15 +9,8 @@ from typing import Any
 
 import pytest
 
-import pytest_caio.reference.golden as demo
 from pytest_caio.replay import CommandRunner, GoldenSet, load_golden
 from tests.support.places import CHECKOUT, SUPPORT
-
-
-@pytest.fixture(scope="session")
-def demo_path() -> Path:
-    """The file of the demo's golden set."""
-    return Path(str(demo.__file__)).with_name("golden_set.json")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_caio.redaction.personal import mask_addresses
+from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.keys import batch_key, family, lead_key, record_key, state_key
 
 _ENCODABLE = st.text(min_size=1).filter(lambda text: text.strip())
@@ -90,4 +90,4 @@ def test_a_record_without_a_usable_id_has_no_key(kind: str, fields: dict[str, ob
 )
 def test_addresses_in_names_are_masked(text: str, shown: str) -> None:
     """An address in a path or a key is shown by its first letter and its domain."""
-    assert mask_addresses(text) == shown
+    assert mask_identifier(text) == shown
