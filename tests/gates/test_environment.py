@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.reference.dashboard.settings import fresh_settings, write_settings
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from tests.support.gate_runs import Gate, ask_gate
 
+AFTER = len(RUNTIME_KEYS) + 1  # the line after those of a whole file
 CHECKS = tuple(f"ENV-{n:02}" for n in range(1, 15))
 URL = "http://127.0.0.1:9"
 ALONE = {"ENV-10": "not-run"}  # what an environment that is alone in its run leaves unjudged
@@ -90,9 +93,11 @@ SLIPS: Mapping[str, Slip] = {
         "ENV-12", "give the checks the public URL of Redis", REDIS_URL="redis://redis.railway.internal/0"
     ),
     "rb2b": failed("ENV-13", "rb2b has no RB2B_WEBHOOK_SECRET", RB2B_WEBHOOK_SECRET=None),
-    "dup": advised("ENV-14", "REDIS_MAX_CONNECTIONS (lines 5, 38)", "REDIS_MAX_CONNECTIONS=30\n"),
+    "dup": advised("ENV-14", f"REDIS_MAX_CONNECTIONS (lines 5, {AFTER})", "REDIS_MAX_CONNECTIONS=30\n"),
     "typo": advised(
-        "ENV-14", "DASHBOARD_AUTH_TOKNE (line 38) looks like DASHBOARD_AUTH_TOKEN", "DASHBOARD_AUTH_TOKNE=x\n"
+        "ENV-14",
+        f"DASHBOARD_AUTH_TOKNE (line {AFTER}) looks like DASHBOARD_AUTH_TOKEN",
+        "DASHBOARD_AUTH_TOKNE=x\n",
     ),
 }
 BEARERS = ("INSTANTLY_WEBHOOK_SECRET", "HEYREACH_WEBHOOK_SECRET", "CLAY_WEBHOOK_SECRET")
@@ -225,7 +230,7 @@ def test_every_case_is_named_by_its_key(gate: Gate) -> None:
     assert names["ENV-01"] >= {"SESSION_SECRET_KEY", "REDIS_URL", "DASHBOARD_AUTH_TOKEN"}
     assert names["ENV-02"] >= {"ENVIRONMENT", "DASHBOARD_AUTH_STRICT"}
     assert names["ENV-08"] == names["ENV-09"] >= {"REDIS_URL", "HEYREACH_BEARER_TOKEN", "CLAY_WEBHOOK_SECRET"}
-    assert names["ENV-13"] == {"instantly", "heyreach", "clay", "rb2b"}
+    assert names["ENV-13"] == set(PROVIDERS)
     advisory = {i for i, check in checks.items() if not check["blocking"]}
     assert advisory == {"ENV-07", "ENV-14"}
 

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from pytest_caio.commands.serve import configure
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.errors import InputError
 from pytest_caio.reference.dashboard.settings import RUNTIME_KEYS, flag, fresh_settings, items
 from pytest_caio.reference.hosting.host import host
@@ -44,7 +45,8 @@ def test_env_file(process: ReferenceProcess, site: Site) -> None:
     secrets = [
         v for k, v in site.settings.items() if k.endswith(("_TOKEN", "_SECRET", "SECRET_KEY", "ING_KEY"))
     ]
-    assert len(secrets) == len(set(secrets)) == 9
+    of_providers = {key for provider in PROVIDERS.values() for key in provider.keys}
+    assert len(secrets) == len(set(secrets)) == 3 + len(of_providers)
     assert all(len(secret) >= 32 for secret in secrets)
     assert site.settings["INNGEST_SIGNING_KEY"].startswith("signkey-prod-")
     assert site.settings["INNGEST_WEBHOOK_URL"].endswith("/inngest")
