@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_caio.reference.dashboard.deployment import COMMIT
+from pytest_caio.reference.faults import FAULTS
 from tests.support.hosted import HostedDeployment
 from tests.support.places import CHECKOUT
 from tests.support.scanner import Scanner
@@ -138,7 +139,8 @@ def ask(
 
     `profile` is one line more of its profile, `suite` what is run of the suite.
     """
-    budget = "" if "slow-readiness" in faults else f"ready_budget_ms = {READY_BUDGET_MS}"
+    timed = any("RDY-12" in FAULTS[name].reds for name in faults)
+    budget = "" if timed else f"ready_budget_ms = {READY_BUDGET_MS}"
     with HostedDeployment(*options, faults=faults, environment="production", access_log=False) as deployment:
         profiles = folder / "profiles.toml"
         lines = deployment.profiles_file.read_text("utf-8").splitlines()
