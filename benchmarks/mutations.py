@@ -176,8 +176,8 @@ def main() -> int:
     with ThreadPoolExecutor(2) as pool:
         for mutant, by in zip(tried, pool.map(noticed, tried), strict=True):
             survivors += not by
-            told = f"missed: {by}" if by else "SURVIVES"
-            print(f"{mutant.check} test_{mutant.gate}.py:{mutant.line} {mutant.text}: {told}", flush=True)
+            result = f"missed: {by}" if by else "SURVIVES"
+            print(f"{mutant.check} test_{mutant.gate}.py:{mutant.line} {mutant.text}: {result}", flush=True)
     print(f"{len(tried)} statements, {survivors} survive, {time.perf_counter() - started:.0f} s")
     return int(survivors > 0)
 

@@ -11,7 +11,7 @@ from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.state import State
 
 with warnings.catch_warnings():
-    # Its models are declared in a style that newer releases of pydantic warn of; that is not ours to mend.
+    # The SDK declares models in a style that newer pydantic releases warn about. Only the SDK can fix that.
     warnings.simplefilter("ignore", DeprecationWarning)
     import inngest
     import inngest.fast_api
