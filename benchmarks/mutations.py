@@ -1,8 +1,8 @@
-"""Empties each judging statement of the suite in turn, and sees that something wrong is missed without it.
+"""Mutation test of the suite: removes each judging statement in turn, and finds out whether that is noticed.
 
-What is wrong is a fault that turns the check red, else a case of the check's own test. A statement that
-neither misses is one that nothing proves: it is printed, and the exit status is 1.
-`python -m benchmarks.mutations` tries all of them, `--check ID` those of one check.
+It is noticed if a fault that should turn the check red is then missed, or if the check's own test then fails.
+If neither happens, the mutant survives: no test needs the statement. It is printed, and the exit status is 1.
+`python -m benchmarks.mutations` tries all statements, `--check ID` those of one check.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One statement emptied: its check, function, place and text, and the gate's source without it."""
+    """One removed statement: its check, function, gate, line and text, and the gate's source without it."""
 
     check: str
     function: str
@@ -41,7 +41,7 @@ class Mutant:
 
 
 def check_id(function: ast.FunctionDef) -> str:
-    """Return the id that a function is decorated with, or an empty text."""
+    """Return the check id that a function is decorated with, or an empty string."""
     for call in function.decorator_list:
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "check":
             return str(ast.literal_eval(call.args[0]))
@@ -49,9 +49,9 @@ def check_id(function: ast.FunctionDef) -> str:
 
 
 def judges(node: ast.AST) -> bool:
-    """Say whether a statement judges: an assertion, an outcome raised, a report read for its shape alone.
+    """Say whether a statement judges: an assertion, a raised outcome, or a report read to validate its shape.
 
-    What does not apply is no judgement: without that the check asks for more, not for less.
+    `raise NotApplicable` does not count: without it a check requires more, not less.
     """
     text = ast.unparse(node)
     return (
@@ -62,9 +62,9 @@ def judges(node: ast.AST) -> bool:
 
 
 def judging(function: ast.FunctionDef) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
-    """Return each statement of a check that judges, and what stands in its place when it is emptied.
+    """Yield each judging statement or expression of a check, with the source text that replaces it.
 
-    Where something that must be empty (`assert not wrong`) is found in several ways, each is one more.
+    If a list that must be empty (`assert not wrong`) is assigned in several ways, each is one more mutant.
     """
     nodes = list(ast.walk(function))
     yield from ((node, "pass") for node in nodes if isinstance(node, ast.stmt) and judges(node))
@@ -82,7 +82,7 @@ def judging(function: ast.FunctionDef) -> Iterator[tuple[ast.stmt | ast.expr, st
 
 
 def without(source: str, node: ast.stmt | ast.expr, instead: str) -> str:
-    """Return a module's source with something else in the place of one node."""
+    """Return a module's source with one node replaced by `instead`."""
     lines = [line.encode() for line in source.splitlines(keepends=True)]  # offsets count bytes
     first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
     head, tail = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
@@ -90,7 +90,7 @@ def without(source: str, node: ast.stmt | ast.expr, instead: str) -> str:
 
 
 def mutants(gate: str) -> Iterator[Mutant]:
-    """Return every judging statement of a gate, emptied."""
+    """Yield a mutant for every judging statement of a gate."""
     source = (CHECKOUT / "acceptance" / f"test_{gate}.py").read_text("utf-8")
     for function in ast.parse(source).body:
         if isinstance(function, ast.FunctionDef) and (check := check_id(function)):
@@ -101,7 +101,7 @@ def mutants(gate: str) -> Iterator[Mutant]:
 
 @contextmanager
 def checkout_of(mutant: Mutant | None) -> Iterator[Path]:
-    """Give a folder with the suite, as it is or with a statement emptied, and the tests."""
+    """Yield a temporary folder with the tests and the suite, mutated if `mutant` is given."""
     with tempfile.TemporaryDirectory() as folder:
         for part in ("acceptance", "tests"):
             ignored = shutil.ignore_patterns("__pycache__")
@@ -115,7 +115,7 @@ def checkout_of(mutant: Mutant | None) -> Iterator[Path]:
 
 
 def misses(checkout: Path, mutant: Mutant, case: Case) -> bool:
-    """Say whether a check finds nothing wrong with a deployment that has a fault."""
+    """Say whether the mutated check does not turn red on a deployment with the faults of `case`."""
     suite = (f"{checkout}/acceptance/test_{mutant.gate}.py::{mutant.function}",)
     with tempfile.TemporaryDirectory() as folder:
         _, evidence = ask(Path(folder), *case.options, faults=case.faults, profile=case.profile, suite=suite)
@@ -124,7 +124,7 @@ def misses(checkout: Path, mutant: Mutant, case: Case) -> bool:
 
 
 def fails(checkout: Path, test: str) -> bool:
-    """Say whether a file of tests fails; raises RuntimeError where it was not run."""
+    """Say whether a test file fails; raises RuntimeError if it could not be run."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", test, "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"],
         cwd=checkout,
@@ -140,13 +140,13 @@ def fails(checkout: Path, test: str) -> bool:
 
 
 def own_test(mutant: Mutant) -> str:
-    """Return the file of tests that is the check's own, or its gate's; an empty text where there is none."""
+    """Return the test file of the check, else of its gate; an empty string if there is none."""
     test = ELSEWHERE.get(mutant.check, f"tests/gates/test_{mutant.gate}.py")
     return test if (CHECKOUT / test).exists() else ""
 
 
 def noticed(mutant: Mutant) -> str:
-    """Return the first fault that a suite without this statement misses, or the test that fails of it."""
+    """Return the first fault that the mutant misses, else the test file that fails, else an empty string."""
     check = mutant.check
     named = [Case(name, frozenset(f.reds)) for name, f in FAULTS.items() if check in f.reds]
     named += [Case(name, frozenset(f.reds)) for name, f in FAULTS.items() if check in f.consequences]
@@ -160,14 +160,14 @@ def noticed(mutant: Mutant) -> str:
 
 
 def main() -> int:
-    """Try every statement, two at a time; return 1 where one survived."""
+    """Try every statement, two at a time; return 1 if a mutant survived, else 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", metavar="ID", action="append", help="one check's statements; may repeat")
     args = parser.parse_args()
     started = time.perf_counter()
     tried = [mutant for gate in GATES for mutant in mutants(gate)]
     tried = [mutant for mutant in tried if not args.check or mutant.check in args.check]
-    # A test that fails as it is would notice everything.
+    # A test that fails without any mutation would seem to notice every mutant.
     with checkout_of(None) as checkout:
         for test in sorted({own_test(mutant) for mutant in tried} - {""}):
             if fails(checkout, test):
@@ -176,8 +176,8 @@ def main() -> int:
     with ThreadPoolExecutor(2) as pool:
         for mutant, by in zip(tried, pool.map(noticed, tried), strict=True):
             survivors += not by
-            told = f"missed: {by}" if by else "SURVIVES"
-            print(f"{mutant.check} test_{mutant.gate}.py:{mutant.line} {mutant.text}: {told}", flush=True)
+            result = f"missed: {by}" if by else "SURVIVES"
+            print(f"{mutant.check} test_{mutant.gate}.py:{mutant.line} {mutant.text}: {result}", flush=True)
     print(f"{len(tried)} statements, {survivors} survive, {time.perf_counter() - started:.0f} s")
     return int(survivors > 0)
 

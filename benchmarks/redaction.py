@@ -1,8 +1,8 @@
-"""What redaction costs: its part of a whole run, and how its time grows with the text and with the secrets.
+"""Measures redaction: its share of a whole run, and how its time grows with the text and the secrets.
 
-All is measured in one run on one machine, so that the ratios hold on any: the time inside the redactor's
-methods by the time of the run that they were called in, and the time of ten times the text, or of ten times
-the secrets, by that of one.
+Everything is measured in one run on one machine, so that the ratios hold on other machines: the time in the
+redactor's methods divided by the time of the run, and the time for ten times the text, or ten times the
+secrets, divided by the time for one.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ ROUNDS = 5
 CHECKOUT = Path(__file__).resolve().parents[1]
 SECRETS = (10, 100)
 CHARACTERS = (100_000, 1_000_000)
-# Of a Redactor, what others call; one that calls another is timed once.
+# The public methods of Redactor. A call from inside another one is not timed again.
 METHODS = ("add", "allow", "secrets_in", "redact", "shown", "spans", "undecided_suffix", "redact_all")
-# A plugin of the run: it times every call, of whichever thread, and writes both times down.
+# A pytest plugin for the run: it times every call, in every thread, and writes all times to a file.
 PLUGIN = """
 import json, os, threading, time
 from pathlib import Path
@@ -57,7 +57,7 @@ def pytest_unconfigure():
 
 
 def part_of_a_run(folder: Path) -> dict[str, float]:
-    """Run the suite on demo, and return the seconds of the run, those spent in redaction, and its calls."""
+    """Run the suite on demo; return the seconds of the run and of redaction, and the number of its calls."""
     (folder / "redaction_times.py").write_text(PLUGIN.replace("METHODS", repr(METHODS)), "utf-8")
     times = folder / "times.json"
     done = subprocess.run(
@@ -85,13 +85,13 @@ def part_of_a_run(folder: Path) -> dict[str, float]:
 
 
 def redactor(secrets: int, chance: random.Random) -> Redactor:
-    """Return a redactor that knows so many secrets of 32 characters."""
+    """Return a redactor with this number of secrets of 32 characters."""
     alphabet = string.ascii_letters + string.digits + "-_"
     return Redactor({f"SECRET_{n}": "".join(chance.choices(alphabet, k=32)) for n in range(secrets)})
 
 
 def body(characters: int, chance: random.Random) -> str:
-    """Return a text like a deployment's answers: JSON of words and numbers, some of it in lines."""
+    """Return text like a deployment's responses: lines of JSON with words and numbers."""
     parts, size = [], 0
     while size < characters:
         words = ["".join(chance.choices(string.ascii_lowercase, k=chance.randint(3, 11))) for _ in range(9)]
@@ -103,7 +103,7 @@ def body(characters: int, chance: random.Random) -> str:
 
 
 def best(*works: Callable[[], object]) -> list[float]:
-    """Return the fewest seconds that each of `works` took, done in turn; the first round warms up."""
+    """Return the shortest time in seconds of each of `works`, run in turn; the first round is a warm-up."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(ROUNDS + 1):
         for work, taken in zip(works, times, strict=True):

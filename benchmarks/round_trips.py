@@ -1,8 +1,8 @@
-"""How long the gates take beside an empty pytest session, with 50 ms added to every answer.
+"""Measures the gates' time as a ratio to an empty pytest session, with 50 ms added to every response.
 
 Both are measured in one run, in turn, as whole processes: the suite against a reference deployment that is
-already up, and a session of as many tests that do nothing. One round trip of network time would show as a
-ratio near 1; one round trip a check would show as a ratio above 10.
+already running, and a session with the same number of tests that do nothing. One network round trip in all
+gives a ratio near 1; one round trip per check gives a ratio above 10.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pytest_caio.reference.hosting.process import ReferenceProcess
 ROUNDS = 5
 LATENCY_MS = 50
 CHECKOUT = Path(__file__).resolve().parents[1]
-# The gates whose time is network time; the others also read files, ask Redis and run the product's agent.
+# The gates that spend their time on HTTP; others also read files, query Redis and run the product's agent.
 GATES = tuple(f"acceptance/test_{gate}.py" for gate in ("auth", "webhooks", "readiness", "cors"))
 
 
 def timed(arguments: list[str]) -> tuple[float, str]:
-    """Run pytest once, and return its seconds and its output; raises RuntimeError where it fails."""
+    """Run pytest once, and return its seconds and its output; raises RuntimeError if it fails."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
         cwd=CHECKOUT,
-        # Compiled once, as on any machine: what is measured is a run, not a first run.
+        # Bytecode is cached, as on other machines: later runs are measured, not the first one.
         env={**os.environ, "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": ""},
         capture_output=True,
         text=True,

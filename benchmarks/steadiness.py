@@ -1,6 +1,6 @@
-"""How steady the gate is: whole runs in a row on healthy reference deployments, on a machine kept busy.
+"""Measures how reliable the gate is: full runs in a row on healthy reference deployments, on a busy machine.
 
-Prints how many were GO and how long the slowest took; the exit status is 0 only where all were.
+Prints how many runs were GO and how long the slowest took; the exit status is 0 only if all were GO.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 __all__ = ["main"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"  # however we end
-SHOWN = 40  # lines of the end of a run that was not GO
+BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"  # until its parent ends
+SHOWN = 40  # last lines that are printed of a run that was not GO
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def load(processes: int) -> Iterator[None]:
 
 
 def once() -> tuple[bool, str, float]:
-    """Run the suite once; return whether it was GO, what it said, and its seconds."""
+    """Run the suite once; return whether it was GO, its output, and its seconds."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         done = subprocess.run(
@@ -56,7 +56,7 @@ def once() -> tuple[bool, str, float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print a line, and the end of every run that was not GO; return 0 where all were."""
+    """Print a line, and the end of every run that was not GO; return 0 if all were GO, else 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--busy", type=int, default=2 * (os.cpu_count() or 1), help="processes that burn CPU")

@@ -15,7 +15,7 @@ BEGIN, END = "<!-- checks -->\n", "<!-- /checks -->\n"
 
 
 def declared(suite: Path) -> list[Check]:
-    """Return the checks that the modules of an acceptance suite declare, by module and in their order."""
+    """Return the checks that an acceptance suite declares, by module name and in the order of declaration."""
     found = []
     for path in sorted(suite.glob("test_*.py")):
         spec = importlib.util.spec_from_file_location(f"runbook_{path.stem}", path)
@@ -29,7 +29,7 @@ def declared(suite: Path) -> list[Check]:
 
 
 def row(check: Check) -> str:
-    """Return a check's line in the table."""
+    """Return the table row of a check."""
     kind = "blocks" if check.blocking else "advises"
     kind += ", may be waived" if check.waivable else ""
     title, fix = (text.replace("|", "\\|").replace("<", "&lt;") for text in (check.title, check.fix))
@@ -37,7 +37,7 @@ def row(check: Check) -> str:
 
 
 def main() -> None:
-    """Put the lines between the marks in docs/runbook.md."""
+    """Replace the table between the marks in docs/runbook.md."""
     runbook = CHECKOUT / "docs" / "runbook.md"
     text = runbook.read_text("utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]

@@ -1,4 +1,4 @@
-"""Writes docs/detection.md: every fault of the reference deployment, and the checks that find it."""
+"""Writes docs/detection.md: every fault of the reference deployment with the checks that detect it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from pytest_caio.reference.faults import FAULTS
 from pytest_caio.reference.variations import VARIATIONS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-_HEAD = """# What is found, and what is not minded
+_HEAD = """# Faults that are detected, and harmless variations
 
-{faults} faults of the reference deployment, each with the checks that it turns red: those that name
-it, and those that are red besides, since they ask what it broke. `tests/test_faults.py` runs the
-suite on deployments that have several faults, no two of which turn the same check red, and finds
-these checks red and no others; it leaves out the gates replay and pack, which ask the deployment
-nothing. {checks} checks have a fault of their own, {often} the most ({most}).
+The reference deployment can have {faults} faults. The table lists for each the checks that must
+detect it ("red"), and those that fail as a consequence, because they depend on what it broke ("also
+red"). `tests/test_faults.py` runs the suite on deployments with several faults, no two of which
+turn the same check red, and tests that these checks are red and no others. It leaves out the gates
+replay and pack, which send the deployment no requests. {checks} checks have faults of their own,
+{often} the most ({most}).
 
-{variations} harmless variations turn nothing red: `tests/test_harmless.py` runs the whole suite on
-deployments that have as many of them as can hold together. `make nightly` runs the suite once for
-each fault, and once for each variation.
+No check may turn red because of one of the {variations} harmless variations:
+`tests/test_harmless.py` runs the whole suite on deployments with as many variations as can be
+combined. `make nightly` runs the suite once for each fault, and once for each variation.
 
-`pytest acceptance --fault NAME` shows a fault, `--fault list` prints them, and
+`pytest acceptance --fault NAME` runs the suite with a fault, `--fault list` prints all faults, and
 `python docs/detection.py` writes this page.
 
 ## Faults
 
-| fault | what is wrong | red | red besides | where it is mended |
+| fault | what is wrong | red | also red | where to fix it |
 |---|---|---|---|---|
 """
 _HARMLESS = """
 ## Harmless variations
 
-`python -m pytest_caio serve --variation NAME` shows one.
+`python -m pytest_caio serve --variation NAME` runs the reference deployment with one.
 
 | variation | what is different |
 |---|---|
@@ -40,7 +41,7 @@ _HARMLESS = """
 
 
 def page() -> str:
-    """Return the page."""
+    """Return the text of docs/detection.md."""
     named = [red for fault in FAULTS.values() for red in fault.reds]
     often = max(sorted(set(named)), key=named.count)
     head = _HEAD.format(
@@ -58,7 +59,7 @@ def page() -> str:
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> str:
-    # A `*` would begin emphasis.
+    # In Markdown, `*` begins emphasis and `<` an HTML tag.
     return "".join(f"| {' | '.join(row)} |\n".replace("*", "\\*").replace("<", "\\<") for row in rows)
 
 

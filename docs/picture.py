@@ -1,4 +1,4 @@
-"""Takes the picture in the README: a real report of a deployment with one fault, in a real Chromium."""
+"""Takes the screenshot in the README: the report of a run on a deployment with one fault, in Chromium."""
 
 from __future__ import annotations
 

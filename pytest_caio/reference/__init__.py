@@ -1,1 +1,1 @@
-"""The reference deployment: a dashboard that follows the contract, and can be told to break it."""
+"""The reference deployment: a dashboard that follows the contract, and that faults make break it."""

@@ -1,1 +1,1 @@
-"""The reference dashboard: what it answers, and every decision that a fault may replace."""
+"""The reference dashboard: its routes and responses, and every decision that a fault may replace."""

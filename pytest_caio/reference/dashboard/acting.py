@@ -1,4 +1,4 @@
-"""The protected paths that act: on the queue, the batches, the leads and the operator's switches."""
+"""Protected paths that change state: the email queue, batches, leads and the operator's switches."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def _json_object(request: Request) -> dict[str, Any]:
 
 
 def add_actions(app: FastAPI, state: State) -> None:
-    """Add every acting path; nothing leaves this deployment, whatever is asked of it."""
+    """Add every path that changes state to the app. No handler contacts an outside service."""
     _add_operator(app, state)
     _add_queue(app, state)
     _add_leads(app, state)

@@ -1,4 +1,4 @@
-"""The app of a deployment: its routes, and around them what every request passes."""
+"""The ASGI app of a deployment: its routes, and the middleware around them."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def build_app(
     log: Callable[[str], Any] | None = None,
     hive_dir: Path | None = None,
 ) -> ASGIApp:
-    """Return the ASGI app of a deployment; the Redis of its settings is seeded as it starts.
+    """Return the ASGI app of a deployment, which seeds the deployment's Redis database on startup.
 
-    `log` is handed one JSON line a request; `hive_dir` is given the file state that was migrated.
+    `log` is called with one JSON line per request. The file state that was migrated is written to `hive_dir`.
     """
     state = State(deployment.settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # Where the operator's file says it is, which is not where a broken deployment looks.
+        # Seed the Redis database that the env file names; a deployment with a fault may use another one.
         published = State(deployment.published)
         await seed(published, seed_leads, hive_dir)
         await published.close()
@@ -79,7 +79,7 @@ def _around(app: FastAPI, deployment: Deployment, log: Callable[[str], Any] | No
             allow_origin_regex=cors.origin_regex,
         )
 
-    # Outside the guard, so that a preflight, which carries no credential, is not met by it.
+    # CORS goes outside the guard: a preflight carries no credential, and the guard would refuse it.
     inside: ASGIApp = with_cors(app) if cors.behind_guard else app
     guarded: ASGIApp = SecurityHeaders(Guard(inside, deployment), deployment.security_headers)
     rewritten: ASGIApp = Rewriting(guarded, deployment.rewrites)

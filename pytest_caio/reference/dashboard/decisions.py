@@ -1,4 +1,4 @@
-"""The healthy decisions: which door a path has, whether a credential is right, where a login may lead."""
+"""Decisions of a healthy deployment: how paths are protected, valid credentials, redirects after a login."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _PUBLIC = frozenset(
 
 
 def door(settings: Mapping[str, str], asked: Incoming) -> Literal["open", "api", "page"]:
-    """Say which door a path has: `open`, `api` (401 without credentials) or `page` (to the login).
+    """Return how a path is protected: `open`, `api` (401 without credentials) or `page` (to the login).
 
-    Exact names alone are open, so that an unusual spelling of a path meets the stricter door.
+    Only exact names are open, so that an unusual spelling of a public path is protected.
     """
     path = asked.path
     if path in _PUBLIC or path in items(settings, "DASHBOARD_AUTH_ALLOWLIST"):
@@ -50,7 +50,7 @@ def door(settings: Mapping[str, str], asked: Incoming) -> Literal["open", "api",
 
 
 def same_token(settings: Mapping[str, str], given: bytes) -> bool:
-    """Compare bytes with the dashboard token in constant time; an unset token opens nothing."""
+    """Say whether bytes are the dashboard token, in constant time; an unset token matches nothing."""
     token = settings.get("DASHBOARD_AUTH_TOKEN", "").encode()
     return bool(token) and hmac.compare_digest(given, token)
 
@@ -61,7 +61,7 @@ def new_session(settings: Mapping[str, str]) -> str:
 
 
 def own_session(settings: Mapping[str, str], given: str) -> bool:
-    """Say whether a cookie is a session that this deployment signed, not longer than 12 hours ago."""
+    """Say whether a cookie is a session that this deployment signed within the last 12 hours."""
     try:
         _serializer(settings).loads(given, max_age=SESSION_SECONDS)
     except BadData:
@@ -74,9 +74,10 @@ def _serializer(settings: Mapping[str, str]) -> URLSafeTimedSerializer:
 
 
 def local_next(target: str) -> str:
-    """Return a target only if it is a path on this host, else `/`.
+    """Return the target of a redirect if it is a path on this host, else `/`.
 
-    Browsers read a backslash as a slash and drop tabs and line ends, so those are refused with `//`.
+    Browsers read a backslash as a slash and drop tabs and line breaks, so targets with any of these are
+    rejected, like those that begin with `//`.
     """
     local = target.startswith("/") and not target.startswith("//") and "\\" not in target
     return target if local and target.isprintable() else "/"
@@ -87,11 +88,11 @@ def webhook_signature(secret: str, body: bytes) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def own_signature(settings: Mapping[str, str], knock: WebhookPost) -> bool:
-    """Say whether a post carries its provider's signature over the body as received."""
-    right = webhook_signature(settings[PROVIDERS[knock.provider].secret_key], knock.body).encode()
-    for name in PROVIDERS[knock.provider].signature_headers:
-        given = knock.headers.get(name, "").encode("latin-1")
+def own_signature(settings: Mapping[str, str], post: WebhookPost) -> bool:
+    """Say whether a webhook post has its provider's signature of the body as received."""
+    right = webhook_signature(settings[PROVIDERS[post.provider].secret_key], post.body).encode()
+    for name in PROVIDERS[post.provider].signature_headers:
+        given = post.headers.get(name, "").encode("latin-1")
         for prefix in (b"hmac-sha256=", b"sha256="):
             given = given.removeprefix(prefix)
         if hmac.compare_digest(given, right):
@@ -99,8 +100,8 @@ def own_signature(settings: Mapping[str, str], knock: WebhookPost) -> bool:
     return False
 
 
-def own_bearer(settings: Mapping[str, str], knock: WebhookPost) -> bool:
-    """Say whether a post carries its provider's bearer token."""
-    scheme, _, given = knock.headers.get("authorization", "").partition(" ")
-    right = settings[PROVIDERS[knock.provider].bearer_key or ""].encode()
+def own_bearer(settings: Mapping[str, str], post: WebhookPost) -> bool:
+    """Say whether a webhook post has its provider's bearer token."""
+    scheme, _, given = post.headers.get("authorization", "").partition(" ")
+    right = settings[PROVIDERS[post.provider].bearer_key or ""].encode()
     return scheme.lower() == "bearer" and hmac.compare_digest(given.encode("latin-1"), right)

@@ -23,7 +23,7 @@ COMMIT = "c0ffee5ca1ab1e0ddba11ca5cade5eedfacade42"
 
 @dataclass(slots=True)
 class Cors:
-    """What the CORS middleware is given, whether the guard stands before it, changes of its answers."""
+    """Settings of the CORS middleware, whether the guard runs before it, and rewrites of its responses."""
 
     origins: list[str]
     methods: list[str]
@@ -36,11 +36,12 @@ class Cors:
 
 @dataclass(eq=False)
 class Deployment:
-    """What the app consults. Healthy as made; a fault assigns to its fields, wrapping what was there.
+    """The settings and decisions that the app uses; healthy when created.
 
-    `settings` is what the deployment runs with, `published` what the operator's environment file says of
-    it: the same keys, kept apart because most faults are a deployment that differs from its file.
-    `revoked` are tokens that worked once. Times are in seconds.
+    A fault assigns to its fields, usually wrapping the old value. `settings` are the runtime variables of
+    the deployment, `published` those in the operator's env file: the same keys, kept apart because with most
+    faults the deployment differs from its file. `revoked` are tokens that were valid once. Times are in
+    seconds.
     """
 
     settings: dict[str, str]
@@ -53,26 +54,26 @@ class Deployment:
         """Set every decision to the healthy one."""
         settings = self.settings
         self.published: dict[str, str] = dict(settings)
-        # Who may come in.
+        # Access.
         self.door: Callable[[Incoming], Access] = lambda asked: decisions.door(settings, asked)
         self.routed: Callable[[str], str] = lambda path: path
         self.authorised: Callable[[Incoming], bool] = lambda asked: authorised(self, asked)
         self.token_accepted: Callable[[bytes], bool] = lambda given: decisions.same_token(settings, given)
         self.login_accepted: Callable[[bytes], bool] = lambda given: decisions.same_token(settings, given)
         self.session_accepted: Callable[[str], bool] = lambda given: decisions.own_session(settings, given)
-        self.webhook_refusal: Callable[[WebhookPost], int | None] = lambda knock: refusal(self, knock)
-        self.signature_accepted: Callable[[WebhookPost], bool] = lambda knock: decisions.own_signature(
-            settings, knock
+        self.webhook_refusal: Callable[[WebhookPost], int | None] = lambda post: refusal(self, post)
+        self.signature_accepted: Callable[[WebhookPost], bool] = lambda post: decisions.own_signature(
+            settings, post
         )
-        self.bearer_accepted: Callable[[WebhookPost], bool] = lambda knock: decisions.own_bearer(
-            settings, knock
+        self.bearer_accepted: Callable[[WebhookPost], bool] = lambda post: decisions.own_bearer(
+            settings, post
         )
         self.websocket_guarded = True
-        # How it logs in and sends on.
+        # Login and redirects.
         self.local_next: Callable[[str], str] = decisions.local_next
         self.escape: Callable[[str], str] = html.escape
         self.cookie: dict[str, Any] = {"httponly": True, "secure": True, "samesite": "lax"}
-        # What browsers are told.
+        # CORS and security headers.
         self.cors = Cors(
             list(items(settings, "CORS_ALLOWED_ORIGINS")),
             list(items(settings, "CORS_ALLOWED_METHODS")),
@@ -83,13 +84,13 @@ class Deployment:
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
         }
-        # What it runs on.
+        # Inngest, and whether the API's documentation is served.
         self.inngest_mounted = True
         self.inngest_dev = False
         self.inngest_functions = 4
         self.inngest_signing_key: str = settings["INNGEST_SIGNING_KEY"]
         self.docs = False
-        # What it says: edits of the dependency report, from which readiness follows, and of whole answers.
+        # Edits of the dependency report (readiness is derived from it), and rewrites of whole responses.
         self.report_edits: list[Callable[[dict[str, Any]], None]] = []
         self.rewrites: list[Rewrite] = []
         self.delays: dict[str, float] = {}
@@ -98,9 +99,10 @@ class Deployment:
 
 
 def authorised(deployment: Deployment, asked: Incoming) -> bool:
-    """Say whether a request carries a right credential for the door it knocks at.
+    """Say whether a request has a credential that is valid for its path.
 
-    The token, in its header or (where enabled) the query, opens the API; a session opens API and pages.
+    The token, in its header or (where enabled) in the query, gives access to the API; a session to the API
+    and the pages.
     """
     if deployment.session_accepted(asked.cookies.get(SESSION_COOKIE, "")):
         return True
@@ -115,23 +117,24 @@ def authorised(deployment: Deployment, asked: Incoming) -> bool:
     return False
 
 
-def refusal(deployment: Deployment, knock: WebhookPost) -> int | None:
-    """Return the status that refuses a webhook post, or None to let it in, in the contract's order.
+def refusal(deployment: Deployment, post: WebhookPost) -> int | None:
+    """Return the status code that refuses a webhook post, or None to accept it, in the contract's order.
 
-    A configured secret is the only way in; else the bearer; else HeyReach's allowlist; else strict mode.
+    With a secret configured, only a signature is accepted; else with a bearer configured, only that; else
+    HeyReach's allowlist decides, and at last strict mode.
     """
-    settings, provider = deployment.settings, PROVIDERS[knock.provider]
+    settings, provider = deployment.settings, PROVIDERS[post.provider]
     if settings.get(provider.secret_key):
-        return None if deployment.signature_accepted(knock) else 401
+        return None if deployment.signature_accepted(post) else 401
     if settings.get(provider.bearer_key or ""):
-        return None if deployment.bearer_accepted(knock) else 401
+        return None if deployment.bearer_accepted(post) else 401
     if flag(settings, provider.unsigned_key):
         return None
     return 503 if flag(settings, "WEBHOOK_SIGNATURE_REQUIRED") else None
 
 
 def old_introspection(deployment: Deployment, asked: Incoming, reply: Reply) -> None:
-    """Answer unsigned introspection as Inngest's SDK did up to 0.5.18: 200, with fewer fields."""
+    """Answer unsigned introspection as the Inngest SDK did up to 0.5.18: 200, with fewer fields."""
     if asked.path == "/inngest" and asked.method == "GET" and reply.status == 401:
         reply.status = 200
         reply.body = json.dumps(

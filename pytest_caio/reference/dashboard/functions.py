@@ -11,16 +11,16 @@ from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.state import State
 
 with warnings.catch_warnings():
-    # Its models are declared in a style that newer releases of pydantic warn of; that is not ours to mend.
+    # The SDK declares models in a style that newer pydantic releases warn about. Only the SDK can fix that.
     warnings.simplefilter("ignore", DeprecationWarning)
     import inngest
     import inngest.fast_api
 
 __all__ = ["add_inngest"]
 
-# Nothing here may ask a service outside: the SDK is told an address on which nothing listens.
+# The SDK must not contact an outside service: nothing listens at this address.
 _NOWHERE = "http://127.0.0.1:9/"
-# function id: its trigger.
+# Function id: its cron trigger.
 _FUNCTIONS = {
     "daily-outbound-dispatch": "0 13 * * 1-5",
     "cadence-sync": "0 */4 * * *",
@@ -30,7 +30,7 @@ _FUNCTIONS = {
 
 
 def add_inngest(app: FastAPI, deployment: Deployment, state: State) -> None:
-    """Mount /inngest with as many of the four functions as the deployment has; raises nothing of its own."""
+    """Mount /inngest with the first `deployment.inngest_functions` of the four functions."""
     settings = deployment.settings
     client = inngest.Inngest(
         app_id=settings["INNGEST_APP_ID"],
@@ -51,7 +51,7 @@ def add_inngest(app: FastAPI, deployment: Deployment, state: State) -> None:
         return run
 
     functions = [function(name, cron) for name, cron in _FUNCTIONS.items()]
-    # An unsigned PUT would make the SDK register its functions: refused here.
+    # An unsigned PUT would make the SDK register its functions, so it is refused.
     inngest.fast_api.serve(
         app,
         client,

@@ -1,4 +1,4 @@
-"""What passes between the dashboard's parts: a request, a webhook post, an answer."""
+"""The data that the dashboard's parts exchange: requests, webhook posts and responses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class WebhookPost:
-    """A webhook post that asks to be let in: whose it is, where it came, its headers and raw body."""
+    """A webhook post to accept or refuse: its provider, path, headers and raw body."""
 
     provider: str
     path: str
@@ -42,7 +42,7 @@ class WebhookPost:
 
 @dataclass(slots=True)
 class Reply:
-    """A whole answer on its way out; a rewrite may change each part, the length is set afterwards."""
+    """A complete response before it is sent; rewrites may change it, Content-Length is set afterwards."""
 
     status: int
     headers: MutableHeaders

@@ -1,4 +1,4 @@
-"""What a request meets before the app: access log, latency, rewrites of answers, the guard."""
+"""The middleware around the app: access log, latency, rewrites of responses, security headers, the guard."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _asked(scope: Scope) -> Incoming:
 
 
 class Guard:
-    """Refuses what has no credential, before any route is looked up; a plain OPTIONS is answered 405."""
+    """Refuses requests without a valid credential, before routing; answers a plain OPTIONS with 405."""
 
     def __init__(self, app: ASGIApp, deployment: Deployment) -> None:
         self._app = app
@@ -53,20 +53,20 @@ class Guard:
             return None
         if door == "api":
             return JSONResponse({"detail": "Unauthorized: a dashboard token or session is required"}, 401)
-        # However many slashes it began with, it goes on as a path of this host.
+        # Begin with one slash: browsers read `//name` as another host.
         target = deployment.local_next("/" + asked.path.lstrip("/"))
         return RedirectResponse(f"/login?next={quote(target)}", 302)
 
 
 class SecurityHeaders:
-    """Adds the deployment's security headers to every answer."""
+    """Adds the deployment's security headers to every response."""
 
     def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
         self._app = app
         self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and add the headers to what comes back."""
+        """Pass a request on, and add the headers to its response."""
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -77,14 +77,14 @@ class SecurityHeaders:
 
 
 class Rewriting:
-    """Holds each answer until it is whole and lets rewrites change it."""
+    """Buffers each response until it is complete, and applies rewrites to it."""
 
     def __init__(self, app: ASGIApp, rewrites: list[Rewrite]) -> None:
         self._app = app
         self._rewrites = rewrites
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; send what the rewrites made of the answer."""
+        """Pass a request on, and send the rewritten response."""
         if scope["type"] != "http" or not self._rewrites:
             await self._app(scope, receive, send)
             return
@@ -108,7 +108,7 @@ class Rewriting:
 
 
 class Pace:
-    """Delays each answer by the deployment's latency, and those of slow paths by theirs."""
+    """Delays each request by the deployment's latency, plus the delay of its path."""
 
     def __init__(self, app: ASGIApp, deployment: Deployment) -> None:
         self._app = app
@@ -124,14 +124,14 @@ class Pace:
 
 
 class AccessLog:
-    """Writes one JSON object a request: time, method, target as sent, header pairs, body and status."""
+    """Writes one JSON line per request: time, method, target as sent, header pairs, body and status."""
 
     def __init__(self, app: ASGIApp, write: Callable[[str], Any]) -> None:
         self._app = app
         self._write = write
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; its line is written before its answer leaves, so a client can rely on it."""
+        """Pass a request on; its line is written before the response is sent, so a client can rely on it."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -147,7 +147,7 @@ class AccessLog:
             ],
         }
         if scope["type"] == "http":
-            # Read here, whole, since a request that is refused is refused unread.
+            # Read the whole body here: the guard refuses a request without reading it.
             body, receive = await _read(receive)
             line["body"] = body.decode("latin-1")
         written = False
@@ -164,7 +164,7 @@ class AccessLog:
 
 
 async def _read(receive: Receive) -> tuple[bytes, Receive]:
-    """Return a request's whole body, and a channel that gives it again before what comes after it."""
+    """Return a request's whole body, and a receive channel that replays it before any further messages."""
     messages: list[Message] = []
     more = True
     while more:

@@ -28,7 +28,7 @@ _PAGE = """<!doctype html>
 <nav><a href="/">Home</a> <a href="/sales">Sales</a> <a href="/leads">Leads</a>
 <a href="/scorecard">Scorecard</a></nav>{content}</body></html>
 """
-# The refresh wiring: the list is asked for again every fifteen seconds.
+# With the script that refreshes the list every 15 seconds.
 _SALES = """
 <p>Pending: <b id="count">?</b>, as of <span id="refreshed">never</span></p><ul id="cards"></ul>
 <script>
@@ -67,7 +67,7 @@ def add_pages(app: FastAPI, deployment: Deployment, state: State) -> None:
         address = request.client.host if request.client else "unknown"
         if await state.login_failures(address) >= LOCKOUT_ATTEMPTS:
             return form(target, "<p>Too many wrong tokens: try again in five minutes.</p>", 429)
-        # An unusual form may carry lone surrogates, which plain UTF-8 cannot hold.
+        # A malformed form may hold lone surrogates, which UTF-8 cannot encode.
         if not isinstance(given, str) or not deployment.login_accepted(given.encode(errors="replace")):
             await state.count_login_failure(address, LOCKOUT_SECONDS)
             return form(target, "<p>That token is not right.</p>")

@@ -1,4 +1,4 @@
-"""The protected paths that only read, each made from the state in Redis and the settings in force."""
+"""Protected paths that only read; each response is built from the state in Redis and the settings."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ _READINGS: Mapping[str, _Reading] = {
 
 
 def add_readings(app: FastAPI, deployment: Deployment, state: State) -> None:
-    """Add every reading path but the dependency report, which is among the reports."""
+    """Add every read-only path to the app, except the dependency report, which `add_reports` adds."""
 
     def handler(reading: _Reading) -> Callable[[Request], Awaitable[Response]]:
         async def read(_: Request) -> Response:
@@ -258,5 +258,5 @@ def add_readings(app: FastAPI, deployment: Deployment, state: State) -> None:
         return read
 
     for path, reading in _READINGS.items():
-        # FastAPI's own kind of route, which answers GET alone: Starlette's would answer HEAD as well.
+        # FastAPI's routes answer GET only; Starlette's would answer HEAD as well.
         app.add_api_route(path, handler(reading), methods=["GET"], response_class=JSONResponse)

@@ -1,4 +1,4 @@
-"""What the deployment says of itself: health, the dependency report, and readiness, which follows from it."""
+"""The deployment's reports: health, the dependency report, and readiness, which is derived from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["add_reports", "dependency_report"]
 
 
 async def dependency_report(deployment: Deployment, state: State) -> dict[str, Any]:
-    """Return the body of /api/runtime/dependencies, from a real PING and the settings in force."""
+    """Return the body of /api/runtime/dependencies, from a real PING and the current settings."""
     settings = deployment.settings
     dependencies = {
         "redis": _redis(settings, await state.ping()),
@@ -89,7 +89,7 @@ def _webhooks(settings: dict[str, str]) -> dict[str, Any]:
             "unsigned_allowlisted": unsigned,
             "authed": hmac or bearer,
         }
-    # An allowlisted provider is let in by decision, and so is not counted as forgotten.
+    # An allowlisted provider is unsigned by decision, so it is not counted as unauthenticated.
     unauthed = [name for name, has in auth.items() if not (has["authed"] or has["unsigned_allowlisted"])]
     return {
         "required": flag(settings, "WEBHOOK_SIGNATURE_REQUIRED"),
@@ -136,7 +136,7 @@ def add_reports(app: FastAPI, deployment: Deployment, state: State) -> None:
             deployment.session_accepted(socket.cookies.get(SESSION_COOKIE, ""))
             or (token is not None and deployment.token_accepted(token.encode("latin-1")))
         ):
-            await socket.close(1008)  # before it is accepted: the handshake is answered 403
+            await socket.close(1008)  # before it is accepted, so the handshake is answered 403
             return
         await socket.accept()
         report = await dependency_report(deployment, state)

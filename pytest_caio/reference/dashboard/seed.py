@@ -1,4 +1,4 @@
-"""The little state a reference deployment starts with: leads, today's operator state, a batch, a queue."""
+"""The state that a reference deployment starts with: leads, today's operator state, a batch, email queues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _ago(minutes: int) -> str:
 
 
 def pending_email(number: int, contact_id: str | None, *, synthetic: bool = False) -> dict[str, Any]:
-    """Return a pending card, ten minutes old for each number; sendable where it has a contact."""
+    """Return a pending card, `number` times ten minutes old; it can be sent if it has a contact."""
     return {
         "email_id": f"email-{number:03d}",
         "to": f"lead{number}@example.com",
@@ -36,7 +36,7 @@ def pending_email(number: int, contact_id: str | None, *, synthetic: bool = Fals
 
 
 def history_email(card: dict[str, Any], status: str) -> dict[str, Any]:
-    """Return what a reviewed card becomes: with its proof where the status is `sent`."""
+    """Return the history record of a reviewed card, with proof of sending if the status is `sent`."""
     now = datetime.now(UTC).isoformat()
     proof = {
         "sent_via_ghl": True,
@@ -50,7 +50,7 @@ def history_email(card: dict[str, Any], status: str) -> dict[str, Any]:
 
 
 async def seed_pending(state: State) -> int:
-    """Queue three cards: one sendable, one that resolves on approval, one synthetic; return their number."""
+    """Queue three cards (sendable, resolved on approval, synthetic) and return their number."""
     cards = [
         pending_email(1, "contact-001"),
         pending_email(2, None),
@@ -62,9 +62,9 @@ async def seed_pending(state: State) -> int:
 
 
 async def seed(state: State, leads: int, hive_dir: Path | None = None) -> None:
-    """Fill an empty Redis with so many leads, today's operator state, one batch and an email queue.
+    """Fill an empty Redis with `leads` leads, today's operator state, one batch and an email queue.
 
-    `hive_dir` is given the file state that those records came from, as it was left before a cutover.
+    The file state that those records came from is written to `hive_dir`, as it was left before a cutover.
     """
     files: dict[str, dict[str, Any]] = {}
     for number in range(1, leads + 1):
@@ -99,7 +99,7 @@ async def seed(state: State, leads: int, hive_dir: Path | None = None) -> None:
 
 
 def _write_files(hive_dir: Path, files: dict[str, dict[str, Any]]) -> None:
-    """Write file state that nothing has changed since yesterday."""
+    """Write file state that was last modified one day ago."""
     yesterday = time.time() - 24 * 3600
     for name, record in files.items():
         path = hive_dir / name

@@ -1,4 +1,4 @@
-"""The settings of a reference deployment: an environment file's runtime keys, fresh each start."""
+"""The settings of a reference deployment: the runtime keys of an env file, generated at each start."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def fresh_settings(
 ) -> dict[str, str]:
     """Return every runtime key of a healthy deployment, with new random secrets.
 
-    `bearer_only` names providers that get no HMAC secret, so that their bearer is the way in. Raises
-    InputError for an unknown provider, or one that takes no bearer.
+    `bearer_only` names providers that get no HMAC secret, so that they authenticate by their bearer. Raises
+    InputError for an unknown provider, or one that cannot use a bearer.
     """
     may = sorted(name for name, provider in PROVIDERS.items() if provider.bearer_key)
     for name in bearer_only:
@@ -54,7 +54,7 @@ def fresh_settings(
         "REDIS_REQUIRED": "true",
         "REDIS_MAX_CONNECTIONS": "20",
         "STATE_BACKEND": "redis",
-        # Apart from the two other namespaces, so that nothing but state sits under the state's prefix.
+        # Different from the two other namespaces, so that only state is stored under this prefix.
         "STATE_REDIS_PREFIX": f"caio:{environment}:state",
         "STATE_DUAL_READ_ENABLED": "false",
         "STATE_FILE_FALLBACK_WRITE": "false",
@@ -65,7 +65,7 @@ def fresh_settings(
         "INNGEST_EVENT_KEY": new_secret(),
         "INNGEST_REQUIRED": "true",
         "INNGEST_APP_ID": "caio-alpha-swarm",
-        # The scheme that the check asks for, on the host that answers: this one has no certificate.
+        # The check requires https. This deployment has no certificate, so only its host is real here.
         "INNGEST_WEBHOOK_URL": f"{base_url.replace('http://', 'https://', 1)}/inngest",
         "DASHBOARD_AUTH_TOKEN": new_secret(),
         "DASHBOARD_AUTH_STRICT": "true",
@@ -91,12 +91,12 @@ def fresh_settings(
 
 def write_private(path: Path, text: str) -> None:
     """Write text to a file that only its owner may read, whatever the file's mode was before."""
-    path.unlink(missing_ok=True)  # else an older file would keep its mode, or a link lead elsewhere
+    path.unlink(missing_ok=True)  # an existing file would keep its mode, and a link would be followed
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
 
 
 def write_settings(path: Path, settings: Mapping[str, str]) -> None:
-    """Write settings as a dotenv file, one `KEY=value` a line, for the owner alone."""
+    """Write settings as a dotenv file, one `KEY=value` per line, which only its owner may read."""
     write_private(path, "".join(f"{key}={value}\n" for key, value in settings.items()))

@@ -1,4 +1,4 @@
-"""What the deployment holds in Redis: operator state, batches, leads, the email queue, login failures."""
+"""The deployment's state in Redis: operator state, batches, leads, the email queue, login failures."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ __all__ = ["State", "lead_key", "today"]
 
 
 def today() -> str:
-    """Return the date of now, UTC, as `YYYY-MM-DD`."""
+    """Return today's date in UTC, as `YYYY-MM-DD`."""
     return datetime.now(UTC).date().isoformat()
 
 
 def lead_key(prefix: str, email: str) -> str:
-    """Return the Redis key of a lead: named by 24 hex digits of the SHA-256 of its tidied email."""
+    """Return the Redis key of a lead; it ends in 24 hex digits of the SHA-256 of its normalised email."""
     digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()[:24]
     return f"{prefix}:cadence:lead:{digest}"
 
 
 class State:
-    """The Redis of a deployment's settings, asked anew each time; raises redis.RedisError where it is down.
+    """The state in the Redis database of a deployment's settings; nothing is cached.
 
-    `prefix` is where operator state, batches and leads are kept.
+    `prefix` is the prefix of the keys of operator state, batches and leads. Methods raise redis.RedisError if
+    the Redis server is down.
     """
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             settings["REDIS_URL"],
-            protocol=2,  # with 3 each connection asks for notices of maintenance first
+            protocol=2,  # with RESP3 each connection first asks for maintenance notices
             max_connections=int(settings["REDIS_MAX_CONNECTIONS"]),
             timeout=5,
             socket_connect_timeout=2,
             socket_timeout=5,
-            retry=Retry(NoBackoff(), 1),  # once, for a connection that was dropped meanwhile
+            retry=Retry(NoBackoff(), 1),  # once, for a pooled connection that was dropped
             decode_responses=True,
         )
         self.redis: Any = redis.asyncio.Redis(connection_pool=pool)  # its stubs mix sync and async results
@@ -54,7 +55,7 @@ class State:
         await self.redis.connection_pool.disconnect()
 
     async def ping(self) -> float | None:
-        """Return how many milliseconds a PING took, or None where Redis does not answer it."""
+        """Return how many milliseconds a PING took, or None if Redis does not answer."""
         start = time.perf_counter()
         try:
             await self.redis.ping()
@@ -65,13 +66,13 @@ class State:
     # State under the contract's keys.
 
     async def operator(self) -> dict[str, Any]:
-        """Return today's operator state, with zeros for what it lacks."""
+        """Return today's operator state, with zero for each missing counter."""
         text = await self.redis.get(f"{self.prefix}:operator:state:{today()}")
         counters = {"outbound_email": 0, "outbound_linkedin": 0, "revival": 0, "cadence": 0}
         return {"date": today(), **counters, **(json.loads(text) if text else {})}
 
     async def save_operator(self, state: dict[str, Any]) -> None:
-        """Keep an operator state under its date."""
+        """Store an operator state under its date."""
         await self.redis.set(f"{self.prefix}:operator:state:{state['date']}", json.dumps(state))
 
     async def batches(self) -> list[dict[str, Any]]:
@@ -79,7 +80,7 @@ class State:
         return await self._records(f"{self.prefix}:operator:batch:*")
 
     async def save_batch(self, batch: dict[str, Any]) -> None:
-        """Keep a batch under its id."""
+        """Store a batch under its id."""
         await self.redis.set(f"{self.prefix}:operator:batch:{batch['batch_id']}", json.dumps(batch))
 
     async def leads(self) -> list[dict[str, Any]]:
@@ -87,22 +88,22 @@ class State:
         return [lead for lead in await self._records(f"{self.prefix}:cadence:lead:*") if lead.get("email")]
 
     async def save_lead(self, lead: dict[str, Any]) -> None:
-        """Keep a lead under the key of its email."""
+        """Store a lead under the key of its email."""
         await self.redis.set(lead_key(self.prefix, lead["email"]), json.dumps(lead))
 
     async def lock(self, motion: str) -> bool:
-        """Take the lock of a motion for a minute; False where another run holds it."""
+        """Take the lock of a motion for 60 seconds; return False if another run holds it."""
         return bool(await self.redis.set(f"{self.prefix}:locks:operator:{motion}", "1", nx=True, ex=60))
 
     async def unlock(self, motion: str) -> None:
-        """Give the lock of a motion back."""
+        """Release the lock of a motion."""
         await self.redis.delete(f"{self.prefix}:locks:operator:{motion}")
 
     async def _records(self, pattern: str) -> list[dict[str, Any]]:
         keys = sorted([key async for key in self.redis.scan_iter(pattern, count=1000)])
         return [json.loads(text) for text in (await self.redis.mget(keys) if keys else []) if text]
 
-    # The email queue and what was noted, which are the deployment's own affair.
+    # The email queue and the event log: their keys are not part of the contract.
 
     async def emails(self, queue: str) -> list[dict[str, Any]]:
         """Return the emails of the queue `pending` or `history`, oldest first."""
@@ -121,35 +122,35 @@ class State:
         await self.redis.hdel(f"{self._context}:emails:{other}", email["email_id"])
 
     async def clear_pending(self) -> int:
-        """Drop every pending email and return how many there were."""
+        """Delete every pending email and return how many there were."""
         count: int = await self.redis.hlen(f"{self._context}:emails:pending")
         await self.redis.delete(f"{self._context}:emails:pending")
         return count
 
     async def note(self, kind: str, what: object) -> None:
-        """Note an event; the last two hundred are kept."""
+        """Record an event; the newest 200 are kept."""
         line = json.dumps({"at": datetime.now(UTC).isoformat(), "kind": kind, "what": what})
         await self.redis.lpush(f"{self._context}:events", line)
         await self.redis.ltrim(f"{self._context}:events", 0, 199)
 
     async def events(self, kind: str = "") -> list[dict[str, Any]]:
-        """Return the noted events whose kind starts with `kind`, newest first."""
+        """Return the recorded events whose kind starts with `kind`, newest first."""
         lines = await self.redis.lrange(f"{self._context}:events", 0, -1)
         return [event for event in map(json.loads, lines) if event["kind"].startswith(kind)]
 
-    # Wrong tokens at the login, by address.
+    # Wrong tokens at the login, by client address.
 
     async def login_failures(self, address: str) -> int:
-        """Return how many wrong tokens an address gave lately."""
+        """Return how many wrong tokens an address has sent recently."""
         return int(await self.redis.get(f"{self._failures}:{address}") or 0)
 
     async def count_login_failure(self, address: str, seconds: int) -> None:
-        """Count one more wrong token of an address, forgotten so many seconds after the last one."""
+        """Count one more wrong token of an address; the count expires `seconds` after the last one."""
         async with self.redis.pipeline() as pipe:
             pipe.incr(f"{self._failures}:{address}")
             pipe.expire(f"{self._failures}:{address}", seconds)
             await pipe.execute()
 
     async def forget_login_failures(self, address: str) -> None:
-        """Start an address afresh."""
+        """Reset the count of an address."""
         await self.redis.delete(f"{self._failures}:{address}")

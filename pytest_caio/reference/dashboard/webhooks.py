@@ -1,4 +1,4 @@
-"""The providers' webhooks: who is let in, and what is made of a body."""
+"""The webhook routes of the providers: which posts are accepted, and how a body is handled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["MAX_WEBHOOK_BYTES", "add_webhooks"]
 
 _Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 MAX_WEBHOOK_BYTES = 256 * 1024
-_MOST_READ = 8 * 1024 * 1024  # beyond this a body is not even read for its signature
+_MOST_READ = 8 * 1024 * 1024  # a larger body is refused before its signature is checked
 _EVENTS = {
     "instantly": frozenset({"reply_received", "email_bounced", "email_opened", "lead_unsubscribed"}),
     "heyreach": frozenset({"connection_request_accepted", "message_reply_received"}),
@@ -29,7 +29,7 @@ _EVENTS = {
 
 
 def add_webhooks(app: FastAPI, deployment: Deployment, state: State) -> None:
-    """Add every provider's post routes and health to the app."""
+    """Add every provider's POST routes and health route to the app."""
     for provider in PROVIDERS.values():
         for path in provider.routes:
             app.add_route(path, _receiver(provider.name, path, deployment, state), methods=["POST"])

@@ -1,4 +1,4 @@
-"""Every way the reference deployment can be told to break its contract, each a row of its gate's table."""
+"""All faults: ways in which the reference deployment can be made to break its contract."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pytest_caio.reference.faults.webhooks_signatures import SIGNATURES
 
 __all__ = ["AREAS", "FAULTS", "Fault"]
 
-# The faults of each file.
+# One table per file.
 AREAS = (
     *(ENVIRONMENT, CREDENTIALS, ANSWERS, SESSIONS, PATHS, SIGNATURES, WEBHOOKS, REPORTS, CORS),
     *(READINESS, LEAKS, STATE, OPERATOR),

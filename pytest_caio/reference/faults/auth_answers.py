@@ -1,4 +1,4 @@
-"""Faults of the answers to the right token: refused, broken, or with nothing in them."""
+"""Faults of the responses to the right token: refused, broken or empty."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pytest_caio.reference.faults.verbs import answer, assign, rewrite
 
 __all__ = ["ANSWERS"]
 
-# Who cannot read the dependency report can say nothing of what stands in it.
+# The checks that judge what the dependency report says: red if it cannot be read.
 UNREAD = "RDY-03 RDY-04 RDY-07 RDY-08 WH-01 WH-02 WH-08 WH-12"
-# Who cannot read the operator status can say nothing of its counters, its ramp and its clean days.
+# The checks that judge counters, ramp and clean days in the operator status: red if it cannot be read.
 UNSEEN = "OPS-02 OPS-03 OPS-09"
 
 
 def _authorised_status(status: int, body: bytes, **headers: str) -> Apply:
-    """Answer this to a right credential, where the operator status is asked for."""
+    """Answer authorised requests for the operator status with this response."""
 
     def change(deployment: Deployment) -> None:
         def changed(asked: Incoming, reply: Reply) -> None:

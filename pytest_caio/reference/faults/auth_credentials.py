@@ -1,4 +1,4 @@
-"""Faults of credentials: what is taken for the token, a session or a login."""
+"""Faults of credentials: what is wrongly accepted as the token or a session, and what crashes the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CREDENTIALS"]
 
 
 def _token_as(given: Callable[[Incoming], str | None], scheme: str = "") -> Apply:
-    """Take the token also where `given` finds it, behind a scheme."""
+    """Accept the token also where `given` finds it, after a scheme."""
     return using(lambda d: admit(lambda asked: given(asked) == scheme + d.settings["DASHBOARD_AUTH_TOKEN"]))
 
 
@@ -29,7 +29,7 @@ def _in_header(asked: Incoming) -> str:
 
 
 def _in_query(asked: Incoming) -> str | None:
-    """The query token, None where there is none."""
+    """Return the token in the query, or None if there is none."""
     return parse_qs(asked.query, keep_blank_values=True).get("token", [None])[0]
 
 
@@ -101,6 +101,6 @@ CREDENTIALS = Faults([
     place="hmac.compare_digest",
 )
 def odd_token_500(deployment: Deployment) -> None:
-    """Compare as text, which the comparison refuses beyond ASCII."""
+    """Compare as str, for which compare_digest raises TypeError beyond ASCII."""
     token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
     deployment.token_accepted = lambda given: hmac.compare_digest(given.decode("latin-1"), token)

@@ -1,4 +1,4 @@
-"""Faults of the guard: paths, spellings and methods that it does not stand in front of."""
+"""Faults of the guard: paths, spellings and methods that it does not protect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_caio.reference.faults.verbs import answer, open_door, rewrite, route
 
 __all__ = ["PATHS"]
 
-# The operator status is the path on which credentials, spellings and methods are tried.
+# These checks try credentials, spellings and methods on the operator status: red if it is open.
 STATUS_OPEN = "AUTH-04 AUTH-07 AUTH-08 AUTH-10 AUTH-11 AUTH-12 AUTH-15 AUTH-17"
 PAGES = ("/", "/sales", "/leads", "/scorecard")
 
@@ -46,7 +46,7 @@ PATHS = Faults([
           open_door(lambda asked: asked.method == "PATCH"), place="auth guard"),
     fault("delete-unguarded", "DELETE is not guarded.", "AUTH-11",
           open_door(lambda asked: asked.method == "DELETE"), place="auth guard"),
-    # Each guards the path as it is written, and routes what that path is read as.
+    # In each of these the guard sees the path as written, and the router a decoded or normalised one.
     fault("double-slash", "A doubled slash in the address walks past the guard.", "AUTH-10",
           open_door(lambda asked: "//" in asked.path), route(lambda path: re.sub("/{2,}", "/", path)),
           place="auth guard"),
@@ -95,7 +95,7 @@ PATHS = Faults([
 
 @PATHS.add("An address with two slashes first is sent on to another host.", "AUTH-10", place="auth guard")
 def slashes_off_host(deployment: Deployment) -> None:
-    """Redirect to the path as written, which browsers read as a host."""
+    """Redirect to the path with its two slashes, which browsers read as a host."""
 
     def change(asked: Incoming, reply: Reply) -> None:
         if asked.path.startswith("//"):

@@ -1,4 +1,4 @@
-"""Faults of the login: what opens a session, what its cookie gives away, where visitors are sent."""
+"""Faults of the login: what opens a session, the flags of its cookie, redirects."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ SESSIONS = Faults([
     "A wrong token shows the login again, and opens a session all the same.", "AUTH-16", place="login"
 )
 def session_beside_form(deployment: Deployment) -> None:
-    """Set a session cookie with the form."""
+    """Set a session cookie when the login form is shown again."""
     cookie = f"{SESSION_COOKIE}={new_session(deployment.settings)}; HttpOnly; Secure; SameSite=Lax"
     add_header("/login", "set-cookie", cookie, method="POST", was=200)(deployment)

@@ -1,4 +1,4 @@
-"""Faults of the cross-origin policy: which sites a visitor's browser lets read the API."""
+"""Faults of the CORS policy: which other sites a visitor's browser lets read the API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _preflight = partial(answer, None, method="OPTIONS", last=True)
 
 
 def _allow(pattern: str) -> Apply:
-    """Allow the origins of a pattern, in which `HOSTS` stands for the hosts that are allowed."""
+    """Allow the origins that match a pattern, in which `HOSTS` stands for the allowed hosts."""
 
     def change(deployment: Deployment) -> None:
         hosts = "|".join(re.escape(origin.partition("://")[2]) for origin in deployment.cors.origins)
@@ -26,7 +26,7 @@ def _allow(pattern: str) -> Apply:
 
 
 def _on_demand(what: str, wanted: str) -> Apply:
-    """Allow what a preflight asks for in one header, beside what the policy allows in another."""
+    """Add to the header `what`, which the policy sets, everything that a preflight requests in `wanted`."""
 
     def change(asked: Incoming, reply: Reply) -> None:
         allowed = reply.headers.get(what, "").split(", ")
@@ -92,7 +92,7 @@ CORS = Faults([
     "Every site may read the API's answers (`*`).", "CORS-01 CORS-02 CORS-03", place="CORS_ALLOWED_ORIGINS"
 )
 def origin_wildcard(deployment: Deployment) -> None:
-    """Allow `*`, which goes without credentials."""
+    """Allow `*`, which CORS permits only without credentials."""
     deployment.cors.origins, deployment.cors.credentials = ["*"], False
 
 
@@ -100,7 +100,7 @@ def origin_wildcard(deployment: Deployment) -> None:
     "Every site may read answers, though its preflight is refused.", "CORS-02", place="CORS_ALLOWED_ORIGINS"
 )
 def origin_in_answers(deployment: Deployment) -> None:
-    """Answer requests, preflights aside, with whatever origin asked."""
+    """Allow the origin of every request that is not a preflight."""
 
     def change(asked: Incoming, reply: Reply) -> None:
         if asked.method != "OPTIONS" and "origin" in asked.headers:
@@ -125,7 +125,7 @@ def origin_twice(deployment: Deployment) -> None:
 
 @CORS.add("The allowed sites may not say what they send.", "CORS-05", place="CORS_ALLOWED_HEADERS")
 def content_type_missing(deployment: Deployment) -> None:
-    """Leave Content-Type out, which is safelisted for forms alone."""
+    """Leave out Content-Type, which CORS safelists only for the media types of forms."""
 
     def change(_: Incoming, reply: Reply) -> None:
         named = reply.headers["access-control-allow-headers"].split(", ")
@@ -142,7 +142,7 @@ def content_type_missing(deployment: Deployment) -> None:
     place="CORS middleware",
 )
 def preflight_blank(deployment: Deployment) -> None:
-    """Answer as a server does that answers OPTIONS itself, before the policy."""
+    """Answer like a server that handles OPTIONS itself, before the CORS policy."""
 
     def change(_: Incoming, reply: Reply) -> None:
         reply.status, reply.body = 200, b""

@@ -1,4 +1,4 @@
-"""Faults of the runtime environment file: what the operator's file says of the deployment."""
+"""Faults of the operator's env file: missing, wrong, weak or reused values."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ENVIRONMENT = Faults([
           using(lambda d: publish("SESSION_SECRET_KEY", d.revoked[0])), place="env file"),
     fault("file-allowlists-heyreach", "The environment file lets HeyReach in unsigned.", "ENV-11",
           publish("HEYREACH_UNSIGNED_ALLOWLIST", "true"), place="HEYREACH_UNSIGNED_ALLOWLIST"),
-    # Its webhook's checks, which sign with that secret, then lack an input.
+    # The checks that sign RB2B's webhook posts with this secret then lack an input.
     fault("provider-unkeyed", "The environment file has no secret for RB2B.", "ENV-13",
           publish(PROVIDERS["rb2b"].secret_key, None),
           then="WH-06 WH-09 WH-10 WH-12", place="provider's webhook secret"),
@@ -69,11 +69,11 @@ ENVIRONMENT = Faults([
 # fmt: on
 
 
-# The demo's own migration says that a server which may evict is none to keep state in.
+# STATE-05 too: the demo's own migration reports a Redis server that may evict keys as an error.
 @ENVIRONMENT.add(
     "Redis throws state away when its memory is full.", "ENV-12 STATE-05", place="maxmemory-policy"
 )
 def redis_evicts(deployment: Deployment) -> None:
-    """Give the deployment's own Redis a policy that evicts."""
+    """Set an eviction policy on the deployment's own Redis server."""
     with redis.Redis.from_url(deployment.settings["REDIS_URL"]) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")

@@ -17,10 +17,10 @@ Apply: TypeAlias = Callable[[Deployment], None]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to be broken: its name, one line in an operator's words, the checks it must turn red.
+    """One way to break the deployment: its name, a sentence for operators, and the checks it must turn red.
 
-    `consequences` are the checks that are red besides, since they ask what the fault broke. `place` is the
-    variable, or the part of the deployment, that the fix of the first red names.
+    `consequences` are further checks that turn red because they depend on what the fault broke. `place` is
+    the variable, or the part of the deployment, that the fix of the first check in `reds` names.
     """
 
     name: str
@@ -34,10 +34,10 @@ class Fault:
 def fault(
     name: str, says: str, reds: str, *does: Callable[[Deployment], object], then: str = "", place: str = ""
 ) -> Fault:
-    """Write a fault as a row: its name, its sentence, the checks that it turns red, and what it does.
+    """Return a fault, written as a row: its name, its sentence, the checks it turns red, and what it does.
 
-    What it does are verbs, in their order, or a lambda of the deployment where one expression says it.
-    `then` names its consequences, `place` where it is mended. Checks are separated by blanks.
+    `does` are verbs, applied in order, or a lambda of the deployment where one expression is enough. `then`
+    lists the consequences; `place` says where to fix it. Check ids are separated by spaces.
     """
 
     def apply(deployment: Deployment) -> None:
@@ -48,18 +48,21 @@ def fault(
 
 
 def variation(name: str, says: str, *does: Callable[[Deployment], object]) -> Fault:
-    """Write a variation as a row: its name, its sentence, and what it does; it turns nothing red."""
+    """Return a variation, written as a row: its name, its sentence, and what it does; no check turns red."""
     return fault(name, says, "", *does)
 
 
 class Faults(list[Fault]):
-    """The faults of one file: a table of rows, and after them the functions that `add` decorates.
+    """The faults of one file: a table of rows, followed by the functions that `add` decorates.
 
-    A table is kept from the formatter, which would give each part of a row a line of its own.
+    The tables are excluded from formatting, which would put each argument of a row on a line of its own.
     """
 
     def add(self, says: str, reds: str = "", then: str = "", place: str = "") -> Callable[[Apply], Apply]:
-        """Add a function that is a fault no verb can say, named as it is, with hyphens."""
+        """Return a decorator that adds a function as a fault, named like the function, with hyphens.
+
+        It is for faults that the verbs cannot express.
+        """
 
         def register(apply: Apply) -> Apply:
             name = apply.__name__.replace("_", "-")
@@ -70,7 +73,7 @@ class Faults(list[Fault]):
 
 
 def by_name(*tables: Iterable[Fault]) -> Mapping[str, Fault]:
-    """Return the faults of all tables by name, read-only; raises ValueError for a name that two have."""
+    """Return the faults of all tables by name, read-only; raises ValueError if two have the same name."""
     found: dict[str, Fault] = {}
     for one in chain.from_iterable(tables):
         if found.setdefault(one.name, one) is not one:

@@ -22,7 +22,7 @@ _PROOF = ("sent_via_ghl", "proof_status", "proof_source", "proof_timestamp", "pr
 
 
 def _send_another(**proof: object) -> Apply:
-    """Add to the history an email that is marked sent; None takes a field of its proof away."""
+    """Add an email that is marked as sent to the history; None removes a field of its proof."""
 
     def edit(body: dict[str, Any]) -> None:
         sent = next(email for email in body["emails"] if email["status"] == "sent")
@@ -144,7 +144,7 @@ def cards_old(deployment: Deployment) -> None:
 
 @OPERATOR.add("An email counts as sent without proof.", "OPS-07 OPS-08", place="GHL")
 def sent_unproved(deployment: Deployment) -> None:
-    """Empty the proof of the emails sent."""
+    """Clear the proof of every sent email."""
     lacking = {**dict.fromkeys(_PROOF[3:]), "sent_via_ghl": False, "proof_status": "missing"}
 
     def edit(body: dict[str, Any]) -> None:

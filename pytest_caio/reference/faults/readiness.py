@@ -1,4 +1,4 @@
-"""Faults of readiness and hardening: what the deployment says of itself, and what it lets slip."""
+"""Faults of readiness and hardening: dependencies, reports, the commit, documentation, security headers."""
 
 from __future__ import annotations
 

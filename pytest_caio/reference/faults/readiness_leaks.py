@@ -1,4 +1,4 @@
-"""Faults of what is let slip: public answers that show what only the server may know."""
+"""Leaks: public responses that show secrets or internals of the server."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ LEAKS = Faults([
 
 @LEAKS.add("A refused call shows the insides of the program.", "RDY-10", place="DEBUG")
 def traceback_leaked(deployment: Deployment) -> None:
-    """Show a stack trace in a refusal."""
+    """Show a traceback in a refusal."""
 
     def change(_: Incoming, reply: Reply) -> None:
         try:
-            json.loads("")  # fails, and so gives a real trace
+            json.loads("")  # raises, for a real traceback
         except ValueError:
             reply.body = json.dumps({"detail": traceback.format_exc()}).encode()
 
@@ -60,7 +60,7 @@ def traceback_leaked(deployment: Deployment) -> None:
 
 @LEAKS.add("The login page shows the password of a database.", "RDY-10", place="change what leaked")
 def password_leaked(deployment: Deployment) -> None:
-    """Show an address with a password in it, of a kind that no variable is known of."""
+    """Show a URL with a password that is not the value of any known variable."""
 
     def change(_: Incoming, reply: Reply) -> None:
         reply.body += b"<!-- tcp://caio:hunter2@db.internal:5432 -->"

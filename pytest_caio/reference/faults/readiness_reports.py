@@ -1,4 +1,4 @@
-"""Faults of what the dependency report says: each says one thing that no healthy deployment says."""
+"""Faults of the reports: each says one thing that no healthy deployment says."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["REPORTS"]
 
 
 def _part(name: str, **fields: object) -> Apply:
-    """Have the report say something else of a dependency."""
+    """Change what the dependency report says about one dependency."""
     return report("dependencies", name, **fields)
 
 
 def _provider(name: str, **fields: object) -> Apply:
-    """Have the report say something else of how a provider authenticates."""
+    """Change what the dependency report says about the authentication of a provider."""
     return report("dependencies", "webhooks", "provider_auth", name, **fields)
 
 

@@ -1,4 +1,4 @@
-"""The verbs of faults and variations: each returns a change of a deployment, and a row names what it does."""
+"""The verbs of which faults and variations are made: each returns a function that changes a deployment."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ __all__ = [
     "using",
 ]
 
-# What a deployment runs with, and what its operator's env file says.
+# The deployment's variables, and those in its operator's env file.
 
 Value: TypeAlias = str | Callable[[str], str] | None
 
 
 def set_variable(key: str, value: Value) -> Apply:
-    """Run with another value of a variable, made of the one it has if need be, or without it (None)."""
+    """Set a runtime variable of the deployment, or compute it from its old value, or remove it (None)."""
     return lambda deployment: _put(deployment.settings, key, value)
 
 
 def publish(key: str, value: Value) -> Apply:
-    """Have the env file say another value of a variable, or leave it out, as `set_variable` does."""
+    """Set, compute or remove a variable in the operator's env file, as `set_variable` does."""
     return lambda deployment: _put(deployment.published, key, value)
 
 
@@ -54,26 +54,26 @@ def _put(variables: dict[str, str], key: str, value: Value) -> None:
 
 
 def assign(**fields: object) -> Apply:
-    """Give fields of the deployment other values; raises AttributeError for one that it does not have."""
+    """Assign to fields of the deployment; raises AttributeError for a field that it does not have."""
 
     def change(deployment: Deployment) -> None:
         for name, value in fields.items():
-            getattr(deployment, name)  # a misspelled one would change nothing
+            getattr(deployment, name)  # else a misspelled name would change nothing
             setattr(deployment, name, value)
 
     return change
 
 
 def using(verb: Callable[[Deployment], Apply]) -> Apply:
-    """Do what a verb says that needs something of the deployment itself, as its token."""
+    """Apply a verb whose arguments depend on the deployment, such as on its token."""
     return lambda deployment: verb(deployment)(deployment)
 
 
-# Who is let in.
+# Access.
 
 
 def open_door(opens: Callable[[Incoming], bool]) -> Apply:
-    """Ask for no credential where `opens` says so."""
+    """Require no credential for the requests that `opens` selects."""
 
     def change(deployment: Deployment) -> None:
         was = deployment.door
@@ -87,7 +87,7 @@ def open_door(opens: Callable[[Incoming], bool]) -> Apply:
 
 
 def route(to: Callable[[str], str]) -> Apply:
-    """Change the path on its way from the guard to the routes."""
+    """Change the path after the guard and before routing."""
 
     def change(deployment: Deployment) -> None:
         was = deployment.routed
@@ -97,7 +97,7 @@ def route(to: Callable[[str], str]) -> Apply:
 
 
 def accept_token(accepts: Callable[[bytes, bytes], bool]) -> Apply:
-    """Take for the token what `accepts(given, token)` says, besides the token itself."""
+    """Accept as the token also what `accepts(given, token)` is true for."""
 
     def change(deployment: Deployment) -> None:
         was = deployment.token_accepted
@@ -108,7 +108,7 @@ def accept_token(accepts: Callable[[bytes, bytes], bool]) -> Apply:
 
 
 def admit(admits: Callable[[Incoming], bool]) -> Apply:
-    """Let the requests in that `admits` picks, besides the rightly authorised, to the API alone."""
+    """Accept also the unauthorised requests that `admits` selects, for API paths only."""
 
     def change(deployment: Deployment) -> None:
         was = deployment.authorised
@@ -120,34 +120,34 @@ def admit(admits: Callable[[Incoming], bool]) -> Apply:
 
 
 def admit_webhook(admits: Callable[[WebhookPost], bool]) -> Apply:
-    """Let the webhook posts in that `admits` picks, whatever they carry."""
+    """Accept the webhook posts that `admits` selects, whatever their credentials."""
 
     def change(deployment: Deployment) -> None:
         was = deployment.webhook_refusal
-        deployment.webhook_refusal = lambda knock: None if admits(knock) else was(knock)
+        deployment.webhook_refusal = lambda post: None if admits(post) else was(post)
 
     return change
 
 
 def accept_signature(accepts: Callable[[WebhookPost], bool]) -> Apply:
-    """Take the signatures for right that `accepts` picks, besides the right one."""
+    """Accept as rightly signed also the webhook posts that `accepts` selects."""
 
     def change(deployment: Deployment) -> None:
         was = deployment.signature_accepted
-        deployment.signature_accepted = lambda knock: was(knock) or accepts(knock)
+        deployment.signature_accepted = lambda post: was(post) or accepts(post)
 
     return change
 
 
-# What is answered.
+# Responses.
 
 Edit: TypeAlias = Callable[[dict[str, Any]], Any]
 
 
 class Picked(TypedDict, total=False):
-    """Which answers of a path are changed: those to one method, and those that had one status.
+    """Which responses of a path are changed: only those to `method`, only those with the status `was`.
 
-    `last` changes them on their way out, and so preflights too, which the policy for other sites answers.
+    `last` changes them outside the CORS middleware, and so also the responses to preflights.
     """
 
     method: str
@@ -156,7 +156,7 @@ class Picked(TypedDict, total=False):
 
 
 def rewrite(path: str | None, change: Rewrite, **picked: Unpack[Picked]) -> Apply:
-    """Change the answers of one path, or of every path (None)."""
+    """Change the responses of one path, or of every path (None)."""
     method, was = picked.get("method"), picked.get("was")
 
     def changed(asked: Incoming, reply: Reply) -> None:
@@ -190,12 +190,12 @@ def answer(
 
 
 def add_header(path: str | None, name: str, value: str, **picked: Unpack[Picked]) -> Apply:
-    """Send a header more, beside one of the same name."""
+    """Add a header, also where one of the same name is set."""
     return rewrite(path, lambda _, reply: reply.headers.append(name, value), **picked)
 
 
 def crash(when: Callable[[Incoming, Reply], bool]) -> Apply:
-    """Answer 500, as a server does whose handler failed, where `when` says so."""
+    """Answer 500, like a server after an unhandled exception, where `when` is true."""
 
     def crashed(asked: Incoming, reply: Reply) -> None:
         if when(asked, reply):
@@ -206,7 +206,7 @@ def crash(when: Callable[[Incoming, Reply], bool]) -> Apply:
 
 
 def edit_json(path: str, edit: Edit) -> Apply:
-    """Change the JSON object in the 200 answers of one path."""
+    """Change the JSON object in the 200 responses of one path."""
 
     def edited(_: Incoming, reply: Reply) -> None:
         body = json.loads(reply.body)
@@ -217,17 +217,17 @@ def edit_json(path: str, edit: Edit) -> Apply:
 
 
 def say(path: str, *within: str | int, **fields: object) -> Apply:
-    """Have the JSON object of one path, or what lies `within` it, say something else."""
+    """Set fields in the JSON object of one path, or in the object at the keys `within` it."""
     return edit_json(path, lambda body: _part(body, within).update(fields))
 
 
 def edit_report(edit: Edit) -> Apply:
-    """Change the dependency report, from which readiness follows."""
+    """Change the dependency report, from which readiness is derived."""
     return lambda deployment: deployment.report_edits.append(edit)
 
 
 def report(*within: str, **fields: object) -> Apply:
-    """Have the dependency report, or what lies `within` it, say something else."""
+    """Set fields in the dependency report, or in the object at the keys `within` it."""
     return edit_report(lambda body: _part(body, within).update(fields))
 
 

@@ -1,4 +1,4 @@
-"""Faults of the webhooks: who is let in, and what is said of it."""
+"""Faults of the webhooks: which posts are accepted, and what the reports say about it."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ from pytest_caio.reference.faults.webhooks_signatures import given_signature
 
 __all__ = ["WEBHOOKS"]
 
-# What asks for no credential cannot refuse a wrong one.
+# The checks that send wrong credentials: red for a webhook that requires none.
 UNASKED = "WH-04 WH-05 WH-06 WH-07"
 
 
 def _keyless(verb: Callable[[str, None], Apply], provider: str) -> tuple[Apply, ...]:
-    """Take a provider's secret and the bearer it may share away, from the deployment or from its file."""
+    """Remove a provider's secret and its bearer (maybe shared), from the deployment or from its env file."""
     return tuple(verb(key, None) for key in PROVIDERS[provider].keys)
 
 
 # fmt: off
 WEBHOOKS = Faults([
     fault("one-route-unsigned", "Instantly's unsubscribes are let in without a signature.", "WH-03 WH-12",
-          admit_webhook(lambda knock: knock.path == "/webhooks/instantly/unsubscribe"),
+          admit_webhook(lambda post: post.path == "/webhooks/instantly/unsubscribe"),
           then=UNASKED, place="webhook handler"),
     fault("reply-unsigned", "Instantly's replies are let in without a signature.", "WH-03 WH-12",
-          admit_webhook(lambda knock: knock.path == "/webhooks/instantly/reply"),
+          admit_webhook(lambda post: post.path == "/webhooks/instantly/reply"),
           then=f"{UNASKED} AUTH-17", place="webhook handler"),
     fault("bounce-unsigned", "Instantly's bounces are let in without a signature.", "WH-03 WH-12",
-          admit_webhook(lambda knock: knock.path == "/webhooks/instantly/bounce"),
+          admit_webhook(lambda post: post.path == "/webhooks/instantly/bounce"),
           then=UNASKED, place="webhook handler"),
     fault("open-unsigned", "Instantly's opens are let in without a signature.", "WH-03 WH-12",
-          admit_webhook(lambda knock: knock.path == "/webhooks/instantly/open"),
+          admit_webhook(lambda post: post.path == "/webhooks/instantly/open"),
           then=UNASKED, place="webhook handler"),
     fault("clay-unsigned", "Clay's webhooks are let in without a signature.", "WH-03 WH-12",
-          admit_webhook(lambda knock: knock.provider == "clay"), then=UNASKED, place="webhook handler"),
+          admit_webhook(lambda post: post.provider == "clay"), then=UNASKED, place="webhook handler"),
     fault("heyreach-unguarded", "HeyReach's webhooks are let in without a signature.", "WH-08",
-          admit_webhook(lambda knock: knock.provider == "heyreach"),
+          admit_webhook(lambda post: post.provider == "heyreach"),
           then="WH-12", place="HEYREACH_WEBHOOK_SECRET"),
     fault("unsigned-webhooks", "Every webhook lets in posts without a signature.", "WH-03 WH-08 WH-12",
-          admit_webhook(lambda knock: given_signature(knock) is None),
+          admit_webhook(lambda post: given_signature(post) is None),
           then="AUTH-17 WH-04 WH-07", place="webhook handler"),
     fault("bearer-beside-secret", "A provider's bearer opens its webhooks, though a secret is set.", "WH-12",
           using(lambda d: admit_webhook(
-              lambda knock: bool(PROVIDERS[knock.provider].bearer_key) and d.bearer_accepted(knock))),
+              lambda post: bool(PROVIDERS[post.provider].bearer_key) and d.bearer_accepted(post))),
           place="secrets"),
     fault("any-bearer", "Any bearer opens the webhooks, signed or not.", "WH-04 WH-07 WH-08",
-          admit_webhook(lambda knock: knock.headers.get("authorization", "").startswith("Bearer ")),
+          admit_webhook(lambda post: post.headers.get("authorization", "").startswith("Bearer ")),
           then="AUTH-17 WH-12", place="webhook handler"),
     fault("secret-missing", "Clay has neither secret nor bearer: its webhooks answer 503.", "WH-02 WH-03",
           *_keyless(set_variable, "clay"),
@@ -87,7 +87,7 @@ WEBHOOKS = Faults([
               asked.path.startswith("/webhooks/") and len(asked.headers.get("authorization", "")) > 4096)),
           place="compare"),
     fault("dependencies-lie", "Webhooks are said to be guarded while one stands open.", "WH-03 WH-12",
-          admit_webhook(lambda knock: knock.provider == "rb2b"), then=UNASKED, place="webhook handler"),
+          admit_webhook(lambda post: post.provider == "rb2b"), then=UNASKED, place="webhook handler"),
 ])
 # fmt: on
 
@@ -97,8 +97,8 @@ def dashboard_token_opens(deployment: Deployment) -> None:
     """Accept the dashboard's token as a bearer and in its own header."""
     token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
 
-    def admits(knock: WebhookPost) -> bool:
-        given = (knock.headers.get("authorization"), knock.headers.get("x-dashboard-token"))
+    def admits(post: WebhookPost) -> bool:
+        given = (post.headers.get("authorization"), post.headers.get("x-dashboard-token"))
         return f"Bearer {token}" in given or token in given
 
     admit_webhook(admits)(deployment)
@@ -108,10 +108,10 @@ def dashboard_token_opens(deployment: Deployment) -> None:
 def shared_bearer(deployment: Deployment) -> None:
     """Accept the bearers of the other providers."""
 
-    def admits(knock: WebhookPost) -> bool:
+    def admits(post: WebhookPost) -> bool:
         others = {deployment.settings[key] for key in BEARER_KEYS}
-        others.discard(deployment.settings.get(PROVIDERS[knock.provider].bearer_key or "", ""))
-        return knock.headers.get("authorization", "").removeprefix("Bearer ") in others
+        others.discard(deployment.settings.get(PROVIDERS[post.provider].bearer_key or "", ""))
+        return post.headers.get("authorization", "").removeprefix("Bearer ") in others
 
     admit_webhook(admits)(deployment)
 
@@ -120,7 +120,7 @@ def shared_bearer(deployment: Deployment) -> None:
     "A rightly signed post that is not JSON crashes the server (500).", "WH-10", place="webhook handler"
 )
 def nonsense_500(deployment: Deployment) -> None:
-    """Answer 500 where a body is refused for its form."""
+    """Answer 500 instead of refusing a body for its form (400, 413, 422)."""
 
     def change(asked: Incoming, reply: Reply) -> None:
         if asked.path.startswith("/webhooks/") and reply.status in {400, 413, 422}:

@@ -1,4 +1,4 @@
-"""Faults of the webhooks' signatures: what is taken for a right one."""
+"""Faults of webhook signatures: what is wrongly accepted as a right one."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ __all__ = ["SIGNATURES", "given_signature"]
 _HEADERS = {name for provider in PROVIDERS.values() for name in provider.signature_headers}
 
 
-def given_signature(knock: WebhookPost) -> str | None:
-    """Return the signature given, without its prefix; None where no header carries one."""
+def given_signature(post: WebhookPost) -> str | None:
+    """Return the signature in a webhook post, without its prefix, or None if it has no signature header."""
     given = [
-        knock.headers[name] for name in PROVIDERS[knock.provider].signature_headers if name in knock.headers
+        post.headers[name] for name in PROVIDERS[post.provider].signature_headers if name in post.headers
     ]
     return given[0].removeprefix("hmac-").removeprefix("sha256=") if given else None
 
 
-def _has_prefix(knock: WebhookPost) -> bool:
-    return any("=" in knock.headers.get(name, "") for name in PROVIDERS[knock.provider].signature_headers)
+def _has_prefix(post: WebhookPost) -> bool:
+    return any("=" in post.headers.get(name, "") for name in PROVIDERS[post.provider].signature_headers)
 
 
 # fmt: off
 SIGNATURES = Faults([
     fault("any-signature", "Any signature is taken for a right one, as long as there is one.",
-          "WH-05 WH-06 WH-07 WH-08", accept_signature(lambda knock: bool(given_signature(knock))),
+          "WH-05 WH-06 WH-07 WH-08", accept_signature(lambda post: bool(given_signature(post))),
           then="AUTH-17", place="webhook handler"),
     fault("empty-signature", "An empty signature is taken for a right one.", "WH-05 WH-08",
-          accept_signature(lambda knock: given_signature(knock) == ""), place="webhook handler"),
+          accept_signature(lambda post: given_signature(post) == ""), place="webhook handler"),
     fault("signature-over-nothing", "The signature does not cover the body, so a body can be exchanged.",
           "WH-06 WH-08", using(lambda d: accept_signature(
-              lambda knock: own_signature(d.settings, replace(knock, body=b"")))),
+              lambda post: own_signature(d.settings, replace(post, body=b"")))),
           place="webhook handler"),
     fault("malformed-signature", "A signature that cannot be read is passed over instead of refused.",
           "WH-05 WH-08",
-          accept_signature(lambda knock: not set(given_signature(knock) or "") <= set(string.hexdigits)),
+          accept_signature(lambda post: not set(given_signature(post) or "") <= set(string.hexdigits)),
           then="AUTH-17", place="webhook handler"),
     fault("prefixed-signature", "A signature with a prefix, as in sha256=, is not checked.", "WH-05 WH-08",
           accept_signature(_has_prefix), place="webhook handler"),
     fault("signature-form", "A signature's form is checked, not its value.", "WH-05 WH-06 WH-07 WH-08",
-          accept_signature(lambda knock: bool(re.fullmatch("[0-9a-f]{64}", given_signature(knock) or ""))),
+          accept_signature(lambda post: bool(re.fullmatch("[0-9a-f]{64}", given_signature(post) or ""))),
           place="webhook handler"),
     fault("second-header", "RB2B's second signature header is not checked.", "WH-05",
-          accept_signature(lambda knock: knock.provider == "rb2b" and "x-signature" in knock.headers),
+          accept_signature(lambda post: post.provider == "rb2b" and "x-signature" in post.headers),
           place="webhook handler"),
     fault("odd-signature-500", "A signature with an accent or an umlaut in it crashes the server (500).",
           "AUTH-17", crash(lambda asked, _: not all(asked.headers.get(n, "").isascii() for n in _HEADERS)),
@@ -64,9 +64,9 @@ SIGNATURES = Faults([
 def shared_secret(deployment: Deployment) -> None:
     """Accept a signature under any provider's secret."""
 
-    def accepts(knock: WebhookPost) -> bool:
+    def accepts(post: WebhookPost) -> bool:
         keys = [provider.secret_key for provider in PROVIDERS.values()]
         secrets = [deployment.settings[key] for key in keys if key in deployment.settings]
-        return given_signature(knock) in {webhook_signature(secret, knock.body) for secret in secrets}
+        return given_signature(post) in {webhook_signature(secret, post.body) for secret in secrets}
 
     accept_signature(accepts)(deployment)

@@ -1,1 +1,1 @@
-"""The demo of the replay gate: a golden set of our own, and an agent that honestly tries to answer it."""
+"""The demo of the replay gate: a golden set, and an agent that answers it without its expectations."""

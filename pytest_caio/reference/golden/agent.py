@@ -1,9 +1,9 @@
-"""A small outbound-sales agent, run by rules: `python -m pytest_caio.reference.golden.agent [--lines]`.
+"""A small rule-based outbound-sales agent: `python -m pytest_caio.reference.golden.agent [--lines]`.
 
-It reads a question as JSON (`input_query`) from standard input and writes its answer as JSON: one question
-until the end of input, or with `--lines` one a line. It finds the lead and the campaign that the question
-names, chooses tools by the question's words, looks up the notes that share the rarest words with it, and says
-what those tools and notes say. It knows nothing of the cases, and not all of them are within its reach.
+It reads a JSON question (`input_query`) from standard input and writes its answer as JSON: the whole input is
+one question, or with `--lines` each line is one. It finds the lead and the campaign that the question names,
+chooses tools by keywords, looks up the notes that share the rarest words with the question, and answers with
+the results of the tools and the notes. It knows nothing of the golden cases, and cannot answer all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pytest_caio.reference.golden.desk import Desk
 
 __all__ = ["answer", "main"]
 
-# Which words of a question call for which tool, in the order in which the tools are called.
+# Each tool with the words of a question that call for it, in the order in which tools are called.
 _RULES = (
     ("crm_lookup", r"crm|record|history|last touch|stage|who is|status of"),
     ("enrich_lead", r"enrich|firmographic|how many employees|headcount|company size|email address valid"),
@@ -39,17 +39,17 @@ _STOP = frozenset(
 
 
 def answer(question: str, desk: Desk) -> dict[str, Any]:
-    """Answer one question with the tools of a fresh desk; returns the answer's four fields."""
-    said = re.sub(r"[-(,\s]*\b(?:please|kindly)\b[-),\s]*", " ", question.casefold())
-    lead = _named(said, desk.knowledge["leads"], ("name", "company"))
-    campaign = _named(said, desk.knowledge["campaigns"], ("name",))
+    """Return the four fields of the answer to one question; `desk` must be new, as it collects sources."""
+    text = re.sub(r"[-(,\s]*\b(?:please|kindly)\b[-),\s]*", " ", question.casefold())
+    lead = _named(text, desk.knowledge["leads"], ("name", "company"))
+    campaign = _named(text, desk.knowledge["campaigns"], ("name",))
     trace, lines = [], []
     for tool, pattern in _RULES:
-        if re.search(pattern, said):
+        if re.search(pattern, text):
             act: Callable[[dict[str, Any] | None], list[str]] = getattr(desk, tool)
             lines += act(campaign if tool == "campaign_stats" else lead)
             trace.append(tool)
-    topics = _retrieve(said, desk.knowledge["notes"])
+    topics = _retrieve(text, desk.knowledge["notes"])
     if topics and not (trace and (lead or campaign)):
         trace.append("search_knowledge")
         lines += [desk.note(topic) for topic in topics]
@@ -63,12 +63,12 @@ def answer(question: str, desk: Desk) -> dict[str, Any]:
     }
 
 
-def _named(said: str, records: list[dict[str, Any]], fields: tuple[str, ...]) -> dict[str, Any] | None:
+def _named(text: str, records: list[dict[str, Any]], fields: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the record that the question names, in full or by the first word of a name."""
     for words in (None, 1):
         for record in records:
             names = (" ".join(record[field].casefold().split()[:words]) for field in fields)
-            if any(re.search(rf"\b{re.escape(name)}\b", said) for name in names):
+            if any(re.search(rf"\b{re.escape(name)}\b", text) for name in names):
                 return record
     return None
 
@@ -78,9 +78,9 @@ def _stems(text: str) -> set[str]:
     return {re.sub(r"(?:ing|ed|es|s)$", "", word) if len(word) > 4 else word for word in found}
 
 
-def _retrieve(said: str, notes: list[dict[str, str]]) -> list[str]:
+def _retrieve(text: str, notes: list[dict[str, str]]) -> list[str]:
     """Return the topic of the best note, and of the next if nearly as good; rare words weigh more."""
-    asked = _stems(said)
+    asked = _stems(text)
     stems = {note["topic"]: _stems(f"{note['topic']} {note['text']}") for note in notes}
     weight = {
         word: math.log(len(notes) / sum(word in it for it in stems.values()))
@@ -92,7 +92,7 @@ def _retrieve(said: str, notes: list[dict[str, str]]) -> list[str]:
 
 
 def main() -> None:
-    """Serve standard input: one question, or one a line with `--lines`."""
+    """Answer standard input: one question, or with `--lines` one per line."""
     for text in sys.stdin if "--lines" in sys.argv[1:] else [sys.stdin.read()]:
         print(json.dumps(answer(json.loads(text)["input_query"], Desk.open())), flush=True)  # noqa: T201
 

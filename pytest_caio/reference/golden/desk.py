@@ -1,4 +1,4 @@
-"""The demo agent's tools: what each looks up or works out from its knowledge, and where that stands."""
+"""The demo agent's tools: they look up or compute answers from a knowledge file, and collect sources."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _OPT_IN_COUNTRIES = ("Germany", "Norway")
 class Desk:
     """The tools over one knowledge file.
 
-    A tool takes the question, the lead and the campaign it names (either may be None) and returns what it
-    has to say, sentence by sentence. What it read on the way is added to `sources`, in order.
+    A tool takes the lead (`campaign_stats`: the campaign) that the question names, or None, and returns its
+    result as a list of sentences. The texts that it read are added to `sources`, in order.
     """
 
     def __init__(self, knowledge: dict[str, Any]) -> None:
@@ -30,7 +30,7 @@ class Desk:
         return cls(json.loads(Path(__file__).with_name("knowledge.json").read_text("utf-8")))
 
     def crm_lookup(self, lead: dict[str, Any] | None) -> list[str]:
-        """Say who a lead is and how far things are."""
+        """Say who a lead is, its stage and its last touch."""
         if lead is None:
             return []
         record = [
@@ -40,7 +40,7 @@ class Desk:
         return self._read(record)
 
     def enrich_lead(self, lead: dict[str, Any] | None) -> list[str]:
-        """Say what is known of a lead's company and address."""
+        """Say what is known about a lead's company and email address."""
         if lead is None:
             return []
         record = [
@@ -51,7 +51,7 @@ class Desk:
         return self._read(record)
 
     def score_icp(self, lead: dict[str, Any] | None) -> list[str]:
-        """Work a lead's tier out from the size and industry of the company, and whether it is a buyer."""
+        """Work out a lead's tier from the size and industry of the company, and whether it is a buyer."""
         self.note("icp")
         if lead is None:
             return []
@@ -68,7 +68,7 @@ class Desk:
         ]
 
     def check_compliance(self, lead: dict[str, Any] | None) -> list[str]:
-        """Say whether a lead may be written to."""
+        """Say whether a lead may be sent a cold email."""
         if lead is None:
             return []
         (basis,) = self._read([f"The consent of {lead['name']} in {lead['country']} is {lead['consent']}."])
@@ -85,7 +85,7 @@ class Desk:
         return [basis, "A cold email is allowed with an unsubscribe link."]
 
     def draft_outreach(self, lead: dict[str, Any] | None) -> list[str]:
-        """Write a first email, or say why there is none to write."""
+        """Draft a first email, or say why none may be sent."""
         self.note("outreach")
         if lead is None:
             return []
@@ -121,25 +121,25 @@ class Desk:
         return [f"The free slots{guest} are {first} and {second}.", "The discovery call lasts 30 minutes."]
 
     def campaign_stats(self, campaign: dict[str, Any] | None) -> list[str]:
-        """Work a campaign's rates out from its counts."""
+        """Work out a campaign's rates from its counts."""
         if campaign is None:
             return []
         sent, name = campaign["sent"], campaign["name"]
         rates = [
             f"{what} {100 * campaign[what] / sent:.1f} percent" for what in ("opened", "replied", "bounced")
         ]
-        # The tool's own result is what it read: the arithmetic is its business.
+        # The tool does the arithmetic, so its result is the source.
         return self._read([f"{name} sent {sent} emails, of which {', '.join(rates)}."])
 
     def escalate_to_human(self, lead: dict[str, Any] | None) -> list[str]:
-        """Hand the matter to a person and pause what runs."""
+        """Hand the question to a person and pause every sequence."""
         self.note("escalation")
         about = f" to {lead['company']}" if lead else ""
-        self.crm_lookup(lead)  # the human is to find it beside the matter
+        self.crm_lookup(lead)  # adds the lead's record to the sources, for the human
         return [f"This goes to a human within one hour, and every sequence{about} is paused."]
 
     def note(self, topic: str) -> str:
-        """Return a note's text, and count it as read."""
+        """Return a note's text, and add it to the sources."""
         text: str = next(note["text"] for note in self.knowledge["notes"] if note["topic"] == topic)
         self._read([text])
         return text

@@ -1,1 +1,1 @@
-"""How the reference deployment is started: its process, its server, its Redis."""
+"""Hosting of the reference deployment: its process, its web server, its Redis server."""

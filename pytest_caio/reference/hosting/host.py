@@ -1,4 +1,4 @@
-"""A reference deployment with its own Redis, from its options to its end."""
+"""Runs a reference deployment with its own Redis server, from its options to its shutdown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ __all__ = ["FAULTS", "VARIATIONS", "chosen", "host"]
 
 
 def chosen(option: str, names: list[str], ways: Mapping[str, Fault]) -> list[Fault]:
-    """Return the ways of these names; raises InputError, with the closest names, for an unknown one."""
+    """Return the faults or variations with these names.
+
+    Raises InputError, with the closest names, for an unknown name.
+    """
     for name in names:
         if name not in ways:
             close = difflib.get_close_matches(name, ways, n=3, cutoff=0.4)
@@ -40,15 +43,15 @@ def chosen(option: str, names: list[str], ways: Mapping[str, Fault]) -> list[Fau
 
 
 def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None]) -> None:
-    """Serve what the options of `serve` ask for until told to stop; leaves no process or temporary file.
+    """Run the deployment that the options of `serve` describe until it is stopped.
 
-    `tell` is called once requests are answered, with what there is to know of the deployment: `base_url`,
-    `env_file`, `revoked_file`, `hive_dir` and `commit`.
+    Leaves no process or temporary file behind. `tell` is called once the server answers requests, with a
+    summary (`base_url`, `env_file`, `revoked_file`, `hive_dir` and `commit`) and the server.
 
     Raises InputError for an unknown fault or variation, a number out of range, a port that is taken, or a
     file that cannot be written.
     """
-    # A fault sees the deployment last, so that it breaks the varied one.
+    # Faults are applied last, so that they break the deployment as the variations left it.
     ways = chosen("variation", args.variation, VARIATIONS) + chosen("fault", args.fault, FAULTS)
     for option, value in (("--latency-ms", args.latency_ms), ("--seed-leads", args.seed_leads)):
         if not 0 <= value < 1_000_000:
@@ -56,9 +59,10 @@ def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None
     given = _given(args.setting)
     with ExitStack() as stack:
         bound = stack.enter_context(loopback_socket(args.host, args.port))
-        store = RedisServer()
-        stack.callback(store.stop)  # before it starts, so that a signal meanwhile leaves no server behind
-        store.start()
+        redis_server = RedisServer()
+        # Registered before the start, so that a signal during the start leaves no server behind.
+        stack.callback(redis_server.stop)
+        redis_server.start()
         env_file = args.env_file
         if env_file is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="caio-reference-"))
@@ -68,7 +72,7 @@ def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None
         name = f"[{args.host}]" if ":" in args.host else args.host
         base_url = f"http://{name}:{bound.getsockname()[1]}"
         deployment = Deployment(
-            {**fresh_settings(args.environment, base_url, store.url, args.bearer_only), **given},
+            {**fresh_settings(args.environment, base_url, redis_server.url, args.bearer_only), **given},
             revoked=(secrets.token_urlsafe(32), secrets.token_urlsafe(32)),
             inngest_sdk=args.inngest_sdk,
             latency=args.latency_ms / 1000,
@@ -101,7 +105,7 @@ def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None
 
 
 def _given(settings: list[str]) -> dict[str, str]:
-    """Return the settings of `--setting KEY=VALUE`; values are not quoted in what goes wrong."""
+    """Return the settings given as `--setting KEY=VALUE`; error messages do not contain the values."""
     pairs = [setting.partition("=") for setting in settings]
     for number, (key, equals, _) in enumerate(pairs, 1):
         if not equals:
@@ -112,7 +116,7 @@ def _given(settings: list[str]) -> dict[str, str]:
 
 
 def _hive_dir(asked: Path | None, beside: Path, stack: ExitStack) -> Path:
-    """Return an empty folder for the file state: the one asked for, or one that is removed in the end."""
+    """Return an empty folder for the file state: the given one, or a temporary one removed at the end."""
     try:
         if asked is None:
             made = tempfile.TemporaryDirectory(prefix="hive-", dir=beside, ignore_cleanup_errors=True)
@@ -128,7 +132,7 @@ def _hive_dir(asked: Path | None, beside: Path, stack: ExitStack) -> Path:
 
 
 def _watch_stdin(server: Server) -> None:
-    # Read by descriptor: a thread inside sys.stdin would hold its lock when the interpreter ends.
+    # Read the descriptor: a thread that reads sys.stdin would hold its lock when the interpreter ends.
     while os.read(0, 4096):
         pass
     server.should_exit = True

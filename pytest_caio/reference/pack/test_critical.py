@@ -1,4 +1,4 @@
-"""The reference deployment's critical tests: who is let in, and where a login leads."""
+"""The reference deployment's critical tests: access, webhook signatures, and redirects after a login."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_caio.reference.dashboard.settings import fresh_settings
 
 @pytest.fixture(scope="module")
 def deployment() -> Deployment:
-    """A deployment with fresh secrets, which nothing serves."""
+    """A deployment with new secrets, which is not served."""
     return Deployment(fresh_settings("demo", "http://127.0.0.1:9", "redis://127.0.0.1:9/0", []))
 
 
@@ -26,7 +26,7 @@ def asked(path: str, **headers: str) -> Incoming:
 
 
 def test_the_token_opens_the_api(deployment: Deployment) -> None:
-    """The token, and nothing that is nearly the token, opens the API."""
+    """The token gives access to the API, and near misses of it do not."""
     token = deployment.settings["DASHBOARD_AUTH_TOKEN"]
     assert deployment.authorised(asked("/api/operator/status", x_dashboard_token=token))
     for wrong in ("", token[:-1], token + "x", token.swapcase(), f" {token}"):
@@ -44,7 +44,7 @@ def test_the_guard_stands_before_every_path(deployment: Deployment, path: str) -
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
 def test_webhooks_are_signed(deployment: Deployment, provider: str) -> None:
-    """A post is let in under its provider's signature of its own body alone."""
+    """A webhook post is accepted only with its provider's signature of its own body."""
     body, (header, *_) = b'{"event_type": "reply"}', PROVIDERS[provider].signature_headers
     signature = webhook_signature(deployment.settings[PROVIDERS[provider].secret_key], body)
 
@@ -60,6 +60,6 @@ def test_webhooks_are_signed(deployment: Deployment, provider: str) -> None:
 
 @pytest.mark.parametrize("target", ["//other.example", "https://other.example", "/\\other.example", "sales"])
 def test_a_login_stays_on_this_host(target: str) -> None:
-    """No login leads to another host."""
+    """A login never redirects to another host."""
     assert local_next(target) == "/"
     assert local_next("/sales?day=1") == "/sales?day=1"

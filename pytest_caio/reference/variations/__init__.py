@@ -1,7 +1,7 @@
-"""Every way the reference deployment can differ and be as healthy, each a row of a table.
+"""All variations: ways in which the reference deployment can differ and stay healthy.
 
-What a deployment may word, order, send or leave out as it likes: a check that minds is wrong. They are
-written like faults, and turn nothing red.
+Each changes something that a deployment may word, order, send or leave out as it likes, so a check that turns
+red because of one is wrong. Variations are written like faults.
 """
 
 from __future__ import annotations

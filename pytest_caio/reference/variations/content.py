@@ -1,4 +1,4 @@
-"""Variations of what is said: other refusals and redirects, other times, fewer fields, nothing that waits."""
+"""Variations of content: other refusals, redirects and times, fewer fields, empty queues."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
 
 
 def _refuse(kind: str, body: bytes) -> Apply:
-    """Refuse with another body."""
+    """Refuse (401) with another body."""
     return answer(None, was=401, body=body, headers={"content-type": kind})
 
 
 def _redirect(scheme: str) -> Apply:
-    """Name this host in redirects that lead to a path."""
+    """Make redirects to a path absolute, with this host."""
 
     def change(asked: Incoming, reply: Reply) -> None:
         to = reply.headers.get("location", "")
@@ -42,7 +42,7 @@ def _redirect(scheme: str) -> Apply:
 
 
 def _date(write: Callable[[datetime], object]) -> tuple[Apply, Apply]:
-    """Write the time of the dependency report so, and readiness's in seconds."""
+    """Format the time in the dependency report with `write`; give the time in readiness in seconds."""
     return (
         edit_report(lambda body: body.update(checked_at=write(datetime.now(UTC)))),
         edit_json("/api/health/ready", lambda body: body.update(timestamp=datetime.now(UTC).timestamp())),
@@ -82,7 +82,7 @@ CONTENT = Faults([
 
 @CONTENT.add("Redirects to the login are 307, and encode all of `next`.")
 def redirects_temporary(deployment: Deployment) -> None:
-    """Answer 307 for 302, and write slashes in the query as %2F."""
+    """Answer 307 instead of 302, and write slashes in the query as %2F."""
 
     def change(_: Incoming, reply: Reply) -> None:
         path, mark, query = reply.headers["location"].partition("?")
@@ -93,7 +93,7 @@ def redirects_temporary(deployment: Deployment) -> None:
 
 @CONTENT.add("Odd spellings of a path are bad requests to begin with.")
 def spellings_refused(deployment: Deployment) -> None:
-    """Answer 400 to what an edge would not pass on."""
+    """Answer 400 to paths that an edge proxy would refuse."""
 
     def change(asked: Incoming, reply: Reply) -> None:
         odd = {"//", ";", "%", "/./", "/../"}
@@ -106,7 +106,7 @@ def spellings_refused(deployment: Deployment) -> None:
 
 @CONTENT.add("An older deployment leaves out what it may.")
 def fields_left_out(deployment: Deployment) -> None:
-    """Leave out every field that the contract does not count on, proof fields among them."""
+    """Leave out every field that the contract does not require, proof fields included."""
     proof = ("proof_status", "proof_source", "proof_timestamp", "proof_evidence_id")
     spare = {"latency_ms", "message", "status", "app_id", "token_header", "session_secret_source"}
 
@@ -135,7 +135,7 @@ def fields_left_out(deployment: Deployment) -> None:
 
 @CONTENT.add("A webhook accepts with 202 and no body.")
 def webhooks_accept_later(deployment: Deployment) -> None:
-    """Answer 202 for 200."""
+    """Answer 202 without a body instead of 200."""
 
     def change(asked: Incoming, reply: Reply) -> None:
         if asked.path.startswith("/webhooks/"):

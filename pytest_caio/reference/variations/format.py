@@ -1,4 +1,4 @@
-"""Variations of writing: order, case and spacing of headers and JSON, what proxies add, how bodies travel."""
+"""Variations of format: order, case and spacing of headers and JSON, headers of proxies, compression."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["FORMAT"]
 
 
 def _json(write: Callable[[Any], str]) -> Apply:
-    """Write every JSON body anew."""
+    """Serialise every JSON body with `write`."""
 
     def change(_: Incoming, reply: Reply) -> None:
         if "json" in reply.headers.get("content-type", "") and reply.body:
@@ -59,7 +59,7 @@ def headers_otherwise(deployment: Deployment) -> None:
 
 @FORMAT.add("Proxies add headers of their own.")
 def headers_added(deployment: Deployment) -> None:
-    """Add what edges add: Via, Server, Vary, a cookie, a request's id."""
+    """Add the headers that edge proxies add: Via, Server, Vary, a cookie, a request id."""
 
     def change(_: Incoming, reply: Reply) -> None:
         reply.headers.update(
@@ -74,7 +74,7 @@ def headers_added(deployment: Deployment) -> None:
 
 @FORMAT.add("Every report has more fields than were agreed.")
 def fields_added(deployment: Deployment) -> None:
-    """Add fields to every object, however deep; what lists providers or counts stays as it is."""
+    """Add fields to every object at any depth, except those that list providers or counters."""
     closed = {"provider_auth", "today"}
 
     def grown(value: Any, name: str = "") -> Any:
@@ -90,7 +90,7 @@ def fields_added(deployment: Deployment) -> None:
 
 @FORMAT.add("Every letter of JSON's texts and keys is escaped.")
 def json_escaped(deployment: Deployment) -> None:
-    """Write every character of every text as its \\u escape."""
+    """Write every character of every string as its \\u escape."""
 
     def escaped(value: Any) -> str:
         if isinstance(value, str):
@@ -119,7 +119,7 @@ def answers_packed(deployment: Deployment) -> None:
 
 @FORMAT.add("The policy for other sites is written in another order and in small letters.")
 def policy_otherwise(deployment: Deployment) -> None:
-    """Write `options,post,get` and the headers in small letters, without blanks."""
+    """Write `options,post,get` and the headers in lower case, without spaces."""
 
     def change(_: Incoming, reply: Reply) -> None:
         for name in ("access-control-allow-methods", "access-control-allow-headers"):
@@ -132,7 +132,7 @@ def policy_otherwise(deployment: Deployment) -> None:
 
 @FORMAT.add("A refused preflight says nothing of the policy.")
 def policy_silent(deployment: Deployment) -> None:
-    """Refuse with 403 and no header of the policy."""
+    """Refuse preflights with 403 and without CORS headers."""
 
     def change(_: Incoming, reply: Reply) -> None:
         reply.status, reply.body = 403, b""
