@@ -14,9 +14,16 @@ from tests.support.proof_groups import SEED_VARIABLE, seed
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
+# Hundreds of processes would each compile the package anew, and write every line by itself.
+for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+    os.environ.pop(name, None)
 # How long an example takes on a machine that others use too says nothing of the code.
 settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("caio")
+
+
+# Their tests start all that they need, or mostly wait.
+_APART = tuple(f"tests/{name}.py" for name in ("test_faults", "test_harmless", "hostile/test_silence"))
 
 
 def pytest_configure() -> None:
@@ -37,13 +44,13 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Keep each file on one worker, but for the proofs: each starts a deployment of its own."""
+    """Keep each file on one worker, but for those whose tests start all that they need, or mostly wait."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where the tests run in parallel
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return nodeid if path in ("tests/test_faults.py", "tests/test_harmless.py") else path
+            return nodeid if path in _APART else path
 
     return ByFile(config, log)
 

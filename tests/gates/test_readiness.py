@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_caio.reference.hosting.process import ReferenceProcess
 from tests.support.gate_runs import ask_gate
+from tests.support.hosted import HostedDeployment
 
 
 def test_introspection_needs_its_inputs(tmp_path: Path) -> None:
     """Without a number of functions to expect, or the key to ask with, an input is missing."""
     keyless = tmp_path / "keyless.env"
-    with ReferenceProcess(environment="production", access_log=False) as deployment:
+    with HostedDeployment(environment="production", access_log=False) as deployment:
         lines = deployment.env_file.read_text("utf-8").splitlines(keepends=True)
         keyless.write_text(
             "".join(line for line in lines if not line.startswith("INNGEST_SIGNING_KEY=")), "utf-8"

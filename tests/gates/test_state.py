@@ -15,9 +15,9 @@ import redis
 
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.state import connect, lead_key, migrate, write_summary
 from tests.support.gate_runs import Gate, ask_gate
+from tests.support.hosted import HostedDeployment
 
 LEAD = "cadence_state/lead_001.json"
 CHECKS = tuple(f"STATE-0{n}" for n in range(1, 7))
@@ -152,7 +152,7 @@ class Field:
     """Where sites are made: beside one reference deployment, a database of its Redis each."""
 
     folder: Path
-    process: ReferenceProcess
+    process: HostedDeployment
     settings: Mapping[str, str]
 
     def site(self, number: int, name: str) -> Site:
@@ -189,7 +189,7 @@ class Field:
 @pytest.fixture(scope="module")
 def field_of_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     """One reference deployment."""
-    with ReferenceProcess() as process:
+    with HostedDeployment() as process:
         lines = process.env_file.read_text("utf-8").splitlines()
         settings = dict(line.split("=", 1) for line in lines)
         yield Field(tmp_path_factory.mktemp("state"), process, settings)

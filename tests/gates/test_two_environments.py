@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,8 +17,9 @@ from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.keys import SECRETS
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.redaction.redactor import Redactor
-from pytest_caio.reference.hosting.process import ReferenceProcess
+from tests.support import forked
 from tests.support.gate_runs import toml
+from tests.support.hosted import HostedDeployment
 from tests.support.places import CHECKOUT
 
 NAMES = ("staging", "production")
@@ -48,7 +47,7 @@ class Both:
         return {check["id"] for check in self.part(name)["checks"] if check["outcome"] in bad}
 
 
-def profiles(deployments: dict[str, ReferenceProcess]) -> str:
+def profiles(deployments: dict[str, HostedDeployment]) -> str:
     """Return the profiles of all deployments in one text, each with its env file."""
     merged = {}
     for name, deployment in deployments.items():
@@ -67,23 +66,18 @@ def profiles(deployments: dict[str, ReferenceProcess]) -> str:
     return toml(merged)
 
 
-def ask_both(folder: Path, deployments: dict[str, ReferenceProcess], *arguments: str) -> Both:
+def ask_both(folder: Path, deployments: dict[str, HostedDeployment], *arguments: str) -> Both:
     """Run the whole suite for both, and return what became of it."""
     path, evidence = folder / "profiles.toml", folder / "evidence"
     path.write_text(profiles(deployments), "utf-8")
-    done = subprocess.run(
+    done = forked.run(
         [
-            *(sys.executable, "-m", "pytest", str(CHECKOUT / "acceptance"), "-q", *arguments),
+            *(str(CHECKOUT / "acceptance"), "-q", *arguments),
             *("-p", "pytest_base_url.plugin", "-p", "xdist", "-p", "no:cacheprovider"),
             *(f"--profiles={path}", f"--evidence-dir={evidence}", *(f"--env={name}" for name in deployments)),
         ],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=90,
-        check=False,
+        environment={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
     )
     (written,) = evidence.glob("*.json")
     text = written.read_text("utf-8")
@@ -100,7 +94,7 @@ def ask_both(folder: Path, deployments: dict[str, ReferenceProcess], *arguments:
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """A run for two healthy deployments with nothing in common."""
     with ExitStack() as stack:
-        deployments = {name: stack.enter_context(ReferenceProcess(environment=name)) for name in NAMES}
+        deployments = {name: stack.enter_context(HostedDeployment(environment=name)) for name in NAMES}
         yield ask_both(tmp_path_factory.mktemp("both"), deployments, *request.param)
 
 
@@ -108,9 +102,9 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """A run for two deployments that have one dashboard token."""
     with ExitStack() as stack:
-        staging = stack.enter_context(ReferenceProcess(environment="staging"))
+        staging = stack.enter_context(HostedDeployment(environment="staging"))
         token = EnvFile.read(staging.env_file).values["DASHBOARD_AUTH_TOKEN"].reveal()
-        taken = ReferenceProcess("--setting", f"DASHBOARD_AUTH_TOKEN={token}")
+        taken = HostedDeployment("--setting", f"DASHBOARD_AUTH_TOKEN={token}")
         deployments = {"staging": staging, "production": stack.enter_context(taken)}
         yield ask_both(tmp_path_factory.mktemp("shared"), deployments)
 

@@ -9,7 +9,10 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support.judging")
 
-from tests.support.suite_runs import Ask, Deployment, run_suite  # noqa: E402
+from tests.support.bad_servers import relaying  # noqa: E402
+from tests.support.judging import ASKING  # noqa: E402
+from tests.support.pace import Pace  # noqa: E402
+from tests.support.suite_runs import Ask, Deployment, run_suite, serving  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +25,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
 def deployment() -> Iterator[Deployment]:
     """A healthy deployment; its options are what every run is given."""
     deployment = Deployment()
-    with deployment.process:
+    with deployment.reference:
         yield deployment
 
 
@@ -37,8 +40,14 @@ def ask_at(ask: Ask, deployment: Deployment) -> Ask:
 
 
 @pytest.fixture(scope="session")
-def patience(ask: Ask, deployment: Deployment) -> float:
-    """Seconds that a run may take beside what it waits for: 5, or two ordinary runs on a busy machine."""
-    ordinary = ask("acceptance", to=deployment)
-    assert ordinary.lines[-1] == "GO", ordinary.stdout
-    return max(5.0, 2 * ordinary.seconds)
+def pace(ask: Ask, deployment: Deployment) -> Pace:
+    """The time of a run of all gates that ask, against the healthy deployment behind a relay."""
+
+    def ordinary() -> float:
+        # The relay does not know websockets.
+        with serving(relaying(deployment.address)) as url:
+            outcome = ask(*ASKING, "-k", "not websocket", *deployment.arguments, f"--base-url={url}")
+        assert outcome.lines[-1] == "INCOMPLETE", outcome.stdout
+        return outcome.seconds
+
+    return Pace(ordinary)

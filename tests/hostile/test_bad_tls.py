@@ -22,7 +22,8 @@ from pytest_caio.environments.profiles import Profile
 from pytest_caio.probing.exchange import Exchange, Tls
 from pytest_caio.probing.transport import Transport
 from tests.support import bad_servers as bad
-from tests.support.judging import GATES, must_be_no_go, must_be_whole
+from tests.support.judging import ASKING, GATES, must_be_no_go, must_be_whole
+from tests.support.pace import Pace
 from tests.support.places import CHECKOUT
 from tests.support.suite_runs import Ask, Deployment, serving
 
@@ -84,7 +85,7 @@ DISTRUSTED = {
 
 @pytest.mark.parametrize("name", DISTRUSTED)
 def test_nothing_is_sent_to_whom_nobody_vouches_for(
-    name: str, authority: tuple[trustme.CA, dict[str, str]], ask_at: Ask, patience: float
+    name: str, authority: tuple[trustme.CA, dict[str, str]], ask_at: Ask, pace: Pace
 ) -> None:
     """Where TLS does not hold, not a byte of a request is sent, and the run is NO-GO in plain words."""
     make, words = DISTRUSTED[name]
@@ -94,8 +95,8 @@ def test_nothing_is_sent_to_whom_nobody_vouches_for(
         heard.append(connection.recv(65536))
 
     with serving(bad.over_tls(make(authority[0]), listen), scheme="https") as url:
-        outcome = ask_at(url, *GATES, environment=authority[1])
-    must_be_no_go(outcome, words, 2 * patience)
+        outcome = pace.keeps(lambda _: ask_at(url, *GATES, environment=authority[1]), 0, runs=4)
+    must_be_no_go(outcome, words)
     assert b"".join(heard) == b""
 
 
@@ -119,14 +120,14 @@ def test_old_tls_is_really_spoken(
             assert wrapped.version() == {"TLSv1": "TLSv1", "TLSv1_1": "TLSv1.1"}[version.name]
 
 
-def test_a_handshake_that_is_never_answered(ask_at: Ask, patience: float) -> None:
+def test_a_handshake_that_is_never_answered(ask_at: Ask, pace: Pace) -> None:
     """A port that accepts and says nothing is NO-GO after one deadline."""
     with serving(bad.stuck(), scheme="https") as url:
-        outcome = ask_at(url, "acceptance", "--http-timeout=2")
-    must_be_no_go(outcome, "no whole answer within 2 s", 2 + patience)
+        outcome = pace.keeps(lambda deadline: ask_at(url, *ASKING, f"--http-timeout={deadline}"))
+    must_be_no_go(outcome, f"no whole answer within {pace.deadline:g} s")
 
 
-def test_plain_http_where_tls_is_expected(ask_at: Ask, patience: float) -> None:
+def test_plain_http_where_tls_is_expected(ask_at: Ask, pace: Pace) -> None:
     """A port that speaks plain http is told as such."""
 
     def answer(connection: socket.socket) -> None:
@@ -134,8 +135,8 @@ def test_plain_http_where_tls_is_expected(ask_at: Ask, patience: float) -> None:
         connection.sendall(bad.http(400))
 
     with serving(answer, scheme="https") as url:
-        outcome = ask_at(url, *GATES)
-    must_be_no_go(outcome, "the port does not speak TLS", 2 * patience)
+        outcome = pace.keeps(lambda _: ask_at(url, *GATES), 0, runs=4)
+    must_be_no_go(outcome, "the port does not speak TLS")
 
 
 def test_a_deployment_behind_tls_is_go(

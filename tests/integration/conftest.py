@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,7 +30,7 @@ def serve() -> Iterator[Callable[..., Deployment]]:
 
         def start(*options: str, **how: object) -> Deployment:
             deployment = Deployment(*options, **how)  # type: ignore[arg-type]
-            stack.enter_context(deployment.process)
+            stack.enter_context(deployment.reference)
             return deployment
 
         yield start
@@ -68,14 +67,14 @@ def writes(ask: Ask, calm: Deployment) -> Outcome:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A process environment in which the checkout's package is an installed plugin, as an editable one is."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    """A path on which the checkout's package is an installed plugin, as an editable one is."""
     folder = tmp_path_factory.mktemp("installed")
     info = folder / "pytest_caio-0.1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-caio\nVersion: 0.1.0\n", "utf-8")
     (info / "entry_points.txt").write_text("[pytest11]\npytest_caio.plugin = pytest_caio.plugin\n", "utf-8")
-    return {"PYTHONPATH": os.pathsep.join((str(folder), str(CHECKOUT)))}
+    return folder, CHECKOUT
 
 
 @pytest.fixture

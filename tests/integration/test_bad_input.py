@@ -99,9 +99,9 @@ def test_one_line_and_nothing_sent(ask: Ask, deployment: Deployment, folder: Pat
     assert list(outcome.folder.iterdir()) == []
 
 
-def test_a_missing_file_after_a_blank(ask: Ask, deployment: Deployment, installed: dict[str, str]) -> None:
+def test_a_missing_file_after_a_blank(ask: Ask, deployment: Deployment, installed: tuple[Path, ...]) -> None:
     """`--token @FILE`, where pytest itself opens the file, names a missing one too."""
-    outcome = ask("acceptance", "--token", "@none-such.txt", to=deployment, environment=installed)
+    outcome = ask("acceptance", "--token", "@none-such.txt", to=deployment, path=installed)
     assert (outcome.status, outcome.sent) == (4, ())
     assert outcome.stderr.startswith("ERROR: ")
     assert "none-such.txt" in outcome.stderr
@@ -115,7 +115,8 @@ def test_a_demo_that_cannot_start(ask: Ask, tmp_path: Path, serve: Callable[...,
     outcome = ask(
         "acceptance",
         "--env=demo",
-        environment={"PATH": str(tmp_path / "nothing"), "PYTHONPATH": str(tmp_path)},
+        environment={"PATH": str(tmp_path / "nothing")},
+        path=[tmp_path],
     )
     assert outcome.status == 4, outcome.stdout + outcome.stderr
     assert len(outcome.stderr.strip().splitlines()) == 1

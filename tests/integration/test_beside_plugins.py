@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.suite_runs import Ask, Deployment, Outcome, clean_environment
 
 
@@ -57,10 +56,10 @@ def test_common_plugins_are_loaded_beside_it(ask: Ask, deployment: Deployment) -
     assert outcome.status == 0, outcome.stdout
 
 
-def test_it_is_registered_once(ask: Ask, deployment: Deployment, installed: dict[str, str]) -> None:
+def test_it_is_registered_once(ask: Ask, deployment: Deployment, installed: tuple[Path, ...]) -> None:
     """Installed, and named by the checkout's conftest.py too, the plugin is registered once."""
     node = "acceptance/test_auth.py::test_status_needs_a_token"
-    outcome = ask(node, "--trace-config", to=deployment, environment=installed)
+    outcome = ask(node, "--trace-config", to=deployment, path=installed, fresh=True)
     assert outcome.status == 0, outcome.stdout + outcome.stderr
     registered = re.findall(r"PLUGIN registered: <module '(pytest_caio[\w.]*)'", outcome.stdout)
     assert registered == ["pytest_caio.plugin"]
@@ -87,36 +86,31 @@ def test_xfails():
 """
 
 
-def unrelated(folder: Path, environment: dict[str, str]) -> tuple[int, list[str]]:
+def unrelated(folder: Path, path: tuple[Path, ...] = (), **environment: str) -> tuple[int, list[str]]:
     """Run the tests of a folder that has nothing to do with CAIO; return status and comparable output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-rA", "-v"],
-        cwd=folder,
-        env=clean_environment(**environment),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
+    asked = ["-p", "no:randomly", "-p", "no:cacheprovider", "-rA", "-v"]
+    process = forked.start(
+        asked, cwd=folder, environment=clean_environment(**environment), path=path, fresh=True
     )
+    stdout, stderr = forked.finish(process, 300)
     # Both name the plugins that are loaded.
-    lines = [line for line in done.stdout.splitlines() if not line.startswith(("plugins:", "metadata:"))]
-    assert done.stderr == ""
-    return done.returncode, [re.sub(r"in \d+\.\d+s", "in some time", line) for line in lines]
+    lines = [line for line in stdout.splitlines() if not line.startswith(("plugins:", "metadata:"))]
+    assert stderr == ""
+    return process.returncode or 0, [re.sub(r"in \d+\.\d+s", "in some time", line) for line in lines]
 
 
-def test_unrelated_tests_are_left_alone(tmp_path: Path, installed: dict[str, str]) -> None:
+def test_unrelated_tests_are_left_alone(tmp_path: Path, installed: tuple[Path, ...]) -> None:
     """Other tests run the same with the plugin as without it, and no report is left."""
     (tmp_path / "test_unrelated.py").write_text(TESTS, "utf-8")
-    blocked = {"PYTEST_ADDOPTS": "-p no:pytest_caio.plugin"}
-    without, with_it = unrelated(tmp_path, blocked), unrelated(tmp_path, installed)
+    without = unrelated(tmp_path, PYTEST_ADDOPTS="-p no:pytest_caio.plugin")
+    with_it = unrelated(tmp_path, installed)
     assert with_it == without
     assert with_it[0] == 1
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["test_unrelated.py"]
 
 
 def test_an_ordinary_test_beside_the_checks(
-    ask: Ask, deployment: Deployment, installed: dict[str, str], suite_copy: Path
+    ask: Ask, deployment: Deployment, installed: tuple[Path, ...], suite_copy: Path
 ) -> None:
     """An ordinary test that fails in the suite's folder keeps the exit status from being 0."""
     path = suite_copy / "acceptance" / "test_ordinary.py"
@@ -126,7 +120,7 @@ def test_an_ordinary_test_beside_the_checks(
         "acceptance/test_ordinary.py",
         to=deployment,
         cwd=suite_copy,
-        environment=installed,
+        path=installed,
     )
     assert outcome.status == 1, outcome.stdout
     assert "test_ordinary" in outcome.stdout

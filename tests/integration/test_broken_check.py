@@ -21,7 +21,7 @@ def test_a_check_that_breaks_is_no_go(
     change: tuple[str, str, str],
     ask: Ask,
     deployment: Deployment,
-    installed: dict[str, str],
+    installed: tuple[Path, ...],
     suite_copy: Path,
 ) -> None:
     """A check that breaks is an error and NO-GO, whether it blocks or advises, and says what broke."""
@@ -30,7 +30,7 @@ def test_a_check_that_breaks_is_no_go(
     code = gate.read_text("utf-8")
     assert code.count(sound) == 1
     gate.write_text(code.replace(sound, broken), "utf-8")
-    outcome = ask("acceptance/test_readiness.py", to=deployment, cwd=suite_copy, environment=installed)
+    outcome = ask("acceptance/test_readiness.py", to=deployment, cwd=suite_copy, path=installed)
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
     assert {i: found for i, found in outcome.checks.items() if found == "error"} == {check: "error"}
     assert "the check itself broke: AttributeError" in outcome.shown

@@ -68,7 +68,7 @@ def test_evidence_has_every_field(go: Outcome, calm: Deployment) -> None:
     assert (evidence["format"], evidence["version"]) == ("caio-acceptance-evidence", 1)
     (environment,) = evidence["environments"]
     assert environment["name"] == "production"
-    assert environment["base_url"] == calm.process.base_url
+    assert environment["base_url"] == calm.reference.base_url
     assert environment["verdict"] in VERDICTS
     assert re.fullmatch(r"[0-9a-f]{40}", environment["commit"])
     assert datetime.fromisoformat(evidence["run"]["started"]).utcoffset() is not None

@@ -86,12 +86,12 @@ GO_ON = "--continue-on-collection-errors"
     ids=["a gate", "another file", "on workers"],
 )
 def test_collection_errors(
-    ask: Ask, deployment: Deployment, installed: dict[str, str], suite_copy: Path, arguments: list[str]
+    ask: Ask, deployment: Deployment, installed: tuple[Path, ...], suite_copy: Path, arguments: list[str]
 ) -> None:
     """What could not be collected keeps a run from GO and from exit status 0, however it goes on."""
     name, *options = arguments
     (suite_copy / "acceptance" / name).write_text("raise RuntimeError('broken')\n", "utf-8")
-    outcome = ask(*options, to=deployment, cwd=suite_copy, environment=installed)
+    outcome = ask(*options, to=deployment, cwd=suite_copy, path=installed)
     assert outcome.status == (1 if GO_ON in options else 2), outcome.stdout
     assert outcome.evidence["verdict"] == "INCOMPLETE"
     assert outcome.lines[-1] == "INCOMPLETE"

@@ -7,9 +7,11 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
+from tests.support.pace import within
 from tests.support.suite_runs import Ask, Deployment, Outcome, serving
 
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -36,13 +38,16 @@ class Slow:
         connection.sendall(REFUSAL)
 
 
-def test_connections_are_bounded(ask: Ask, deployment: Deployment) -> None:
+def test_connections_are_bounded(ask: Ask, deployment: Deployment, tmp_path: Path) -> None:
     """At most as many requests are under way as --max-connections says; without it, more are."""
     most = []
+    # However busy the machine, none is to be taken for hanging: each that is would be given a place more.
+    (tmp_path / "patient.py").write_text("from pytest_caio import origins\norigins._PATIENCE = 60\n", "utf-8")
+    asked = ("acceptance/test_cors.py", *deployment.arguments, "-p", "patient")
     for options in (("--max-connections=3",), ()):
         slow = Slow(0.05)
         with serving(slow) as url:
-            ask("acceptance/test_cors.py", *deployment.arguments, f"--base-url={url}", *options)
+            ask(*asked, f"--base-url={url}", *options, path=[tmp_path])
         most.append(slow.most)
     assert most[0] == 3
     assert 3 < most[1] <= 32
@@ -69,7 +74,7 @@ def test_rate_is_bounded(ask: Ask, deployment: Deployment, go: Outcome) -> None:
     assert outcome.seconds >= least
     assert span(outcome) >= least / 2  # the first may be long on its way, on a machine that is busy
     assert busiest(outcome, 1.0) <= 6 + 2  # a little for a moment that is noted late
-    assert len(go.sent) / span(go) > 3 * 6
+    assert within(span(go), len(go.sent) / (3 * 6))
 
 
 def test_rate_is_bounded_with_samples(ask: Ask, deployment: Deployment) -> None:
@@ -106,7 +111,7 @@ def test_timeout_covers_a_dripping_answer(ask: Ask, deployment: Deployment) -> N
     with serving(drip) as url:
         outcome = ask(node, *deployment.arguments, f"--base-url={url}", "--http-timeout=0.6")
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
-    assert outcome.seconds < 0.6 + 5
+    assert within(outcome.seconds, 0.6 + 5)
 
 
 def test_the_options_are_in_the_evidence(ask: Ask, deployment: Deployment) -> None:

@@ -14,14 +14,14 @@ NODE = "acceptance/test_auth.py::test_revoked_tokens"
 
 @pytest.mark.parametrize("apart", [False, True], ids=["--revoked-tokens=@FILE", "--revoked-tokens @FILE"])
 def test_one_case_a_token(
-    ask: Ask, deployment: Deployment, installed: dict[str, str], tmp_path: Path, apart: bool
+    ask: Ask, deployment: Deployment, installed: tuple[Path, ...], tmp_path: Path, apart: bool
 ) -> None:
     """Each token of the file is tried once and named by its number; comments and blank lines are no token."""
     tokens = ["revoked-token-of-january", "revoked-token-of-february"]
     path = tmp_path / "revoked.txt"
     path.write_text(f"# withdrawn\n{tokens[0]}\n\n  {tokens[1]}\n", "utf-8")
     given = ("--revoked-tokens", f"@{path}") if apart else (f"--revoked-tokens=@{path}",)
-    outcome = ask(NODE, *given, to=deployment, environment=installed)
+    outcome = ask(NODE, *given, to=deployment, path=installed)
     assert outcome.status == 0, outcome.stdout + outcome.stderr
     assert outcome.cases == {("AUTH-12", "revoked token 1"), ("AUTH-12", "revoked token 2")}
     assert outcome.checks == {"AUTH-12": "passed"}
@@ -33,11 +33,11 @@ def test_one_case_a_token(
 def test_a_revoked_token_that_still_works(ask: Ask, serve: Callable[..., Deployment], tmp_path: Path) -> None:
     """A revoked token that still opens is NO-GO, and says which by its number."""
     broken = serve(faults=["revoked-token"])
-    outcome = ask(NODE, f"--revoked-tokens=@{broken.process.revoked_file}", to=broken)
+    outcome = ask(NODE, f"--revoked-tokens=@{broken.reference.revoked_file}", to=broken)
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
     assert outcome.checks == {"AUTH-12": "failed"}
     assert "revoked token 1" in outcome.stdout
-    tokens = broken.process.revoked_file.read_text("utf-8").split()
+    tokens = broken.reference.revoked_file.read_text("utf-8").split()
     assert [token for token in tokens if token in outcome.shown] == []
 
 

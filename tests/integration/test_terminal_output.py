@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pace import wait_for, within
 from tests.support.suite_runs import Ask, Deployment, Outcome, serving, start_suite
 
 NODE = "acceptance/test_auth.py::test_status_needs_a_token"
@@ -105,14 +106,6 @@ def test_a_plan_in_ascii(ask: Ask, deployment: Deployment) -> None:
     assert "none was sent" in outcome.stdout
 
 
-def wait_for(what: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until `what` is true."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-
-
 def interrupt(process_id: int) -> None:
     """Press Ctrl-C: the whole foreground group is told."""
     os.killpg(process_id, signal.SIGINT)
@@ -130,11 +123,11 @@ def test_ctrl_c_is_never_go(
         wait_for(slow.log)  # one whole answer: the run is under way
         interrupt(process.pid)
         began = time.monotonic()
-        stdout, _ = process.communicate(timeout=30)
+        stdout, _ = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 2, stdout
-    assert time.monotonic() - began < 15
+    assert within(time.monotonic() - began, 15)
     lines = [line for line in stdout.splitlines() if line.strip()]
     assert lines[-1] in ("INCOMPLETE", "NO-GO")
     assert "CAIO acceptance: GO" not in stdout
@@ -174,7 +167,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
         time.sleep(1)
         assert listens(address("REDIS_URL"))
         interrupt(process.pid)
-        stdout, _ = process.communicate(timeout=30)
+        stdout, _ = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 2, stdout

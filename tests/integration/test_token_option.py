@@ -16,7 +16,7 @@ NODES = tuple(f"acceptance/test_auth.py::{name}" for name in TOKEN_CHECKS)
 def tokenless(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The options that name the deployment, with an env file that lacks the token."""
     path = tmp_path_factory.mktemp("tokenless") / "without.env"
-    lines = deployment.process.env_file.read_text("utf-8").splitlines(keepends=True)
+    lines = deployment.reference.env_file.read_text("utf-8").splitlines(keepends=True)
     path.write_text("".join(line for line in lines if not line.startswith("DASHBOARD_AUTH_TOKEN=")), "utf-8")
     kept = (option for option in deployment.arguments if not option.startswith("--env-file"))
     return (*kept, f"--env-file={path}")
@@ -55,12 +55,12 @@ def test_the_right_token(
 
 
 def test_a_file_after_a_blank(
-    ask: Ask, deployment: Deployment, tokenless: tuple[str, ...], installed: dict[str, str], tmp_path: Path
+    ask: Ask, deployment: Deployment, tokenless: tuple[str, ...], installed: tuple[Path, ...], tmp_path: Path
 ) -> None:
     """`--token @FILE`, as people write it, reads the file too."""
     path = tmp_path / "token.txt"
     path.write_text(f"{deployment.token}\n\n", "utf-8")
-    outcome = ask(*NODES, "--token", f"@{path}", *tokenless, environment=installed)
+    outcome = ask(*NODES, "--token", f"@{path}", *tokenless, path=installed)
     assert outcome.checks == {"AUTH-05": "passed", "AUTH-06": "passed"}, outcome.stdout + outcome.stderr
 
 

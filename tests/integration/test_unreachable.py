@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from tests.support.pace import within
 from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
 
 
@@ -71,7 +72,7 @@ def test_it_is_told_once_at_the_top(silent: tuple[str, Outcome]) -> None:
 def test_it_takes_bounded_time(silent: tuple[str, Outcome]) -> None:
     """The run ends soon after the timeout of one answer, however many were planned."""
     name, outcome = silent
-    assert outcome.seconds < SILENT[name][2] + 5
+    assert within(outcome.seconds, SILENT[name][2] + 5)
 
 
 def test_workers_tell_it_once(ask: Ask, deployment: Deployment) -> None:
@@ -80,4 +81,4 @@ def test_workers_tell_it_once(ask: Ask, deployment: Deployment) -> None:
     outcome = ask("acceptance", *deployment.arguments, f"--base-url={url}", "-n", "2")
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
     assert outcome.stdout.count("could not be reached") == 1
-    assert outcome.seconds < 15
+    assert within(outcome.seconds, 15)

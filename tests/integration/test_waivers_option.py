@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import socket
 import time
@@ -15,8 +16,8 @@ import pytest
 from tests.support.places import CHECKOUT
 from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
 
-LISTED = ("--fault", "heyreach-allowlisted")  # WH-08 fails in its case `allowlist`, and nothing else does
-UNSIGNED = ("--fault", "heyreach-unsigned")  # HeyReach cannot sign, as the runbook's fallback has it
+LISTED = "heyreach-allowlisted"  # WH-08 fails in its case `allowlist`, and nothing else does
+UNSIGNED = "heyreach-unsigned"  # HeyReach cannot sign, as the runbook's fallback has it
 DECLARED = re.compile(r'@check\(\s*"([A-Z]+-\d\d)"')
 
 
@@ -54,6 +55,12 @@ def waive(tmp_path: Path) -> Callable[..., tuple[str, ...]]:
     return write
 
 
+@pytest.fixture(scope="module")
+def demo(serve: Callable[..., Deployment]) -> Callable[..., Deployment]:
+    """A deployment that is asked as `demo`, healthy or with a fault; one of each kind for all tests."""
+    return functools.cache(lambda *faults: serve(faults=faults, environment="demo"))
+
+
 def reason_of(outcome: Outcome) -> str:
     """Return the only reason of a NO-GO, which the terminal shows under its heading and the HTML too."""
     assert (outcome.status, outcome.evidence["verdict"], outcome.lines[-1]) == (1, "NO-GO", "NO-GO")
@@ -64,9 +71,19 @@ def reason_of(outcome: Outcome) -> str:
     return str(reason)
 
 
-def test_the_last_day_holds(ask: Ask, waive: Callable) -> None:
+@pytest.fixture(scope="module")
+def last_day(ask: Ask, demo: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A whole run on the last day of a waiver that covers its failure."""
+    folder = tmp_path_factory.mktemp("last-day")
+    path = folder / "mine.toml"
+    path.write_text(waiver({}, 0), "utf-8")
+    junit = f"--junitxml={folder / 'junit.xml'}"
+    return ask("acceptance", f"--waivers={path}", junit, "-x", folder=folder, to=demo(LISTED))
+
+
+def test_the_last_day_holds(last_day: Outcome) -> None:
     """On its last day a waiver makes GO (1 waived) of the failure, and is shown in every evidence."""
-    outcome = ask("acceptance", *LISTED, *waive(days=0))
+    outcome = last_day
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout
     assert "CAIO acceptance: GO (1 waived)" in outcome.verdict_lines()[0]
     day = str(today())
@@ -105,9 +122,9 @@ def test_the_last_day_holds(ask: Ask, waive: Callable) -> None:
     assert f"waived until {day} by PTO: HeyReach cannot sign" in outcome.html
 
 
-def test_the_day_after_the_last_is_no_go(ask: Ask, waive: Callable) -> None:
+def test_the_day_after_the_last_is_no_go(ask: Ask, demo: Callable, waive: Callable) -> None:
     """The same waiver a day later does not hold: the check failed, and the waiver is named beside it."""
-    outcome = ask("acceptance", *LISTED, *waive(days=-1))
+    outcome = ask("acceptance", *waive(days=-1), to=demo(LISTED))
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
     failed, expired = outcome.evidence["reasons"]
     assert failed == "failed: WH-08"
@@ -130,10 +147,12 @@ PROBLEMS = {
 }
 
 
-def test_a_waiver_that_should_not_be_there_fails_a_healthy_run(ask: Ask, waive: Callable) -> None:
+def test_a_waiver_that_should_not_be_there_fails_a_healthy_run(
+    ask: Ask, demo: Callable, waive: Callable
+) -> None:
     """It is NO-GO although every check passed, and the only reason names the waiver."""
     keys, days, said = PROBLEMS["unused"]
-    outcome = ask("acceptance", *waive(keys, days))
+    outcome = ask("acceptance", *waive(keys, days), to=demo())
     reason = reason_of(outcome)
     assert reason.startswith("waiver 1 (mine.toml, line 1)")
     assert said in reason
@@ -143,11 +162,11 @@ def test_a_waiver_that_should_not_be_there_fails_a_healthy_run(ask: Ask, waive: 
 
 
 @pytest.fixture(scope="module")
-def faulty(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def faulty(ask: Ask, demo: Callable, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A healthy run with every waiver that should not be there."""
     path = tmp_path_factory.mktemp("waivers") / "mine.toml"
     path.write_text("".join(waiver(keys, days) for keys, days, _ in PROBLEMS.values()), "utf-8")
-    return ask("acceptance", "--waivers", str(path))
+    return ask("acceptance", "--waivers", str(path), to=demo())
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -164,41 +183,43 @@ def test_each_such_waiver_is_named(faulty: Outcome, name: str) -> None:
 
 def test_another_environment_is_left_alone(ask: Ask, waive: Callable) -> None:
     """What is written for an environment that is not asked is neither used nor unused, even expired."""
+    # The demo that a run starts itself: its profiles name staging, which those of a deployment do not.
     outcome = ask("acceptance", *waive({"environment": '"staging"'}, days=-1))
     assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
     assert outcome.evidence["waivers"] == []
     assert "waiver 1" not in outcome.stdout + outcome.html
 
 
-def test_one_case_alone(ask: Ask, waive: Callable) -> None:
+def test_one_case_alone(ask: Ask, demo: Callable, waive: Callable) -> None:
     """A waiver for one case covers that case and no other."""
     given = waive({"case": '"allowlist"'})
-    covered = ask("acceptance", *LISTED, *given)
+    covered = ask("acceptance", *given, to=demo(LISTED))
     assert (covered.status, covered.lines[-1]) == (0, "GO (1 waived)"), covered.stdout
-    outcome = ask("acceptance/test_webhooks.py", *UNSIGNED, *given)
+    outcome = ask("acceptance/test_webhooks.py", *given, to=demo(UNSIGNED))
     assert (outcome.status, outcome.evidence["reasons"][0]) == (1, "failed: WH-08")
     (check,) = [c for c in outcome.evidence["environments"][0]["checks"] if c["id"] == "WH-08"]
     assert (check["outcome"], check["waiver"]["case"]) == ("failed", "allowlist")
     assert [c["name"] for c in check["cases"] if c["outcome"] == "waived"] == ["allowlist"]
 
 
-def test_workers_agree(ask: Ask, waive: Callable) -> None:
+def test_workers_agree(ask: Ask, demo: Callable, waive: Callable) -> None:
     """With pytest-xdist the cases are waived where they run, and the verdict is the same."""
-    outcome = ask("acceptance", "-n", "2", *LISTED, *waive(days=0))
+    outcome = ask("acceptance", "-n", "2", *waive(days=0), to=demo(LISTED))
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout
     assert outcome.evidence["waivers"][0]["used"] is True
-    unused = ask("acceptance", "-n", "2", *waive())
-    assert "is unused, all that it covers passed" in reason_of(unused)
+    unused = ask("acceptance/test_webhooks.py", "-n", "1", *waive(), to=demo())
+    assert (unused.status, unused.lines[-1]) == (1, "NO-GO")
+    assert "is unused, all that it covers passed" in unused.evidence["reasons"][0]
 
 
-def test_a_part_that_leaves_the_check_out(ask: Ask, waive: Callable) -> None:
+def test_a_part_that_leaves_the_check_out(ask: Ask, demo: Callable, waive: Callable) -> None:
     """A narrowed run calls a waiver unused only where its check ran, with all its cases."""
     given = waive()
     for selection in (["acceptance/test_cors.py"], ["acceptance", "-k", "cors or (heyreach and allowlist)"]):
-        outcome = ask(*selection, *given)
+        outcome = ask(*selection, *given, to=demo())
         assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
         assert "not called for in this run" in outcome.stdout
-    outcome = ask("acceptance/test_webhooks.py", *given)
+    outcome = ask("acceptance/test_webhooks.py", *given, to=demo())
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
     assert "is unused" in outcome.evidence["reasons"][0]
 
@@ -262,35 +283,35 @@ def test_what_a_waiver_says_is_redacted_and_shown_as_text(
     assert "&lt;script&gt;alert(1)" in outcome.html
 
 
-def test_junit_and_pytest_agree(ask: Ask, waive: Callable, tmp_path: Path) -> None:
+def test_junit_and_pytest_agree(last_day: Outcome) -> None:
     """To pytest and in JUnit a waived case is an expected failure, and no failure."""
-    outcome = ask("acceptance", *LISTED, *waive(), f"--junitxml={tmp_path / 'junit.xml'}", "-x")
-    assert outcome.status == 0, outcome.stdout
-    (counts,) = [line for line in outcome.lines if re.search(r"passed.* in .*s =", line)]
+    (counts,) = [line for line in last_day.lines if re.search(r"passed.* in .*s =", line)]
     assert "xfailed" in counts
     assert not re.search(r"\bfailed|error", counts)
-    (suite,) = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    (suite,) = ElementTree.parse(last_day.folder / "junit.xml").getroot()
     assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
     told = [e.get("message", "") for e in suite.iter("skipped") if e.get("type") == "pytest.xfail"]
     assert [one for one in told if one.startswith("waived until")]
 
 
-def test_the_suites_own_file(ask: Ask, suite_copy: Path, installed: dict[str, str], waive: Callable) -> None:
+def test_the_suites_own_file(
+    ask: Ask, demo: Callable, suite_copy: Path, installed: tuple[Path, ...], waive: Callable
+) -> None:
     """Without the option the suite's waivers.toml is read, and no such file is no waivers."""
     own = suite_copy / "acceptance" / "waivers.toml"
     own.write_text(Path(waive()[1]).read_text("utf-8"), "utf-8")
-    outcome = ask("acceptance", *LISTED, cwd=suite_copy, environment=installed)
+    outcome = ask("acceptance", to=demo(LISTED), cwd=suite_copy, path=installed)
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout + outcome.stderr
     own.unlink()
-    outcome = ask("acceptance", *LISTED, cwd=suite_copy, environment=installed)
+    outcome = ask("acceptance", to=demo(LISTED), cwd=suite_copy, path=installed)
     assert (outcome.status, outcome.evidence["reasons"]) == (1, ["failed: WH-08"])
 
 
-def test_plan_and_collection_do_not_fail(ask: Ask, waive: Callable) -> None:
+def test_plan_and_collection_do_not_fail(ask: Ask, demo: Callable, waive: Callable) -> None:
     """What runs no check lists the waivers and judges none."""
     given = waive(days=-1)
     for option in ("--plan", "--collect-only"):
-        outcome = ask("acceptance", option, *given)
+        outcome = ask("acceptance", option, *given, to=demo())
         assert outcome.status == 0, outcome.stdout + outcome.stderr
         assert "caio: waiver 1: WH-08 in demo" in outcome.lines
 
@@ -301,7 +322,7 @@ def test_the_committed_file_has_no_waivers() -> None:
     assert [line for line in text.splitlines() if line.strip() and not line.startswith("#")] == []
 
 
-def test_the_documented_fallback(ask: Ask, tmp_path: Path) -> None:
+def test_the_documented_fallback(ask: Ask, demo: Callable, tmp_path: Path) -> None:
     """The worked example of docs/waivers.md, with a day of our own, is GO on a deployment in that state."""
     document = (CHECKOUT / "docs" / "waivers.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)
@@ -314,7 +335,7 @@ def test_the_documented_fallback(ask: Ask, tmp_path: Path) -> None:
     assert dates == len(written) >= 1
     path = tmp_path / "waivers.toml"
     path.write_text(text, "utf-8")
-    outcome = ask("acceptance", *UNSIGNED, "--waivers", str(path))
+    outcome = ask("acceptance", "--waivers", str(path), to=demo(UNSIGNED))
     assert (outcome.status, outcome.lines[-1]) == (0, f"GO ({dates} waived)"), outcome.stdout
     shown = next(line.strip() for line in document.splitlines() if line.startswith("    waiver 1: "))
     said = next(line for line in outcome.lines if line.startswith("waiver 1: "))
@@ -322,5 +343,5 @@ def test_the_documented_fallback(ask: Ask, tmp_path: Path) -> None:
         r"\d{4}-\d\d-\d\d", "DAY", shown.replace("in production", "in demo")
     )
     assert all(waiver["used"] for waiver in outcome.evidence["waivers"])
-    after = ask("acceptance", "--waivers", str(path))
+    after = ask("acceptance/test_webhooks.py", "--waivers", str(path), to=demo())
     assert "is unused, all that it covers passed; remove it" in after.evidence["reasons"][0]

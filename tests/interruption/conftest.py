@@ -19,6 +19,7 @@ def broken(tmp_path: Path) -> Iterator[Broken]:
     for process in run.family():
         process.kill()
     if run.process is not None and run.process.returncode is None:
+        run.process.kill()
         run.process.communicate()
 
 
@@ -26,5 +27,5 @@ def broken(tmp_path: Path) -> Iterator[Broken]:
 def deployment() -> Iterator[Deployment]:
     """A healthy deployment."""
     made = Deployment()
-    with made.process:
+    with made.reference:
         yield made

@@ -21,10 +21,10 @@ LATE = (
 )
 
 
-def plugin(broken: Broken, source: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Write a plugin; return the options and the environment that load it."""
+def plugin(broken: Broken, source: str) -> tuple[str, ...]:
+    """Write a plugin; return the options that load it."""
     (broken.folder / "breaks.py").write_text(source, "utf-8")
-    return ("-p", "breaks"), {"PYTHONPATH": str(broken.folder)}
+    return ("-p", "breaks")
 
 
 def told(broken: Broken) -> str:
@@ -39,8 +39,8 @@ def told(broken: Broken) -> str:
 @posix
 def test_no_room_at_all(broken: Broken, deployment: Deployment) -> None:
     """With room for neither file, a whole run that passed is INCOMPLETE with status 1, and leaves no file."""
-    options, environment = plugin(broken, LIMIT.format(bytes=20_000))
-    assert broken.run("acceptance", *deployment.arguments, *options, **environment) == 1, broken.stdout
+    options = plugin(broken, LIMIT.format(bytes=20_000))
+    assert broken.run("acceptance", *deployment.arguments, *options) == 1, broken.stdout
     assert "File too large" in told(broken)
     assert broken.files() == []
 
@@ -48,9 +48,9 @@ def test_no_room_at_all(broken: Broken, deployment: Deployment) -> None:
 @posix
 def test_room_for_the_json_alone(broken: Broken, deployment: Deployment) -> None:
     """The evidence that can still be written says that the other could not."""
-    options, environment = plugin(broken, LIMIT.format(bytes=30_000))
+    options = plugin(broken, LIMIT.format(bytes=30_000))
     node = "acceptance/test_auth.py::test_status_needs_a_token"  # pytest-html's own part is larger than this
-    assert broken.run(node, *deployment.arguments, *options, **environment) == 1, broken.stdout
+    assert broken.run(node, *deployment.arguments, *options) == 1, broken.stdout
     assert ".html could not be written: File too large" in told(broken)
     assert [Path(name).suffix for name in broken.files()] == [".json"]
     assert broken.record["verdict"] == "INCOMPLETE"
@@ -74,10 +74,10 @@ def test_a_full_disk(broken: Broken, deployment: Deployment) -> None:
 
 def test_the_folder_vanishes(broken: Broken, deployment: Deployment) -> None:
     """An evidence folder that is removed meanwhile is made again."""
-    options, environment = plugin(
+    options = plugin(
         broken, LATE.format(late="shutil.rmtree(folder, ignore_errors=True)", folder=str(broken.evidence))
     )
-    assert broken.run(CORS, *deployment.arguments, *options, **environment) == 0, broken.stdout
+    assert broken.run(CORS, *deployment.arguments, *options) == 0, broken.stdout
     assert broken.record["verdict"] == "INCOMPLETE"
     assert ">INCOMPLETE<" in broken.html
 
@@ -85,10 +85,10 @@ def test_the_folder_vanishes(broken: Broken, deployment: Deployment) -> None:
 def test_a_file_in_the_place_of_the_folder(broken: Broken, deployment: Deployment) -> None:
     """Where the folder has become a file, the run says so, with status 1."""
     late = "shutil.rmtree(folder, ignore_errors=True); folder.touch()"
-    options, environment = plugin(
+    options = plugin(
         broken, LATE.format(late=f"if not folder.is_file(): {late}", folder=str(broken.evidence))
     )
-    assert broken.run(CORS, *deployment.arguments, *options, **environment) == 1, broken.stdout
+    assert broken.run(CORS, *deployment.arguments, *options) == 1, broken.stdout
     assert told(broken)
     assert broken.evidence.read_bytes() == b""
 

@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Page
 
 from pytest_caio.checks.check import GATES
 from tests.support.bad_servers import Handle, http, requests
-from tests.support.browser import launch
 from tests.support.hostile_answers import ALL, MARKUP, NOWHERE, lying, rude
 from tests.support.suite_runs import Deployment, Outcome, run_suite, serving
 
@@ -49,7 +48,7 @@ def forged(text: str) -> list[str]:
 def deployment() -> Iterator[Deployment]:
     """What the lying deployment tells of in its own words, with cards to say something about."""
     deployment = Deployment(faults=("cards-old", "cards-uncampaigned", "sent-unproved"))
-    with deployment.process:
+    with deployment.reference:
         yield deployment
 
 
@@ -109,13 +108,6 @@ def test_the_files_are_not_steered(outcome: Outcome) -> None:
     texts = [*suite.itertext(), *(value for part in suite.iter() for value in part.attrib.values())]
     assert steers("".join(texts)) == set()
     assert {line for text in texts for line in forged(text)} == set()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A real Chromium."""
-    with launch() as browser:
-        yield browser
 
 
 class Watched:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import launch
-from tests.support.places import CHECKOUT
+from tests.support.suite_runs import run_suite
 
 HOSTILE = (
     b"<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'>"
@@ -50,21 +45,19 @@ class _Hostile(BaseHTTPRequestHandler):
 
 
 def _report(folder: Path, *arguments: str) -> Path:
-    subprocess.run(
-        [sys.executable, "-m", "pytest", "acceptance", "-q", "--evidence-dir", str(folder), *arguments],
-        cwd=CHECKOUT,
-        env={**os.environ, "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        check=False,
-    )
-    return next(folder.glob("*.html"))
+    return run_suite("acceptance", "-q", *arguments, folder=folder).html_path
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A real Chromium."""
-    with launch() as browser:
-        yield browser
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run with a check that failed."""
+    return _report(tmp_path_factory.mktemp("failing"), "--fault", "double-slash", "-m", "auth")
+
+
+@pytest.fixture(scope="module")
+def narrowed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a part of the checks, which passed."""
+    return _report(tmp_path_factory.mktemp("narrowed"), "-m", "cors or operator")
 
 
 def _open(chromium: Browser, report: Path) -> tuple[Page, list[str]]:
@@ -77,9 +70,9 @@ def _open(chromium: Browser, report: Path) -> tuple[Page, list[str]]:
     return page, asked
 
 
-def test_report_of_a_failure(chromium: Browser, tmp_path: Path) -> None:
+def test_report_of_a_failure(chromium: Browser, failing: Path) -> None:
     """The report opens with the verdict and the gates, and a failed check shows its id, fix and exchange."""
-    page, asked = _open(chromium, _report(tmp_path, "--fault", "double-slash"))
+    page, asked = _open(chromium, failing)
     assert page.title() == "CAIO acceptance of demo: NO-GO"
     banner = page.locator(".caio-verdict")
     assert banner.inner_text().startswith("NO-GO")
@@ -98,16 +91,16 @@ def test_report_of_a_failure(chromium: Browser, tmp_path: Path) -> None:
     assert [url for url in asked if not url.startswith("file:")] == []
 
 
-def test_report_of_a_narrowed_run(chromium: Browser, tmp_path: Path) -> None:
+def test_report_of_a_narrowed_run(chromium: Browser, narrowed: Path) -> None:
     """A report of a part of the checks says at its top that it is incomplete."""
-    page, _ = _open(chromium, _report(tmp_path, "-m", "cors"))
+    page, _ = _open(chromium, narrowed)
     assert page.locator(".caio-verdict").inner_text().startswith("INCOMPLETE")
     assert "INCOMPLETE" in page.title()
 
 
-def test_report_shows_the_pending_cards(chromium: Browser, tmp_path: Path) -> None:
+def test_report_shows_the_pending_cards(chromium: Browser, narrowed: Path) -> None:
     """The cards stand in a table, their leads masked, also where the check passed."""
-    page, _ = _open(chromium, _report(tmp_path, "-m", "operator"))
+    page, _ = _open(chromium, narrowed)
     row = page.locator("tbody.passed", has_text="OPS-06")
     row.locator(".col-result").click()
     table = row.locator("table.caio-table")
@@ -144,14 +137,13 @@ def test_hostile_answers_do_nothing(chromium: Browser, tmp_path: Path) -> None:
     assert [url for url in asked if not url.startswith("file:")] == []
 
 
-def test_the_policy_lets_the_report_work(chromium: Browser, tmp_path: Path) -> None:
+def test_the_policy_lets_the_report_work(chromium: Browser, failing: Path) -> None:
     """Under a policy that allows its own script alone, the report still sorts, filters and unfolds."""
-    report = _report(tmp_path, "--fault", "double-slash", "-m", "auth")
     told: list[str] = []
     page = chromium.new_page()
     page.on("console", lambda message: told.append(message.text))
     page.on("pageerror", lambda error: told.append(str(error)))
-    page.goto(report.as_uri())
+    page.goto(failing.as_uri())
     policy = page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
     assert policy is not None
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
@@ -183,10 +175,12 @@ PLANTED = (
 )
 
 
-def test_the_policy_holds_what_escaping_let_through(chromium: Browser, tmp_path: Path) -> None:
+def test_the_policy_holds_what_escaping_let_through(
+    chromium: Browser, narrowed: Path, tmp_path: Path
+) -> None:
     """Markup that came to stand in the page itself runs nothing and asks nobody."""
-    report = _report(tmp_path, "-m", "cors")
-    text = report.read_text("utf-8").replace('<h1 id="title">', f'{PLANTED}<h1 id="title">')
+    report = tmp_path / "planted.html"
+    text = narrowed.read_text("utf-8").replace('<h1 id="title">', f'{PLANTED}<h1 id="title">')
     report.write_text(text, "utf-8")
     page, asked = _open(chromium, report)
     # Not by the mouse: what is clicked so is waited for until it has led somewhere.

@@ -88,7 +88,7 @@ class Field:
         self.values = {key: settings[key].removeprefix("signkey-prod-") for key in keys}
         self.values |= {"REDIS_URL": where.password or "", "NETRC": netrc}
         self.values |= {f"{TOKEN}, {kind}": make(settings[TOKEN]) for kind, make in NEAR_MISSES.items()}
-        revoked = deployment.process.revoked_file.read_text("utf-8").split()
+        revoked = deployment.reference.revoked_file.read_text("utf-8").split()
         self.values |= {f"revoked token {number}": value for number, value in enumerate(revoked, 1)}
         proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
         self.environment = {
@@ -104,7 +104,7 @@ class Field:
         notes = self.folder / f"sockets-{number}.jsonl"
         asked = [
             *("acceptance", "--allow-writes", *self.deployment.arguments),
-            *(f"--revoked-tokens=@{self.deployment.process.revoked_file}", *arguments),
+            *(f"--revoked-tokens=@{self.deployment.reference.revoked_file}", *arguments),
             *([f"--base-url={url}"] if url else []),
         ]
         watch = {"PYTHONPATH": str(CHECKOUT / "tests/secrets/watch"), "SOCKETS": str(notes)}
@@ -133,7 +133,7 @@ def field_(tmp_path_factory: pytest.TempPathFactory, proxy: tuple[str, Listener]
     """Where the runs take place."""
     deployment = Deployment()
     with ExitStack() as stack:
-        stack.enter_context(deployment.process)
+        stack.enter_context(deployment.reference)
         yield Field(tmp_path_factory.mktemp("field"), deployment, proxy[0])
 
 
@@ -257,7 +257,7 @@ def test_a_client_that_trusts_the_environment_is_heard(
     """The proxy and the .netrc that the run left alone are good ones: another client goes by them."""
     assert whole
     known = len(field_.deployment.log())
-    ask = f"import requests; requests.get('{field_.deployment.process.base_url}/api/health')"
+    ask = f"import requests; requests.get('{field_.deployment.reference.base_url}/api/health')"
     direct = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     try:
         for more in ({}, direct):
@@ -307,7 +307,7 @@ def test_nothing_follows_a_redirect_elsewhere(field_: Field, proxy: tuple[str, L
 
 def test_a_stray_request_is_found(whole: Watched, field_: Field) -> None:
     """What a run must not send, sent by a plugin in the run, is found by the same eyes."""
-    values, url = field_.values, field_.deployment.process.base_url
+    values, url = field_.values, field_.deployment.reference.base_url
     coded = base64.b64encode(f"x{values[TOKEN]}".encode()).decode()
     signature = hmac.new(values["CLAY_WEBHOOK_SECRET"].encode(), b"", hashlib.sha256).hexdigest()
     stray = {

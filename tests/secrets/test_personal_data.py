@@ -65,7 +65,7 @@ async def _fill(settings: dict[str, str]) -> None:
 def deployment() -> Iterator[Deployment]:
     """A deployment that knows people, and of which some checks fail."""
     deployment = Deployment(faults=("cards-old", "sent-unproved"))
-    with deployment.process:
+    with deployment.reference:
         asyncio.run(_fill(deployment.settings))
         yield deployment
 

@@ -125,7 +125,7 @@ def dripping(connection: socket.socket) -> None:
         connection.sendall(b"" if head else bytes([byte]))
 
 
-def pouring(head: bytes, piece: bytes, times: int = 1_000_000_000) -> Handle:
+def pouring(head: bytes, piece: bytes, times: int = 1_000_000_000, pause: float = 0.0) -> Handle:
     """Answer with `head`, then `piece` again and again; HEAD with a `head` that is whole alone."""
 
     def handle(connection: socket.socket) -> None:
@@ -135,6 +135,8 @@ def pouring(head: bytes, piece: bytes, times: int = 1_000_000_000) -> Handle:
                 continue
             for _ in range(times):
                 connection.sendall(piece)
+                if pause:
+                    time.sleep(pause)
             return
 
     return handle

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,21 +15,14 @@ from typing import Any
 import psutil
 
 from pytest_caio.reference import golden
+from tests.support.forked import Process, finish
+from tests.support.pace import wait_for, within
 from tests.support.suite_runs import start_suite
 
-__all__ = ["Broken", "hanging_profile", "wait_for"]
+__all__ = ["Broken", "hanging_profile"]
 
 _MARK = "CAIO_TEST_RUN"
 _HANG = "import os, pathlib, time\npathlib.Path({started!r}).touch()\ntime.sleep(120)\n"
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
-    """Wait until `what` returns something true, and return that."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.02)
-    return found
 
 
 def hanging_profile(folder: Path) -> tuple[Path, Path]:
@@ -50,11 +42,11 @@ def hanging_profile(folder: Path) -> tuple[Path, Path]:
 
 @dataclass
 class Broken:
-    """One run under way. Its processes are known by a mark in their environment, which children inherit."""
+    """One run under way. What it starts is known by a mark in its environment, which children inherit."""
 
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
-    process: subprocess.Popen[str] | None = None
+    process: Process | None = None
     stdout: str = ""
     stderr: str = ""
 
@@ -68,30 +60,27 @@ class Broken:
         """The folder of its temporary files."""
         return self.folder / "temporary"
 
-    def start(self, *arguments: str, **environment: str) -> Broken:
-        """Start pytest."""
+    def start(self, *arguments: str, fresh: bool = False) -> Broken:
+        """Start pytest, with the run's folder on its path."""
         self.temporary.mkdir(exist_ok=True)
         own = {_MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-        self.process = start_suite(arguments, self.evidence, environment={**own, **environment})
+        how = {"environment": own, "path": [self.folder], "fresh": fresh}
+        self.process = start_suite(arguments, self.evidence, **how)  # type: ignore[arg-type]
         return self
 
-    def end(self, seconds: float = 20) -> int:
+    def end(self) -> int:
         """Wait for its end and return the exit status; kill it where the end does not come."""
         assert self.process is not None
-        try:
-            self.stdout, self.stderr = self.process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.stdout, self.stderr = self.process.communicate()
-            raise AssertionError(f"no end within {seconds} s:\n{self.stdout}\n{self.stderr}") from None
+        self.stdout, self.stderr = finish(self.process, 300)
+        assert self.process.returncode is not None
         return self.process.returncode
 
-    def run(self, *arguments: str, **environment: str) -> int:
+    def run(self, *arguments: str) -> int:
         """Start it, wait for its end and return the exit status."""
-        return self.start(*arguments, **environment).end()
+        return self.start(*arguments).end()
 
     def family(self) -> list[psutil.Process]:
-        """Return every process of the run that is alive."""
+        """Return every process that the run started and that is alive."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -114,14 +103,15 @@ class Broken:
 
     def leaves_nothing(self, seconds: float = 5) -> bool:
         """Say whether every process of the run ends within some seconds; what does not is ended here."""
+        began = time.monotonic()
         try:
-            wait_for(lambda: not self.family(), seconds)
+            wait_for(lambda: not self.family(), 60, pause=0.05)
         except AssertionError:
             for process in self.family():
                 sys.stderr.write(f"left: {process.cmdline()}\n")
                 process.kill()
             return False
-        return True
+        return within(time.monotonic() - began, seconds)
 
     def files(self) -> list[str]:
         """Return the names of what it left in its evidence folder."""

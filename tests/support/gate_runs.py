@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import forked
 from tests.support.places import CHECKOUT
 
 __all__ = ["SUITE", "Gate", "ask_gate", "toml"]
@@ -67,19 +66,25 @@ def ask_gate(
         path.write_text(toml(profiles), "utf-8")
         arguments = (*arguments, f"--profiles={path}", *(f"--env={name}" for name in profiles))
     evidence = folder / "evidence"
-    done = subprocess.run(
+    done = forked.run(
         [
-            *(sys.executable, "-m", "pytest", str(SUITE / f"test_{gate}.py"), "-q"),
-            *("-p", "pytest_base_url.plugin", "-p", "xdist", "-p", "no:cacheprovider"),
-            *("-p", "no:terminalprogress", f"--evidence-dir={evidence}", *arguments),
+            *(str(SUITE / f"test_{gate}.py"), "-q", "-p", "pytest_base_url.plugin", "-p", "xdist"),
+            *(
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:terminalprogress",
+                f"--evidence-dir={evidence}",
+                *arguments,
+            ),
         ],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", **(env or {})},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=90,
-        check=False,
+        environment={
+            **os.environ,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_ADDOPTS": "",
+            **(env or {}),
+        },
     )
     shown = done.stdout + done.stderr
     environments: dict[str, Any] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import string
 from pathlib import Path
@@ -69,7 +68,6 @@ class Planted:
         told = self.folder / "texts.json"
         told.write_text(json.dumps(texts or []), "utf-8")
         (self.folder / "evidence").mkdir()
-        path = os.pathsep.join((str(CHECKOUT), str(self.folder)))
         return run_suite(
             "acceptance",
             *("--env=staging", f"--base-url={url}", f"--env-file={self.env_file}"),
@@ -81,7 +79,8 @@ class Planted:
             *arguments,
             folder=self.folder / "evidence",
             cwd=home,
-            environment={**self.environment, "CHATTER": str(told), "PYTHONPATH": path},
+            environment={**self.environment, "CHATTER": str(told)},
+            path=(CHECKOUT, self.folder),
         )
 
     def leaks(self, outcome: Outcome, more: list[str]) -> dict[str, list[str]]:

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,7 +16,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pytest_caio.environments.keys import holds_runtime_key
-from pytest_caio.reference.hosting.process import ReferenceProcess
+from tests.support import forked
+from tests.support.forked import Process
+from tests.support.hosted import HostedDeployment
 from tests.support.places import CHECKOUT
 
 __all__ = [
@@ -128,16 +128,16 @@ class Outcome:
 
 
 class Deployment:
-    """A reference deployment with its access log."""
+    """A reference deployment, in a thread of the tests, with its access log."""
 
     def __init__(self, *options: str, faults: Sequence[str] = (), environment: str = "production") -> None:
-        self.process = ReferenceProcess(*options, faults=faults, environment=environment)
+        self.reference = HostedDeployment(*options, faults=faults, environment=environment)
         self.environment = environment
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port."""
-        return "127.0.0.1", int(self.process.base_url.rpartition(":")[2])
+        return "127.0.0.1", int(self.reference.base_url.rpartition(":")[2])
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -145,15 +145,15 @@ class Deployment:
         return (
             "--env",
             self.environment,
-            f"--base-url={self.process.base_url}",
-            f"--env-file={self.process.env_file}",
-            f"--profiles={self.process.profiles_file}",
+            f"--base-url={self.reference.base_url}",
+            f"--env-file={self.reference.env_file}",
+            f"--profiles={self.reference.profiles_file}",
         )
 
     @property
     def settings(self) -> dict[str, str]:
         """The keys and values of its env file."""
-        lines = self.process.env_file.read_text("utf-8").splitlines()
+        lines = self.reference.env_file.read_text("utf-8").splitlines()
         return dict(line.split("=", 1) for line in lines)
 
     @property
@@ -169,7 +169,7 @@ class Deployment:
     def log(self) -> list[Sent]:
         """Return every request so far."""
         found = []
-        for line in self.process.access_log.read_text("utf-8").splitlines():
+        for line in self.reference.access_log.read_text("utf-8").splitlines():
             entry = json.loads(line)
             # A websocket begins with a GET (RFC 6455, 4.1).
             method = "GET" if entry["method"] == "WEBSOCKET" else entry["method"]
@@ -198,47 +198,31 @@ def start_suite(
     *,
     environment: Mapping[str, str] | None = None,
     cwd: Path = CHECKOUT,
-    python: str | Path = sys.executable,
     plugins: bool = False,
-) -> subprocess.Popen[str]:
-    """Start pytest with `arguments`, its evidence going to `folder`, in a session of its own.
+    **how: Any,
+) -> Process:
+    """Start pytest with `arguments`, its evidence going to `folder`, as `forked.start` does.
 
     Plugins that have no part in a run, and take their time to load, are left out, unless `plugins`.
     """
-    left_out = () if plugins else ("randomly", "playwright", "pytest_httpx", "hypothesispytest", "anyio")
-    without = [part for name in left_out for part in ("-p", f"no:{name}")]
+    without = () if plugins else forked.LEFT_OUT
     own = [] if any("--evidence-dir" in argument for argument in arguments) else [f"--evidence-dir={folder}"]
-    return subprocess.Popen(
-        [str(python), "-m", "pytest", "-p", "no:cacheprovider", *without, *own, *arguments],
-        cwd=cwd,
-        env=clean_environment(**(environment or {})),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=sys.platform != "win32",
-    )
+    asked = ["-p", "no:cacheprovider", *without, *own, *arguments]
+    return forked.start(asked, cwd=cwd, environment=clean_environment(**(environment or {})), **how)
 
 
 def run_suite(
-    *arguments: str, folder: Path, to: Deployment | None = None, timeout: float = 90, **how: Any
+    *arguments: str, folder: Path, to: Deployment | None = None, timeout: float = 300, **how: Any
 ) -> Outcome:
     """Run pytest to its end, against the deployment `to` where one is given."""
     asked = [*arguments, *(to.arguments if to else ())]
     known = len(to.log()) if to else 0
     began = time.monotonic()
     process = start_suite(asked, folder, **how)
-    try:
-        stdout, stderr = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        stdout, stderr = process.communicate()
-        raise AssertionError(f"the run did not end within {timeout} s:\n{stdout}\n{stderr}") from None
+    stdout, stderr = forked.finish(process, timeout)
     seconds = time.monotonic() - began
     sent = tuple(to.log()[known:]) if to else ()
-    return Outcome(process.returncode, stdout, stderr, folder, seconds, sent)
+    return Outcome(process.returncode or 0, stdout, stderr, folder, seconds, sent)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.prober import Prober
 from pytest_caio.probing.transport import Transport
 from tests.support.loopback import Loopback, http
+from tests.support.pace import stretched, wait_for, within
 
 REFUSED = "cannot connect: the connection was refused"
 DROPPED = "the connection was dropped before a whole answer"
@@ -39,7 +40,7 @@ def get(server: Loopback, target: str = "/", **details: object) -> Request:
 
 def answer_of(prober: Prober, request: Request) -> Exchange:
     """Return the exchange of `request`."""
-    return prober.exchange(request).result(5)
+    return prober.exchange(request).result(60)
 
 
 async def _drop(writer: asyncio.StreamWriter) -> None:
@@ -56,7 +57,7 @@ def test_the_same_request_is_sent_once(server: Loopback, make_prober: Callable[.
     prober.ask([get(server), get(server), get(server, retry_statuses=frozenset(), credential="other")])
     first = prober.exchange(get(server))
     assert prober.exchange(get(server)) is first
-    assert first.result(5).status_code == 200
+    assert first.result(60).status_code == 200
     assert len(server.received) == 1
 
 
@@ -140,7 +141,7 @@ def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Probe
     prober = make_prober()
     started = time.monotonic()
     prober.ask([get(server, "/hang"), get(server)])
-    assert time.monotonic() - started < 1
+    assert within(time.monotonic() - started, 1)
     assert answer_of(prober, get(server)).status_code == 200
     assert prober.open_count == 1
 
@@ -328,7 +329,7 @@ def test_an_unreachable_origin_fails_the_rest_at_once(make_prober: Callable[...,
     assert {exchange.error for exchange in exchanges} == {REFUSED}
     assert inner.tries <= 2 * 3  # those under way, each with its retries
     assert exchanges[-1].attempts == ()
-    assert time.monotonic() - started < 2
+    assert within(time.monotonic() - started, 2)
     assert prober.open_count == 0
 
 
@@ -336,7 +337,7 @@ def test_a_refusing_port_is_unreachable(dead_origin: str, make_prober: Callable[
     """A port where nobody listens is found unreachable over real sockets."""
     prober = make_prober()
     prober.ask([Request("GET", dead_origin, "/")])
-    assert prober.reached(dead_origin).result(5) == REFUSED
+    assert prober.reached(dead_origin).result(60) == REFUSED
 
 
 def test_one_origin_does_not_condemn_another(
@@ -346,8 +347,8 @@ def test_one_origin_does_not_condemn_another(
     prober = make_prober()
     answer_of(prober, Request("GET", dead_origin, "/"))
     assert answer_of(prober, get(server)).status_code == 200
-    assert prober.reached(server.origin).result(5) == ""
-    assert prober.reached(dead_origin).result(5) == REFUSED
+    assert prober.reached(server.origin).result(60) == ""
+    assert prober.reached(dead_origin).result(60) == REFUSED
 
 
 def test_an_origin_that_answered_is_reached(server: Loopback, make_prober: Callable[..., Prober]) -> None:
@@ -357,7 +358,7 @@ def test_an_origin_that_answered_is_reached(server: Loopback, make_prober: Calla
     assert answer_of(prober, get(server)).status_code == 200
     assert answer_of(prober, get(server, "/drop")).error == DROPPED
     assert answer_of(prober, get(server, "/after")).status_code == 200
-    assert prober.reached(server.origin).result(5) == ""
+    assert prober.reached(server.origin).result(60) == ""
 
 
 @pytest.mark.parametrize("value", ["line\nbreak", "beyond latin-1 \u2026"])
@@ -369,7 +370,7 @@ def test_a_request_that_cannot_be_sent_condemns_nothing(
     bad = get(server, "/bad", headers=(("X-Dashboard-Token", value),))
     prober.ask([bad, get(server)])
     assert answer_of(prober, bad).error == "the request cannot be sent: it is not HTTP"
-    assert prober.reached(server.origin).result(5) == ""
+    assert prober.reached(server.origin).result(60) == ""
     assert answer_of(prober, get(server)).status_code == 200
 
 
@@ -385,7 +386,7 @@ def test_a_fault_of_our_own_is_raised(make_prober: Callable[..., Prober]) -> Non
     with pytest.raises(RuntimeError, match="a fault of our own"):
         answer_of(prober, request)
     with pytest.raises(RuntimeError, match="a fault of our own"):
-        prober.reached("http://caio.example").result(5)
+        prober.reached("http://caio.example").result(60)
 
 
 def test_send_looks_at_no_earlier_answer(server: Loopback, make_prober: Callable[..., Prober]) -> None:
@@ -404,15 +405,13 @@ def test_closing_while_answers_hang_is_quick(server: Loopback, make_prober: Call
         server.on(request.target, _hang)
     prober = make_prober(connections=4, timeout=60)
     prober.ask(requests)
-    deadline = time.monotonic() + 5
-    while server.open < 4 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for(lambda: server.open >= 4)
     started = time.monotonic()
     prober.close()
-    assert time.monotonic() - started < 1
+    assert within(time.monotonic() - started, 1)
     for request in requests:
         with pytest.raises(concurrent.futures.CancelledError):
-            prober.exchange(request).result(1)
+            prober.exchange(request).result(60)
     assert len(server.received) == 4
 
 
@@ -432,14 +431,15 @@ def test_hanging_requests_hold_nobody_up(server: Loopback, make_prober: Callable
     hanging = [request for n, request in enumerate(requests) if n % 6 != 5]
     for request in hanging:
         server.on(request.target, _hang)
-    prober = make_prober(connections=4, timeout=2)
+    deadline = stretched(2)
+    prober = make_prober(connections=4, timeout=deadline)
     started = time.monotonic()
     prober.ask(requests)
-    answered = [prober.exchange(request).result(10) for request in requests if request not in hanging]
+    answered = [prober.exchange(request).result(60) for request in requests if request not in hanging]
     assert {exchange.status_code for exchange in answered} == {200}
-    errors = {prober.exchange(request).result(10).error for request in hanging}
-    assert errors == {"no whole answer within 2 s"}
-    assert time.monotonic() - started < 2 + 5
+    errors = {prober.exchange(request).result(60).error for request in hanging}
+    assert errors == {f"no whole answer within {deadline:g} s"}
+    assert within(time.monotonic() - started, deadline + 5)
     assert len(server.received) == 120
 
 
@@ -447,7 +447,7 @@ def test_slow_answers_are_not_taken_for_hanging(
     server: Loopback, make_prober: Callable[..., Prober], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A deployment that is slow with everything is asked by no more at once than was allowed."""
-    monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", 2)
+    monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", stretched(2))
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(1.6)
@@ -468,9 +468,9 @@ def test_what_is_asked_first_may_hang_alone(server: Loopback, make_prober: Calla
     requests = [get(server, f"/{n}") for n in range(40)]
     for request in requests[:20]:
         server.on(request.target, _hang)
-    prober = make_prober(connections=1, timeout=3)
+    prober = make_prober(connections=1, timeout=stretched(3))
     prober.ask(requests)
-    assert {prober.exchange(request).result(10).status_code for request in requests[20:]} == {200}
+    assert {prober.exchange(request).result(60).status_code for request in requests[20:]} == {200}
     assert prober.reached(server.origin).result(0) == ""
 
 
@@ -490,23 +490,26 @@ def test_one_bad_answer_does_not_condemn_the_others(
     prober = make_prober(connections=2)
     prober.ask(requests)
     assert [answer_of(prober, request).status_code for request in requests] == [0] + [200] * 21
-    assert prober.reached(server.origin).result(5) == ""
+    assert prober.reached(server.origin).result(60) == ""
 
 
 def test_a_deadline_is_for_all_tries(server: Loopback, make_prober: Callable[..., Prober]) -> None:
     """Answers that drop late are asked again within the one deadline, not with three."""
 
+    deadline = stretched(1)
+
     async def drop_late(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.6 * deadline)
         writer.transport.abort()
 
     server.on("/", drop_late, drop_late, drop_late)
-    prober = make_prober(timeout=1)
+    prober = make_prober(timeout=deadline)
     answer_of(prober, get(server, "/living"))
     started = time.monotonic()
     exchange = answer_of(prober, get(server))
-    assert time.monotonic() - started < 1.4
-    assert [attempt.error for attempt in exchange.attempts] == [DROPPED, "no whole answer within 1 s"]
+    assert within(time.monotonic() - started, 1.4 * deadline)
+    silence = f"no whole answer within {deadline:g} s"
+    assert [attempt.error for attempt in exchange.attempts] == [DROPPED, silence]
 
 
 def test_origins_do_not_share_their_places(
@@ -519,7 +522,7 @@ def test_origins_do_not_share_their_places(
     prober.ask([get(server), get(other)])
     started = time.monotonic()
     assert answer_of(prober, get(other)).status_code == 200
-    assert time.monotonic() - started < 1
+    assert within(time.monotonic() - started, 1)
 
 
 def test_closing_leaves_nothing_begun(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

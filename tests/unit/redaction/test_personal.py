@@ -108,8 +108,8 @@ def test_hard_text_takes_little_time() -> None:
         "%25" * 99 + "40",
         "x" * 500 + "@",
     )
-    started = time.perf_counter()
+    started = time.process_time()
     for part in parts:
         mask_addresses(part * (300_000 // len(part)))
         mask_addresses("a@" + part * (300_000 // len(part)) + "@b.example")
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -272,7 +272,7 @@ def test_much_text_is_redacted_quickly() -> None:
     redactor = Redactor({f"S{n}": f"secret-number-{n:05}" for n in range(300)})
     texts = ["a." * 200_000 + "@", "a" * 400_000, ("x" * 500 + "@") * 500, '{"a":' * 60_000]
     texts += ["\\" * 400_000 + "\n", "\n" * 400_000, "\\n" * 200_000, "'\n'" * 100_000, "%25" * 100_000]
-    started = time.perf_counter()
+    started = time.process_time()
     for text in texts:
         assert redactor.redact(text) == text
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3

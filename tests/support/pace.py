@@ -1,0 +1,50 @@
+"""Bounds in time that hold as written on a quiet machine, and grow where others keep it busy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["slowness", "stretched", "wait_for", "within"]
+
+_Found = TypeVar("_Found")
+_WORK = 0.1  # seconds of a processor: some twenty turns of it
+_LOOKS = 3
+_PAUSE = 0.3
+
+
+def slowness() -> float:
+    """Return how many times the processor time that it needs work takes now: 1 on a quiet machine."""
+    began, needed = time.perf_counter(), time.thread_time()
+    while time.thread_time() - needed < _WORK:
+        pass
+    return (time.perf_counter() - began) / (time.thread_time() - needed)
+
+
+def within(seconds: float, bound: float) -> bool:
+    """Say whether what took so many seconds kept to a bound, which grows with the square of the slowness now.
+
+    The square, since a machine that is busy now may have been busier when it mattered.
+    """
+    looks = 0
+    while seconds >= bound * (slowness() ** 2 if looks else 1):
+        if looks == _LOOKS:
+            return False
+        time.sleep(_PAUSE)
+        looks += 1
+    return True
+
+
+def stretched(seconds: float) -> float:
+    """Return a time limit that lets the same be done as so many seconds do on a quiet machine."""
+    return round(seconds * max(1.0, slowness() ** 2), 1)
+
+
+def wait_for(what: Callable[[], _Found], seconds: float = 120, pause: float = 0.02) -> _Found:
+    """Wait until `what` returns something true, and return that; only a hang takes as long as `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(pause)
+    return found
