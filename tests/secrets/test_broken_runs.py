@@ -159,13 +159,13 @@ def pytest_collection(session):
 """,
     "an answer that cannot be read": """
 import msgspec
-from pytest_caio.exchanges import Exchange
+from pytest_caio.probing.exchange import Exchange
 def report(*_, **__):
     raise msgspec.ValidationError(f'of {SECRET}')
 Exchange.report = report
 """,
     "a transport that breaks": """
-from pytest_caio.transport import Transport
+from pytest_caio.probing.transport import Transport
 async def send(self, request, within=None):
     raise RuntimeError(SECRET, request)
 Transport.send = send

@@ -241,7 +241,7 @@ class _Warming:
         for name in _WARM:
             importlib.import_module(name)
         _import_all(importlib.import_module("pytest_caio"))
-        importlib.import_module("pytest_caio.reference.client")
+        importlib.import_module("pytest_caio.reference.hosting.process")
 
 
 def _import_all(package: ModuleType) -> None:

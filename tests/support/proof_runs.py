@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import pytest
 
 from pytest_caio.reference.dashboard.deployment import COMMIT
 from pytest_caio.reference.faults import FAULTS
+from tests.support import forked
 from tests.support.hosted import HostedDeployment
 from tests.support.places import CHECKOUT
 from tests.support.scanner import Scanner
@@ -99,24 +98,20 @@ def run(
     Whatever the deployment answers, no secret may be in what the run leaves or shows.
     """
     kept = folder.parent / f"{folder.name}.secrets"
-    done = subprocess.run(
+    done = forked.run(
         [
-            *(sys.executable, "-m", "pytest", *suite, "-q", "-p", "pytest_base_url.plugin"),
+            *(*suite, "-q", "-p", "pytest_base_url.plugin"),
             *("-p", "tests.support.keeper", *_LEAN, "--allow-writes", "--expect-commit", COMMIT),
             *("--evidence-dir", str(folder), *arguments),
         ],
         cwd=CHECKOUT,
-        env={
+        environment={
             **os.environ,
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTEST_ADDOPTS": "",
             "KEEP_SECRETS": str(kept),
             **variables,
         },
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
     )
     written = list(folder.glob("*.json"))
     assert written, done.stdout + done.stderr
