@@ -58,7 +58,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
     (folder / "twice.json").write_text(json.dumps([*cases, cases[0]]), "utf-8")
     (folder / "empty.json").write_text("[]", "utf-8")
     (folder / "unreadable.jsonl").write_text("no answers\n", "utf-8")
-    copier = CHECKOUT / "tests" / "replay" / "copier.py"
+    copier = SUPPORT / "copier.py"
     return ask_gate(
         "replay",
         folder,

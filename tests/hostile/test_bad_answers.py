@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import bad_servers as bad
+from tests.support.deadlines import Pace
 from tests.support.judging import ASKING, GATES, must_be_no_go
-from tests.support.pace import Pace
 from tests.support.suite_runs import Ask, Deployment, clean_environment, serving, start_suite
 
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -285,7 +285,18 @@ def take_make(checkout: Checkout, words: Sequence[str]) -> None:
 
 def take_recipe(checkout: Checkout, words: Sequence[str]) -> None:
     """The whole suite and the whole of the tests are run as make runs them."""
-    assert f"\t$(BIN)/python {' '.join(words)} $(ARGS)\n" in (CHECKOUT / "Makefile").read_text("utf-8")
+    # In the Makefile as in the documents, words with blanks are quoted.
+    written = " ".join(f'"{word}"' if " " in word else word for word in words)
+    assert f"\t$(BIN)/python {written} $(ARGS)\n" in (CHECKOUT / "Makefile").read_text("utf-8")
+
+
+def take_test(checkout: Checkout, words: Sequence[str]) -> None:
+    """Tests that are named are there."""
+    path, name = words
+    asked = ("-m", "pytest", path, "-k", name, "--collect-only", "-q", "-p", "no:cacheprovider")
+    done = checkout.python(*asked, folder=CHECKOUT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert name in done.stdout
 
 
 def take_script(checkout: Checkout, words: Sequence[str]) -> None:

@@ -42,7 +42,9 @@ def test_connections_are_bounded(ask: Ask, deployment: Deployment, tmp_path: Pat
     """At most as many requests are under way as --max-connections says; without it, more are."""
     most = []
     # However busy the machine, none is to be taken for hanging: each that is would be given a place more.
-    (tmp_path / "patient.py").write_text("from pytest_caio import origins\norigins._PATIENCE = 60\n", "utf-8")
+    (tmp_path / "patient.py").write_text(
+        "from pytest_caio.probing import origin\norigin._PATIENCE = 60\n", "utf-8"
+    )
     asked = ("acceptance/test_cors.py", *deployment.arguments, "-p", "patient")
     for options in (("--max-connections=3",), ()):
         slow = Slow(0.05)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import string
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
+from tests.support import forked
 from tests.support.echo import echoing
 from tests.support.places import CHECKOUT
 from tests.support.planted import VERBOSE, Planted, made
 from tests.support.scanner import Scanner
-from tests.support.suite_runs import clean_environment, closed_port
+from tests.support.suite_runs import clean_environment, closed_port, run_suite
 
 PASSWORD = "qVzLmWcRtXbNkJhGfDsPyQaZ"
 TOKEN = "WoEiRuTyAlSkDjFhGzMxNcBv"
@@ -35,36 +34,50 @@ ADDRESSES = {
 
 def command(*arguments: str, folder: Path) -> tuple[int, str]:
     """Run `python -m pytest_caio`, and return its status and all that it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest_caio", *arguments],
-        cwd=CHECKOUT,
-        env=clean_environment(TMPDIR=str(folder)),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    environment = clean_environment(TMPDIR=str(folder))
+    done = forked.run(arguments, cwd=CHECKOUT, environment=environment, module="pytest_caio")
     return done.returncode, done.stdout + done.stderr
+
+
+def addressed(folder: Path, what: str) -> Path:
+    """Write an env file with a connection string that is wrong."""
+    path = folder / f"{what.replace(' ', '-')}.env"
+    path.write_text(f"DASHBOARD_AUTH_TOKEN={TOKEN}\nREDIS_URL='{ADDRESSES[what]}'\n", "utf-8")
+    return path
 
 
 @pytest.mark.parametrize("what", ADDRESSES)
 def test_a_bad_connection_string(what: str, tmp_path: Path) -> None:
-    """Neither a run of the gates that ask Redis nor a migration quotes a connection string that is wrong."""
-    planted = Planted(tmp_path, string.ascii_letters)
-    text = planted.env_file.read_text("utf-8").splitlines()
-    lines = [f"REDIS_URL='{ADDRESSES[what]}'" if line.startswith("REDIS_URL=") else line for line in text]
-    planted.env_file.write_text("\n".join(lines) + "\n", "utf-8")
-    planted.known += [PASSWORD, TOKEN]
+    """A migration quotes no connection string that is wrong."""
     (tmp_path / "hive").mkdir()
-    place = ("--env-file", str(planted.env_file), "--hive-dir", str(tmp_path / "hive"))
+    place = ("--env-file", str(addressed(tmp_path, what)), "--hive-dir", str(tmp_path / "hive"))
     status, told = command("migrate-state", *place, folder=tmp_path)
     assert status in (1, 2), told
-    assert Scanner(planted.known).leaks(told) == []
-    outcome = planted.run(f"http://127.0.0.1:{closed_port()}", *VERBOSE, "-k", "redis or state")
+    assert Scanner([PASSWORD, TOKEN]).leaks(told) == []
+
+
+def test_bad_connection_strings_in_a_run(tmp_path: Path) -> None:
+    """A run of the gates that ask Redis quotes none of them either: an environment for each."""
+    lines, url = [], f"http://127.0.0.1:{closed_port()}"
+    for number, what in enumerate(ADDRESSES):
+        lines += [
+            f"[e{number}]",
+            f'base_url = "{url}"',
+            f'env_file = "{addressed(tmp_path, what).as_posix()}"',
+        ]
+    profiles = tmp_path / "profiles.toml"
+    profiles.write_text("\n".join(lines) + "\n", "utf-8")
+    names = [f"--env=e{number}" for number in range(len(ADDRESSES))]
+    asked = ("acceptance", *names, f"--profiles={profiles}", *VERBOSE, "-k", "redis or state")
+    outcome = run_suite(*asked, folder=tmp_path / "evidence")
     assert outcome.lines[-1] == "NO-GO", outcome.stdout + outcome.stderr
-    assert planted.leaks(outcome, []) == {}
+    found = {part["name"]: part["verdict"] for part in outcome.evidence["environments"]}
+    assert found == {f"e{number}": "NO-GO" for number in range(len(ADDRESSES))}
+    scanner = Scanner([PASSWORD, TOKEN])
+    assert scanner.leaks(outcome.stdout + outcome.stderr) == []
+    assert {
+        where: leaks for where, leaks in scanner.leaks_under(tmp_path / "evidence").items() if leaks
+    } == {}
 
 
 def test_a_redis_that_refuses_the_password(tmp_path: Path) -> None:
@@ -194,7 +207,7 @@ def test_a_run_that_breaks(what: str, workers: tuple[str, ...], tmp_path: Path) 
                 "-rA",
                 "-k",
                 "dependencies_are_ready",
-                "--junitxml=../evidence/run.xml",
+                "--junitxml={evidence}/run.xml",
             ),
             *workers,
         )

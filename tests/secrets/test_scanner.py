@@ -56,10 +56,10 @@ Redactor.held = lambda self, text: 0
 """
 EVERYWHERE = (
     *VERBOSE,
-    "--junitxml=../evidence/run.xml",
+    "--junitxml={evidence}/run.xml",
     "-o",
     "junit_logging=all",
-    "--log-file=../evidence/run.log",
+    "--log-file={evidence}/run.log",
 )
 
 

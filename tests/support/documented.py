@@ -130,6 +130,8 @@ def _python(words: tuple[str, ...]) -> Step | None:
             return Step("install", (package,))
         case ("-m", "pytest", "acceptance") | ("-m", "pytest", "tests", *_):
             return Step("recipe", words)  # what `make acceptance` and `make test` run
+        case "-m", "pytest", path, "-k", name if path.startswith("tests/"):
+            return Step("test", (path, name))
         case "-m", "pytest", "acceptance", *rest:
             return Step("suite", tuple(rest))
         case "-m", "pytest", "--version":

@@ -55,10 +55,11 @@ def run(
     cwd: Path,
     environment: Mapping[str, str],
     path: Sequence[Path | str] = (),
+    module: str = "pytest",
     timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m pytest` with `arguments` to its end; what has none is ended after `timeout` seconds."""
-    process = start(arguments, cwd=cwd, environment=environment, path=path)
+    process = start(arguments, cwd=cwd, environment=environment, path=path, module=module)
     stdout, stderr = finish(process, timeout)
     return subprocess.CompletedProcess(process.args, process.returncode or 0, stdout, stderr)
 
@@ -79,10 +80,11 @@ def start(
     cwd: Path,
     environment: Mapping[str, str],
     path: Sequence[Path | str] = (),
+    module: str = "pytest",
     python: Path | str = sys.executable,
     fresh: bool = False,
 ) -> Process:
-    """Start `python -m pytest` with `arguments`, in a session of its own.
+    """Start `python -m pytest`, or another module, with `arguments`, in a session of its own.
 
     It is a fork where that can be, unless it is to be `fresh`. Modules are looked for in its folder, then in
     `path`, which reaches its own processes as PYTHONPATH does; with that in `environment` it is no fork.
@@ -90,9 +92,9 @@ def start(
     around = {**environment, "PYTHONPATH": os.pathsep.join(map(str, path))} if path else dict(environment)
     may_fork = hasattr(os, "fork") and not fresh and python == sys.executable
     if may_fork and _at_start(environment) == _at_start(os.environ):
-        return _server().start(arguments, cwd, around)
+        return _server().start([module, *arguments], cwd, around)
     return subprocess.Popen(
-        [str(python), "-m", "pytest", *arguments],
+        [str(python), "-m", module, *arguments],
         cwd=cwd,
         env=around,
         stdin=subprocess.DEVNULL,
@@ -204,16 +206,16 @@ class _Server:
             )
         self._channel.recv(1)  # what it still has to import is no part of the first run
 
-    def start(self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Forked:
+    def start(self, words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Forked:
         ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
         with tempfile.TemporaryFile("w+") as told:
-            json.dump([list(arguments), str(cwd), dict(environment)], told)
+            json.dump([list(words), str(cwd), dict(environment)], told)
             told.flush()
             socket.send_fds(self._channel, [b"!"], [told.fileno(), *theirs])
         for number in theirs:
             os.close(number)
         report, *streams = (os.fdopen(number, encoding="utf-8", errors="replace") for number in ours)
-        return Forked([sys.executable, "-m", "pytest", *arguments], report, *streams)
+        return Forked([sys.executable, "-m", *words], report, *streams)
 
     def close(self) -> None:
         """End it; forks that run go on."""
@@ -260,6 +262,8 @@ def _warm() -> None:
     asked = ["--help", "--noconftest", f"--rootdir={Path.cwd()}", "-c", os.devnull, *LEFT_OUT]
     status = pytest.main(asked, [_Warming()])
     assert status == 0
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # what is held back here, each fork would write
     gc.collect()
     gc.freeze()  # what no fork collects, none has to copy
 
@@ -315,7 +319,7 @@ def _path(environment: Mapping[str, str]) -> list[str]:
 
 
 def _become(told: int, report: int, stdout: int, stderr: int) -> None:
-    """Be `python -m pytest` as a fork is told."""
+    """Be `python -m` with the words that a fork is told."""
     os.setsid()
     _tell(report, os.getpid())  # from now on it can be signalled, as a group too
     os.close(report)
@@ -324,7 +328,7 @@ def _become(told: int, report: int, stdout: int, stderr: int) -> None:
         os.close(number)
     with os.fdopen(told, encoding="utf-8") as file:
         file.seek(0)
-        arguments, cwd, environment = json.load(file)
+        (module, *arguments), cwd, environment = json.load(file)
     # As where nobody ignores it, whoever started the tests.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rest = [folder for folder in sys.path[1:] if folder not in _path(os.environ)]
@@ -337,9 +341,9 @@ def _become(told: int, report: int, stdout: int, stderr: int) -> None:
     sys.path[:] = [str(Path.cwd()), *_path(environment), *rest]
     sys.modules["xdist.plugin"]._sys_path = list(sys.path)  # its workers' path, noted when it was imported
     sys.argv = ["-m", *arguments]
-    sys.orig_argv = [sys.executable, "-m", "pytest", *arguments]
+    sys.orig_argv = [sys.executable, "-m", module, *arguments]
     importlib.invalidate_caches()
-    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

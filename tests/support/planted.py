@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import secrets
+import shutil
 import string
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from pytest_caio.environments.keys import SECRETS
@@ -27,6 +31,23 @@ HEADER = string.ascii_letters + string.digits + "!#%&'()*+,-./:;<=>?@[]^_`{|}~"
 def made(random: str = HEADER, size: int = 32) -> str:
     """Return a fresh secret."""
     return "".join(secrets.choice(random) for _ in range(size))
+
+
+@cache
+def _home(*, telling: bool) -> Path:
+    """Return a folder with a copy of the suite, with the tests that tell beside the checks or without.
+
+    All runs share it, and so what pytest makes of its modules.
+    """
+    home = Path(tempfile.mkdtemp(prefix="caio-home-"))
+    atexit.register(shutil.rmtree, home)
+    (home / "acceptance").mkdir()
+    for path in (*(CHECKOUT / "acceptance").glob("*.*"), CHECKOUT / "pytest.ini", CHECKOUT / "conftest.py"):
+        (home / path.relative_to(CHECKOUT)).write_bytes(path.read_bytes())
+    if telling:
+        chatter = (CHECKOUT / "tests/support/chatter.py").read_bytes()
+        (home / "acceptance" / "test_chatter.py").write_bytes(chatter)
+    return home
 
 
 class Planted:
@@ -54,17 +75,6 @@ class Planted:
 
     def run(self, url: str, *arguments: str, texts: list[str] | None = None) -> Outcome:
         """Run the suite and the tests that tell `texts` against `url`."""
-        home = self.folder / "home"
-        (home / "acceptance").mkdir(parents=True)
-        for path in (
-            *(CHECKOUT / "acceptance").glob("*.*"),
-            CHECKOUT / "pytest.ini",
-            CHECKOUT / "conftest.py",
-        ):
-            (home / path.relative_to(CHECKOUT)).write_bytes(path.read_bytes())
-        if texts is not None:
-            chatter = (CHECKOUT / "tests/support/chatter.py").read_bytes()
-            (home / "acceptance" / "test_chatter.py").write_bytes(chatter)
         told = self.folder / "texts.json"
         told.write_text(json.dumps(texts or []), "utf-8")
         (self.folder / "evidence").mkdir()
@@ -76,9 +86,9 @@ class Planted:
             *("-p", "cacheprovider", "-o", f"cache_dir={self.folder / 'cache'}"),
             # Each way in which something secret is sent, and not every path that it is sent to.
             *("-k", SENDING),
-            *arguments,
+            *(argument.replace("{evidence}", str(self.folder / "evidence")) for argument in arguments),
             folder=self.folder / "evidence",
-            cwd=home,
+            cwd=_home(telling=texts is not None),
             environment={**self.environment, "CHATTER": str(told)},
             path=(CHECKOUT, self.folder),
         )
