@@ -50,9 +50,9 @@ def test_names_of_files_are_looked_at(tmp_path: Path) -> None:
 
 
 UNGUARDED = """
-from pytest_caio.redaction import Redactor
+from pytest_caio.redaction.redactor import Redactor
 Redactor.spans = lambda self, text: []
-Redactor.held = lambda self, text: 0
+Redactor.undecided_suffix = lambda self, text: 0
 """
 EVERYWHERE = (
     *VERBOSE,
