@@ -30,7 +30,7 @@ METHODS = ("add", "allow", "secrets_in", "redact", "shown", "spans", "undecided_
 PLUGIN = """
 import json, os, threading, time
 from pathlib import Path
-from pytest_caio.redaction import Redactor
+from pytest_caio.redaction.redactor import Redactor
 
 BEGAN, LOCAL, SPENT, CALLS = time.perf_counter(), threading.local(), [], {}
 

@@ -17,6 +17,8 @@ SEED_VARIABLE = "FAULT_GROUPS_SEED"
 # Faults that hide others or are hidden by them, though they turn other checks red: never in a group with what
 # is named here, a fault or whichever turns that check red.
 APART: Mapping[str, tuple[str, ...]] = {
+    # To whom any token opens, an answer of 403 or 404 looks like a refusal of a malformed one.
+    "any-token": ("status-403", "status-404"),
     # Where no token is right, none is too good either; and who needs none is not refused.
     "token-refused": ("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
     # Webhooks that refuse everything open to nobody.
