@@ -23,6 +23,8 @@ from tests.support.hosted import HostedDeployment
 from tests.support.places import CHECKOUT
 
 NAMES = ("staging", "production")
+# What asks the product's own tests and its agent, and no deployment.
+LEFT_OUT = [f"--ignore={CHECKOUT / 'acceptance'}/test_{gate}.py" for gate in ("replay", "pack")]
 GATES = ["environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack"]
 
 
@@ -106,7 +108,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         token = EnvFile.read(staging.env_file).values["DASHBOARD_AUTH_TOKEN"].reveal()
         taken = HostedDeployment("--setting", f"DASHBOARD_AUTH_TOKEN={token}")
         deployments = {"staging": staging, "production": stack.enter_context(taken)}
-        yield ask_both(tmp_path_factory.mktemp("shared"), deployments)
+        yield ask_both(tmp_path_factory.mktemp("shared"), deployments, *LEFT_OUT)
 
 
 def test_both_are_go(both: Both) -> None:

@@ -11,8 +11,7 @@ pytest.register_assert_rewrite("tests.support.judging")
 
 from tests.support.bad_servers import relaying  # noqa: E402
 from tests.support.deadlines import Pace  # noqa: E402
-from tests.support.judging import ASKING  # noqa: E402
-from tests.support.suite_runs import Ask, Deployment, run_suite, serving  # noqa: E402
+from tests.support.suite_runs import ASKING, Ask, Deployment, run_suite, serving  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ import pytest
 
 from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
-from tests.support.judging import ASKING, GATES, must_be_no_go
-from tests.support.suite_runs import Ask, Deployment, clean_environment, serving, start_suite
+from tests.support.judging import GATES, must_be_no_go
+from tests.support.suite_runs import ASKING, Ask, Deployment, clean_environment, serving, start_suite
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -23,9 +23,9 @@ from pytest_caio.probing.exchange import Exchange, Tls
 from pytest_caio.probing.transport import Transport
 from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
-from tests.support.judging import ASKING, GATES, must_be_no_go, must_be_whole
+from tests.support.judging import GATES, must_be_no_go, must_be_whole
 from tests.support.places import CHECKOUT
-from tests.support.suite_runs import Ask, Deployment, serving
+from tests.support.suite_runs import ASKING, Ask, Deployment, serving
 
 NOW = datetime.now(UTC)
 HTML = "Content-Type: text/html"

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
-from tests.support.judging import ASKING, GATES, must_be_no_go, must_be_whole
-from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
+from tests.support.judging import GATES, must_be_no_go, must_be_whole
+from tests.support.suite_runs import ASKING, Ask, Deployment, Outcome, closed_port, serving
 
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 100
 

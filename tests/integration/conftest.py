@@ -67,6 +67,12 @@ def writes(ask: Ask, calm: Deployment) -> Outcome:
 
 
 @pytest.fixture(scope="session")
+def workers(ask: Ask, calm: Deployment) -> Outcome:
+    """That run on two workers."""
+    return ask("acceptance", "--allow-writes", "-n", "2", to=calm)
+
+
+@pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     """A path on which the checkout's package is an installed plugin, as an editable one is."""
     folder = tmp_path_factory.mktemp("installed")

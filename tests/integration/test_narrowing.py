@@ -61,7 +61,7 @@ def test_other_narrowings(ask: Ask, deployment: Deployment, selection: list[str]
 
 def test_workers_narrow_too(ask: Ask, deployment: Deployment) -> None:
     """A narrowed run on workers is INCOMPLETE as well."""
-    outcome = ask("acceptance", "-m", "cors", "-n", "2", to=deployment)
+    outcome = ask("acceptance", "-m", "cors", "-n", "1", to=deployment)
     assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
     assert "deselected" in outcome.verdict_lines()[1]
 
@@ -81,7 +81,7 @@ GO_ON = "--continue-on-collection-errors"
     [
         ["test_cors.py", "acceptance"],
         ["test_extra.py", "acceptance", GO_ON],
-        ["test_extra.py", "acceptance/test_extra.py", "acceptance/test_cors.py", GO_ON, "-n", "2"],
+        ["test_extra.py", "acceptance/test_extra.py", "acceptance/test_cors.py", GO_ON, "-n", "1"],
     ],
     ids=["a gate", "another file", "on workers"],
 )

@@ -78,7 +78,7 @@ def test_it_takes_bounded_time(silent: tuple[str, Outcome]) -> None:
 def test_workers_tell_it_once(ask: Ask, deployment: Deployment) -> None:
     """On workers the reason is told once as well."""
     url = f"http://127.0.0.1:{closed_port()}"
-    outcome = ask("acceptance", *deployment.arguments, f"--base-url={url}", "-n", "2")
+    outcome = ask("acceptance/test_cors.py", *deployment.arguments, f"--base-url={url}", "-n", "2")
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
     assert outcome.stdout.count("could not be reached") == 1
     assert within(outcome.seconds, 15)

@@ -20,7 +20,7 @@ SIGNALS = {
     "SIGINT": (signal.SIGINT, False, 1, ()),
     "SIGTERM": (signal.SIGTERM, False, 1, ()),
     "SIGTERM twice": (signal.SIGTERM, False, 2, ()),
-    "Ctrl-C with workers": (signal.SIGINT, True, 1, ("-n", "2")),
+    "Ctrl-C with workers": (signal.SIGINT, True, 1, ("-n", "1")),
     "SIGTERM to all with workers": (signal.SIGTERM, True, 1, ("-n", "2")),
 }
 

@@ -11,14 +11,14 @@ from pytest_caio.commands.serve import configure
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
 from pytest_caio.reference.hosting.host import host
-from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.state import connect, migrate, read_index
+from tests.support.hosted import HostedDeployment
 
 
 def test_hive_has_its_twins(tmp_path: Path) -> None:
     """The file state written is that of the deployment's Redis, and stays where it was asked for."""
     hive = tmp_path / "left" / "hive"
-    with ReferenceProcess("--hive-dir", str(hive), "--seed-leads", "5", environment="staging") as process:
+    with HostedDeployment("--hive-dir", str(hive), "--seed-leads", "5", environment="staging") as process:
         assert process.hive_dir == hive
         settings = dict(line.split("=", 1) for line in process.env_file.read_text("utf-8").splitlines())
         prefix = settings["STATE_REDIS_PREFIX"]
@@ -40,7 +40,7 @@ def test_hive_has_its_twins(tmp_path: Path) -> None:
 
 def test_hive_beside_the_env_file_is_removed() -> None:
     """A hive directory that nobody asked for goes with the deployment."""
-    with ReferenceProcess() as process:
+    with HostedDeployment() as process:
         assert process.hive_dir.parent == process.env_file.parent
         assert (process.hive_dir / "operator_state.json").is_file()
     assert not process.hive_dir.exists()

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser
 from tests.support.browser import launch
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """A real Chromium."""
+    """A real Chromium, closed after these tests: while it is open no other test could run an event loop."""
     with launch() as browser:
         yield browser

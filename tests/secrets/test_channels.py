@@ -13,17 +13,21 @@ from hypothesis import strategies as st
 from tests.support.echo import ENCODINGS, echoing
 from tests.support.planted import HEADER, VERBOSE, Planted
 
+# Every way out is told everything once; where only pytest's own ways differ, some of what is sent will do.
+SOME = "chatter or bearers or cookie or are_ready or instantly"
 WAYS = {
     "everything": (*VERBOSE, "--junitxml={evidence}/run.xml", "-o", "junit_logging=all"),
-    "not captured": ("-s", *VERBOSE, "--log-cli-level=DEBUG"),
+    "not captured": ("-s", *VERBOSE, "--log-cli-level=DEBUG", "-k", SOME),
     "quiet, with logs": (
         "-q",
+        "-k",
+        SOME,
         "--log-file={evidence}/run.log",
         "--log-file-level=DEBUG",
         "--tb=native",
         "--log-level=DEBUG",
     ),
-    "workers": ("-n", "1", *VERBOSE, "--junitxml={evidence}/run.xml"),
+    "workers": ("-n", "1", *VERBOSE, "--junitxml={evidence}/run.xml", "-k", SOME),
     # pytest takes long to write out such a trace, so only some are.
     "full trace": (
         "--full-trace",

@@ -109,13 +109,16 @@ class Field:
         ]
         watch = {"PYTHONPATH": str(CHECKOUT / "tests/secrets/watch"), "SOCKETS": str(notes)}
         known = len(self.deployment.log())
-        around = {**self.environment, **watch, **(environment or {})}
+        more = environment or {}
+        around = {**self.environment, **watch, **more}
         outcome = run_suite(*asked, folder=self.folder / f"evidence-{number}", environment=around)
         sent = self.deployment.log()[known:]
         noted = [json.loads(line) for line in notes.read_text("utf-8").splitlines()]
         connected = [tuple(note["address"][:2]) for note in noted if note["event"] != "socket.getaddrinfo"]
         looked_up = {note["address"] for note in noted if note["event"] == "socket.getaddrinfo"}
-        plan = run_suite(*asked, "--plan", folder=self.folder / f"plan-{number}", environment=around)
+        plan = run_suite(
+            *asked, "--plan", folder=self.folder / f"plan-{number}", environment={**self.environment, **more}
+        )
         outcome = Outcome(outcome.status, outcome.stdout, outcome.stderr, outcome.folder, 0.0, tuple(sent))
         return Watched(outcome, plan_rows(plan.stdout), self.values, connected, sorted(looked_up))
 

@@ -211,6 +211,8 @@ class _Server:
         with tempfile.TemporaryFile("w+") as told:
             json.dump([list(words), str(cwd), dict(environment)], told)
             told.flush()
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the server of forks has ended, with status {self._process.returncode}")
             socket.send_fds(self._channel, [b"!"], [told.fileno(), *theirs])
         for number in theirs:
             os.close(number)

@@ -7,10 +7,8 @@ from html.parser import HTMLParser
 from tests.support.evidence_shape import SHAPE, misshapen
 from tests.support.suite_runs import Outcome
 
-__all__ = ["ASKING", "GATES", "must_be_no_go", "must_be_whole"]
+__all__ = ["GATES", "must_be_no_go", "must_be_whole"]
 
-# All that ask a deployment: replay and pack ask other processes, and take their time.
-ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 # What asks every kind of answer, and little else: readiness reads reports, CORS reads headers.
 GATES = ("acceptance/test_readiness.py", "acceptance/test_cors.py")
 

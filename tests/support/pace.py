@@ -37,8 +37,8 @@ def within(seconds: float, bound: float) -> bool:
 
 
 def stretched(seconds: float) -> float:
-    """Return a time limit that lets the same be done as so many seconds do on a quiet machine."""
-    return round(seconds * max(1.0, slowness() ** 2), 1)
+    """Return a time limit that lets about the same be done as so many seconds do on a quiet machine."""
+    return round(seconds * max(1.0, slowness()), 1)
 
 
 def wait_for(what: Callable[[], _Found], seconds: float = 120, pause: float = 0.02) -> _Found:

@@ -22,6 +22,7 @@ from tests.support.hosted import HostedDeployment
 from tests.support.places import CHECKOUT
 
 __all__ = [
+    "ASKING",
     "Ask",
     "Deployment",
     "Outcome",
@@ -35,6 +36,8 @@ __all__ = [
     "start_suite",
 ]
 
+# All gates that ask a deployment: replay and pack ask other processes, and take their time.
+ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 # Settings of the machine that would change how a run looks or what it asks.
 _NOISE = re.compile(r"PYTEST_.*|PY_COLORS|NO_COLOR|FORCE_COLOR|COLUMNS|CI|BUILD_NUMBER|PYTHONIOENCODING|TERM")
 _SECRET = re.compile(r"TOKEN$|SECRET$|_KEY$|^REDIS_URL$")
