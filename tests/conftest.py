@@ -57,5 +57,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run one worker more than there are processors: a test waits for its processes a third of its time."""
-    return (os.cpu_count() or 1) + 1
+    """Run two workers for each processor: a test waits for its processes half of its time."""
+    return 2 * (os.cpu_count() or 1)

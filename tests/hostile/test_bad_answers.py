@@ -14,6 +14,7 @@ import pytest
 from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
 from tests.support.judging import GATES, must_be_no_go
+from tests.support.nightly import some_nightly
 from tests.support.suite_runs import ASKING, Ask, Deployment, clean_environment, serving, start_suite
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -182,7 +183,7 @@ LARGE = {
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("name", some_nightly(LARGE, "1 MiB each"))
 def test_memory_is_bounded(name: str, deployment: Deployment, tmp_path: Path, pace: Pace) -> None:
     """However much is sent, the run takes less than 150 MB, and ends."""
     folders = (tmp_path / str(number) for number in itertools.count())

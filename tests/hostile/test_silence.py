@@ -10,6 +10,7 @@ import pytest
 from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
 from tests.support.judging import GATES, must_be_no_go, must_be_whole
+from tests.support.nightly import some_nightly
 from tests.support.suite_runs import ASKING, Ask, Deployment, Outcome, closed_port, serving
 
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 100
@@ -39,7 +40,7 @@ WHOLLY = {
 }
 
 
-@pytest.mark.parametrize("name", WHOLLY)
+@pytest.mark.parametrize("name", some_nightly(WHOLLY, "drips", "an early hint, then nothing"))
 def test_a_silent_deployment_is_no_go(name: str, ask_at: Ask, pace: Pace) -> None:
     """Where nothing is ever answered whole, one deadline is waited for, and no more."""
     with serving(WHOLLY[name]) as url:
@@ -73,7 +74,9 @@ def silent(outcome: Outcome) -> tuple[set[str], int]:
     return hung, sum(one["status"] is not None for one in exchanges)
 
 
-@pytest.mark.parametrize("name", PARTLY)
+@pytest.mark.parametrize(
+    "name", some_nightly(PARTLY, "every webhook route", "the whole API", "all but the webhooks")
+)
 def test_a_part_that_hangs_costs_one_deadline(
     name: str, ask_at: Ask, deployment: Deployment, pace: Pace
 ) -> None:

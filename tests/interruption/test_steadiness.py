@@ -32,7 +32,10 @@ logging.root.manager.loggerDict = Noting(logging.root.manager.loggerDict)
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "workers"])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param((), id="one process"), pytest.param(("-n", "2"), id="workers", marks=pytest.mark.nightly)],
+)
 def test_no_thread_makes_loggers(tmp_path: Path, workers: tuple[str, ...]) -> None:
     """No thread of a run makes a logger: pytest goes through them all before each test, without a lock."""
     (tmp_path / "noting.py").write_text(NOTING, "utf-8")

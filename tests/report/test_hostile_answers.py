@@ -24,7 +24,7 @@ WAYS = {
     "short": ("-q",),
     "all": ("-rA", "-vv", "--showlocals", "--tb=long"),
     "native": ("-rA", "-v", "--tb=native", "-m", "auth or readiness or operator"),
-    "lines": ("-rA", "--tb=line", "-m", "webhooks or cors or environment"),
+    "lines": ("-rA", "--tb=line", "-m", "auth or cors or environment"),
 }
 # The gates that ask a deployment: neither replay nor pack shows anything of one.
 ASKING = tuple(f"acceptance/test_{gate}.py" for gate in GATES if gate not in ("replay", "pack"))

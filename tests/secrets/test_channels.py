@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.echo import ENCODINGS, echoing
+from tests.support.nightly import some_nightly
 from tests.support.planted import HEADER, VERBOSE, Planted
 
 # Every way out is told everything once; where only pytest's own ways differ, some of what is sent will do.
@@ -43,7 +44,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", some_nightly(WAYS, "not captured", "quiet, with logs"))
 def test_nothing_secret_is_told(way: str, tmp_path: Path) -> None:
     """A deployment that echoes all it is sent, and tests that tell every secret: none is left anywhere."""
     planted = Planted(tmp_path, HEADER.replace("'", "") if way != "workers" else string.ascii_letters)

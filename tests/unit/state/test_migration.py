@@ -192,6 +192,7 @@ def test_many_conflicts_make_a_short_summary(make_hive: MakeHive, client: redis.
     assert (summary.conflicts, len(summary.errors), summary.errors[-1]) == (300, 101, "and 200 more")
 
 
+@pytest.mark.nightly
 def test_twenty_thousand_records_are_quick(make_hive: MakeHive, client: redis.Redis) -> None:
     """Twenty thousand records are migrated in seconds, and again at once."""
     hive = make_hive(leads=20_000, padding=300)

@@ -1,0 +1,16 @@
+"""Parameters of which `make test` takes some, and `make nightly` the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+__all__ = ["some_nightly"]
+
+
+def some_nightly(names: Iterable[str], *nightly: str) -> list[object]:
+    """Return the names as parameters; those in `nightly` show in a longer form what the others show too."""
+    listed = list(names)
+    assert set(nightly) <= set(listed)
+    return [pytest.param(name, marks=pytest.mark.nightly) if name in nightly else name for name in listed]
