@@ -247,7 +247,7 @@ def test_every_case_is_named_by_its_key(gate: Gate) -> None:
     assert advisory == {"ENV-07", "ENV-14"}
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n2",), marks=pytest.mark.nightly)])
 def test_environments_that_share(
     tmp_path: Path, settings: dict[str, str], redis_url: str, workers: tuple[str, ...]
 ) -> None:

@@ -220,6 +220,7 @@ def test_no_lead_is_shown(gate: Gate, tmp_path_factory: pytest.TempPathFactory) 
     assert not [n for n in range(1, 10) if f"lead{n}@" in shown]
 
 
+@pytest.mark.nightly
 def test_tables_come_from_workers(tmp_path: Path) -> None:
     """With workers the table reaches the evidence too, and the second poll is made."""
     gate = ask_gate("operator", tmp_path, "-n2")

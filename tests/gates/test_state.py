@@ -281,7 +281,7 @@ def test_unreachable_redis_fails_in_words(gate: Gate) -> None:
     assert "hidden-password" not in gate.shown
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n2",), marks=pytest.mark.nightly)])
 def test_demo_migrates_its_state(tmp_path: Path, workers: tuple[str, ...]) -> None:
     """The demo's file state is migrated by the run itself, with workers too, and all its checks pass."""
     gate = ask_gate("state", tmp_path, *workers)

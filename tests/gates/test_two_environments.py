@@ -92,7 +92,13 @@ def ask_both(folder: Path, deployments: dict[str, HostedDeployment], *arguments:
     return Both(done.returncode, done.stdout + done.stderr + text, json.loads(text), sent, secrets)
 
 
-@pytest.fixture(scope="module", params=[(), ("-n2",)], ids=["one process", "workers"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((), id="one process"),
+        pytest.param(("-n2",), id="workers", marks=pytest.mark.nightly),
+    ],
+)
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """A run for two healthy deployments with nothing in common."""
     with ExitStack() as stack:

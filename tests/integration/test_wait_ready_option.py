@@ -68,7 +68,10 @@ def test_without_it_a_starting_deployment_is_no_go(
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "workers"])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param((), id="alone"), pytest.param(("-n", "1"), id="workers", marks=pytest.mark.nightly)],
+)
 def test_it_waits_until_ready(
     ask: Ask, deployment: Deployment, starting: Callable[[], str], workers: tuple[str, ...]
 ) -> None:

@@ -189,7 +189,10 @@ Transport.send = send
 UNSEEN_OF_WORKERS = {"an exit", "an interruption", "a usage error"}
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "workers"])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param((), id="one process"), pytest.param(("-n", "1"), id="workers", marks=pytest.mark.nightly)],
+)
 @pytest.mark.parametrize("what", BREAKING)
 def test_a_run_that_breaks(what: str, workers: tuple[str, ...], tmp_path: Path) -> None:
     """Tracebacks, locals and messages of whatever breaks in a run show nothing secret."""

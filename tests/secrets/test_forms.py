@@ -7,7 +7,9 @@ import io
 import pprint
 import random
 import string
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,18 +44,17 @@ SHOWN = {
 }
 
 
-@settings(max_examples=1000, deadline=None, database=None)
-@given(
+ODD_TEXTS = given(
     seed=st.integers(0, 2**32),
     alphabet=st.sampled_from(ALPHABETS),
     forms=st.tuples(st.sampled_from(sorted(ENCODINGS)), st.sampled_from(sorted(SHOWN))),
     cut=st.tuples(st.integers(0, 12), st.integers(0, 12)),
     size=st.integers(1, 9),
 )
-def test_nothing_is_left(
-    seed: int, alphabet: str, forms: tuple[str, str], cut: tuple[int, int], size: int
-) -> None:
-    """A secret in one form of another, cut at both ends, shown at once or in pieces: none of it is left."""
+
+
+def leaves_nothing(seed: int, alphabet: str, forms: tuple[str, str], cut: tuple[int, int], size: int) -> None:
+    """Assert that of a secret in one form of another, cut at both ends, nothing is shown."""
     secret = "".join(random.Random(seed).choices(alphabet, k=32))
     text = f"Cpw{secret}Cpw"
     for form in forms:
@@ -62,3 +63,18 @@ def test_nothing_is_left(
     redactor, scanner = Redactor({"S": secret}), Scanner([secret])
     assert scanner.leaks(redactor.redact(text)) == []
     assert scanner.leaks(in_pieces(redactor, text, size)) == []
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@ODD_TEXTS
+def test_nothing_is_left(**odd: Any) -> None:
+    """A secret in one form of another, cut at both ends, shown at once or in pieces: none of it is left."""
+    leaves_nothing(**odd)
+
+
+@pytest.mark.nightly
+@settings(max_examples=10_000, deadline=None, database=None)
+@ODD_TEXTS
+def test_nothing_is_left_of_ten_thousand(**odd: Any) -> None:
+    """The same holds of ten thousand odd texts."""
+    leaves_nothing(**odd)

@@ -63,7 +63,10 @@ EVERYWHERE = (
 )
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "workers"])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param((), id="one process"), pytest.param(("-n", "1"), id="workers", marks=pytest.mark.nightly)],
+)
 def test_every_way_out_is_looked_at(workers: tuple[str, ...], tmp_path: Path) -> None:
     """Where nothing is redacted, what is planted is found in every file of the run and in its terminal."""
     planted = Planted(tmp_path, string.ascii_letters)

@@ -98,6 +98,12 @@ def run(
     Whatever the deployment answers, no secret may be in what the run leaves or shows.
     """
     kept = folder.parent / f"{folder.name}.secrets"
+    if not any(argument.startswith("--profiles") for argument in arguments):  # the demo's, with time enough
+        folder.mkdir(parents=True, exist_ok=True)
+        demo = folder.parent / f"{folder.name}.toml"
+        own = ("[demo]", "reference = true", 'environment = "demo"', "inngest_functions = 4")
+        demo.write_text("\n".join([*own, f"ready_budget_ms = {READY_BUDGET_MS}", ""]), "utf-8")
+        arguments = (*arguments, f"--profiles={demo}")
     done = forked.run(
         [
             *(*suite, "-q", "-p", "pytest_base_url.plugin"),
