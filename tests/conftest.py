@@ -1,4 +1,4 @@
-"""How the tests share a machine: a file's tests share what they start, so they stay on one worker."""
+"""How the tests share a machine: what shares what it starts stays on one worker, the longest first."""
 
 from __future__ import annotations
 
@@ -22,8 +22,25 @@ settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("caio")
 
 
-# Their tests start all that they need, or mostly wait.
-_APART = tuple(f"tests/{name}.py" for name in ("test_faults", "test_harmless", "hostile/test_silence"))
+# Each of their tests starts all that it needs; they come last, and even out what is left to the workers.
+_APART = tuple(f"tests/{name}.py" for name in ("test_faults", "test_harmless"))
+# They look at the same few runs of the whole suite.
+_TOGETHER = tuple(
+    f"tests/integration/test_{name}.py"
+    for name in (
+        *("access_log", "allow_writes_option", "beside_plugins", "env_option"),
+        *("expect_commit_option", "pace_options", "plan_option", "terminal_output"),
+    )
+)
+# Those that take or wait longest: a worker that began one of them last would keep the others waiting.
+_FIRST = (
+    "tests/hostile/test_silence.py",
+    _TOGETHER,
+    *(
+        f"tests/{folder}/"
+        for folder in ("hostile", "report", "secrets", "integration", "interruption", "gates")
+    ),
+)
 
 
 def pytest_configure() -> None:
@@ -42,17 +59,33 @@ def pytest_report_header() -> str:
     return f"groups of faults: {SEED_VARIABLE}={seed()}"
 
 
+def _rank(item: pytest.Item) -> int:
+    path = item.nodeid.partition("::")[0]
+    if path in _APART:
+        return len(_FIRST) + 1
+    return next((n for n, places in enumerate(_FIRST) if path.startswith(places)), len(_FIRST))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes long first, in whatever order it is."""
+    items.sort(key=_rank)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Keep each file on one worker, but for those whose tests start all that they need, or mostly wait."""
+    """Keep on one worker what shares what it starts, and begin it in the order that the tests are in."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where the tests run in parallel
 
-    class ByFile(LoadScopeScheduling):
+    class BySharing(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
+            if path in _TOGETHER:
+                return "whole runs"
             return nodeid if path in _APART else path
 
-    return ByFile(config, log)
+    config.option.loadscopereorder = False
+    return BySharing(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
