@@ -90,5 +90,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two workers for each processor: a test waits for its processes half of its time."""
-    return 2 * (os.cpu_count() or 1)
+    """Run three workers for each processor: a test mostly waits for its processes and for deadlines."""
+    return 3 * (os.cpu_count() or 1)

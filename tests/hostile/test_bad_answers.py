@@ -183,7 +183,7 @@ LARGE = {
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
-@pytest.mark.parametrize("name", some_nightly(LARGE, "1 MiB each"))
+@pytest.mark.parametrize("name", some_nightly(LARGE, "1 MiB each", "40 KB of headers each"))
 def test_memory_is_bounded(name: str, deployment: Deployment, tmp_path: Path, pace: Pace) -> None:
     """However much is sent, the run takes less than 150 MB, and ends."""
     folders = (tmp_path / str(number) for number in itertools.count())

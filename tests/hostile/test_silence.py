@@ -40,7 +40,9 @@ WHOLLY = {
 }
 
 
-@pytest.mark.parametrize("name", some_nightly(WHOLLY, "drips", "an early hint, then nothing"))
+@pytest.mark.parametrize(
+    "name", some_nightly(WHOLLY, "drips", "early hints without end", "an early hint, then nothing")
+)
 def test_a_silent_deployment_is_no_go(name: str, ask_at: Ask, pace: Pace) -> None:
     """Where nothing is ever answered whole, one deadline is waited for, and no more."""
     with serving(WHOLLY[name]) as url:

@@ -112,7 +112,9 @@ def interrupt(process_id: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.mark.parametrize(
+    "workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.nightly)], ids=["alone", "workers"]
+)
 def test_ctrl_c_is_never_go(
     serve: Callable[..., Deployment], tmp_path: Path, workers: tuple[str, ...]
 ) -> None:

@@ -24,7 +24,9 @@ def plugin(broken: Broken, source: str) -> tuple[str, ...]:
 
 
 @posix
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.mark.parametrize(
+    "workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.nightly)], ids=["alone", "workers"]
+)
 def test_a_killed_run(broken: Broken, workers: tuple[str, ...]) -> None:
     """After SIGKILL nothing looks like evidence, and deployment, Redis, workers and runners all end."""
     profiles, started = hanging_profile(broken.folder)
