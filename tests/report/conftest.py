@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from tests.support.browser import launch
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A real Chromium, closed after these tests: while it is open no other test could run an event loop."""
     with launch() as browser:
