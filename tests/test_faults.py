@@ -84,8 +84,7 @@ def test_fault_alone_turns_its_checks_red(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    # Every other one by day: each kind of deployment is among them.
-    [pytest.param(case, marks=[pytest.mark.nightly] * (n % 2)) for n, case in enumerate(DIFFERENT)],
+    DIFFERENT,
     ids=lambda case: f"{case.fault} {case.profile}{' '.join(case.options)}",
 )
 def test_fault_of_another_deployment_is_found(case: Case, tmp_path: Path) -> None:

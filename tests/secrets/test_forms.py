@@ -65,7 +65,7 @@ def leaves_nothing(seed: int, alphabet: str, forms: tuple[str, str], cut: tuple[
     assert scanner.leaks(in_pieces(redactor, text, size)) == []
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=1000, deadline=None, database=None)
 @ODD_TEXTS
 def test_nothing_is_left(**odd: Any) -> None:
     """A secret in one form of another, cut at both ends, shown at once or in pieces: none of it is left."""
