@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,14 +12,9 @@ import redis
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.state import connect
+from tests.support import forked
+from tests.support.forked import Process
 from tests.support.places import CHECKOUT
-
-# What `python -m pytest_caio migrate-state` runs, in a process of its own.
-_RUNNER = (
-    "import argparse, sys; from pytest_caio.commands import migrate_state;"
-    "parser = argparse.ArgumentParser(); migrate_state.configure(parser);"
-    "sys.exit(migrate_state.run(parser.parse_args()))"
-)
 
 
 @pytest.fixture(scope="session")
@@ -61,19 +54,15 @@ def make_hive(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start the command in a process of its own, with an env file for the given Redis."""
+def command(tmp_path: Path) -> Callable[..., Process]:
+    """Start `migrate-state` in a process of its own, with an env file for the given Redis."""
 
-    def start(url: str, hive: Path, *options: str) -> subprocess.Popen[str]:
+    def start(url: str, hive: Path, *options: object) -> Process:
         env_file = tmp_path / "run.env"
         env_file.write_text(f"REDIS_URL={url}\n", encoding="utf-8")
-        return subprocess.Popen(
-            [sys.executable, "-c", _RUNNER, "--env-file", env_file, "--hive-dir", hive, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        asked = ["--env-file", env_file, "--hive-dir", hive, *options]
+        return forked.start(
+            ["migrate-state", *map(str, asked)], cwd=CHECKOUT, environment=os.environ, module="pytest_caio"
         )
 
     return start

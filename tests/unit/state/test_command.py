@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +16,10 @@ from pytest_caio.commands import migrate_state
 from pytest_caio.errors import InputError
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.state import compare, migrate, read_summary, summary_faults
+from tests.support.forked import Process
 
 MakeHive = Callable[..., Path]
-Command = Callable[..., "subprocess.Popen[str]"]
+Command = Callable[..., Process]
 
 
 def _parse(*options: object) -> argparse.Namespace:
