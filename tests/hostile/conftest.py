@@ -1,4 +1,4 @@
-"""Fixtures of the hostile tests: runs of the real suite, and a healthy deployment to stand behind others."""
+"""Fixtures of the hostile tests: runs of the real suite, and a healthy deployment that relays can front."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.support.suite_runs import ASKING, Ask, Deployment, run_suite, serving
 
 @pytest.fixture(scope="session")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
-    """Run the suite; each run has an evidence folder of its own."""
+    """Run the suite; each run writes its evidence to a new folder."""
     return lambda *arguments, **how: run_suite(*arguments, folder=tmp_path_factory.mktemp("evidence"), **how)
 
 
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
-    """A healthy deployment; its options are what every run is given."""
+    """A healthy deployment; every run of these tests is given its options."""
     deployment = Deployment()
     with deployment.reference:
         yield deployment
@@ -30,7 +30,7 @@ def deployment() -> Iterator[Deployment]:
 
 @pytest.fixture
 def ask_at(ask: Ask, deployment: Deployment) -> Ask:
-    """Run the suite with all that the healthy deployment needs, but against another address."""
+    """Run the suite with the healthy deployment's options, but against another base URL."""
 
     def run(url: str, *arguments: str, **how: object) -> object:
         return ask(*arguments, *deployment.arguments, f"--base-url={url}", **how)
@@ -40,10 +40,10 @@ def ask_at(ask: Ask, deployment: Deployment) -> Ask:
 
 @pytest.fixture(scope="session")
 def pace(ask: Ask, deployment: Deployment) -> Pace:
-    """The time of a run of all gates that ask, against the healthy deployment behind a relay."""
+    """The duration of a run of all gates that send requests, against the healthy deployment via a relay."""
 
     def ordinary() -> float:
-        # The relay does not know websockets.
+        # The relay does not support websockets.
         with serving(relaying(deployment.address)) as url:
             outcome = ask(*ASKING, "-k", "not websocket", *deployment.arguments, f"--base-url={url}")
         assert outcome.lines[-1] == "INCOMPLETE", outcome.stdout

@@ -1,4 +1,4 @@
-"""Deployments that answer, but nothing that may pass: each is NO-GO, in plain words and small memory."""
+"""Deployments with malformed or oversized responses: NO-GO, with a plain reason, and in bounded memory."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ ANSWERS = {
     "a list": (bad.answering(bad.as_json([1, 2])), "Expected `object`, got `array`"),
     "NaN": (bad.answering(bad.as_json({"status": float("nan"), "x": float("inf")})), "malformed"),
     "a number beyond all": (bad.answering(bad.http(200, b'{"status":1e99999}', JSON)), "out of range"),
-    # Of all together more than 16 MiB come: which of them are still taken in depends on who is first.
+    # A run reads at most 16 MiB of all responses together: which of them exceed it depends on their order.
     "1 MiB of line ends": (
         bad.answering(bad.http(200, b"\n" * 1_000_000, "Content-Type: text/plain")),
         TOO_LARGE,
@@ -110,16 +110,16 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_bad_answer_is_no_go(name: str, ask_at: Ask, pace: Pace) -> None:
-    """Whatever is answered, the run is NO-GO soon, tells what came, and leaves whole evidence."""
+    """A run against a bad response is NO-GO soon, names what was received, and leaves complete evidence."""
     handle, words = ANSWERS[name]
     with serving(handle) as url:
-        # None of them hangs; where it takes long to take one in, that is to be no reason.
+        # None of them hangs, so the timeout is long: a response that is slow to read must not time out.
         outcome = pace.keeps(lambda _: ask_at(url, *GATES, "--http-timeout=60"), runs=4)
     must_be_no_go(outcome, words)
 
 
 def test_nothing_follows_a_redirect(ask_at: Ask, pace: Pace) -> None:
-    """A redirect to another host is the answer; that host never hears of it."""
+    """A redirect to another host is judged as the response, and that host receives no request."""
     heard = []
 
     def listen(connection: object) -> None:
@@ -134,35 +134,35 @@ def test_nothing_follows_a_redirect(ask_at: Ask, pace: Pace) -> None:
 
 
 def test_http_1_0_is_understood(ask_at: Ask, deployment: Deployment) -> None:
-    """A healthy deployment behind an HTTP/1.0 proxy is judged like any other."""
+    """A healthy deployment behind an HTTP/1.0 proxy fails no check except possibly RDY-11 and RDY-13."""
     with serving(bad.relaying(deployment.address, version="1.0")) as url:
         outcome = ask_at(url, "acceptance/test_readiness.py")
     assert {check for check, found in outcome.checks.items() if found != "passed"} <= {"RDY-11", "RDY-13"}
 
 
 def test_ipv6_alone_is_enough(ask_at: Ask, deployment: Deployment) -> None:
-    """A healthy deployment that is on an IPv6 address alone is GO."""
+    """A healthy deployment that listens on an IPv6 address only is GO."""
     with serving(bad.relaying(deployment.address), host="::1") as url:
         assert url.startswith("http://[::1]:")
         outcome = ask_at(url, "acceptance")
     assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
 
 
-def test_a_name_that_nobody_knows(ask_at: Ask, pace: Pace) -> None:
-    """A host name that does not resolve is NO-GO at once."""
+def test_a_host_name_that_does_not_resolve_is_no_go(ask_at: Ask, pace: Pace) -> None:
+    """A host name that does not resolve is NO-GO, without waiting for the timeout."""
     outcome = pace.keeps(lambda _: ask_at("http://deployment.invalid", *GATES, "--http-timeout=60"))
     must_be_no_go(outcome, "the host name does not resolve")
 
 
 def peak_mb(arguments: list[str], folder: Path) -> tuple[float, int | None, Path]:
-    """Run the suite; return the most memory it took in MB, its interpreter's included, status and folder."""
+    """Run the suite; return its peak memory in MB (interpreter included), exit status and evidence folder."""
     process = start_suite(arguments, folder, environment=clean_environment(), fresh=True)
     readers = [threading.Thread(target=stream.read) for stream in (process.stdout, process.stderr) if stream]
     for reader in readers:
         reader.start()
     peak = 0
     while process.poll() is None:
-        # What the kernel counted; the process's own report of its children would count ours too.
+        # The kernel's own count: getrusage of children would include other processes of the tests.
         status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
         peak = max([peak, *(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)])
         time.sleep(0.01)
@@ -186,7 +186,7 @@ LARGE = {
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
 @pytest.mark.parametrize("name", some_nightly(LARGE, "1 MiB each", "40 KB of headers each"))
 def test_memory_is_bounded(name: str, deployment: Deployment, tmp_path: Path, pace: Pace) -> None:
-    """However much is sent, the run takes less than 150 MB, and ends."""
+    """A run peaks below 150 MB and ends with NO-GO, however much the deployment sends."""
     folders = (tmp_path / str(number) for number in itertools.count())
     with serving(LARGE[name]) as url:
         asked = [*ASKING, *deployment.arguments, f"--base-url={url}"]

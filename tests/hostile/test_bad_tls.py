@@ -1,4 +1,4 @@
-"""TLS as it goes wrong: nothing is sent to whom nobody vouches for, and RDY-11 judges the rest."""
+"""TLS failures: no request is sent over a connection that is not trusted, and RDY-11 judges the rest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HTML = "Content-Type: text/html"
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, dict[str, str]]:
-    """An authority of our own, and the process environment in which it is trusted."""
+    """A test certificate authority, and the process environment that makes a run trust it."""
     authority = trustme.CA()
     path = tmp_path_factory.mktemp("authority") / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
@@ -41,7 +41,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, dic
 
 
 def serving_as(authority: trustme.CA, name: str = "127.0.0.1", days: float = 90.0) -> ssl.SSLContext:
-    """Return a server's context with a certificate for `name` that ends in so many days."""
+    """Return a server's TLS context with a certificate for `name` that expires in `days` days."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     begun, ends = NOW - timedelta(days=400), NOW + timedelta(days=days)
     authority.issue_cert(name, not_before=begun, not_after=ends).configure_cert(context)
@@ -49,7 +49,7 @@ def serving_as(authority: trustme.CA, name: str = "127.0.0.1", days: float = 90.
 
 
 def self_signed(_: trustme.CA) -> ssl.SSLContext:
-    """Return a server's context with a certificate that vouches for itself."""
+    """Return a server's TLS context with a self-signed certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own = trustme.CA()
     with own.cert_pem.tempfile() as chain, own.private_key_pem.tempfile() as key:
@@ -58,7 +58,7 @@ def self_signed(_: trustme.CA) -> ssl.SSLContext:
 
 
 def old(authority: trustme.CA, version: ssl.TLSVersion) -> ssl.SSLContext:
-    """Return a server's context that speaks nothing newer than `version`."""
+    """Return a server's TLS context that speaks no version newer than `version`."""
     context = serving_as(authority)
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
@@ -84,10 +84,10 @@ DISTRUSTED = {
 
 
 @pytest.mark.parametrize("name", DISTRUSTED)
-def test_nothing_is_sent_to_whom_nobody_vouches_for(
+def test_nothing_is_sent_where_tls_fails(
     name: str, authority: tuple[trustme.CA, dict[str, str]], ask_at: Ask, pace: Pace
 ) -> None:
-    """Where TLS does not hold, not a byte of a request is sent, and the run is NO-GO in plain words."""
+    """Where the TLS handshake fails, no byte of a request is sent, and the run is NO-GO and says why."""
     make, words = DISTRUSTED[name]
     heard: list[bytes] = []
 
@@ -104,7 +104,7 @@ def test_nothing_is_sent_to_whom_nobody_vouches_for(
 def test_old_tls_is_really_spoken(
     authority: tuple[trustme.CA, dict[str, str]], version: ssl.TLSVersion
 ) -> None:
-    """The servers of the old versions do speak them, to who asks for nothing better."""
+    """The servers that stand for TLS 1.0 and 1.1 really speak them, to a client that accepts them."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority[0].configure_trust(client)
     client.set_ciphers("ALL:@SECLEVEL=0")
@@ -121,14 +121,14 @@ def test_old_tls_is_really_spoken(
 
 
 def test_a_handshake_that_is_never_answered(ask_at: Ask, pace: Pace) -> None:
-    """A port that accepts and says nothing is NO-GO after one deadline."""
+    """A port that accepts connections but never answers the handshake is NO-GO after one timeout."""
     with serving(bad.stuck(), scheme="https") as url:
         outcome = pace.keeps(lambda deadline: ask_at(url, *ASKING, f"--http-timeout={deadline}"))
     must_be_no_go(outcome, f"no whole answer within {pace.deadline:g} s")
 
 
 def test_plain_http_where_tls_is_expected(ask_at: Ask, pace: Pace) -> None:
-    """A port that speaks plain http is told as such."""
+    """Where a port speaks plain http instead of TLS, the run is NO-GO and says so."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -142,7 +142,7 @@ def test_plain_http_where_tls_is_expected(ask_at: Ask, pace: Pace) -> None:
 def test_a_deployment_behind_tls_is_go(
     authority: tuple[trustme.CA, dict[str, str]], ask_at: Ask, deployment: Deployment
 ) -> None:
-    """A healthy deployment behind TLS, its authority named by SSL_CERT_FILE, is GO, and RDY-11 passes."""
+    """A healthy deployment behind TLS, whose authority SSL_CERT_FILE names, is GO, and RDY-11 passes."""
     handle = bad.over_tls(serving_as(authority[0]), bad.relaying(deployment.address))
     with serving(handle, scheme="https") as url:
         outcome = ask_at(url, "acceptance", environment=authority[1])
@@ -158,7 +158,7 @@ def test_a_certificate_must_last(
     days: float,
     outcome: str,
 ) -> None:
-    """A certificate that ends within 14 days turns RDY-11 red, and nothing else."""
+    """A certificate that expires within 14 days turns RDY-11 red, and no other check of readiness."""
     handle = bad.over_tls(serving_as(authority[0], days=days), bad.relaying(deployment.address))
     with serving(handle, scheme="https") as url:
         found = ask_at(url, "acceptance/test_readiness.py", environment=authority[1])
@@ -182,7 +182,7 @@ def readiness() -> ModuleType:
 
 
 def ask_plainly(url: str) -> Exchange:
-    """Ask readiness of a server over plain http, as the probe does where the deployment is on https."""
+    """Send a readiness request over plain http, as the plain-http case of RDY-11 does."""
 
     async def ask() -> Exchange:
         transport = Transport(timeout=1)
@@ -194,8 +194,8 @@ def ask_plainly(url: str) -> Exchange:
     return asyncio.run(ask())
 
 
-def test_plain_http_is_asked_of_a_deployment_elsewhere(readiness: ModuleType) -> None:
-    """A deployment that is not on loopback is asked over plain http too, on port 80 of its host."""
+def test_a_remote_deployment_is_probed_over_plain_http(readiness: ModuleType) -> None:
+    """A deployment not on loopback gets a plain-http probe too, on port 80, without credentials."""
     environment = Environment("production", "https://caio.example.com:8443", Profile(), {})
     cases = readiness.transport_cases(environment)
     assert cases["plain http"].resolve(environment).origin == "http://caio.example.com"
@@ -219,7 +219,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_plain_http_has_no_content(name: str, readiness: ModuleType) -> None:
-    """Plain http that serves content is red, whole or not; silence and a way to https are not."""
+    """Plain http that serves content, complete or not, is red; silence or a redirect to https is not."""
     handle, passes = PLAIN[name]
     judge: Callable[..., None] = inspect.unwrap(readiness.test_transport_is_secure)
     with serving(handle) as url:
@@ -231,8 +231,8 @@ def test_plain_http_has_no_content(name: str, readiness: ModuleType) -> None:
             judge(exchange, "plain http")
 
 
-def test_a_certificate_without_tls_is_red(readiness: ModuleType) -> None:
-    """An answer that did not come over TLS, or came over an old version, is red."""
+def test_the_certificate_case_requires_modern_tls(readiness: ModuleType) -> None:
+    """The certificate case is red without TLS, with TLS 1.1, or with no known expiry date."""
     judge: Callable[..., None] = inspect.unwrap(readiness.test_transport_is_secure)
     with serving(bad.answering(bad.http(200))) as url:
         exchange = ask_plainly(url)
@@ -245,8 +245,8 @@ def test_a_certificate_without_tls_is_red(readiness: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "passes"), [("http", True), ("https", False)])
-def test_https_is_kept_to(scheme: str, passes: bool, readiness: ModuleType) -> None:
-    """RDY-14 asks for Strict-Transport-Security over https alone, where browsers heed it."""
+def test_hsts_is_required_over_https_only(scheme: str, passes: bool, readiness: ModuleType) -> None:
+    """RDY-14 requires Strict-Transport-Security over https only, where browsers heed it."""
     judge: Callable[..., None] = inspect.unwrap(readiness.test_security_headers)
     with serving(
         bad.answering(bad.http(200, b"", "X-Content-Type-Options: nosniff", "X-Frame-Options: DENY"))

@@ -1,4 +1,4 @@
-"""Deployments that keep a run waiting: it waits for one deadline, however many probes hang."""
+"""Deployments that keep a run waiting: the run waits for one timeout, however many requests hang."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 100
 
 
 def silence(deadline: float) -> str:
-    """Return what a run says of what did not come within a deadline."""
+    """Return the error that a run shows for a response that did not arrive within the timeout."""
     return f"no whole answer within {deadline:g} s"
 
 
 def late_reset(connection: socket.socket, deadline: float) -> None:
-    """Wait almost a deadline, then reset: a fault that may pass, and is asked again."""
+    """Wait for almost the whole timeout, then reset the connection: a transient error, which is retried."""
     connection.settimeout(0.9 * deadline)
     try:
         while connection.recv(65536):
@@ -44,20 +44,20 @@ WHOLLY = {
     "name", some_nightly(WHOLLY, "drips", "early hints without end", "an early hint, then nothing")
 )
 def test_a_silent_deployment_is_no_go(name: str, ask_at: Ask, pace: Pace) -> None:
-    """Where nothing is ever answered whole, one deadline is waited for, and no more."""
+    """Where no response ever arrives completely, the run waits for one timeout only, and is NO-GO."""
     with serving(WHOLLY[name]) as url:
         outcome = pace.keeps(lambda deadline: ask_at(url, *ASKING, f"--http-timeout={deadline}"))
     must_be_no_go(outcome, silence(pace.deadline))
 
 
 def test_a_closed_port_is_no_go(ask_at: Ask, pace: Pace) -> None:
-    """A refused connection is told as such, soon."""
+    """A refused connection is NO-GO and reported as such, without waiting for a timeout."""
     url = f"http://127.0.0.1:{closed_port()}"
     outcome = pace.keeps(lambda _: ask_at(url, *ASKING), deadlines=0)
     must_be_no_go(outcome, "could not be reached: cannot connect: the connection was refused")
 
 
-# What hangs, how many connections there may be, and how many answers there are at least all the same.
+# Which targets hang, the maximum of connections, and the minimum of responses that still arrive.
 PARTLY: dict[str, tuple[Callable[[str], bool], int, int]] = {
     "one path": (lambda target: target.startswith("/api/operator/status"), 4, 100),
     "every webhook route": (lambda target: target.startswith("/webhooks"), 64, 100),
@@ -69,7 +69,7 @@ PARTLY: dict[str, tuple[Callable[[str], bool], int, int]] = {
 
 
 def silent(outcome: Outcome) -> tuple[set[str], int]:
-    """Return the targets that were not answered whole, and how many were answered."""
+    """Return the targets without a complete response, and the number of responses that arrived."""
     exchanges = outcome.evidence["environments"][0]["exchanges"]
     words = silence(outcome.evidence["run"]["options"]["http_timeout"])
     hung = {one["url"].split("/", 3)[3] for one in exchanges if one["error"] == words}
@@ -82,7 +82,7 @@ def silent(outcome: Outcome) -> tuple[set[str], int]:
 def test_a_part_that_hangs_costs_one_deadline(
     name: str, ask_at: Ask, deployment: Deployment, pace: Pace
 ) -> None:
-    """Where a part hangs, the rest is judged all the same, and one deadline is waited for."""
+    """Where some paths hang, the others are still judged, and the run waits for one timeout only."""
     hangs, connections, least = PARTLY[name]
     with serving(bad.relaying(deployment.address, hangs=hangs)) as url:
         options = (*ASKING, f"--max-connections={connections}")
@@ -97,7 +97,7 @@ def test_a_part_that_hangs_costs_one_deadline(
 
 
 def test_late_resets_are_within_the_deadline(ask_at: Ask, deployment: Deployment, pace: Pace) -> None:
-    """Connections that are reset late are asked again, all within the one deadline."""
+    """Connections that are reset late are retried, and all retries stay within one timeout."""
     relay = bad.relaying(deployment.address)
 
     def handle(connection: socket.socket) -> None:
@@ -113,7 +113,7 @@ def test_late_resets_are_within_the_deadline(ask_at: Ask, deployment: Deployment
 
 
 def test_a_slow_deployment_is_judged(ask_at: Ask, deployment: Deployment) -> None:
-    """A deployment that takes longer for every answer than a hanging one is given at first is not harmed."""
+    """Responses slower than the 0.5 s after which a request may count as hanging are judged all the same."""
     relay = bad.relaying(deployment.address, delay=0.7)
     with serving(relay) as url:
         outcome = ask_at(url, "acceptance/test_cors.py", "--max-connections=8")
@@ -121,7 +121,7 @@ def test_a_slow_deployment_is_judged(ask_at: Ask, deployment: Deployment) -> Non
 
 
 def test_a_restart_is_never_go(ask_at: Ask, deployment: Deployment, pace: Pace) -> None:
-    """A deployment that is away for a deadline within a run is NO-GO: half of its answers are another's."""
+    """A deployment down for a whole timeout is NO-GO: half of its responses are another process's."""
 
     def asked(deadline: float) -> Outcome:
         with bad.restarting(deployment.address, after=60, seconds=deadline) as url:
@@ -135,7 +135,7 @@ def test_a_restart_is_never_go(ask_at: Ask, deployment: Deployment, pace: Pace) 
 
 
 def test_a_short_restart_is_shown(ask_at: Ask, deployment: Deployment) -> None:
-    """Where retries bridge it, reads pass, and the evidence shows every try."""
+    """Where retries bridge a short restart, reads pass, and the evidence shows every attempt."""
     with bad.restarting(deployment.address, after=10, seconds=0.1) as url:
         outcome = ask_at(url, *GATES, "--max-connections=2")
     attempts = [one["attempts"] for one in outcome.evidence["environments"][0]["exchanges"]]
