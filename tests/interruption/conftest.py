@@ -1,4 +1,4 @@
-"""Fixtures of the tests of broken runs."""
+"""Fixtures of the tests of interrupted runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.suite_runs import Deployment
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Iterator[Broken]:
-    """A run to be broken off; nothing of it outlives its test."""
+    """A run to interrupt; its processes are killed after the test."""
     run = Broken(tmp_path)
     yield run
     for process in run.family():

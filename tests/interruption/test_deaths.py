@@ -1,4 +1,4 @@
-"""A process of the run dies without a word, or a plugin breaks: never GO, nothing half, nobody left."""
+"""A process of the run is killed, or a plugin breaks: no GO, no partial file, no process left."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def plugin(broken: Broken, source: str) -> tuple[str, ...]:
     "workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.nightly)], ids=["alone", "workers"]
 )
 def test_a_killed_run(broken: Broken, workers: tuple[str, ...]) -> None:
-    """After SIGKILL nothing looks like evidence, and deployment, Redis, workers and runners all end."""
+    """After SIGKILL there is no evidence, and deployment, Redis server, workers and runners all end."""
     profiles, started = hanging_profile(broken.folder)
     run = broken.start("acceptance/test_replay.py", f"--profiles={profiles}", *workers)
     assert run.process is not None
     wait_for(started.exists)
     wait_for(lambda: run.named("redis-server") and len(run.named("hang.py")) == 2 and run.named("serve"))
-    time.sleep(stretched(0.5))  # a process is in charge a moment after it was started
+    time.sleep(stretched(0.5))  # a process takes a moment from its start until it works
     run.process.kill()
     assert run.end() == -signal.SIGKILL
     assert run.leaves_nothing()
@@ -43,7 +43,7 @@ def test_a_killed_run(broken: Broken, workers: tuple[str, ...]) -> None:
 
 @posix
 def test_a_killed_run_ends_the_product_s_tests(broken: Broken) -> None:
-    """After SIGKILL the product's critical tests end as well, in the middle of one."""
+    """After SIGKILL to the run, the product's critical tests end too, even in the middle of a test."""
     started, profiles = broken.folder / "started", broken.folder / "environments.toml"
     hangs = f"def test_hangs():\n    pathlib.Path({str(started)!r}).touch()\n    time.sleep(120)\n"
     product = broken.folder / "product"
@@ -61,7 +61,7 @@ def test_a_killed_run_ends_the_product_s_tests(broken: Broken) -> None:
 
 @posix
 def test_a_killed_deployment(broken: Broken) -> None:
-    """When the reference deployment is killed, its Redis ends as well, and Redis' folder is removed."""
+    """When the reference deployment is killed, its Redis server ends and its folder is removed."""
     profiles, started = hanging_profile(broken.folder)
     run = broken.start("acceptance/test_replay.py", f"--profiles={profiles}")
     wait_for(started.exists)
@@ -76,7 +76,7 @@ def test_a_killed_deployment(broken: Broken) -> None:
 
 @posix
 def test_a_killed_worker(broken: Broken, deployment: Deployment) -> None:
-    """A worker that is killed is replaced; the run says so, is not GO, and its status is not 0."""
+    """After a worker is killed and replaced, the run says so, exits with 1, and is not GO."""
     options = plugin(
         broken,
         "import os, pathlib, pytest\n"
@@ -111,7 +111,7 @@ BREAKS = {
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_plugin_that_breaks(broken: Broken, deployment: Deployment, name: str) -> None:
-    """Wherever another plugin ends the run, all the evidence says that it did not come to its end."""
+    """Wherever another plugin ends the run, all evidence says that the run did not complete, and why."""
     source, reason, expected = BREAKS[name]
     options = plugin(broken, source)
     status = broken.run(CORS, *deployment.arguments, *options)
@@ -121,8 +121,8 @@ def test_a_plugin_that_breaks(broken: Broken, deployment: Deployment, name: str)
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_an_exit_without_a_word(broken: Broken, status: int) -> None:
-    """After `os._exit` there is no evidence, which alone a GO is read from, no verdict, and no process."""
+def test_a_plugin_that_calls_os_exit(broken: Broken, status: int) -> None:
+    """After a plugin calls `os._exit` there is no evidence, without which there is no GO, and no process."""
     source = f"import os\ndef pytest_runtest_logfinish(): os._exit({status})"
     options = plugin(broken, source)
     assert broken.run(CORS, *options) == status
@@ -132,14 +132,14 @@ def test_an_exit_without_a_word(broken: Broken, status: int) -> None:
 
 
 def hang(connection: socket.socket) -> None:
-    """Take requests and answer none."""
+    """Read requests and never respond."""
     while connection.recv(65536):
         pass
 
 
 @posix
 def test_a_check_that_is_timed_out(broken: Broken, deployment: Deployment) -> None:
-    """A check that pytest-timeout ends has not passed: NO-GO, and -x is said to have kept the rest."""
+    """A check that pytest-timeout ends has not passed: NO-GO, and the run says that -x stopped it early."""
     with serving(hang) as url:
         options = (*deployment.arguments, f"--base-url={url}", "-x", "--timeout=1", "--timeout-method=signal")
         status = broken.run(CORS, *options)
@@ -148,7 +148,7 @@ def test_a_check_that_is_timed_out(broken: Broken, deployment: Deployment) -> No
 
 
 def test_a_run_that_is_timed_out(broken: Broken) -> None:
-    """pytest-timeout's thread method ends the whole process: no evidence, no verdict, and nobody left."""
+    """After pytest-timeout's thread method ends the process, no evidence and no process remains."""
     profiles, _ = hanging_profile(broken.folder)
     options = ("--timeout=2", "--timeout-method=thread")
     status = broken.run("acceptance/test_replay.py", f"--profiles={profiles}", *options)
@@ -157,8 +157,8 @@ def test_a_run_that_is_timed_out(broken: Broken) -> None:
     assert broken.files() == []
 
 
-def test_the_first_failure_stops_it(broken: Broken) -> None:
-    """With -x the run is NO-GO, and says how much of it did not run."""
+def test_a_run_that_stops_at_the_first_failure(broken: Broken) -> None:
+    """With -x a failure is NO-GO, and the run says how many cases did not run."""
     assert broken.run(CORS, "-x", "--fault=origin-reflected") == 1, broken.stdout
     broken.says("cases did not run: the run was stopped early", ["NO-GO"])
     assert broken.leaves_nothing()

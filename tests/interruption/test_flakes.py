@@ -1,4 +1,4 @@
-"""A flake of the network is retried and shown, and is not NO-GO; a deployment that stays broken is."""
+"""A transient network error is retried, shown and not NO-GO; a deployment that stays broken is NO-GO."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.support.broken_runs import Broken
 from tests.support.flaky_edge import Edge
 from tests.support.suite_runs import Deployment, serving
 
-# A wrong token at the login and a token in the query count against the caller: they are sent once, whatever
-# comes, so a flake that hits one of them is seen as the failure that it may be.
+# A login with a wrong token and a token in the query may count against the caller, so they are never retried:
+# a transient error that hits one of them is a failure, as it may be a real one.
 SENT_ONCE = re.compile(rb"POST /login|token=|/ws")
 
 
@@ -24,7 +24,7 @@ SENT_ONCE = re.compile(rb"POST /login|token=|/ws")
     ids=["dropped", "502"],
 )
 def test_a_flake_is_shown_and_passes(broken: Broken, deployment: Deployment, status: int, tries: str) -> None:
-    """Where every seventh request is lost, the run is GO, and says which checks passed only on retry."""
+    """Where every seventh request is lost, the run is GO, and names the checks that passed on retry only."""
     edge = Edge(deployment.address, status, 7, SENT_ONCE)
     with serving(edge) as url:
         done = broken.run("acceptance", *deployment.arguments, f"--base-url={url}")
@@ -47,7 +47,7 @@ def test_a_flake_is_shown_and_passes(broken: Broken, deployment: Deployment, sta
 
 @pytest.mark.parametrize("status", [503])
 def test_an_edge_that_stays_broken(broken: Broken, deployment: Deployment, status: int) -> None:
-    """A deployment of which only the edge answers is NO-GO, and nothing is said to have passed on retry."""
+    """Where every response is the edge's 503, the run is NO-GO, and no check is listed as retried."""
     with serving(Edge(deployment.address, status, 1, SENT_ONCE)) as url:
         done = broken.run("acceptance/test_cors.py", *deployment.arguments, f"--base-url={url}")
     assert (done, broken.lines[-1]) == (1, "NO-GO"), broken.stdout
@@ -56,7 +56,7 @@ def test_an_edge_that_stays_broken(broken: Broken, deployment: Deployment, statu
 
 
 def test_a_steady_run_says_nothing_of_retries(broken: Broken, deployment: Deployment) -> None:
-    """Where every answer came at once, no retry is spoken of."""
+    """Where no request had to be retried, neither terminal nor report mentions retries."""
     assert broken.run("acceptance/test_cors.py", *deployment.arguments) == 0, broken.stdout
     assert "retried" not in broken.stdout
     assert "retried for" not in broken.html

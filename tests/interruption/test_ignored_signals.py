@@ -1,4 +1,4 @@
-"""The tests do not depend on how they are started: what they start can be interrupted in any case."""
+"""Processes that the tests start can be interrupted, even if the tests themselves run with SIGINT ignored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.places import CHECKOUT
 
-# As a shell starts a background job.
+# A shell starts a background job in this way.
 IGNORING = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -20,7 +20,7 @@ os.execv(sys.executable, sys.argv[1:])
 
 
 def test_a_child_can_be_interrupted() -> None:
-    """A process that a test starts has Python's own handler of SIGINT."""
+    """A process that a test starts has Python's default handler of SIGINT."""
     code = "import signal, sys; sys.exit(signal.getsignal(signal.SIGINT) is not signal.default_int_handler)"
     subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
 
@@ -28,7 +28,7 @@ def test_a_child_can_be_interrupted() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there, nothing is inherited of signals")
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "worker"])
 def test_tests_that_are_started_with_sigint_ignored(workers: tuple[str, ...]) -> None:
-    """The same holds where SIGINT is ignored in the process that starts the tests, and in their workers."""
+    """A child can be interrupted, too, if pytest or its worker was started with SIGINT ignored."""
     test = f"{Path(__file__).relative_to(CHECKOUT)}::{test_a_child_can_be_interrupted.__name__}"
     asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, test]
     done = subprocess.run(

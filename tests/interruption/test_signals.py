@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, once and twice: the run ends in order, is never GO, and leaves nothing running."""
+"""Ctrl-C and SIGTERM, once and twice: the run ends cleanly, is never GO, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def under_way(broken: Broken, *options: str) -> Broken:
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_a_signal_ends_the_run_in_order(broken: Broken, name: str) -> None:
-    """The run ends soon with exit status 2; evidence and terminal say why; no process or file is left."""
+def test_a_signal_ends_the_run_cleanly(broken: Broken, name: str) -> None:
+    """After a signal the run exits soon with 2, names the signal, and leaves no process or temporary file."""
     number, to_all, times, options = SIGNALS[name]
     run = under_way(broken, *options)
     assert run.process is not None
@@ -55,7 +55,7 @@ def test_a_signal_ends_the_run_in_order(broken: Broken, name: str) -> None:
 
 @pytest.mark.parametrize("moment", [0.2, 0.5, 0.8])
 def test_a_signal_while_it_starts(broken: Broken, moment: float) -> None:
-    """SIGTERM at any moment of the start leaves no process and no file, and is never GO."""
+    """SIGTERM at any moment of the start leaves no process and no evidence, and the run is not GO."""
     run = broken.start("acceptance", fresh=True)
     assert run.process is not None
     time.sleep(moment)
@@ -68,7 +68,7 @@ def test_a_signal_while_it_starts(broken: Broken, moment: float) -> None:
 
 
 def test_a_signal_inside_a_hook(broken: Broken) -> None:
-    """Ctrl-C while a result is made, which other plugins wrap, ends the run in order too."""
+    """Ctrl-C during pytest_runtest_makereport, which other plugins wrap, ends the run cleanly too."""
     source = (
         "import os, pytest, signal\n\n@pytest.hookimpl(tryfirst=True)\ndef pytest_runtest_makereport():\n"
     )
@@ -78,8 +78,8 @@ def test_a_signal_inside_a_hook(broken: Broken) -> None:
     broken.says("SIGINT")
 
 
-def test_a_handler_of_somebody_else_stays(broken: Broken) -> None:
-    """Where a plugin has taken SIGTERM, or the parent ignores it, that is not changed; ours is given back."""
+def test_a_foreign_signal_handler_stays(broken: Broken) -> None:
+    """A SIGTERM handler set by a plugin or the parent stays, and the run restores the one of SIGINT."""
     seen = broken.folder / "seen"
     (broken.folder / "taker.py").write_text(
         "import atexit, pathlib, signal\n"

@@ -1,4 +1,4 @@
-"""What would make a run fail now and then is not there; `benchmarks/steadiness.py` asks busy machines."""
+"""Sources of flaky runs are absent; `benchmarks/steadiness.py` measures the same on busy machines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.suite_runs import run_suite
 
-# Notes each logger that another thread than the main one makes, as modules do when they are imported; and
-# whether a worker that has collected its tests would have to wait for an import.
+# Notes each logger that a thread other than the main one creates, as modules do when they are imported, and
+# whether a worker that has collected its tests would still have to import redis.
 NOTING = """
 import logging, os, pytest, sys, threading
 
@@ -37,7 +37,7 @@ logging.root.manager.loggerDict = Noting(logging.root.manager.loggerDict)
     [pytest.param((), id="one process"), pytest.param(("-n", "2"), id="workers", marks=pytest.mark.nightly)],
 )
 def test_no_thread_makes_loggers(tmp_path: Path, workers: tuple[str, ...]) -> None:
-    """No thread of a run makes a logger: pytest goes through them all before each test, without a lock."""
+    """No thread but the main one creates a logger: pytest iterates over all loggers without a lock."""
     (tmp_path / "noting.py").write_text(NOTING, "utf-8")
     noted = tmp_path / "noted"
     environment = {"PYTHONPATH": str(tmp_path), "NOTED": str(noted)}

@@ -1,4 +1,4 @@
-"""Evidence is part of the gate: what cannot be written is said, is no half file, and is never status 0."""
+"""Evidence that cannot be written: the run says so, leaves no partial file, and never exits with 0."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plugin(broken: Broken, source: str) -> tuple[str, ...]:
 
 
 def told(broken: Broken) -> str:
-    """See that the run ended as one whose evidence could not be written; return the line that says so."""
+    """Assert that the run ended as one without complete evidence; return the lines that say so."""
     assert broken.lines[-1] == "INCOMPLETE", broken.stdout + broken.stderr
     assert "Traceback" not in broken.stdout + broken.stderr
     lines = [line for line in broken.lines if "could not be written" in line]
@@ -37,8 +37,8 @@ def told(broken: Broken) -> str:
 
 
 @posix
-def test_no_room_at_all(broken: Broken, deployment: Deployment) -> None:
-    """With room for neither file, a whole run that passed is INCOMPLETE with status 1, and leaves no file."""
+def test_no_space_for_any_file(broken: Broken, deployment: Deployment) -> None:
+    """With no space for JSON or HTML, a run that passed is INCOMPLETE, exits with 1, and leaves no file."""
     options = plugin(broken, LIMIT.format(bytes=20_000))
     assert broken.run("acceptance", *deployment.arguments, *options) == 1, broken.stdout
     assert "File too large" in told(broken)
@@ -46,10 +46,10 @@ def test_no_room_at_all(broken: Broken, deployment: Deployment) -> None:
 
 
 @posix
-def test_room_for_the_json_alone(broken: Broken, deployment: Deployment) -> None:
-    """The evidence that can still be written says that the other could not."""
+def test_space_for_the_json_only(broken: Broken, deployment: Deployment) -> None:
+    """With space for the JSON only, the JSON says that the HTML report could not be written."""
     options = plugin(broken, LIMIT.format(bytes=30_000))
-    node = "acceptance/test_auth.py::test_status_needs_a_token"  # pytest-html's own part is larger than this
+    node = "acceptance/test_auth.py::test_status_needs_a_token"  # pytest-html's own part exceeds the limit
     assert broken.run(node, *deployment.arguments, *options) == 1, broken.stdout
     assert ".html could not be written: File too large" in told(broken)
     assert [Path(name).suffix for name in broken.files()] == [".json"]
@@ -59,7 +59,7 @@ def test_room_for_the_json_alone(broken: Broken, deployment: Deployment) -> None
 
 @posix
 def test_a_full_disk(broken: Broken, deployment: Deployment) -> None:
-    """On a disk that is full nothing is left, and the run says so."""
+    """On a full disk no partial file is left, and the run says that the disk is full."""
     broken.evidence.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(broken.evidence)]
     if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
@@ -73,7 +73,7 @@ def test_a_full_disk(broken: Broken, deployment: Deployment) -> None:
 
 
 def test_the_folder_vanishes(broken: Broken, deployment: Deployment) -> None:
-    """An evidence folder that is removed meanwhile is made again."""
+    """An evidence folder that is removed during the run is created again."""
     options = plugin(
         broken, LATE.format(late="shutil.rmtree(folder, ignore_errors=True)", folder=str(broken.evidence))
     )
@@ -83,7 +83,7 @@ def test_the_folder_vanishes(broken: Broken, deployment: Deployment) -> None:
 
 
 def test_a_file_in_the_place_of_the_folder(broken: Broken, deployment: Deployment) -> None:
-    """Where the folder has become a file, the run says so, with status 1."""
+    """Where the evidence folder has been replaced by a file, the run says so and exits with 1."""
     late = "shutil.rmtree(folder, ignore_errors=True); folder.touch()"
     options = plugin(
         broken, LATE.format(late=f"if not folder.is_file(): {late}", folder=str(broken.evidence))
@@ -98,7 +98,7 @@ def test_a_file_in_the_place_of_the_folder(broken: Broken, deployment: Deploymen
     [("--html={folder}", "is a folder; name a file"), ("--html={file}/report.html", "cannot be written to")],
 )
 def test_a_report_that_cannot_be(broken: Broken, option: str, says: str) -> None:
-    """A path for the report that cannot be used is refused before anything is asked, in one line."""
+    """A --html path that cannot be used is refused in one line, before any request is sent."""
     (broken.folder / "file").touch()
     given = option.format(folder=broken.folder, file=broken.folder / "file")
     assert broken.run(CORS, given) == 4
@@ -109,13 +109,13 @@ def test_a_report_that_cannot_be(broken: Broken, option: str, says: str) -> None
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder in which nobody may write is /proc")
 def test_a_folder_that_cannot_be_written(broken: Broken) -> None:
-    """An evidence folder in which no file can be made is refused before anything is asked."""
+    """An --evidence-dir in which no file can be created is refused before any request is sent."""
     assert broken.run(CORS, "--evidence-dir=/proc") == 4
     assert "--evidence-dir: /proc cannot be written to" in broken.stderr
 
 
 def test_the_report_where_html_says(broken: Broken, deployment: Deployment) -> None:
-    """With --html the report is written there, whole, and an earlier one is replaced."""
+    """With --html the complete report is written to that path, and an earlier one is replaced."""
     path = broken.folder / "own.html"
     path.write_text("GO", "utf-8")
     assert broken.run(CORS, *deployment.arguments, f"--html={path}") == 0, broken.stdout
@@ -125,15 +125,15 @@ def test_the_report_where_html_says(broken: Broken, deployment: Deployment) -> N
 
 
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
-    """Where the file's place is a folder, that stays, nothing is left beside it, and the reason is said."""
+    """Where a folder has the file's name, it stays, no temporary file is left, and an error is returned."""
     (tmp_path / "evidence.json").mkdir()
     assert "evidence.json could not be written" in write_whole(tmp_path / "evidence.json", b"{}")
     assert [left.name for left in tmp_path.iterdir()] == ["evidence.json"]
 
 
 @posix
-def test_earlier_evidence_does_not_stand_in(tmp_path: Path) -> None:
-    """Where this run's file cannot be written, an earlier one does not stay in its place."""
+def test_earlier_evidence_is_removed_when_writing_fails(tmp_path: Path) -> None:
+    """Where this run's file cannot be written, an earlier run's file is removed from that path."""
     path = tmp_path / "report.html"
     path.write_text("GO", "utf-8")
     code = (
