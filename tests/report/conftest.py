@@ -1,4 +1,4 @@
-"""What the tests of the report share: one real Chromium."""
+"""Fixtures of the report tests: a real Chromium."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from tests.support.browser import launch
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A real Chromium, closed after these tests: while it is open no other test could run an event loop."""
+    """A real Chromium, closed after each file: while it is open, no other test could run an event loop."""
     with launch() as browser:
         yield browser

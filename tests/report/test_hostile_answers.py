@@ -1,4 +1,4 @@
-"""A deployment's answers run nothing, steer nothing and forge nothing, wherever they are shown."""
+"""Hostile text in responses runs no script, controls no terminal and forges no verdict in any output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WAYS = {
     "native": ("-rA", "-v", "--tb=native", "-m", "auth or readiness or operator"),
     "lines": ("-rA", "--tb=line", "-m", "auth or cors or environment"),
 }
-# The gates that ask a deployment: neither replay nor pack shows anything of one.
+# The gates that send requests to the deployment: replay and pack show no text of it.
 ASKING = tuple(f"acceptance/test_{gate}.py" for gate in GATES if gate not in ("replay", "pack"))
 HOSTS = ("rude", "lying")
 _FORGED = re.compile(
@@ -35,18 +35,18 @@ _FORGED = re.compile(
 
 
 def steers(text: str) -> set[str]:
-    """Return the characters of `text`, line ends aside, that a terminal obeys or that reorder a line."""
+    """Return the characters of `text`, except line feeds, that control a terminal or reorder text."""
     return {c for c in text if c != "\n" and unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
 
 
 def forged(text: str) -> list[str]:
-    """Return the lines of `text` that look like a verdict which the run did not reach."""
+    """Return the lines of `text` that look like a verdict that the run did not reach."""
     return [line for line in re.split(r"[\r\n]", text) if _FORGED.fullmatch(line.strip())]
 
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    """What the lying deployment tells of in its own words, with cards to say something about."""
+    """The deployment behind the lying one, with pending cards, so that there is text to replace."""
     deployment = Deployment(faults=("cards-old", "cards-uncampaigned", "sent-unproved"))
     with deployment.reference:
         yield deployment
@@ -56,7 +56,7 @@ def deployment() -> Iterator[Deployment]:
 def outcomes(
     deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[tuple[str, str], Outcome]:
-    """A run of each way against each hostile deployment."""
+    """One run for each set of output options against each hostile deployment."""
     found = {}
     for host in HOSTS:
         with serving(rude() if host == "rude" else lying(deployment.address)) as url:
@@ -68,7 +68,7 @@ def outcomes(
                     f"--base-url={url}",
                     "--allow-writes",
                     "-k",
-                    # Every protected path shows what every method of it would.
+                    # One method of each protected path is enough to show its response.
                     "not websocket and not other_methods",
                 )
                 xml = f"--junitxml={folder / 'run.xml'}"
@@ -82,8 +82,8 @@ def outcome(request: pytest.FixtureRequest, outcomes: dict[tuple[str, str], Outc
     return outcomes[request.param]
 
 
-def test_the_terminal_is_not_steered(outcome: Outcome) -> None:
-    """Nothing of a deployment's that a terminal obeys reaches it, no line is forged, and the last is ours."""
+def test_the_terminal_is_not_controlled(outcome: Outcome) -> None:
+    """The terminal gets no control character and no forged line of a response, and its last line is NO-GO."""
     assert "INTERNALERROR" not in outcome.stdout
     assert "the check itself broke" not in outcome.shown
     assert steers(outcome.stdout + outcome.stderr) == set()
@@ -93,8 +93,8 @@ def test_the_terminal_is_not_steered(outcome: Outcome) -> None:
     assert re.search(r"\\x(1b|9b|08|85)|\\u(20|06)", outcome.stdout)
 
 
-def test_the_files_are_not_steered(outcome: Outcome) -> None:
-    """JSON and JUnit can be read, hold the verdict, and show nothing that an editor obeys."""
+def test_the_files_hold_no_control_characters(outcome: Outcome) -> None:
+    """JSON and JUnit parse, hold the verdict, and contain no control character and no forged line."""
     evidence = outcome.evidence
     assert (evidence["verdict"], evidence["environments"][0]["verdict"]) == ("NO-GO", "NO-GO")
     assert steers(outcome.evidence_path.read_text("utf-8")) == set()
@@ -102,7 +102,7 @@ def test_the_files_are_not_steered(outcome: Outcome) -> None:
     shown = [case for check in evidence["environments"][0]["checks"] for case in check["cases"]]
     assert {c for case in shown for c in steers(case["observed"] + case["expected"])} == set()
     bodies = "".join(one["body_excerpt"] for one in evidence["environments"][0]["exchanges"])
-    assert "OG\u202c" in bodies  # what was answered is kept as it was
+    assert "OG\u202c" in bodies  # the response is kept unchanged
     suite = ElementTree.parse(outcome.folder / "run.xml").getroot()
     assert sum(int(part.get("failures", 0)) for part in suite.iter("testsuite")) > 10
     texts = [*suite.itertext(), *(value for part in suite.iter() for value in part.attrib.values())]
@@ -111,7 +111,7 @@ def test_the_files_are_not_steered(outcome: Outcome) -> None:
 
 
 class Watched:
-    """A page, and all that it did beside being shown."""
+    """A page, and all requests, dialogs, popups and navigations that it caused."""
 
     def __init__(self, chromium: Browser, report: Path) -> None:
         self.page: Page = chromium.new_page(viewport={"width": 1360, "height": 900})
@@ -124,11 +124,11 @@ class Watched:
         self.page.goto(self._own)
 
     def _note(self, what: str, url: str) -> None:
-        if url.partition("?")[0] != self._own:  # pytest-html notes there how it is sorted
+        if url.partition("?")[0] != self._own:  # pytest-html keeps its sort order in the query
             self.did.append(f"{what} {url}")
 
     def all(self, script: str) -> Any:
-        """Return what a script, ours, finds in the page."""
+        """Return the result of a script of the test, run in the page."""
         return self.page.evaluate(script)
 
 
@@ -143,7 +143,7 @@ TEXTS = """() => {
 ELEMENTS = "() => [...document.querySelectorAll('*')].map(one => one.localName)"
 HANDLERS = """() => [...document.querySelectorAll('*')].flatMap(one =>
     [...one.attributes].filter(a => /^on/i.test(a.name)).map(a => a.name + one.outerHTML))"""
-# Where pytest-html's script would put pictures and films.
+# The empty elements into which pytest-html's script would put images and videos.
 _PLACES = {'<img src="">', '<source src="" type="video/mp4">'}
 LINKS = "() => [...document.querySelectorAll('[href], [src], [action]')].map(one => one.outerHTML)"
 
@@ -152,7 +152,7 @@ LINKS = "() => [...document.querySelectorAll('[href], [src], [action]')].map(one
 def test_the_report_shows_and_does_nothing(
     host: str, chromium: Browser, outcomes: dict[tuple[str, str], Outcome]
 ) -> None:
-    """In Chromium nothing of a deployment's runs, loads, leads away, or stands where the verdict does."""
+    """In Chromium no text of a response runs, loads, navigates, or appears in the place of the verdict."""
     report = outcomes[host, "all"].html_path
     watched = Watched(chromium, report)
     page = watched.page
@@ -178,7 +178,7 @@ def test_the_report_shows_and_does_nothing(
     own |= {"meta", "title", "footer", "video", "source", "ul", "li"}
     assert set(watched.all(ELEMENTS)) <= own
     assert watched.all(HANDLERS) == []
-    own_link = re.compile(r'<a href="https://[\w./-]+/pytest-html">pytest-html</a>')  # its maker's
+    own_link = re.compile(r'<a href="https://[\w./-]+/pytest-html">pytest-html</a>')  # pytest-html's own link
     assert {link for link in watched.all(LINKS) if not own_link.fullmatch(link)} <= _PLACES
     assert page.locator(".trap").count() == 0
     assert watched.all("document.querySelectorAll('meta[http-equiv]').length") == 1
@@ -187,7 +187,7 @@ def test_the_report_shows_and_does_nothing(
     assert {text for text in texts if text.strip() == "GO"} == set()
     assert any("window.pwned = 1</script>" in text for text in texts)
     assert "1337" not in "".join(text for text in texts if "7*191" in text)
-    # The verdict is ours: at the top, seen, and nobody else's.
+    # The only verdict is the run's: at the top, visible, and just once.
     assert page.title() == "CAIO acceptance of production: NO-GO"
     assert page.locator(".caio-verdict").count() == 1
     assert page.locator(".caio-verdict").inner_text().splitlines()[0] == "NO-GO"
@@ -196,8 +196,8 @@ def test_the_report_shows_and_does_nothing(
     page.close()
 
 
-def test_the_blob_says_no_more(outcomes: dict[tuple[str, str], Outcome]) -> None:
-    """What pytest-html keeps in its attribute is one attribute of JSON, and its texts steer nothing."""
+def test_the_embedded_json_is_escaped(outcomes: dict[tuple[str, str], Outcome]) -> None:
+    """The JSON that pytest-html embeds is one attribute whose texts hold no markup or control character."""
     text = outcomes["lying", "all"].html
     (blob,) = re.findall(r'data-jsonblob="([^"<>]*)"', text)
     kept = json.loads(html.unescape(blob))
@@ -208,9 +208,9 @@ def test_the_blob_says_no_more(outcomes: dict[tuple[str, str], Outcome]) -> None
 
 
 def noting(heard: list[str]) -> Handle:
-    """Answer 404, and note what was asked.
+    """Respond with 404, and note each target that was requested.
 
-    A connection alone, which Chromium makes ahead for a frame that it then leaves out, tells nobody anything.
+    Connections are not noted: Chromium opens some ahead for a frame that it then drops, without a request.
     """
 
     def handle(connection: socket.socket) -> None:
@@ -222,21 +222,21 @@ def noting(heard: list[str]) -> Handle:
 
 
 def _plant(blob: dict[str, Any], markup: str) -> None:
-    """Put markup where pytest-html's script makes elements of it: log, extras, cells."""
+    """Put markup where pytest-html's script turns text into elements: log, extras and table cells."""
     one = next(tests[0] for tests in blob["tests"].values() if tests[0]["result"] == "Failed")
     one["log"] = markup
     one["resultsTableRow"].append(f"<td>{markup}</td>")
     one["extras"] = [{"name": None, "format_type": "html", "content": markup}]
 
 
-# What no policy in a page can forbid: a link to elsewhere that is clicked, and a refresh.
+# What a content security policy cannot forbid: a refresh, and a link to another site that is clicked.
 _BY_ESCAPING_ALONE = ("<meta", f"href='{NOWHERE}/a'")
 
 
-def test_the_policy_holds_the_blob(
+def test_the_policy_blocks_markup_in_the_embedded_json(
     chromium: Browser, outcomes: dict[tuple[str, str], Outcome], tmp_path: Path
 ) -> None:
-    """Markup that came into pytest-html's own blob unescaped runs nothing and asks nobody."""
+    """Markup planted unescaped in pytest-html's JSON runs no script and sends no request."""
     text = outcomes["lying", "short"].html
     (blob,) = re.findall(r'data-jsonblob="([^"<>]*)"', text)
     kept = json.loads(html.unescape(blob))
@@ -253,15 +253,15 @@ def test_the_policy_holds_the_blob(
         watched.page.wait_for_timeout(300)
         assert heard == []
     assert watched.all("window.pwned") is None
-    # What is forbidden is told of as a request too, that was not sent.
+    # Blocked requests are reported as requests too, so they are not asserted on; they were not sent.
     assert [what for what in watched.did if what.startswith(("dialog", "popup", "navigation http"))] == []
     watched.page.close()
 
 
-def test_without_policy_and_escaping_it_would_run(
+def test_without_the_policy_the_markup_would_run(
     chromium: Browser, outcomes: dict[tuple[str, str], Outcome], tmp_path: Path
 ) -> None:
-    """The same markup in a report without the policy is seen to run: the page is watched closely enough."""
+    """The same markup runs in a report without the policy: these tests would notice it."""
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", outcomes["lying", "short"].html)
     (blob,) = re.findall(r'data-jsonblob="([^"<>]*)"', text)
     kept = json.loads(html.unescape(blob))
@@ -279,7 +279,7 @@ def test_without_policy_and_escaping_it_would_run(
 
 
 def test_the_policy_is_strict(outcomes: dict[tuple[str, str], Outcome]) -> None:
-    """The policy allows nothing by default, scripts and styles by hash alone, and images that are data."""
+    """The policy denies all by default, and allows scripts and styles by hash and images as data only."""
     (policy,) = re.findall(
         r'http-equiv="Content-Security-Policy" content="([^"]*)"', outcomes["rude", "short"].html
     )
@@ -302,7 +302,7 @@ def test_the_policy_is_strict(outcomes: dict[tuple[str, str], Outcome]) -> None:
 def test_the_report_is_legible(
     scheme: str, chromium: Browser, outcomes: dict[tuple[str, str], Outcome]
 ) -> None:
-    """In a browser that prefers dark or light, under the policy, verdict and cells can be read."""
+    """In light and dark mode, verdict and cells have enough contrast, and the console shows no error."""
     page = chromium.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text))
@@ -329,8 +329,8 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_tests_see_what_they_look_for() -> None:
-    """Each hostile text is markup, steers, forges a line, or begins a formula: what it is would be seen."""
+def test_each_hostile_text_would_be_noticed() -> None:
+    """Each hostile text is markup, a control character, a forged verdict or a formula: a test checks it."""
     formulas = ("=", "+", "-", "@")
     unseen = [
         text

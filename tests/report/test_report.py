@@ -19,7 +19,7 @@ HOSTILE = (
 
 
 class _Hostile(BaseHTTPRequestHandler):
-    """Answers everything with markup, in the body and in a header."""
+    """Responds to every request with markup, in the body and in a header."""
 
     protocol_version = "HTTP/1.1"
 
@@ -35,13 +35,13 @@ class _Hostile(BaseHTTPRequestHandler):
             self.wfile.write(HOSTILE)
 
     def __getattr__(self, name: str) -> object:
-        """Answer every method alike."""
+        """Handle every method in the same way."""
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 def _report(folder: Path, *arguments: str) -> Path:
@@ -50,13 +50,13 @@ def _report(folder: Path, *arguments: str) -> Path:
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a run with a check that failed."""
+    """The report of a run with a failed check."""
     return _report(tmp_path_factory.mktemp("failing"), "--fault", "double-slash", "-m", "auth")
 
 
 @pytest.fixture(scope="module")
 def narrowed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a part of the checks, which passed."""
+    """The report of a run of some of the checks, which passed."""
     return _report(tmp_path_factory.mktemp("narrowed"), "-m", "cors or operator")
 
 
@@ -64,14 +64,14 @@ def _open(chromium: Browser, report: Path) -> tuple[Page, list[str]]:
     asked: list[str] = []
     page = chromium.new_page(viewport={"width": 1360, "height": 900})
     page.on("request", lambda request: asked.append(request.url))
-    # What the policy forbids is told of as a request first; it is not sent.
+    # A request that the policy blocks is reported as a request first, but never sent.
     page.on("requestfailed", lambda failed: failed.failure == "csp" and asked.remove(failed.url))
     page.goto(report.as_uri())
     return page, asked
 
 
 def test_report_of_a_failure(chromium: Browser, failing: Path) -> None:
-    """The report opens with the verdict and the gates, and a failed check shows its id, fix and exchange."""
+    """The report begins with verdict and gates, and a failed check shows its id, gate, fix and exchange."""
     page, asked = _open(chromium, failing)
     assert page.title() == "CAIO acceptance of demo: NO-GO"
     banner = page.locator(".caio-verdict")
@@ -92,14 +92,14 @@ def test_report_of_a_failure(chromium: Browser, failing: Path) -> None:
 
 
 def test_report_of_a_narrowed_run(chromium: Browser, narrowed: Path) -> None:
-    """A report of a part of the checks says at its top that it is incomplete."""
+    """A report of some of the checks says INCOMPLETE in its title and at its top."""
     page, _ = _open(chromium, narrowed)
     assert page.locator(".caio-verdict").inner_text().startswith("INCOMPLETE")
     assert "INCOMPLETE" in page.title()
 
 
 def test_report_shows_the_pending_cards(chromium: Browser, narrowed: Path) -> None:
-    """The cards stand in a table, their leads masked, also where the check passed."""
+    """The pending cards are shown as a table, with masked leads, even if the check passed."""
     page, _ = _open(chromium, narrowed)
     row = page.locator("tbody.passed", has_text="OPS-06")
     row.locator(".col-result").click()
@@ -114,7 +114,7 @@ def test_report_shows_the_pending_cards(chromium: Browser, narrowed: Path) -> No
 
 
 def test_hostile_answers_do_nothing(chromium: Browser, tmp_path: Path) -> None:
-    """What a deployment answers is shown as text: it runs nothing, loads nothing, and does not grow."""
+    """Markup in responses is shown as text: it runs no script, loads nothing, and the report stays small."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     env_file = tmp_path / "env"
@@ -138,7 +138,7 @@ def test_hostile_answers_do_nothing(chromium: Browser, tmp_path: Path) -> None:
 
 
 def test_the_policy_lets_the_report_work(chromium: Browser, failing: Path) -> None:
-    """Under a policy that allows its own script alone, the report still sorts, filters and unfolds."""
+    """The content security policy allows the report's own script: sorting, filtering and unfolding work."""
     told: list[str] = []
     page = chromium.new_page()
     page.on("console", lambda message: told.append(message.text))
@@ -175,15 +175,13 @@ PLANTED = (
 )
 
 
-def test_the_policy_holds_what_escaping_let_through(
-    chromium: Browser, narrowed: Path, tmp_path: Path
-) -> None:
-    """Markup that came to stand in the page itself runs nothing and asks nobody."""
+def test_the_policy_blocks_unescaped_markup(chromium: Browser, narrowed: Path, tmp_path: Path) -> None:
+    """Markup planted in the page itself, unescaped, runs no script and sends no request."""
     report = tmp_path / "planted.html"
     text = narrowed.read_text("utf-8").replace('<h1 id="title">', f'{PLANTED}<h1 id="title">')
     report.write_text(text, "utf-8")
     page, asked = _open(chromium, report)
-    # Not by the mouse: what is clicked so is waited for until it has led somewhere.
+    # Clicked by script, since Playwright's own click waits until the navigation has ended.
     page.evaluate("for (const id of ['trap', 'send']) document.getElementById(id).click()")
     page.evaluate("document.body.setAttribute('onclick', 'window.pwned = 4'); document.body.click()")
     assert page.evaluate("window.pwned") is None
