@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: deployments, and runs that several tests look at."""
+"""Fixtures of the integration tests: deployments, and runs that several tests share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.suite_runs import Ask, Deployment, Outcome, run_suite
 
 @pytest.fixture(scope="session")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
-    """Run the suite; each run has an evidence folder of its own."""
+    """Run the suite; each run writes its evidence to a new folder unless one is given."""
 
     def run(*arguments: str, **how: object) -> Outcome:
         folder = how.pop("folder", None) or tmp_path_factory.mktemp("evidence")
@@ -25,7 +25,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[..., Deployment]]:
-    """Start deployments that live as long as the tests."""
+    """Start deployments that run until the end of the tests."""
     with ExitStack() as stack:
 
         def start(*options: str, **how: object) -> Deployment:
@@ -38,43 +38,43 @@ def serve() -> Iterator[Callable[..., Deployment]]:
 
 @pytest.fixture(scope="session")
 def deployment(serve: Callable[..., Deployment]) -> Deployment:
-    """The healthy deployment that most runs ask."""
+    """The healthy deployment that most runs are made against."""
     return serve()
 
 
 @pytest.fixture(scope="session")
 def calm(serve: Callable[..., Deployment]) -> Deployment:
-    """A healthy deployment that few runs ask: after five wrong tokens its login would lock us out."""
+    """A healthy deployment for few runs: after five wrong tokens its login would lock out the address."""
     return serve()
 
 
 @pytest.fixture(scope="session")
 def go(ask: Ask, calm: Deployment) -> Outcome:
-    """A whole run against the calm deployment."""
+    """A run of the whole suite against the calm deployment."""
     return ask("acceptance", to=calm)
 
 
 @pytest.fixture(scope="session")
 def plan(ask: Ask, calm: Deployment) -> Outcome:
-    """The plan of that run."""
+    """The output of the same run with --plan."""
     return ask("acceptance", "--plan", to=calm)
 
 
 @pytest.fixture(scope="session")
 def writes(ask: Ask, calm: Deployment) -> Outcome:
-    """A whole run against the calm deployment that was allowed to write."""
+    """A run of the whole suite against the calm deployment with --allow-writes."""
     return ask("acceptance", "--allow-writes", to=calm)
 
 
 @pytest.fixture(scope="session")
 def workers(ask: Ask, calm: Deployment) -> Outcome:
-    """That run on two workers."""
+    """The same run with --allow-writes on two workers."""
     return ask("acceptance", "--allow-writes", "-n", "2", to=calm)
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
-    """A path on which the checkout's package is an installed plugin, as an editable one is."""
+    """A path on which the checkout's package is an installed plugin, like an editable installation."""
     folder = tmp_path_factory.mktemp("installed")
     info = folder / "pytest_caio-0.1.0.dist-info"
     info.mkdir()

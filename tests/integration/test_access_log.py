@@ -1,4 +1,4 @@
-"""What a run sends, told by the deployment's own access log."""
+"""The requests of a whole run, as the deployment's own access log shows them."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ ACTING = re.compile("|".join(re.escape(path).replace("caio\\-probe", "[^/?]+") f
 
 @pytest.fixture(scope="module")
 def rows(plan: Outcome) -> list[Row]:
-    """The requests of the plan of the same run."""
+    """The requests that the plan of the same run lists."""
     return plan_rows(plan.stdout)
 
 
 @pytest.fixture(params=["go", "writes"])
 def run(request: pytest.FixtureRequest) -> Outcome:
-    """A whole run, with and without --allow-writes."""
+    """A whole run, without and with --allow-writes."""
     outcome: Outcome = request.getfixturevalue(request.param)
     return outcome
 
 
 def test_the_wrong_token_is_tried_once(run: Outcome) -> None:
-    """One wrong token is sent to the login, never two: five lock the address out."""
+    """The login gets one wrong token per run, since five would lock out the address."""
     refused = [one for one in run.sent if one.target.startswith("/login") and one.method == "POST"]
     assert [one.status for one in refused if one.status != 303] == [200]
 
 
 def test_the_query_token_is_sent_once(run: Outcome, calm: Deployment) -> None:
-    """The right token goes into an address once: the server's log keeps it."""
+    """The right token is sent in a query only once, since the server's log keeps it."""
     carrying = [one for one in run.sent if calm.token in one.target]
     assert [(one.method, one.status) for one in carrying] == [("GET", 401)]
     assert carrying[0].target == f"/api/operator/status?token={calm.token}"
 
 
 def carries(one: Sent, token: str) -> bool:
-    """Say whether a request has exactly the token, whole, in a header."""
+    """Say whether a header of the request contains exactly the token."""
     return any(token in re.split(r"[^\w-]+", value) for _, value in one.headers)
 
 
-def test_the_token_goes_where_it_is_declared(go: Outcome, rows: list[Row], calm: Deployment) -> None:
-    """The token is in the headers of those requests that declare it, and of no others."""
+def test_only_declared_requests_carry_the_token(go: Outcome, rows: list[Row], calm: Deployment) -> None:
+    """The token is in the headers of exactly those requests that the plan shows with it."""
     declared = Counter(
         row.asked
         for row in rows
@@ -56,8 +56,8 @@ def test_the_token_goes_where_it_is_declared(go: Outcome, rows: list[Row], calm:
     assert sent["GET", "/api/runtime/dependencies"] == 1
 
 
-def test_other_secrets_go_where_they_are_declared(go: Outcome, rows: list[Row], calm: Deployment) -> None:
-    """A bearer is in the headers of those requests that declare it; no signing secret is sent at all."""
+def test_only_declared_requests_carry_other_secrets(go: Outcome, rows: list[Row], calm: Deployment) -> None:
+    """A bearer is in the headers of exactly the declared requests, and no signing secret is ever sent."""
     for key, value in calm.secrets.items():
         sent = Counter((one.method, one.target) for one in go.sent if carries(one, value))
         declared = Counter(row.asked for row in rows if row.credential == f"{key} as bearer")
@@ -66,13 +66,13 @@ def test_other_secrets_go_where_they_are_declared(go: Outcome, rows: list[Row], 
 
 
 def test_inngest_is_only_read(run: Outcome) -> None:
-    """/inngest is asked with GET alone: an unsigned PUT would register functions."""
+    """Only GET requests are sent to /inngest, since an unsigned PUT would register functions."""
     methods = {one.method for one in run.sent if one.target.startswith("/inngest")}
     assert methods == {"GET"}
 
 
 def test_acting_paths_are_only_read(run: Outcome) -> None:
-    """An acting path is asked with GET, but for the dry run of the trigger, and none lets a call in."""
+    """Paths that act get GET requests only, except for the dry run of the trigger."""
     acting = [one for one in run.sent if ACTING.fullmatch(one.target.partition("?")[0])]
     assert {one.target for one in acting} >= set(ACTING_PATHS)
     others = {(one.method, one.target) for one in acting if one.method != "GET"}
@@ -80,10 +80,10 @@ def test_acting_paths_are_only_read(run: Outcome) -> None:
 
 
 def test_each_distinct_request_is_sent_once(go: Outcome, rows: list[Row]) -> None:
-    """No request is sent twice, but for the samples of readiness and the second poll of the queue."""
+    """No request is sent twice, except for the readiness samples and the second poll of the queue."""
     times = Counter((one.method, one.target, one.headers) for one in go.sent)
     again = {key[:2]: count for key, count in times.items() if count > 1}
-    # Posts of other bodies under equal headers: the log does not tell bodies apart, the plan does.
+    # Posts with equal headers may have different bodies, which the plan distinguishes, unlike this count.
     planned = Counter(row.asked for row in rows)
     assert all(count <= planned[request] for request, count in again.items())
     assert {target for method, target in again if method == "GET"} == {
@@ -94,5 +94,5 @@ def test_each_distinct_request_is_sent_once(go: Outcome, rows: list[Row]) -> Non
 
 
 def test_probes_name_their_sender(go: Outcome) -> None:
-    """Every request names the suite, so that an operator knows it in the server's log."""
+    """Every request has the suite's User-Agent, so that an operator recognizes it in the server's log."""
     assert {one.values("User-Agent")[0] for one in go.sent} == {"pytest-caio"}

@@ -1,4 +1,4 @@
-"""--allow-writes: what the deployment acts on is sent then, once, and never else."""
+"""The option --allow-writes: requests on which the deployment acts are sent only with it, and once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WRITING = ("AUTH-14", "WH-09", "WH-10", "OPS-01", "OPS-02")
 
 @pytest.fixture(scope="module")
 def writing(ask: Ask, calm: Deployment) -> list[Row]:
-    """The requests that the option adds, as the plans list them: what is acted on, and looks beside it."""
+    """The requests that the option adds to the plan: those the deployment acts on, and related reads."""
     plain, more = (
         plan_rows(ask("acceptance", "--plan", *o, to=calm).stdout) for o in ((), ("--allow-writes",))
     )
@@ -22,10 +22,10 @@ def writing(ask: Ask, calm: Deployment) -> list[Row]:
     return list(added.elements())
 
 
-def test_nothing_is_acted_on_without_it(go: Outcome) -> None:
-    """Without the option no login succeeds and no webhook post is accepted; the checks advise."""
+def test_without_the_option_nothing_is_written(go: Outcome) -> None:
+    """Without the option no login succeeds, no webhook post is accepted, and the writing checks advise."""
     acted = [one for one in go.sent if one.method != "GET" and one.status < 400]
-    # The wrong token's form again, and preflights.
+    # The login form, shown again after the wrong token; preflights are left out.
     assert {(one.method, one.target, one.status) for one in acted if one.method != "OPTIONS"} == {
         ("POST", "/login", 200)
     }
@@ -35,17 +35,17 @@ def test_nothing_is_acted_on_without_it(go: Outcome) -> None:
     assert any("not run" in line and "AUTH-14" in line and "--allow-writes" in line for line in last)
 
 
-def test_each_is_sent_once_with_it(
+def test_with_the_option_each_write_is_sent_once(
     go: Outcome, writes: Outcome, writing: list[Row], calm: Deployment
 ) -> None:
-    """With the option each request that it adds to the plan is sent, exactly once, and nothing else."""
+    """With the option exactly the requests that it adds to the plan are sent as well, each once."""
     more = asked(writes.sent, calm.token) - asked(go.sent, calm.token)
     assert more == Counter(row.asked for row in writing)
     assert sum(more.values()) > 10
 
 
 def test_the_writing_checks_pass(writes: Outcome) -> None:
-    """A healthy deployment passes the writing checks, and the run stays GO."""
+    """With the option the writing checks pass on a healthy deployment, and the run is GO."""
     assert (writes.status, writes.lines[-1]) == (0, "GO"), writes.stdout
     assert {writes.checks[check] for check in WRITING} == {"passed"}
     assert writes.evidence["run"]["options"]["allow_writes"] is True
@@ -53,12 +53,12 @@ def test_the_writing_checks_pass(writes: Outcome) -> None:
 
 
 def acted_on(outcome: Outcome) -> Counter[tuple[str, str, int]]:
-    """Count the posts that got past the door."""
+    """Count the posts that were not refused with 401."""
     posts = (one for one in outcome.sent if one.method == "POST" and one.status != 401)
     return Counter((one.method, one.target, one.status) for one in posts)
 
 
-def test_once_on_workers_too(workers: Outcome, writes: Outcome) -> None:
-    """On workers each writing request is sent once as well."""
+def test_workers_send_each_write_once(workers: Outcome, writes: Outcome) -> None:
+    """On xdist workers, too, each writing request is sent once."""
     assert (workers.status, workers.lines[-1]) == (0, "GO"), workers.stdout
     assert acted_on(workers) == acted_on(writes)

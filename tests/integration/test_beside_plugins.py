@@ -1,4 +1,4 @@
-"""The plugin beside others, beside itself, and in runs that are none of its business."""
+"""The plugin together with other plugins, installed twice, on workers, and in runs of unrelated tests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.support import forked
 from tests.support.suite_runs import Ask, Deployment, Outcome, clean_environment
 
 
-def test_workers_come_to_the_same(workers: Outcome, writes: Outcome) -> None:
-    """On two workers the run is GO with the same cases, and leaves one report and one evidence."""
+def test_workers_reach_the_same_verdict(workers: Outcome, writes: Outcome) -> None:
+    """On two workers the run is GO with the same cases and outcomes, and writes one report and one JSON."""
     assert (workers.status, workers.lines[-1]) == (0, "GO"), workers.stdout
     assert workers.evidence["verdict"] == "GO"
     assert workers.cases == writes.cases
@@ -19,8 +19,8 @@ def test_workers_come_to_the_same(workers: Outcome, writes: Outcome) -> None:
     assert ">GO<" in workers.html
 
 
-def test_workers_send_what_counts_once(workers: Outcome, writes: Outcome, calm: Deployment) -> None:
-    """On workers too, the wrong token at the login and ?token= are sent once."""
+def test_workers_send_limited_requests_once(workers: Outcome, writes: Outcome, calm: Deployment) -> None:
+    """On workers, too, the wrong token at the login and the token in a query are sent once."""
     for run in (workers, writes):
         logins = Counter(one.status for one in run.sent if (one.method, one.target) == ("POST", "/login"))
         tokens = [one for one in run.sent if f"token={calm.token}" in one.target]
@@ -28,7 +28,7 @@ def test_workers_send_what_counts_once(workers: Outcome, writes: Outcome, calm: 
 
 
 def test_a_demo_on_workers(ask: Ask) -> None:
-    """The demo's deployment is started once, and its workers find it."""
+    """With workers the demo's deployment is started once, and the workers use it."""
     outcome = ask("acceptance/test_cors.py", "--env=demo", "-n", "1")
     assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
     assert outcome.checks["CORS-01"] == "passed"
@@ -43,7 +43,7 @@ def test_random_order(ask: Ask, deployment: Deployment, go: Outcome) -> None:
 
 
 def test_common_plugins_are_loaded_beside_it(ask: Ask, deployment: Deployment) -> None:
-    """pytest-playwright, which adds --base-url too, pytest-timeout and xdist do not stand in its way."""
+    """Together with pytest-playwright (which adds --base-url, too), pytest-timeout and xdist, it works."""
     outcome = ask("acceptance", "-m", "cors", "--timeout=60", to=deployment, plugins=True)
     (plugins,) = (line for line in outcome.lines if line.startswith("plugins:"))
     assert {"playwright", "timeout", "xdist", "html", "base-url"} <= set(re.findall(r"([a-z-]+)-\d", plugins))
@@ -51,7 +51,7 @@ def test_common_plugins_are_loaded_beside_it(ask: Ask, deployment: Deployment) -
 
 
 def test_it_is_registered_once(ask: Ask, deployment: Deployment, installed: tuple[Path, ...]) -> None:
-    """Installed, and named by the checkout's conftest.py too, the plugin is registered once."""
+    """If the plugin is installed and the checkout's conftest.py names it too, it is registered once."""
     node = "acceptance/test_auth.py::test_status_needs_a_token"
     outcome = ask(node, "--trace-config", to=deployment, path=installed, fresh=True)
     assert outcome.status == 0, outcome.stdout + outcome.stderr
@@ -81,20 +81,20 @@ def test_xfails():
 
 
 def unrelated(folder: Path, path: tuple[Path, ...] = (), **environment: str) -> tuple[int, list[str]]:
-    """Run the tests of a folder that has nothing to do with CAIO; return status and comparable output."""
+    """Run the tests of a folder that is not CAIO's; return the exit status and the comparable output."""
     asked = ["-p", "no:randomly", "-p", "no:cacheprovider", "-rA", "-v"]
     process = forked.start(
         asked, cwd=folder, environment=clean_environment(**environment), path=path, fresh=True
     )
     stdout, stderr = forked.finish(process, 300)
-    # Both name the plugins that are loaded.
+    # These two lines name the loaded plugins, so they must differ.
     lines = [line for line in stdout.splitlines() if not line.startswith(("plugins:", "metadata:"))]
     assert stderr == ""
     return process.returncode or 0, [re.sub(r"in \d+\.\d+s", "in some time", line) for line in lines]
 
 
 def test_unrelated_tests_are_left_alone(tmp_path: Path, installed: tuple[Path, ...]) -> None:
-    """Other tests run the same with the plugin as without it, and no report is left."""
+    """Unrelated tests have the same output with the plugin as without it, and no report is written."""
     (tmp_path / "test_unrelated.py").write_text(TESTS, "utf-8")
     without = unrelated(tmp_path, PYTEST_ADDOPTS="-p no:pytest_caio.plugin")
     with_it = unrelated(tmp_path, installed)
@@ -106,7 +106,7 @@ def test_unrelated_tests_are_left_alone(tmp_path: Path, installed: tuple[Path, .
 def test_an_ordinary_test_beside_the_checks(
     ask: Ask, deployment: Deployment, installed: tuple[Path, ...], suite_copy: Path
 ) -> None:
-    """An ordinary test that fails in the suite's folder keeps the exit status from being 0."""
+    """An ordinary test in the suite's folder that fails makes the exit status 1."""
     path = suite_copy / "acceptance" / "test_ordinary.py"
     path.write_text("def test_ordinary():\n    assert 1 + 1 == 3\n", "utf-8")
     outcome = ask(

@@ -1,4 +1,4 @@
-"""A check whose own code breaks: a fault of the suite, which no release may rest on."""
+"""A check whose own code raises: an error in the suite, on which no release may rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_check_that_breaks_is_no_go(
     installed: tuple[Path, ...],
     suite_copy: Path,
 ) -> None:
-    """A check that breaks is an error and NO-GO, whether it blocks or advises, and says what broke."""
+    """A check whose code raises is an error and NO-GO, be it blocking or advisory, and the error is shown."""
     check, sound, broken = change
     gate = suite_copy / "acceptance" / "test_readiness.py"
     code = gate.read_text("utf-8")

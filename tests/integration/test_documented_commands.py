@@ -1,6 +1,6 @@
-"""Every command of the documents works: it is run on loopback, or, where it installs or tests, is there.
+"""Every command in the documents works: it is run on loopback, or, if it installs or tests, it exists.
 
-The commands are found in the documents. One that nothing here knows how to run fails.
+The commands are extracted from the documents. A command that no function here can run fails.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from tests.support.places import CHECKOUT
 from tests.support.suite_runs import clean_environment, run_suite
 
 STEPS = steps()
-# What an operator brings to `bootstrap`, which connects to none of it.
+# What an operator gives to `bootstrap`, which connects to none of these services.
 BROUGHT = (
     "REDIS_URL=redis://default:Qm3vX8sT1zLw9RkYb2Np@redis.rail-7.net:6379/0\n"
     "INNGEST_SIGNING_KEY=signkey-prod-9f2c7b1e5a8d4f60b3c1d7e9a2f4b6c8\n"
     "INNGEST_EVENT_KEY=Hw7tZ2kPq9LxV4mRs8Yd\n"
 )
-# The check that passes with this option alone, and words of the names of its test.
+# The check that passes only with this option, and a part of its test's name.
 SHOWN_BY = {
     "--expect-commit": ("RDY-13", "commit"),
     "--revoked-tokens": ("AUTH-12", "revoked_tokens"),
@@ -61,9 +61,9 @@ PAGES = {"docs/detection.py": "docs/detection.md", "docs.checks_table": "docs/ru
 
 @dataclass(frozen=True)
 class Checkout:
-    """What an operator has on the machine, in `path`: `staging` and `production` are reference deployments.
+    """An operator's checkout in `path`, with reference deployments as `staging` and `production`.
 
-    `scratch` is for what a single test needs besides.
+    `scratch` is a folder for temporary files of the tests.
     """
 
     path: Path
@@ -71,14 +71,14 @@ class Checkout:
     deployments: Mapping[str, HostedDeployment]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return a process environment in which Python finds the package, and notes every connection."""
+        """Return a process environment in which Python finds the package and records every connection."""
         watch = CHECKOUT / "tests" / "secrets" / "watch"
         notes = self.scratch / "sockets.jsonl"
         path = os.pathsep.join(map(str, (watch, CHECKOUT)))
         return clean_environment(PYTHONPATH=path, SOCKETS=str(notes), **more)
 
     def filled(self, words: Sequence[str]) -> list[str]:
-        """Return the words with what stands for something else filled in; nothing else may stand for any."""
+        """Return the words with known placeholders replaced; fail for a placeholder that is not known."""
         known = {"SHA": COMMIT, ".hive-mind": str(self.deployments["production"].hive_dir)}
         filled = [known.get(word, word) for word in words]
         left = [word for word in filled if re.fullmatch(r"[A-Z][A-Z-]+", word)]
@@ -86,7 +86,7 @@ class Checkout:
         return filled
 
     def python(self, *words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the interpreter to its end, in the checkout unless said."""
+        """Run the interpreter to its end, in the checkout unless a folder is given."""
         return subprocess.run(
             [sys.executable, *words],
             cwd=folder or self.path,
@@ -100,7 +100,7 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """The checkout and its deployments; in the end, nothing may have connected to another machine."""
+    """The checkout and its deployments; at the end, assert that nothing connected to another machine."""
     scratch = tmp_path_factory.mktemp("documents")
     path = scratch / "checkout"
     for name in ("acceptance", "docs"):
@@ -127,19 +127,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 
 def values(words: Sequence[str], option: str) -> list[str]:
-    """Return what is given for an option that may repeat."""
+    """Return the values of an option that may be repeated."""
     return [value for flag, value in pairwise(words) if flag == option]
 
 
 def on_loopback(url: str, deployment: HostedDeployment) -> str:
-    """Return what a URL is on a deployment of the tests."""
+    """Return a URL's path on a deployment of the tests."""
     parts = urlsplit(url)
     assert parts.hostname
     return deployment.base_url + parts.path
 
 
 def copy_of_waivers(folder: Path) -> Path:
-    """Write the waivers of their page as it says to try them: for the demo, and with a day to come."""
+    """Write the example of docs/waivers.md as the page says to try it: for the demo, with a future date."""
     page = (CHECKOUT / "docs" / "waivers.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     day = datetime.now(UTC).date() + timedelta(days=14)
@@ -150,7 +150,7 @@ def copy_of_waivers(folder: Path) -> Path:
 
 
 def ask(checkout: Checkout, words: Sequence[str], folder: Path, **variables: str) -> None:
-    """Run the suite: whole where an environment is all that is given, else what shows the options at work."""
+    """Run the suite: whole if only an environment is given, else the tests that show the options at work."""
     names = values(words, "--env")
     given = [str(copy_of_waivers(checkout.scratch)) if word == "COPY" else word for word in words]
     if "--base-url" in given:
@@ -167,7 +167,7 @@ def ask(checkout: Checkout, words: Sequence[str], folder: Path, **variables: str
     elif not whole and not {"-m", "--plan", "list"} & set(given):
         given += ["-k", " or ".join(name for _, name in shown) or "preflight"]
     evidence = Path(tempfile.mkdtemp(dir=checkout.scratch))
-    # Many runs: plugins that have no part in one would cost more than the run.
+    # There are many runs, and loading plugins that they do not need would take longer than the runs.
     around = checkout.environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", **variables)
     plugins = ("-p", "pytest_base_url.plugin")
     done = run_suite("acceptance", *plugins, *given, folder=evidence, cwd=folder, environment=around)
@@ -188,12 +188,12 @@ def ask(checkout: Checkout, words: Sequence[str], folder: Path, **variables: str
 
 
 def take_suite(checkout: Checkout, words: Sequence[str]) -> None:
-    """A run of the suite, in the checkout."""
+    """Run the suite in the checkout."""
     ask(checkout, words, checkout.path)
 
 
 def take_nightly(checkout: Checkout, words: Sequence[str]) -> None:
-    """A run of the suite in CI: without what git ignores, and with each key in the process environment."""
+    """Run the suite as CI does: without git-ignored files, with each key as an environment variable."""
     (name,) = values(words, "--env")
     folder = Path(tempfile.mkdtemp(dir=checkout.scratch)) / "ci"
     shutil.copytree(checkout.path, folder, ignore=shutil.ignore_patterns(".env.*"))
@@ -202,7 +202,7 @@ def take_nightly(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_bootstrap(checkout: Checkout, words: Sequence[str]) -> None:
-    """`bootstrap` fills in an env file that holds what only an operator can bring, and no more."""
+    """Run `bootstrap`, which fills in an env file that holds only the values an operator must provide."""
     folder = Path(tempfile.mkdtemp(dir=checkout.scratch))
     (given,) = values(words, "--env-file")
     env_file = folder / given
@@ -215,7 +215,7 @@ def take_bootstrap(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_command(checkout: Checkout, words: Sequence[str]) -> None:
-    """Any other command prints a summary with `ok`; where its name alone is mentioned, its help."""
+    """Run any other command, which prints a summary with `ok`, or its help if only its name is mentioned."""
     filled = checkout.filled(words)
     assert "://" not in " ".join(filled)
     done = checkout.python("-m", "pytest_caio", *filled)
@@ -229,7 +229,7 @@ def take_command(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_serve(checkout: Checkout, words: Sequence[str]) -> None:
-    """`serve` says where the deployment is, and in which file its token is."""
+    """Run `serve`, which prints the deployment's URL and the file that holds its token."""
     with subprocess.Popen(
         [sys.executable, "-m", "pytest_caio", "serve"],
         env=checkout.environment(),
@@ -248,7 +248,7 @@ def take_serve(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_page(checkout: Checkout, words: Sequence[str]) -> None:
-    """A written page is brought up to date."""
+    """Run the command that updates a generated page, on a page with a missing line."""
     page = PAGES[words[-1]]
     kept = (CHECKOUT / page).read_text("utf-8")
     before, _, after = kept.rpartition("\n| ")
@@ -259,12 +259,12 @@ def take_page(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_version(checkout: Checkout, words: Sequence[str]) -> None:
-    """pytest is there."""
+    """See that pytest is installed."""
     assert checkout.python("-m", "pytest", "--version").stdout.startswith("pytest ")
 
 
 def take_install(checkout: Checkout, words: Sequence[str]) -> None:
-    """What is installed is this project, with an extra that it has."""
+    """See that the command installs this project, with an extra that exists."""
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"][
         "optional-dependencies"
     ]
@@ -273,25 +273,25 @@ def take_install(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_venv(checkout: Checkout, words: Sequence[str]) -> None:
-    """Python can make virtual environments."""
+    """See that Python can create virtual environments."""
     assert importlib.util.find_spec("venv")
 
 
 def take_make(checkout: Checkout, words: Sequence[str]) -> None:
-    """A target is in the Makefile."""
+    """See that the Makefile has the target."""
     targets = re.findall(r"^(\w+):", (CHECKOUT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert set(words) <= set(targets)
 
 
 def take_recipe(checkout: Checkout, words: Sequence[str]) -> None:
-    """The whole suite and the whole of the tests are run as make runs them."""
-    # In the Makefile as in the documents, words with blanks are quoted.
+    """See that the Makefile runs the suite or the tests with the same command."""
+    # Words with spaces are quoted in the Makefile as in the documents.
     written = " ".join(f'"{word}"' if " " in word else word for word in words)
     assert f"\t$(BIN)/python {written} $(ARGS)\n" in (CHECKOUT / "Makefile").read_text("utf-8")
 
 
 def take_test(checkout: Checkout, words: Sequence[str]) -> None:
-    """Tests that are named are there."""
+    """See that the named tests exist."""
     path, name = words
     asked = ("-m", "pytest", path, "-k", name, "--collect-only", "-q", "-p", "no:cacheprovider")
     done = checkout.python(*asked, folder=CHECKOUT)
@@ -300,12 +300,12 @@ def take_test(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_script(checkout: Checkout, words: Sequence[str]) -> None:
-    """A script is there, and may be run."""
+    """See that a script exists and is executable."""
     assert os.access(CHECKOUT / words[0], os.X_OK)
 
 
 def take_edit(checkout: Checkout, words: Sequence[str]) -> None:
-    """What is opened in an editor is in the checkout, or is one of the files that git ignores."""
+    """See that a file to be edited is in the checkout or ignored by git."""
     ignored = (CHECKOUT / ".gitignore").read_text("utf-8").splitlines()
     assert (CHECKOUT / words[0]).is_file() or any(fnmatch(words[0], pattern) for pattern in ignored)
 
@@ -320,7 +320,7 @@ def stoppable(checkout: Checkout) -> Iterator[tuple[HostedDeployment, Path]]:
 
 
 def take_pipe(checkout: Checkout, words: Sequence[str]) -> None:
-    """The emergency stop, in a shell: the token goes from the env file to the deployment."""
+    """Run the emergency stop for sh, which sends the token of the env file to the deployment."""
     line = re.fullmatch(r"(sed -n '.+' \S+ \| curl -X POST -H @- )(https://\S+)", words[0])
     assert line, f"no test knows how to run {words[0]}"
     if sys.platform == "win32" or not shutil.which("curl"):
@@ -339,7 +339,7 @@ def take_pipe(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_token(checkout: Checkout, words: Sequence[str]) -> None:
-    """The emergency stop, in PowerShell: its pattern finds the token in the env file."""
+    """Run the pattern of the emergency stop for PowerShell, which finds the token in the env file."""
     name, pattern = words
     found = re.search(pattern, (checkout.path / name).read_text("utf-8"), re.MULTILINE)
     token = EnvFile.read(checkout.path / name).values["DASHBOARD_AUTH_TOKEN"].reveal()
@@ -347,7 +347,7 @@ def take_token(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_post(checkout: Checkout, words: Sequence[str]) -> None:
-    """The emergency stop, in PowerShell: a post with the token in this header stops the operator."""
+    """Send the request of the emergency stop for PowerShell: a post with the token in this header."""
     url, header = words
     with stoppable(checkout) as (deployment, folder):
         token = EnvFile.read(folder / ".env.production").values["DASHBOARD_AUTH_TOKEN"].reveal()
@@ -356,19 +356,19 @@ def take_post(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_unknown(checkout: Checkout, words: Sequence[str]) -> None:
-    """Nothing is left out in silence."""
+    """Fail, so that no command is left out silently."""
     pytest.fail(f"teach documented.py and this file how to run {words[0]}")
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: STEPS[step][0].text)
 def test_a_command_works(checkout: Checkout, step: Step) -> None:
-    """What a document has people type does what it says; what comes down to the same is done once."""
+    """Each command of the documents does what they say; equivalent commands are run once."""
     globals()[f"take_{step.kind}"](checkout, step.words)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_are_found(document: str) -> None:
-    """Each document has commands, in blocks or in its text."""
+    """At least five commands are found in each document, in blocks or inline."""
     assert len(list(commands(document))) >= 5
 
 
@@ -383,6 +383,6 @@ def test_commands_are_found(document: str) -> None:
         ("inline", "python -m pip download pytest"),
     ],
 )
-def test_what_nobody_can_run_is_unknown(shell: str, text: str) -> None:
-    """A program, an interpreter or a shell that is not known makes a step that fails."""
+def test_an_unsupported_command_is_unknown(shell: str, text: str) -> None:
+    """A command with an unsupported program, interpreter or shell becomes a step that fails."""
     assert step_of(Command("README.md", 1, shell, text)).kind == "unknown"

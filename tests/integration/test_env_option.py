@@ -1,4 +1,4 @@
-"""A named environment, its secrets from a file or from the process, and the evidence of the run."""
+"""The option --env: a named environment, its secrets from a file or the process, and the run's evidence."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ VERDICTS = {"GO", "NO-GO", "INCOMPLETE"}
 
 @pytest.fixture(scope="module", params=["--inngest-sdk old --bearer-only clay", "--bearer-only heyreach"])
 def variant(request: pytest.FixtureRequest, ask: Ask, serve: Callable[..., Deployment]) -> Outcome:
-    """A whole run against a deployment that is healthy in another way."""
+    """A whole run against a healthy deployment with another configuration."""
     return ask("acceptance", to=serve(*request.param.split()))
 
 
 def test_production_is_go(go: Outcome) -> None:
-    """A healthy production deployment is GO with exit status 0 and all of its cases in the evidence."""
+    """A healthy production deployment is GO with exit status 0, and all cases are in the evidence."""
     assert (go.status, go.evidence["verdict"], go.lines[-1]) == (0, "GO", "GO"), go.stdout
     assert len(go.cases) >= 120
     assert sum(len(check["cases"]) for check in go.evidence["environments"][0]["checks"]) == len(go.cases)
@@ -33,13 +33,13 @@ def test_production_is_go(go: Outcome) -> None:
 
 
 def test_other_healthy_deployments_are_go(variant: Outcome) -> None:
-    """An older Inngest SDK, and a provider with a bearer instead of a secret, are GO too."""
+    """Deployments with an older Inngest SDK, or a provider with a bearer only, are GO too."""
     assert (variant.status, variant.evidence["verdict"]) == (0, "GO"), variant.stdout
     assert len(variant.cases) >= 120
 
 
-def test_signed_introspection_is_only_asked_of_new_sdks(go: Outcome, deployment: Deployment) -> None:
-    """The new SDK refused the unsigned introspection and answered the signed one."""
+def test_introspection_is_sent_unsigned_and_signed(go: Outcome, deployment: Deployment) -> None:
+    """The new Inngest SDK refuses the unsigned introspection request and accepts the signed one."""
     answers = {
         bool(one.values("X-Inngest-Signature")): one.status for one in go.sent if one.target == "/inngest"
     }
@@ -47,7 +47,7 @@ def test_signed_introspection_is_only_asked_of_new_sdks(go: Outcome, deployment:
 
 
 def test_evidence_is_named_by_environment_and_time(go: Outcome) -> None:
-    """JSON and HTML lie beside each other, named by environment and UTC time, and the terminal names both."""
+    """JSON and HTML are in one folder, named by environment and UTC time, and the terminal names both."""
     match = re.fullmatch(r"production-(\d{8}T\d{6}Z)", go.evidence_path.stem)
     assert match, go.evidence_path
     assert go.html_path.stem == go.evidence_path.stem
@@ -60,7 +60,7 @@ def test_evidence_is_named_by_environment_and_time(go: Outcome) -> None:
 
 
 def test_evidence_has_every_field(go: Outcome, calm: Deployment) -> None:
-    """The JSON evidence has every field of version 1, in its type."""
+    """The JSON evidence has every field of version 1, with the right type."""
     evidence = go.evidence
     assert misshapen(evidence, SHAPE) == []
     assert (evidence["format"], evidence["version"]) == ("caio-acceptance-evidence", 1)
@@ -75,7 +75,7 @@ def test_evidence_has_every_field(go: Outcome, calm: Deployment) -> None:
 
 
 def test_evidence_adds_up(go: Outcome) -> None:
-    """Outcomes are known words, gates count their checks, and a case's exchanges are there."""
+    """Outcomes have known values, gate counts match their checks, and each case's exchanges exist."""
     (environment,) = go.evidence["environments"]
     assert {check["outcome"] for check in environment["checks"]} <= OUTCOMES
     assert all(check["fix"] and check["title"] for check in environment["checks"])
@@ -94,14 +94,14 @@ def test_evidence_adds_up(go: Outcome) -> None:
 
 
 class Loads(HTMLParser):
-    """Gathers what a browser would load for a page."""
+    """Collects the URLs that a browser would load for a page."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Note what a tag loads; an anchor loads nothing."""
+        """Collect the URLs that a tag loads; an anchor loads none."""
         named = dict(attributes)
         for key in ("src", "srcset", "data", "poster", "background"):
             if named.get(key):
@@ -112,7 +112,7 @@ class Loads(HTMLParser):
 
 
 def test_html_is_self_contained(go: Outcome) -> None:
-    """The report loads nothing from anywhere, and opens with the verdict."""
+    """The report loads no other file, and begins with the verdict."""
     loads = Loads()
     loads.feed(go.html)
     styles = "".join(re.findall(r"<style[^>]*>(.*?)</style>", go.html, re.S))
@@ -127,8 +127,8 @@ def test_html_is_self_contained(go: Outcome) -> None:
     assert heading < banner < gates
 
 
-def test_html_goes_where_the_user_says(ask: Ask, deployment: Deployment, tmp_path: Path) -> None:
-    """--html PATH still says where the report goes, self-contained, and the JSON stays in its folder."""
+def test_html_is_written_where_the_option_says(ask: Ask, deployment: Deployment, tmp_path: Path) -> None:
+    """With --html PATH the report is written there, self-contained, and the JSON to the evidence folder."""
     report = tmp_path / "mine" / "report.html"
     outcome = ask("acceptance/test_cors.py", "--html", str(report), to=deployment)
     text = report.read_text("utf-8")
@@ -141,12 +141,12 @@ def test_html_goes_where_the_user_says(ask: Ask, deployment: Deployment, tmp_pat
 
 
 def without_file(deployment: Deployment) -> tuple[str, ...]:
-    """Return the options that name a deployment, but no env file."""
+    """Return the options that name a deployment, without its env file."""
     return tuple(option for option in deployment.arguments if not option.startswith("--env-file"))
 
 
 def test_secrets_of_the_process_environment(ask: Ask, deployment: Deployment) -> None:
-    """<ENV>_<KEY> of the process environment stands in for an env file, and wins over the bare key."""
+    """Variables named <ENV>_<KEY> replace an env file, and take precedence over the plain <KEY>."""
     given = {f"PRODUCTION_{key}": value for key, value in deployment.settings.items()}
     outcome = ask(
         "acceptance",
@@ -158,7 +158,7 @@ def test_secrets_of_the_process_environment(ask: Ask, deployment: Deployment) ->
 
 
 def test_bare_key_of_the_process_environment(ask: Ask, deployment: Deployment) -> None:
-    """A bare key of the process environment is taken where one environment is asked."""
+    """A plain <KEY> of the process environment is used if only one environment is checked."""
     checks = ("test_status_opens_with_the_token", "test_dependencies_open_with_the_token")
     outcome = ask(
         *(f"acceptance/test_auth.py::{name}" for name in checks),
@@ -168,8 +168,8 @@ def test_bare_key_of_the_process_environment(ask: Ask, deployment: Deployment) -
     assert outcome.checks == {"AUTH-05": "passed", "AUTH-06": "passed"}, outcome.stdout
 
 
-def test_env_file_goes_over_the_process(ask: Ask, deployment: Deployment) -> None:
-    """A value of the env file wins over the process environment's."""
+def test_env_file_takes_precedence_over_the_process(ask: Ask, deployment: Deployment) -> None:
+    """A value in the env file takes precedence over one in the process environment."""
     outcome = ask(
         "acceptance/test_auth.py::test_status_opens_with_the_token",
         to=deployment,
@@ -179,7 +179,7 @@ def test_env_file_goes_over_the_process(ask: Ask, deployment: Deployment) -> Non
 
 
 def test_no_secret_is_shown(go: Outcome, writes: Outcome, calm: Deployment) -> None:
-    """No secret, and nothing that could stand in for one, is in the terminal, the JSON or the HTML."""
+    """No secret, nor a signature or hash made from one, is in the terminal, the JSON or the HTML."""
     key = calm.settings["INNGEST_SIGNING_KEY"].removeprefix("signkey-prod-")
     hidden = {
         **calm.secrets,

@@ -1,4 +1,4 @@
-"""--expect-commit names the commit that must run; another one is advice, not NO-GO."""
+"""The option --expect-commit names the commit that must be deployed; another one is advice, not NO-GO."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NODE = "acceptance/test_readiness.py::test_deployed_commit"
 
 @pytest.mark.parametrize("given", [COMMIT, COMMIT[:7], COMMIT.upper()], ids=["whole", "short", "upper case"])
 def test_the_right_commit(ask: Ask, deployment: Deployment, given: str) -> None:
-    """The commit asked for passes, whole or shortened, and the evidence names the deployed one."""
+    """The expected commit passes, whole or shortened, and the evidence names the deployed one."""
     outcome = ask(NODE, f"--expect-commit={given}", to=deployment)
     assert outcome.checks == {"RDY-13": "passed"}, outcome.stdout
     assert outcome.evidence["environments"][0]["commit"] == COMMIT
@@ -30,6 +30,6 @@ def test_another_commit_advises(ask: Ask, serve: Callable[..., Deployment]) -> N
 
 
 def test_without_the_option(go: Outcome) -> None:
-    """Without the option the check does not apply, and the evidence names the deployed commit anyhow."""
+    """Without the option the check does not run, and the evidence still names the deployed commit."""
     assert go.checks["RDY-13"] == "not-run"
     assert go.evidence["environments"][0]["commit"] == COMMIT

@@ -1,4 +1,4 @@
-"""The option --fault: `list` prints the names in place of the run."""
+"""The option --fault: `list` prints the names of all faults instead of running the suite."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ LISTED = "".join(f"{fault.name}: {fault.says}\n" for fault in FAULTS.values())
     ids=" ".join,
 )
 def test_list_prints_the_faults_and_runs_nothing(ask: Ask, arguments: tuple[str, ...]) -> None:
-    """With `list` among the faults, the list alone is printed, whatever else is asked for."""
+    """With `--fault list` only the list is printed, whatever the other arguments are."""
     outcome = ask(*arguments)
     assert (outcome.status, outcome.stdout, outcome.stderr) == (0, LISTED, "")
     assert list(outcome.folder.iterdir()) == []
 
 
 def test_list_without_the_extra_demo(ask: Ask, tmp_path: Path) -> None:
-    """Where the extra `demo` is not installed, one line says so."""
+    """Without the extra `demo`, --fault says in one line what to install."""
     (tmp_path / "bare.py").write_text("import sys\n\nsys.modules['itsdangerous'] = None\n", "utf-8")
     outcome = ask("acceptance", *LIST, "-p", "bare", environment={"PYTHONPATH": str(tmp_path)})
     assert (outcome.status, outcome.stdout) == (4, "")

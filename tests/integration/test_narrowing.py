@@ -1,4 +1,4 @@
-"""A part cannot vouch for the whole: a narrowed run is INCOMPLETE, or NO-GO, and says so first."""
+"""A run of only some checks is INCOMPLETE or NO-GO, never GO, and says so first."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.support.suite_runs import Ask, Deployment, Outcome
 
 @pytest.fixture(scope="module")
 def one_gate(ask: Ask, deployment: Deployment) -> Outcome:
-    """A run of one gate's marker."""
+    """A run of one gate, selected by its marker."""
     return ask("acceptance", "-m", "auth", to=deployment)
 
 
 def test_a_marker_is_incomplete(one_gate: Outcome) -> None:
-    """One gate by its marker runs that gate alone, is INCOMPLETE, and exits 0."""
+    """A gate selected by its marker runs alone, is INCOMPLETE, and exits with 0."""
     assert one_gate.status == 0, one_gate.stdout
     assert one_gate.evidence["verdict"] == "INCOMPLETE"
     assert {check["gate"] for check in one_gate.evidence["environments"][0]["checks"]} == {"auth"}
@@ -24,7 +24,7 @@ def test_a_marker_is_incomplete(one_gate: Outcome) -> None:
 
 
 def test_incompleteness_is_said_first(one_gate: Outcome) -> None:
-    """Terminal, JSON and HTML say at their top that the run was narrowed, and how."""
+    """Terminal, JSON and HTML say at their top that checks were deselected."""
     heading, reason, *_ = one_gate.verdict_lines()
     assert "CAIO acceptance: INCOMPLETE" in heading
     assert "deselected" in reason
@@ -52,7 +52,7 @@ def test_incompleteness_is_said_first(one_gate: Outcome) -> None:
     ids=["-k", "node id", "one file", "-m and --deselect", "--deselect"],
 )
 def test_other_narrowings(ask: Ask, deployment: Deployment, selection: list[str]) -> None:
-    """Any narrowing that passes is INCOMPLETE with exit status 0, and gives its reason."""
+    """A run of some checks, however they are selected, is INCOMPLETE with exit status 0 and a reason."""
     outcome = ask(*selection, to=deployment)
     assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
     assert outcome.evidence["reasons"]
@@ -60,14 +60,14 @@ def test_other_narrowings(ask: Ask, deployment: Deployment, selection: list[str]
 
 
 def test_workers_narrow_too(ask: Ask, deployment: Deployment) -> None:
-    """A narrowed run on workers is INCOMPLETE as well."""
+    """A run of some checks on workers is INCOMPLETE as well."""
     outcome = ask("acceptance", "-m", "cors", "-n", "1", to=deployment)
     assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
     assert "deselected" in outcome.verdict_lines()[1]
 
 
 def test_stopped_at_the_first_failure(ask: Ask, deployment: Deployment) -> None:
-    """-x after a failure is NO-GO with exit status 1, and says that cases did not run."""
+    """With -x a failure is NO-GO with exit status 1, and the evidence says that cases did not run."""
     outcome = ask("acceptance/test_auth.py", "-x", "--token=a-wrong-token-altogether", to=deployment)
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
     assert "did not run" in " ".join(outcome.evidence["reasons"])
@@ -88,7 +88,7 @@ GO_ON = "--continue-on-collection-errors"
 def test_collection_errors(
     ask: Ask, deployment: Deployment, installed: tuple[Path, ...], suite_copy: Path, arguments: list[str]
 ) -> None:
-    """What could not be collected keeps a run from GO and from exit status 0, however it goes on."""
+    """A file that cannot be collected prevents GO and exit status 0, even if the run goes on."""
     name, *options = arguments
     (suite_copy / "acceptance" / name).write_text("raise RuntimeError('broken')\n", "utf-8")
     outcome = ask(*options, to=deployment, cwd=suite_copy, path=installed)

@@ -1,4 +1,4 @@
-"""How hard and how long a deployment is asked: --max-connections, --request-rate, --http-timeout."""
+"""The options that limit a run's load: --max-connections, --request-rate and --http-timeout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\
 
 @dataclass
 class Slow:
-    """A server that takes `seconds` for each answer, and notes how many requests were under way at once."""
+    """A server that takes `seconds` for each response, and counts the concurrent requests."""
 
     seconds: float
     now: int = 0
@@ -39,9 +39,9 @@ class Slow:
 
 
 def test_connections_are_bounded(ask: Ask, deployment: Deployment, tmp_path: Path) -> None:
-    """At most as many requests are under way as --max-connections says; without it, more are."""
+    """At most --max-connections requests are under way at once; without the option there are more."""
     most = []
-    # However busy the machine, none is to be taken for hanging: each that is would be given a place more.
+    # On a busy machine a slow request could count as hanging, which opens more slots: this prevents it.
     (tmp_path / "patient.py").write_text(
         "from pytest_caio.probing import origin\norigin._PATIENCE = 60\n", "utf-8"
     )
@@ -56,7 +56,7 @@ def test_connections_are_bounded(ask: Ask, deployment: Deployment, tmp_path: Pat
 
 
 def busiest(outcome: Outcome, window: float) -> int:
-    """Return the most requests that the run sent within `window` seconds, by its own clock."""
+    """Return the most requests that were sent within `window` seconds, by the run's own clock."""
     exchanges = outcome.evidence["environments"][0]["exchanges"]
     times = sorted(datetime.fromisoformat(one["started"]).timestamp() for one in exchanges)
     return max(sum(start <= at < start + window for at in times) for start in times)
@@ -69,18 +69,18 @@ def span(outcome: Outcome) -> float:
 
 
 def test_rate_is_bounded(ask: Ask, deployment: Deployment, go: Outcome) -> None:
-    """No more requests are sent in a second than --request-rate says; without it, more are."""
+    """No more requests per second are sent than --request-rate allows; without it, more are."""
     outcome = ask("acceptance/test_cors.py", "--request-rate=6", to=deployment)
     assert (outcome.status, len(outcome.sent) >= 15) == (0, True), outcome.stdout
     least = (len(outcome.sent) - 1) / 6
     assert outcome.seconds >= least
-    assert span(outcome) >= least / 2  # the first may be long on its way, on a machine that is busy
-    assert busiest(outcome, 1.0) <= 6 + 2  # a little for a moment that is noted late
+    assert span(outcome) >= least / 2  # on a busy machine the first request may arrive late
+    assert busiest(outcome, 1.0) <= 6 + 2  # a tolerance for start times that are recorded late
     assert within(span(go), len(go.sent) / (3 * 6))
 
 
 def test_rate_is_bounded_with_samples(ask: Ask, deployment: Deployment) -> None:
-    """Repeated samples of one path keep to the rate too."""
+    """Repeated samples of one path keep to --request-rate, too."""
     node = "acceptance/test_readiness.py::test_readiness_is_quick"
     outcome = ask(node, "--request-rate=10", to=deployment)
     assert (outcome.status, len(outcome.sent)) == (0, 20), outcome.stdout
@@ -90,8 +90,10 @@ def test_rate_is_bounded_with_samples(ask: Ask, deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize(("timeout", "status"), [("0.4", 1), ("10", 0)])
-def test_timeout_is_the_whole_answers(ask: Ask, deployment: Deployment, timeout: str, status: int) -> None:
-    """An answer that takes longer than --http-timeout is none; a longer timeout lets it come."""
+def test_timeout_applies_to_the_whole_response(
+    ask: Ask, deployment: Deployment, timeout: str, status: int
+) -> None:
+    """A response that takes longer than --http-timeout is an error, and with a longer timeout it passes."""
     node = "acceptance/test_auth.py::test_status_needs_a_token"
     with serving(Slow(1.2)) as url:
         outcome = ask(node, *deployment.arguments, f"--base-url={url}", f"--http-timeout={timeout}")
@@ -99,8 +101,8 @@ def test_timeout_is_the_whole_answers(ask: Ask, deployment: Deployment, timeout:
     assert ("no whole answer within 0.4 s" in outcome.stdout) is (status == 1)
 
 
-def test_timeout_covers_a_dripping_answer(ask: Ask, deployment: Deployment) -> None:
-    """An answer that drips, each byte in time, is cut off at the timeout all the same."""
+def test_timeout_covers_a_dripping_response(ask: Ask, deployment: Deployment) -> None:
+    """A response that arrives byte by byte is cut off at --http-timeout."""
 
     def drip(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -117,7 +119,7 @@ def test_timeout_covers_a_dripping_answer(ask: Ask, deployment: Deployment) -> N
 
 
 def test_the_options_are_in_the_evidence(ask: Ask, deployment: Deployment) -> None:
-    """The evidence says how hard the deployment was asked."""
+    """The evidence records the values of these options."""
     node = "acceptance/test_auth.py::test_status_needs_a_token"
     pace = ("--max-connections=4", "--request-rate=50", "--http-timeout=3")
     options = ask(node, *pace, to=deployment).evidence["run"]["options"]

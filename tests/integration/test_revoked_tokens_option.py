@@ -1,4 +1,4 @@
-"""--revoked-tokens hands over tokens that must no longer work."""
+"""The option --revoked-tokens names a file of tokens that must no longer work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NODE = "acceptance/test_auth.py::test_revoked_tokens"
 def test_one_case_a_token(
     ask: Ask, deployment: Deployment, installed: tuple[Path, ...], tmp_path: Path, apart: bool
 ) -> None:
-    """Each token of the file is tried once and named by its number; comments and blank lines are no token."""
+    """Each token of the file is tried once in a case with its number; comments and blanks are skipped."""
     tokens = ["revoked-token-of-january", "revoked-token-of-february"]
     path = tmp_path / "revoked.txt"
     path.write_text(f"# withdrawn\n{tokens[0]}\n\n  {tokens[1]}\n", "utf-8")
@@ -31,7 +31,7 @@ def test_one_case_a_token(
 
 
 def test_a_revoked_token_that_still_works(ask: Ask, serve: Callable[..., Deployment], tmp_path: Path) -> None:
-    """A revoked token that still opens is NO-GO, and says which by its number."""
+    """A revoked token that still works is NO-GO and is named by its number."""
     broken = serve(faults=["revoked-token"])
     outcome = ask(NODE, f"--revoked-tokens=@{broken.reference.revoked_file}", to=broken)
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
@@ -42,7 +42,7 @@ def test_a_revoked_token_that_still_works(ask: Ask, serve: Callable[..., Deploym
 
 
 def test_without_the_option(ask: Ask, deployment: Deployment) -> None:
-    """Without revoked tokens the check says that it does not apply, and sends nothing."""
+    """Without revoked tokens the check does not run, says so, and sends no request."""
     outcome = ask(NODE, to=deployment)
     assert outcome.sent == ()
     (check,) = outcome.evidence["environments"][0]["checks"]

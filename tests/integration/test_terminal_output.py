@@ -1,4 +1,4 @@
-"""What a person or a machine reads: colours, encodings, the last line, and the end by Ctrl-C."""
+"""What a person or a program reads in the terminal: colours, encodings, the last line, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_colours(
     environment: dict[str, str],
     coloured: bool,
 ) -> None:
-    """Colours come and go as pytest's own do."""
+    """Output is coloured exactly when pytest's own output is."""
     outcome = ask(NODE, *options, to=deployment, environment=environment)
     assert outcome.status == 0
     assert ("\x1b[" in outcome.stdout) is coloured
@@ -49,7 +49,7 @@ def test_colours(
 
 
 def test_the_verdict_is_the_last_line(go: Outcome) -> None:
-    """The verdict is told once it is whole, under a heading, and stands alone on the last line."""
+    """The verdict has a heading of its own after all results, and is alone on the last line."""
     last = go.verdict_lines()
     assert "CAIO acceptance: GO" in last[0]
     assert last[-1] == "GO"
@@ -61,7 +61,7 @@ def test_the_verdict_is_the_last_line(go: Outcome) -> None:
 def test_the_verdict_comes_after_pytests_own_sections(
     ask: Ask, deployment: Deployment, options: tuple[str, ...]
 ) -> None:
-    """However much pytest itself says, the verdict is last."""
+    """Whatever sections pytest adds, the verdict is the last line."""
     outcome = ask(NODE, *options, to=deployment)
     assert outcome.lines[-1] == "INCOMPLETE"
     assert outcome.status == 0
@@ -69,7 +69,7 @@ def test_the_verdict_comes_after_pytests_own_sections(
 
 @pytest.fixture(scope="module")
 def foreign(ask: Ask, deployment: Deployment) -> Callable[[str], Outcome]:
-    """Run against a deployment that answers in other scripts, to a terminal of some encoding."""
+    """Run against a deployment whose responses are not ASCII, with a terminal of the given encoding."""
 
     def run(encoding: str) -> Outcome:
         def answer(connection: socket.socket) -> None:
@@ -90,7 +90,7 @@ def foreign(ask: Ask, deployment: Deployment) -> Callable[[str], Outcome]:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_encodings(foreign: Callable[[str], Outcome], encoding: str) -> None:
-    """Answers that the terminal cannot show do not break the run; what steers a terminal is escaped."""
+    """A response that the terminal cannot encode does not break the run; control characters are escaped."""
     outcome = foreign(encoding)
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout + outcome.stderr
     assert "INTERNALERROR" not in outcome.stdout
@@ -100,14 +100,14 @@ def test_encodings(foreign: Callable[[str], Outcome], encoding: str) -> None:
 
 
 def test_a_plan_in_ascii(ask: Ask, deployment: Deployment) -> None:
-    """A plan is printed to an ASCII terminal too."""
+    """A plan can be printed to an ASCII terminal."""
     outcome = ask("acceptance", "--plan", to=deployment, environment={"PYTHONIOENCODING": "ascii"})
     assert outcome.status == 0, outcome.stdout[-2000:] + outcome.stderr
     assert "none was sent" in outcome.stdout
 
 
 def interrupt(process_id: int) -> None:
-    """Press Ctrl-C: the whole foreground group is told."""
+    """Press Ctrl-C: send SIGINT to the whole foreground process group."""
     os.killpg(process_id, signal.SIGINT)
 
 
@@ -118,11 +118,11 @@ def interrupt(process_id: int) -> None:
 def test_ctrl_c_is_never_go(
     serve: Callable[..., Deployment], tmp_path: Path, workers: tuple[str, ...]
 ) -> None:
-    """Ctrl-C in the middle of a run ends it soon with exit status 2, and its verdict is not GO."""
+    """Ctrl-C during a run ends it soon with exit status 2, and the verdict is not GO."""
     slow = serve("--latency-ms", "2000")
     process = start_suite(["acceptance", *slow.arguments, *workers], tmp_path)
     try:
-        wait_for(slow.log)  # one whole answer: the run is under way
+        wait_for(slow.log)  # one complete response: the run is under way
         interrupt(process.pid)
         began = time.monotonic()
         stdout, _ = process.communicate(timeout=300)
@@ -137,7 +137,7 @@ def test_ctrl_c_is_never_go(
 
 
 def listens(address: tuple[str, int]) -> bool:
-    """Say whether something listens at an address."""
+    """Say whether a server listens at an address."""
     with socket.socket() as probe:
         probe.settimeout(2)
         return probe.connect_ex(address) == 0
@@ -145,7 +145,7 @@ def listens(address: tuple[str, int]) -> bool:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
-    """After Ctrl-C the demo's deployment and its Redis are gone, and so are their files."""
+    """After Ctrl-C the demo's deployment and Redis server have ended, and their files are removed."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     process = start_suite(

@@ -1,4 +1,4 @@
-"""--token gives the dashboard token, as a value or in a file; without it the checks name what they lack."""
+"""The option --token gives the dashboard token, as a value or in a file; without it checks name the key."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def tokenless(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def without(ask: Ask, tokenless: tuple[str, ...]) -> Outcome:
-    """A run without the token of the gates that have most to do with it."""
+    """A run, without the token, of the gates that need it most."""
     gates = ("auth", "webhooks", "readiness", "cors")
     return ask(*(f"acceptance/test_{gate}.py" for gate in gates), *tokenless)
 
 
-def test_a_value_goes_over_the_env_file(ask: Ask, deployment: Deployment) -> None:
-    """A wrong --token beats the env file's right one: NO-GO, and the checks that need the token are red."""
+def test_a_value_takes_precedence_over_the_env_file(ask: Ask, deployment: Deployment) -> None:
+    """A wrong --token takes precedence over the env file's right one: NO-GO, and its checks are red."""
     wrong = "a-wrong-token-altogether"
     outcome = ask("acceptance/test_auth.py", f"--token={wrong}", to=deployment)
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
@@ -45,7 +45,7 @@ def test_a_value_goes_over_the_env_file(ask: Ask, deployment: Deployment) -> Non
 def test_the_right_token(
     ask: Ask, deployment: Deployment, tokenless: tuple[str, ...], tmp_path: Path, form: str
 ) -> None:
-    """The right token opens, given as a value or in a file, wherever the file lies."""
+    """The right token passes, given as a value or in a file, by an absolute or relative path."""
     path = tmp_path / "token.txt"
     path.write_text(f"  {deployment.token}\r\n", "utf-8-sig")
     relative = Path(*[".."] * (len(Path.cwd().parts) - 1), *path.parts[1:])
@@ -55,10 +55,10 @@ def test_the_right_token(
     assert deployment.token not in outcome.shown
 
 
-def test_a_file_after_a_blank(
+def test_a_file_as_a_separate_argument(
     ask: Ask, deployment: Deployment, tokenless: tuple[str, ...], installed: tuple[Path, ...], tmp_path: Path
 ) -> None:
-    """`--token @FILE`, as people write it, reads the file too."""
+    """`--token @FILE` in two arguments, as people write it, reads the file too."""
     path = tmp_path / "token.txt"
     path.write_text(f"{deployment.token}\n\n", "utf-8")
     outcome = ask(*NODES, "--token", f"@{path}", *tokenless, path=installed)
@@ -66,7 +66,7 @@ def test_a_file_after_a_blank(
 
 
 def test_no_token_is_a_missing_input(without: Outcome) -> None:
-    """Without the token the run is NO-GO, and each check that needs it names the key; nothing breaks."""
+    """Without the token the run is NO-GO, and each check that needs it names the key instead of raising."""
     assert (without.status, without.lines[-1]) == (1, "NO-GO"), without.stdout
     assert "error" not in without.checks.values()
     (environment,) = without.evidence["environments"]
@@ -78,8 +78,8 @@ def test_no_token_is_a_missing_input(without: Outcome) -> None:
         assert all("DASHBOARD_AUTH_TOKEN" in line for line in observed)
 
 
-def test_no_token_leaves_the_rest_to_be_asked(without: Outcome) -> None:
-    """What needs no token is asked and passes all the same."""
+def test_checks_that_need_no_token_still_run(without: Outcome) -> None:
+    """Without the token, checks that need none still run and pass."""
     assert {check: without.checks[check] for check in ("AUTH-01", "AUTH-09", "RDY-01", "CORS-01")} == {
         "AUTH-01": "passed",
         "AUTH-09": "passed",
@@ -88,7 +88,7 @@ def test_no_token_leaves_the_rest_to_be_asked(without: Outcome) -> None:
     }
 
 
-def test_missing_inputs_are_told_apart(without: Outcome) -> None:
-    """The terminal counts missing inputs apart from failures."""
+def test_missing_inputs_are_counted_apart(without: Outcome) -> None:
+    """The terminal counts missing inputs separately from failures."""
     assert any("missing input" in line for line in without.verdict_lines())
     assert "Traceback" not in without.stdout

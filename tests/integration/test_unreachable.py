@@ -1,4 +1,4 @@
-"""A deployment that gives no answer is NO-GO, told once, in bounded time."""
+"""A deployment that does not respond is NO-GO, reported once, in bounded time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serv
 
 
 def hang(connection: socket.socket) -> None:
-    """Take requests and answer none."""
+    """Read requests and never respond."""
     while connection.recv(65536):
         pass
 
 
 def drop(connection: socket.socket) -> None:
-    """Take a request and close."""
+    """Read a request and close the connection."""
     connection.recv(65536)
 
 
 def babble(connection: socket.socket) -> None:
-    """Answer something that is not HTTP."""
+    """Respond with something that is not HTTP."""
     connection.recv(65536)
     connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
 
@@ -37,9 +37,9 @@ SILENT = {
 
 @pytest.fixture(scope="module", params=SILENT)
 def silent(request: pytest.FixtureRequest, ask: Ask, deployment: Deployment) -> tuple[str, Outcome]:
-    """A run against a deployment that gives no answer; its name, and what came of it."""
+    """A run against a deployment that does not respond; its name and the run's outcome."""
     handle, _, _ = SILENT[request.param]
-    # Whole where each unanswered request would cost something.
+    # The whole suite only where it would show that a run waits for each request.
     suite = "acceptance" if handle in (None, hang) else "acceptance/test_cors.py"
     options = (suite, *deployment.arguments, "--http-timeout=2")
     if handle is None:
@@ -57,8 +57,8 @@ def test_it_is_no_go(silent: tuple[str, Outcome]) -> None:
     assert ">NO-GO<" in outcome.html
 
 
-def test_it_is_told_once_at_the_top(silent: tuple[str, Outcome]) -> None:
-    """The reason is the verdict's first line, is told once, and has a fix; there is no traceback."""
+def test_the_reason_is_shown_once_at_the_top(silent: tuple[str, Outcome]) -> None:
+    """The reason is the first line under the verdict, appears once, and has a fix; there is no traceback."""
     name, outcome = silent
     _, first, *rest = outcome.verdict_lines()
     assert "production could not be reached" in first
@@ -70,13 +70,13 @@ def test_it_is_told_once_at_the_top(silent: tuple[str, Outcome]) -> None:
 
 
 def test_it_takes_bounded_time(silent: tuple[str, Outcome]) -> None:
-    """The run ends soon after the timeout of one answer, however many were planned."""
+    """The run ends soon after the timeout of one response, however many requests were planned."""
     name, outcome = silent
     assert within(outcome.seconds, SILENT[name][2] + 5)
 
 
-def test_workers_tell_it_once(ask: Ask, deployment: Deployment) -> None:
-    """On workers the reason is told once as well."""
+def test_workers_show_the_reason_once(ask: Ask, deployment: Deployment) -> None:
+    """On workers the reason is shown once as well."""
     url = f"http://127.0.0.1:{closed_port()}"
     outcome = ask("acceptance/test_cors.py", *deployment.arguments, f"--base-url={url}", "-n", "2")
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout

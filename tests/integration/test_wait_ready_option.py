@@ -1,4 +1,4 @@
-"""--wait-ready polls readiness first, for a deployment that is still starting."""
+"""The option --wait-ready polls readiness first, for a deployment that is still starting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SLOW_START = 1.5
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Copy one direction of a connection to its end, which either side may make."""
+    """Copy one direction of a connection until either side closes it."""
     with suppress(OSError):
         with source.makefile("rb", buffering=0) as reader, sink.makefile("wb", buffering=0) as writer:
             shutil.copyfileobj(reader, writer)
@@ -32,7 +32,7 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
 
 @pytest.fixture
 def starting(deployment: Deployment) -> Iterator[Callable[[], str]]:
-    """Make deployments that answer 503 until 1.5 s after the first request, then as the healthy one does."""
+    """Start deployments that respond with 503 for 1.5 s from the first request, then like the healthy one."""
 
     def handler() -> Callable[[socket.socket], None]:
         ready_at: list[float] = []
@@ -56,14 +56,14 @@ def starting(deployment: Deployment) -> Iterator[Callable[[], str]]:
 
 
 def gate(ask: Ask, deployment: Deployment, url: str, *options: str) -> Outcome:
-    """Ask the deployment at `url` for its webhooks' reports and refusals."""
+    """Run the CORS gate against the deployment at `url`."""
     return ask("acceptance", "-m", "cors", *deployment.arguments, f"--base-url={url}", *options)
 
 
 def test_without_it_a_starting_deployment_is_no_go(
     ask: Ask, deployment: Deployment, starting: Callable[[], str]
 ) -> None:
-    """A deployment that is still starting is NO-GO for whom does not wait."""
+    """Without the option a deployment that is still starting is NO-GO."""
     outcome = gate(ask, deployment, starting())
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
 
@@ -84,7 +84,7 @@ def test_it_waits_until_ready(
 
 
 def test_it_does_not_wait_for_ever(ask: Ask, deployment: Deployment) -> None:
-    """A deployment that does not come is asked after that time, and is NO-GO."""
+    """A deployment that is not ready in the given time is checked all the same, and is NO-GO."""
     with serving(lambda connection: connection.sendall(NOT_READY)) as url:
         outcome = gate(ask, deployment, url, "--wait-ready=1.5")
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
@@ -93,7 +93,7 @@ def test_it_does_not_wait_for_ever(ask: Ask, deployment: Deployment) -> None:
 
 
 def test_it_does_not_delay_what_is_ready(ask: Ask, deployment: Deployment) -> None:
-    """A deployment that is ready is asked at once."""
+    """A deployment that is ready is checked at once."""
     outcome = gate(ask, deployment, deployment.reference.base_url, "--wait-ready=30")
     assert outcome.status == 0
     assert within(outcome.seconds, 15)

@@ -1,4 +1,4 @@
-"""--waivers PATH: a failed check that somebody answers for until a day, in runs of the real suite."""
+"""The option --waivers: failures that a named owner accepts until a date, in runs of the real suite."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import pytest
 from tests.support.places import CHECKOUT
 from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
 
-LISTED = "heyreach-allowlisted"  # WH-08 fails in its case `allowlist`, and nothing else does
-UNSIGNED = "heyreach-unsigned"  # HeyReach cannot sign, as the runbook's fallback has it
+LISTED = "heyreach-allowlisted"  # only WH-08 fails, in its case `allowlist`
+UNSIGNED = "heyreach-unsigned"  # HeyReach cannot sign, the state of the runbook's fallback
 DECLARED = re.compile(r'@check\(\s*"([A-Z]+-\d\d)"')
 
 
 def today() -> date:
-    """Return the day in UTC that a run started now will see; so near to midnight, that of the morning."""
+    """Return the UTC date that a run started now will see; within 30 s of midnight, wait for the next day."""
     now = datetime.now(UTC)
     left = 86_400 - (now.hour * 3600 + now.minute * 60 + now.second)
     if left < 30:
@@ -31,7 +31,7 @@ def today() -> date:
 
 
 def waiver(keys: dict[str, str], days: int) -> str:
-    """Return a waiver of WH-08 in demo with so many days left; `keys` are others, or with other values."""
+    """Return a waiver of WH-08 in demo with `days` days left; `keys` adds keys or replaces values."""
     own = {
         "check": '"WH-08"',
         "environment": '"demo"',
@@ -45,7 +45,7 @@ def waiver(keys: dict[str, str], days: int) -> str:
 
 @pytest.fixture
 def waive(tmp_path: Path) -> Callable[..., tuple[str, ...]]:
-    """Write one waiver, and return the options."""
+    """Write a waivers file with one waiver, and return the options that name it."""
 
     def write(keys: dict[str, str] | None = None, days: int = 7) -> tuple[str, ...]:
         path = tmp_path / "mine.toml"
@@ -57,23 +57,23 @@ def waive(tmp_path: Path) -> Callable[..., tuple[str, ...]]:
 
 @pytest.fixture(scope="module")
 def demo(serve: Callable[..., Deployment]) -> Callable[..., Deployment]:
-    """A deployment that is asked as `demo`, healthy or with a fault; one of each kind for all tests."""
+    """A deployment that is checked as `demo`, healthy or with faults; each kind is started once."""
     return functools.cache(lambda *faults: serve(faults=faults, environment="demo"))
 
 
 def reason_of(outcome: Outcome) -> str:
-    """Return the only reason of a NO-GO, which the terminal shows under its heading and the HTML too."""
+    """Return the only reason of a NO-GO, which terminal and HTML show under the verdict."""
     assert (outcome.status, outcome.evidence["verdict"], outcome.lines[-1]) == (1, "NO-GO", "NO-GO")
     (reason,) = outcome.evidence["reasons"]
     assert outcome.verdict_lines()[1] == reason
     assert reason in outcome.html.replace("&#x27;", "'")
-    assert len(outcome.cases) >= 120  # all checks ran nevertheless
+    assert len(outcome.cases) >= 120  # all checks ran, despite the NO-GO
     return str(reason)
 
 
 @pytest.fixture(scope="module")
 def last_day(ask: Ask, demo: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A whole run on the last day of a waiver that covers its failure."""
+    """A whole run on the last day of a waiver that covers its only failure."""
     folder = tmp_path_factory.mktemp("last-day")
     path = folder / "mine.toml"
     path.write_text(waiver({}, 0), "utf-8")
@@ -82,7 +82,7 @@ def last_day(ask: Ask, demo: Callable[..., Deployment], tmp_path_factory: pytest
 
 
 def test_the_last_day_holds(last_day: Outcome) -> None:
-    """On its last day a waiver makes GO (1 waived) of the failure, and is shown in every evidence."""
+    """On its last day a waiver still turns the failure into GO (1 waived), and all evidence shows it."""
     outcome = last_day
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout
     assert "CAIO acceptance: GO (1 waived)" in outcome.verdict_lines()[0]
@@ -123,7 +123,7 @@ def test_the_last_day_holds(last_day: Outcome) -> None:
 
 
 def test_the_day_after_the_last_is_no_go(ask: Ask, demo: Callable, waive: Callable) -> None:
-    """The same waiver a day later does not hold: the check failed, and the waiver is named beside it."""
+    """A waiver that expired yesterday covers nothing: the check failed, and both are named as reasons."""
     outcome = ask("acceptance/test_webhooks.py", *waive(days=-1), to=demo(LISTED))
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
     failed, expired, narrowed = outcome.evidence["reasons"]
@@ -148,10 +148,8 @@ PROBLEMS = {
 }
 
 
-def test_a_waiver_that_should_not_be_there_fails_a_healthy_run(
-    ask: Ask, demo: Callable, waive: Callable
-) -> None:
-    """It is NO-GO although every check passed, and the only reason names the waiver."""
+def test_an_unused_waiver_fails_a_healthy_run(ask: Ask, demo: Callable, waive: Callable) -> None:
+    """An unused waiver is NO-GO although every check passed, and the only reason names it."""
     keys, days, said = PROBLEMS["unused"]
     outcome = ask("acceptance", *waive(keys, days), to=demo())
     reason = reason_of(outcome)
@@ -164,15 +162,15 @@ def test_a_waiver_that_should_not_be_there_fails_a_healthy_run(
 
 @pytest.fixture(scope="module")
 def faulty(ask: Ask, demo: Callable, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A healthy run with every waiver that should not be there."""
+    """A run against a healthy deployment with every kind of invalid waiver."""
     path = tmp_path_factory.mktemp("waivers") / "mine.toml"
     path.write_text("".join(waiver(keys, days) for keys, days, _ in PROBLEMS.values()), "utf-8")
     return ask("acceptance", "--waivers", str(path), to=demo())
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_each_such_waiver_is_named(faulty: Outcome, name: str) -> None:
-    """Each of them is a reason of its own, in the order of the file, and none hides another."""
+def test_each_invalid_waiver_is_a_reason(faulty: Outcome, name: str) -> None:
+    """Each invalid waiver is a reason of its own, in the order of the file."""
     number = list(PROBLEMS).index(name) + 1
     reasons = [reason for reason in faulty.evidence["reasons"] if reason.startswith("waiver ")]
     assert (faulty.status, len(reasons)) == (1, len(PROBLEMS)), reasons
@@ -183,8 +181,8 @@ def test_each_such_waiver_is_named(faulty: Outcome, name: str) -> None:
 
 
 def test_another_environment_is_left_alone(ask: Ask, waive: Callable) -> None:
-    """What is written for an environment that is not asked is neither used nor unused, even expired."""
-    # The demo that a run starts itself: its profiles name staging, which those of a deployment do not.
+    """A waiver for an environment that is not checked is neither used nor unused, even if expired."""
+    # The run's own demo: its profiles name staging, and the ones of a test deployment do not.
     outcome = ask("acceptance", *waive({"environment": '"staging"'}, days=-1))
     assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
     assert outcome.evidence["waivers"] == []
@@ -204,7 +202,7 @@ def test_one_case_alone(ask: Ask, demo: Callable, waive: Callable) -> None:
 
 
 def test_workers_agree(ask: Ask, demo: Callable, waive: Callable) -> None:
-    """With pytest-xdist the cases are waived where they run, and the verdict is the same."""
+    """With xdist workers cases are waived, and unused waivers reported, as without them."""
     outcome = ask("acceptance", "-n", "1", *waive(days=0), to=demo(LISTED))
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout
     assert outcome.evidence["waivers"][0]["used"] is True
@@ -213,8 +211,8 @@ def test_workers_agree(ask: Ask, demo: Callable, waive: Callable) -> None:
     assert "is unused, all that it covers passed" in unused.evidence["reasons"][0]
 
 
-def test_a_part_that_leaves_the_check_out(ask: Ask, demo: Callable, waive: Callable) -> None:
-    """A narrowed run calls a waiver unused only where its check ran, with all its cases."""
+def test_unused_is_judged_only_if_all_cases_ran(ask: Ask, demo: Callable, waive: Callable) -> None:
+    """A run of some checks calls a waiver unused only if all cases of its check ran."""
     given = waive()
     for selection in (["acceptance/test_cors.py"], ["acceptance", "-k", "cors or (heyreach and allowlist)"]):
         outcome = ask(*selection, *given, to=demo())
@@ -226,7 +224,7 @@ def test_a_part_that_leaves_the_check_out(ask: Ask, demo: Callable, waive: Calla
 
 
 def test_an_unreachable_deployment_uses_up_no_waiver(ask: Ask, waive: Callable) -> None:
-    """A deployment that nobody reaches is the only reason."""
+    """If the deployment cannot be reached, no waiver is reported as unused."""
     url = f"http://127.0.0.1:{closed_port()}"
     outcome = ask("acceptance", "--base-url", url, "--token", "a-token-of-twenty-characters", *waive())
     assert outcome.status == 1
@@ -236,7 +234,7 @@ def test_an_unreachable_deployment_uses_up_no_waiver(ask: Ask, waive: Callable) 
 def test_a_missing_input_is_not_waived(
     ask: Ask, deployment: Deployment, waive: Callable, tmp_path: Path
 ) -> None:
-    """A case whose input was not given is not judged, so nobody can answer for what it would have found."""
+    """A case whose input is missing is not waived, since it was not judged."""
     lines = [f"{k}={v}" for k, v in deployment.settings.items() if not k.startswith("HEYREACH_")]
     (tmp_path / "env").write_text("\n".join(lines), "utf-8")
     own = [option for option in deployment.arguments if not option.startswith("--env-file")]
@@ -248,7 +246,7 @@ def test_a_missing_input_is_not_waived(
 
 
 def test_silence_is_not_waived(ask: Ask, deployment: Deployment, waive: Callable) -> None:
-    """A route that gives no answer was not judged either, while one that answers wrongly is waived."""
+    """A case without a response is not waived, since it was not judged, while a wrong response is."""
 
     def answer(connection: socket.socket) -> None:
         if b" /webhooks/heyreach " not in connection.recv(65536):
@@ -264,10 +262,10 @@ def test_silence_is_not_waived(ask: Ask, deployment: Deployment, waive: Callable
     assert (outcomes["allowlist"], outcomes["unsigned"]) == ("waived", "failed")
 
 
-def test_what_a_waiver_says_is_redacted_and_shown_as_text(
+def test_owner_and_reason_are_redacted_and_escaped(
     ask: Ask, serve: Callable[..., Deployment], waive: Callable
 ) -> None:
-    """Owner and reason run nothing, steer no terminal, and give no secret or address away."""
+    """Owner and reason run no script, control no terminal, and reveal no secret or email address."""
     deployment = serve(faults=("heyreach-allowlisted",))
     keys = {
         "environment": '"production"',
@@ -284,8 +282,8 @@ def test_what_a_waiver_says_is_redacted_and_shown_as_text(
     assert "&lt;script&gt;alert(1)" in outcome.html
 
 
-def test_junit_and_pytest_agree(last_day: Outcome) -> None:
-    """To pytest and in JUnit a waived case is an expected failure, and no failure."""
+def test_a_waived_case_is_an_expected_failure(last_day: Outcome) -> None:
+    """In pytest's summary and in JUnit a waived case is an expected failure, not a failure."""
     (counts,) = [line for line in last_day.lines if re.search(r"passed.* in .*s =", line)]
     assert "xfailed" in counts
     assert not re.search(r"\bfailed|error", counts)
@@ -298,7 +296,7 @@ def test_junit_and_pytest_agree(last_day: Outcome) -> None:
 def test_the_suites_own_file(
     ask: Ask, demo: Callable, suite_copy: Path, installed: tuple[Path, ...], waive: Callable
 ) -> None:
-    """Without the option the suite's waivers.toml is read, and no such file is no waivers."""
+    """Without the option the suite's waivers.toml is read, and if there is none, there are no waivers."""
     own = suite_copy / "acceptance" / "waivers.toml"
     own.write_text(Path(waive()[1]).read_text("utf-8"), "utf-8")
     outcome = ask("acceptance", to=demo(LISTED), cwd=suite_copy, path=installed)
@@ -309,7 +307,7 @@ def test_the_suites_own_file(
 
 
 def test_plan_and_collection_do_not_fail(ask: Ask, demo: Callable, waive: Callable) -> None:
-    """What runs no check lists the waivers and judges none."""
+    """--plan and --collect-only list the waivers and judge none."""
     given = waive(days=-1)
     for option in ("--plan", "--collect-only"):
         outcome = ask("acceptance", option, *given, to=demo())
@@ -318,16 +316,16 @@ def test_plan_and_collection_do_not_fail(ask: Ask, demo: Callable, waive: Callab
 
 
 def test_the_committed_file_has_no_waivers() -> None:
-    """The suite ships a template that waives nothing, and that is right once its # are gone."""
+    """The suite's waivers.toml is a template of comments that waives nothing."""
     text = (CHECKOUT / "acceptance" / "waivers.toml").read_text("utf-8")
     assert [line for line in text.splitlines() if line.strip() and not line.startswith("#")] == []
 
 
 def test_the_documented_fallback(ask: Ask, demo: Callable, tmp_path: Path) -> None:
-    """The worked example of docs/waivers.md, with a day of our own, is GO on a deployment in that state."""
+    """The example of docs/waivers.md, with a new date, is GO on a deployment in the state it describes."""
     document = (CHECKOUT / "docs" / "waivers.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)
-    # A gate that the suite does not have yet cannot use its waiver.
+    # A waiver of a check that the suite does not have yet would be unused.
     modules = (CHECKOUT / "acceptance").glob("test_*.py")
     declared = {i for module in modules for i in DECLARED.findall(module.read_text("utf-8"))}
     written = [part for part in example.split("\n\n") if re.findall(r'check = "(.*)"', part)[0] in declared]

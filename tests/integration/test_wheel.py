@@ -1,4 +1,4 @@
-"""The wheel: installed where nothing of the checkout is, it carries the suite's run out."""
+"""The wheel: installed where the checkout is not, it can run the suite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command to its end and return what it wrote; it must succeed."""
+    """Run a command, which must succeed, and return its output."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -46,8 +46,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a new environment that has the wheel, and the third-party packages of this one.
 
-    A `.pth` file lends it those packages. Files of that kind inside a lent folder are not read, so an
-    editable installation of the checkout is not lent with them.
+    A `.pth` file adds those packages to its path. Python reads no `.pth` file in a folder added this way, and
+    thus an editable installation of the checkout is not added with them.
     """
     folder = tmp_path_factory.mktemp("environment") / "venv"
     venv.create(folder, symlinks=sys.platform != "win32")
@@ -62,13 +62,13 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_package_is_the_wheels(python: Path, tmp_path: Path) -> None:
-    """What is imported there is the wheel's, not the checkout's."""
+    """In that environment the wheel's package is imported, not the checkout's."""
     told = run(python, "-c", "import pytest_caio; print(pytest_caio.__file__)", cwd=tmp_path).strip()
     assert Path(told).is_relative_to(python.parents[1])
 
 
 def test_the_suite_is_go_with_the_wheel(ask: Ask, python: Path, suite_copy: Path) -> None:
-    """A copy of the suite, without the checkout around it, is GO against the wheel's own deployment."""
+    """A copy of the suite without the checkout is GO against the demo that the wheel contains."""
     outcome = ask("acceptance", cwd=suite_copy, python=python)
     assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout + outcome.stderr
     assert len(outcome.cases) >= 120
@@ -76,13 +76,13 @@ def test_the_suite_is_go_with_the_wheel(ask: Ask, python: Path, suite_copy: Path
 
 
 def test_reports_are_beside_the_suite(ask: Ask, python: Path, suite_copy: Path) -> None:
-    """Without --evidence-dir the evidence goes to `reports` in the folder of the settings."""
+    """Without --evidence-dir the evidence is written to `reports` in pytest's root folder."""
     run(python, "-m", "pytest", "-p", "no:cacheprovider", "-m", "cors", "acceptance", cwd=suite_copy)
     assert [path.suffix for path in sorted((suite_copy / "reports").iterdir())] == [".html", ".json"]
 
 
 def test_the_wheel_has_its_data_and_nothing_else(wheel: Path, python: Path, tmp_path: Path) -> None:
-    """The wheel has the golden set and the type marker, and neither tests nor acceptance checks."""
+    """The wheel contains the package with its golden set, and no tests, checks or stray files."""
     listing = run(python, "-m", "zipfile", "--list", wheel, cwd=tmp_path)
     names = [line.split()[0] for line in listing.splitlines()[1:]]
     tops = {name.partition("/")[0] for name in names}
