@@ -1,4 +1,4 @@
-"""What breaks shows nothing secret either: bad input, faults of libraries and our own, commands."""
+"""Errors reveal no secret: bad input, exceptions in libraries and in the plugin, and refused commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.suite_runs import clean_environment, closed_port, run_suite
 
 PASSWORD = "qVzLmWcRtXbNkJhGfDsPyQaZ"
 TOKEN = "WoEiRuTyAlSkDjFhGzMxNcBv"
-# Connection strings that Redis's client, or Python's URL parser, stumbles over and quotes.
+# Connection strings on which Redis's client or Python's URL parser fails, with an error that quotes them.
 ADDRESSES = {
     "closed port": f"redis://default:{PASSWORD}@127.0.0.1:1/0",
     "no port": f"redis://default:{PASSWORD}@127.0.0.1:{PASSWORD}/0",
@@ -33,14 +33,14 @@ ADDRESSES = {
 
 
 def command(*arguments: str, folder: Path) -> tuple[int, str]:
-    """Run `python -m pytest_caio`, and return its status and all that it printed."""
+    """Run `python -m pytest_caio`; return its exit status and its output."""
     environment = clean_environment(TMPDIR=str(folder))
     done = forked.run(arguments, cwd=CHECKOUT, environment=environment, module="pytest_caio")
     return done.returncode, done.stdout + done.stderr
 
 
 def addressed(folder: Path, what: str) -> Path:
-    """Write an env file with a connection string that is wrong."""
+    """Write an env file with an invalid connection string."""
     path = folder / f"{what.replace(' ', '-')}.env"
     path.write_text(f"DASHBOARD_AUTH_TOKEN={TOKEN}\nREDIS_URL='{ADDRESSES[what]}'\n", "utf-8")
     return path
@@ -48,7 +48,7 @@ def addressed(folder: Path, what: str) -> Path:
 
 @pytest.mark.parametrize("what", ADDRESSES)
 def test_a_bad_connection_string(what: str, tmp_path: Path) -> None:
-    """A migration quotes no connection string that is wrong."""
+    """migrate-state shows no part of a connection string that it cannot use."""
     (tmp_path / "hive").mkdir()
     place = ("--env-file", str(addressed(tmp_path, what)), "--hive-dir", str(tmp_path / "hive"))
     status, told = command("migrate-state", *place, folder=tmp_path)
@@ -57,7 +57,7 @@ def test_a_bad_connection_string(what: str, tmp_path: Path) -> None:
 
 
 def test_bad_connection_strings_in_a_run(tmp_path: Path) -> None:
-    """A run of the gates that ask Redis quotes none of them either: an environment for each."""
+    """A run with one environment for each invalid connection string shows no part of any of them."""
     lines, url = [], f"http://127.0.0.1:{closed_port()}"
     for number, what in enumerate(ADDRESSES):
         lines += [
@@ -81,7 +81,7 @@ def test_bad_connection_strings_in_a_run(tmp_path: Path) -> None:
 
 
 def test_a_redis_that_refuses_the_password(tmp_path: Path) -> None:
-    """What Redis says to a wrong password is told without the password."""
+    """The error of a Redis server that refuses the password is shown without the password."""
     server = RedisServer().start()
     try:
         host = server.url.rpartition("@")[2]
@@ -109,8 +109,8 @@ def test_a_redis_that_refuses_the_password(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_a_command_that_is_refused(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    """A command quotes neither the values of an env file nor those it was given."""
+def test_a_refused_command_quotes_no_value(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """A command that fails quotes neither a value of an env file nor one of its arguments."""
     env_file = tmp_path / "caio.env"
     values = {key: made(string.ascii_letters) for key in ("DASHBOARD_AUTH_TOKEN", "CLAY_WEBHOOK_SECRET")}
     lines = [f"{key}={value}" for key, value in values.items()]
@@ -194,8 +194,8 @@ UNSEEN_OF_WORKERS = {"an exit", "an interruption", "a usage error"}
     [pytest.param((), id="one process"), pytest.param(("-n", "1"), id="workers", marks=pytest.mark.nightly)],
 )
 @pytest.mark.parametrize("what", BREAKING)
-def test_a_run_that_breaks(what: str, workers: tuple[str, ...], tmp_path: Path) -> None:
-    """Tracebacks, locals and messages of whatever breaks in a run show nothing secret."""
+def test_an_exception_in_a_run_reveals_no_secret(what: str, workers: tuple[str, ...], tmp_path: Path) -> None:
+    """Tracebacks, locals and messages of any exception in a run reveal no secret."""
     planted = Planted(tmp_path, string.ascii_letters)
     source = f"import os\nSECRET = os.environ['SOME_API_KEY']\n{BREAKING[what]}"
     (tmp_path / "breaking.py").write_text(source, "utf-8")
@@ -215,7 +215,7 @@ def test_a_run_that_breaks(what: str, workers: tuple[str, ...], tmp_path: Path) 
             *workers,
         )
     assert outcome.status != 0, outcome.stdout
-    # What broke was told, under the secret's name; workers show no header of theirs, nor their end.
+    # The message is shown with the secret's name; workers show neither their header nor how they ended.
     shown = outcome.stdout + outcome.stderr
     assert "[redacted: SOME_API_KEY]" in shown or (workers and what in UNSEEN_OF_WORKERS), shown
     assert planted.leaks(outcome, cookies) == {}

@@ -1,4 +1,4 @@
-"""Nothing secret leaves a run, whatever is echoed, printed, logged or raised, in any form, by any way."""
+"""No output of a run contains a secret that is echoed, printed, logged or raised, in any encoding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.echo import ENCODINGS, echoing
 from tests.support.nightly import some_nightly
 from tests.support.planted import HEADER, VERBOSE, Planted
 
-# Every way out is told everything once; where only pytest's own ways differ, some of what is sent will do.
+# One run sends everything to every output; the others, with other options of pytest, send only some of it.
 SOME = "chatter or bearers or cookie or are_ready or instantly"
 WAYS = {
     "everything": (*VERBOSE, "--junitxml={evidence}/run.xml", "-o", "junit_logging=all"),
@@ -29,7 +29,7 @@ WAYS = {
         "--log-level=DEBUG",
     ),
     "workers": ("-n", "1", *VERBOSE, "--junitxml={evidence}/run.xml", "-k", SOME),
-    # pytest takes long to write out such a trace, so only some are.
+    # pytest takes long to write a full trace, so only some tests run.
     "full trace": (
         "--full-trace",
         "--tb=auto",
@@ -45,8 +45,8 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", some_nightly(WAYS, "not captured", "quiet, with logs"))
-def test_nothing_secret_is_told(way: str, tmp_path: Path) -> None:
-    """A deployment that echoes all it is sent, and tests that tell every secret: none is left anywhere."""
+def test_no_output_contains_a_secret(way: str, tmp_path: Path) -> None:
+    """With an echoing deployment and tests that print every secret, no output of the run contains one."""
     planted = Planted(tmp_path, HEADER.replace("'", "") if way != "workers" else string.ascii_letters)
     encodings = list(ENCODINGS.values())
     told = [encodings[n % len(encodings)](secret) for n, secret in enumerate(planted.known)]
@@ -82,9 +82,9 @@ OPTIONS = st.lists(
 )
 
 
-# Each example is a run of the plugin, so there are few, and no time is spent on making one smaller.
+# Each example is a run of the plugin, so there are few of them, and hypothesis does not shrink them.
 @settings(max_examples=8, deadline=None, derandomize=False, database=None, phases=["explicit", "generate"])
-# No line of it holds eight characters.
+# An example in which no line holds eight characters of the secret.
 @example(string.ascii_letters, [["HEX", "wrapped"]] * 3, "", [], False)
 @given(
     ALPHABETS, st.lists(FORMS, min_size=3, max_size=3), st.text(HEADER, max_size=12), OPTIONS, st.booleans()
@@ -92,7 +92,7 @@ OPTIONS = st.lists(
 def test_any_secret_in_any_form(
     alphabet: str, forms: list[list[str]], beside: str, options: list[str], workers: bool
 ) -> None:
-    """Random secrets in random forms, one in the other, told by every way out of a run: none is left."""
+    """No output of a run contains a random secret, in any nesting of two encodings."""
     with tempfile.TemporaryDirectory() as folder, echoing() as (url, cookies):
         planted = Planted(Path(folder), alphabet)
         texts = [

@@ -1,4 +1,4 @@
-"""Every secret goes where it is declared to go, and nowhere else: told by those who would receive it."""
+"""Every secret is sent only where it is declared, as recorded by every server that could receive it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.support.suite_runs import (
 
 TOKEN = "DASHBOARD_AUTH_TOKEN"
 BEARERS = BEARER_KEYS
-# What no request may carry in any form: what is made of some of them goes, they do not.
+# Secrets that no request may contain in any encoding; of some of them a signature is sent.
 NEVER = [
     *(provider.secret_key for provider in PROVIDERS.values()),
     *"INNGEST_SIGNING_KEY INNGEST_EVENT_KEY SESSION_SECRET_KEY REDIS_URL NETRC".split(),
@@ -50,12 +50,12 @@ ANOTHER_BODY = b'{"event":"another"}'
 
 @dataclass
 class Listener:
-    """Connections and requests that arrived where none may; answers 200."""
+    """A server that must not be connected to: it records connections and requests, and responds with 200."""
 
     heard: list[str] = field(default_factory=list)
 
     def __call__(self, connection: socket.socket) -> None:
-        """Note a connection and all that comes over it."""
+        """Record a connection and all requests that arrive over it."""
         self.heard.append("a connection")
         for _, _, request in requests(connection):
             self.heard.append(request.decode("latin-1"))
@@ -64,7 +64,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Watched:
-    """A run, its plan, and what everybody who could have received something of it noted."""
+    """A run, its plan, and the connections, lookups and requests that were recorded."""
 
     outcome: Outcome
     rows: list[Row]
@@ -74,7 +74,7 @@ class Watched:
 
 
 class Field:
-    """A deployment, and a .netrc and a proxy that nobody should use."""
+    """A deployment, with a .netrc file and a proxy that a run must not use."""
 
     def __init__(self, folder: Path, deployment: Deployment, proxy: str) -> None:
         self.folder = folder
@@ -99,7 +99,7 @@ class Field:
         self._numbers = itertools.count()
 
     def run(self, *arguments: str, url: str = "", environment: dict[str, str] | None = None) -> Watched:
-        """Run the suite with all that it may be given, print its plan, and gather what was noted."""
+        """Run the suite with all its inputs, print its plan, and collect what was recorded."""
         number = next(self._numbers)
         notes = self.folder / f"sockets-{number}.jsonl"
         asked = [
@@ -125,7 +125,7 @@ class Field:
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[tuple[str, Listener]]:
-    """A proxy's URL, and what it heard."""
+    """A proxy's URL, and the listener that records what it receives."""
     listener = Listener()
     with serving(listener) as url:
         yield url, listener
@@ -133,7 +133,7 @@ def proxy() -> Iterator[tuple[str, Listener]]:
 
 @pytest.fixture(scope="module")
 def field_(tmp_path_factory: pytest.TempPathFactory, proxy: tuple[str, Listener]) -> Iterator[Field]:
-    """Where the runs take place."""
+    """The deployment, .netrc file and proxy of these runs."""
     deployment = Deployment()
     with ExitStack() as stack:
         stack.enter_context(deployment.reference)
@@ -142,20 +142,20 @@ def field_(tmp_path_factory: pytest.TempPathFactory, proxy: tuple[str, Listener]
 
 @pytest.fixture(scope="module")
 def whole(field_: Field) -> Watched:
-    """A whole run that was allowed to write."""
+    """A whole run with --allow-writes."""
     watched = field_.run()
     assert watched.outcome.lines[-1] == "GO", watched.outcome.stdout
     return watched
 
 
 def astray(watched: Watched) -> list[str]:
-    """Return each secret, or piece of one in any encoding, that went where the plan does not say so."""
+    """Return each secret, whole or in part, that was not sent exactly where the plan declares it."""
     told: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in watched.values}
     scanner = Scanner(watched.values.values())
     for one in watched.outcome.sent:
         runs = scanner.leaks(one.raw)
         for name, value in watched.values.items():
-            # A near miss is told by all of it: most of it is the token.
+            # A near miss must match as a whole, since most of it is the token.
             exactly = name.startswith((f"{TOKEN}, ", "revoked")) and name != f"{TOKEN}, a prefix"
             if _words_of(one, value) if exactly else any(run in value for run in runs):
                 told[name][one.method, _named(one.target, watched.values[TOKEN])] += 1
@@ -179,13 +179,13 @@ def _may_carry(credential: str, name: str) -> bool:
     if name in (
         TOKEN,
         f"{TOKEN}, a prefix",
-    ):  # all but one of its near misses are the token for the most part
+    ):  # all near misses except one consist mostly of the token
         return credential.startswith(TOKEN) and not credential.endswith("other case")
     return credential == (f"{name} as bearer" if name in BEARERS else name)
 
 
 def signatures(watched: Watched) -> Counter[tuple[str, str, str]]:
-    """Count the signatures that arrived, by the name of what made them, method and target."""
+    """Count the signatures that arrived, by the name of their secret and body, method and target."""
     found: Counter[tuple[str, str, str]] = Counter()
     for one in watched.outcome.sent:
         body = one.body.encode("latin-1")
@@ -201,16 +201,16 @@ def signatures(watched: Watched) -> Counter[tuple[str, str, str]]:
     return found
 
 
-def test_secrets_go_where_they_are_declared(whole: Watched) -> None:
-    """Token, near misses, revoked tokens and bearers are in the requests that declare them, in no others."""
+def test_secrets_are_sent_only_where_declared(whole: Watched) -> None:
+    """Token, near misses, revoked tokens and bearers are in exactly the requests that declare them."""
     assert astray(whole) == []
     asked = {row.credential for row in whole.rows}
     assert {f"{TOKEN}{how}" for how in ("", " in the login form", " as ?token=")} <= asked
     assert {f"{key} as bearer" for key in BEARERS} | {"revoked token 1"} <= asked
 
 
-def test_signatures_go_where_they_are_declared(whole: Watched) -> None:
-    """A signature is in the requests that declare it, on webhook routes, and Inngest's on /inngest alone."""
+def test_signatures_are_sent_only_where_declared(whole: Watched) -> None:
+    """Signatures are in exactly the requests that declare them: on webhook routes, Inngest's on /inngest."""
     declared = Counter(
         (row.credential, *row.asked) for row in whole.rows if row.credential.startswith("signature by ")
     )
@@ -223,15 +223,15 @@ def test_signatures_go_where_they_are_declared(whole: Watched) -> None:
     routes = {name: {target for one, _, target in arrived if one == name} for name, *_ in arrived}
     assert routes.pop("signature by INNGEST_SIGNING_KEY") == {"/inngest"}
     assert all(target.startswith("/webhooks/") for targets in routes.values() for target in targets)
-    # What a provider's own route accepts is prefixed; to another's it goes once each, to be refused there.
+    # A valid signature goes to its own route, and once to each other one, which must refuse it.
     for name, targets in routes.items():
         own = {target for target in targets if name.split()[2].split("_")[0].lower() in target}
         assert own, name
         assert " over " not in name or own == targets
 
 
-def test_no_other_request_has_a_signature_header(whole: Watched) -> None:
-    """A signature header that no secret of ours made holds a value that anybody may know."""
+def test_other_signature_headers_hold_public_values(whole: Watched) -> None:
+    """A signature header that was not made with a secret holds a made-up, public value."""
     ours = Counter((method, target) for _, method, target in signatures(whole).elements())
     arrived = Counter(
         (one.method, one.target)
@@ -242,22 +242,22 @@ def test_no_other_request_has_a_signature_header(whole: Watched) -> None:
     assert arrived == ours
 
 
-def test_nothing_else_is_connected_to(whole: Watched, field_: Field) -> None:
-    """The run and all that it starts connect to the deployment and its Redis, and look up nothing else."""
+def test_only_the_deployment_and_redis_are_connected_to(whole: Watched, field_: Field) -> None:
+    """The run and its child processes connect only to the deployment and its Redis server."""
     assert set(whole.connected) == {field_.deployment.address, field_.redis}
     assert set(whole.elsewhere) <= {"127.0.0.1"}
 
 
-def test_proxies_and_netrc_have_no_part(whole: Watched, proxy: tuple[str, Listener], field_: Field) -> None:
-    """Proxies of the environment hear nothing, and .netrc adds nothing to a request."""
+def test_proxies_and_netrc_are_not_used(whole: Watched, proxy: tuple[str, Listener], field_: Field) -> None:
+    """The proxies of the environment receive nothing, and .netrc adds nothing to a request."""
     assert proxy[1].heard == []
     assert Scanner([field_.values["NETRC"]]).leaks(b"\n".join(one.raw for one in whole.outcome.sent)) == []
 
 
-def test_a_client_that_trusts_the_environment_is_heard(
+def test_a_client_that_trusts_the_environment_uses_them(
     whole: Watched, field_: Field, proxy: tuple[str, Listener]
 ) -> None:
-    """The proxy and the .netrc that the run left alone are good ones: another client goes by them."""
+    """The proxy and the .netrc that the run ignores do work: another client uses both."""
     assert whole
     known = len(field_.deployment.log())
     ask = f"import requests; requests.get('{field_.deployment.reference.base_url}/api/health')"
@@ -282,7 +282,7 @@ REDIRECTS = [
 
 
 def test_nothing_follows_a_redirect_elsewhere(field_: Field, proxy: tuple[str, Listener]) -> None:
-    """Where every request is redirected, by every status and spelling, the other host hears nothing."""
+    """Where every request is redirected, in any status and spelling, the other host receives nothing."""
     elsewhere, turn = Listener(), itertools.cycle(REDIRECTS)
     answered: Counter[tuple[int, str]] = Counter()
     with serving(elsewhere) as other:
@@ -308,8 +308,8 @@ def test_nothing_follows_a_redirect_elsewhere(field_: Field, proxy: tuple[str, L
     assert set(watched.connected) <= {address, field_.redis}
 
 
-def test_a_stray_request_is_found(whole: Watched, field_: Field) -> None:
-    """What a run must not send, sent by a plugin in the run, is found by the same eyes."""
+def test_an_undeclared_request_is_found(whole: Watched, field_: Field) -> None:
+    """The tests above detect a secret, signature or connection that a plugin sends undeclared."""
     values, url = field_.values, field_.deployment.reference.base_url
     coded = base64.b64encode(f"x{values[TOKEN]}".encode()).decode()
     signature = hmac.new(values["CLAY_WEBHOOK_SECRET"].encode(), b"", hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Of a secret in any form, one in the other, cut anywhere and told in pieces, nothing is left."""
+"""No part of a secret is left by redaction, in nested encodings, cut anywhere, or written in pieces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALPHABETS = (HEADER, f"{string.ascii_letters}\u00e9", "0123456789abcdef", string
 
 
 def in_pieces(redactor: Redactor, text: str, size: int) -> str:
-    """Return what a stream shows of a text that is written in pieces."""
+    """Return the output of a redacted stream for a text that is written in pieces."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with contextlib.redirect_stdout(stream):
         guard = Streams(redactor)
@@ -54,7 +54,7 @@ ODD_TEXTS = given(
 
 
 def leaves_nothing(seed: int, alphabet: str, forms: tuple[str, str], cut: tuple[int, int], size: int) -> None:
-    """Assert that of a secret in one form of another, cut at both ends, nothing is shown."""
+    """Assert that nothing is shown of a secret in two nested encodings, cut at both ends."""
     secret = "".join(random.Random(seed).choices(alphabet, k=32))
     text = f"Cpw{secret}Cpw"
     for form in forms:
@@ -67,14 +67,14 @@ def leaves_nothing(seed: int, alphabet: str, forms: tuple[str, str], cut: tuple[
 
 @settings(max_examples=1000, deadline=None, database=None)
 @ODD_TEXTS
-def test_nothing_is_left(**odd: Any) -> None:
-    """A secret in one form of another, cut at both ends, shown at once or in pieces: none of it is left."""
+def test_redaction_leaves_no_part_of_a_secret(**odd: Any) -> None:
+    """No part of a secret in nested encodings, cut at both ends, is shown, at once or in pieces."""
     leaves_nothing(**odd)
 
 
 @pytest.mark.nightly
 @settings(max_examples=10_000, deadline=None, database=None)
 @ODD_TEXTS
-def test_nothing_is_left_of_ten_thousand(**odd: Any) -> None:
-    """The same holds of ten thousand odd texts."""
+def test_redaction_leaves_no_part_of_ten_thousand_secrets(**odd: Any) -> None:
+    """The same holds for ten thousand random texts."""
     leaves_nothing(**odd)

@@ -1,4 +1,4 @@
-"""Who a deployment writes to, and what, is in no part of the evidence; how many, and under which ids, is."""
+"""Evidence contains no personal data of a deployment's leads, only their number, ids and states."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WRITTEN = {
     "html_body": "<p>the chandeliers you ordered in Timbuktu glow no more.</p>",
     "reply_text": "Please never mention Timbuktu again",
 }
-# Every part of the person's data, and of the leads, cards and history that each deployment begins with.
+# Every part of the person's data, and of the leads, cards and history in every deployment's initial state.
 TOLD = re.compile(
     r"philippa|quillfeather(?!@)|zanzibar|lamplighter|5550199|chandelier|timbuktu"
     r"|lead\d+@|\bLead \d|Account \d|Pipeline review",
@@ -43,7 +43,7 @@ TOLD = re.compile(
 
 
 async def _fill(settings: dict[str, str]) -> None:
-    """Add a lead, cards, a history and a batch about a person of whom a deployment knows a lot."""
+    """Add a lead, cards, a history and a batch about a person with many details."""
     state = State(settings)
     contact = {**{key: value for key, value in PERSON.items() if key != "email"}, **WRITTEN}
     card = {**pending_email(777, "contact-777"), **contact, "to": PERSON["email"], "lead": PERSON}
@@ -63,7 +63,7 @@ async def _fill(settings: dict[str, str]) -> None:
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    """A deployment that knows people, and of which some checks fail."""
+    """A deployment with personal data, on which some checks fail."""
     deployment = Deployment(faults=("cards-old", "sent-unproved"))
     with deployment.reference:
         asyncio.run(_fill(deployment.settings))
@@ -72,10 +72,10 @@ def deployment() -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def outcome(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A run against it where anybody is let in, so that all it says is quoted as what should not be said."""
+    """A run against it without authentication, so that failed checks quote all of its responses."""
     opened = f"\r\nX-Dashboard-Token: {deployment.token}\r\n".encode()
     folder = tmp_path_factory.mktemp("evidence")
-    # The relay does not know websockets.
+    # The relay does not support websockets.
     options = (
         "-k",
         "not websocket",
@@ -92,7 +92,7 @@ def outcome(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def parts(outcome: Outcome) -> dict[str, str]:
-    """Return everything that a run left, by name, as a reader sees it."""
+    """Return each output of the run by its name, unescaped as a reader sees it."""
     return {
         "stdout": outcome.stdout,
         "stderr": outcome.stderr,
@@ -102,14 +102,14 @@ def parts(outcome: Outcome) -> dict[str, str]:
     }
 
 
-def test_nobody_is_named(outcome: Outcome) -> None:
+def test_no_output_contains_personal_data(outcome: Outcome) -> None:
     """No address, name, company, subject or message is in terminal, JSON, HTML or JUnit."""
     told = {where: sorted(set(TOLD.findall(text))) for where, text in parts(outcome).items()}
     assert {where: found for where, found in told.items() if found} == {}
 
 
-def test_what_is_known_of_them_is_counted(outcome: Outcome) -> None:
-    """The answers were quoted, every reading path among them, with counts, ids and states."""
+def test_outputs_show_counts_ids_and_states(outcome: Outcome) -> None:
+    """The responses of all reading paths are quoted, with counts, ids, states and masked addresses."""
     assert outcome.lines[-1] == "NO-GO", outcome.stdout[-3000:]
     assert {"AUTH-09", "OPS-07"} <= {check for check, found in outcome.checks.items() if found == "failed"}
     exchanges = outcome.evidence["environments"][0]["exchanges"]
@@ -127,8 +127,8 @@ def test_what_is_known_of_them_is_counted(outcome: Outcome) -> None:
     assert "email-777" in shown["stdout"] + shown["JUnit"]
 
 
-def test_a_name_that_stands_there_is_found(outcome: Outcome, tmp_path: Path) -> None:
-    """The scan that finds nobody finds those whom the deployment names, in what it answered."""
+def test_the_scan_finds_each_personal_detail(outcome: Outcome, tmp_path: Path) -> None:
+    """The pattern that finds nothing in a run finds each detail of the person when it is present."""
     assert outcome
     for value in (*PERSON.values(), *WRITTEN.values(), "lead1@example.com", "Lead 1", "Account 2"):
         path = tmp_path / "page.html"

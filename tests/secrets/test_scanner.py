@@ -1,4 +1,4 @@
-"""The scanner that finds nothing in a run does find what is planted, in every form and by every way out."""
+"""The scanner finds planted secrets, in every encoding and every output of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.planted import VERBOSE, Planted
 from tests.support.scanner import Scanner
 
 SECRETS = st.text(string.ascii_letters + string.digits + string.punctuation, min_size=24, max_size=64)
-# What a text is put into on its way out.
+# The formats that enclose a text in an output.
 HOLDERS = {
     "a line": lambda text: f"before {text} after",
     "JSON": lambda text: json.dumps({"said": text}),
@@ -31,20 +31,20 @@ HOLDERS = {
 
 
 @given(SECRETS, st.sampled_from(sorted(ENCODINGS)), st.sampled_from(sorted(HOLDERS)))
-def test_planted_is_found(secret: str, form: str, holder: str) -> None:
-    """A secret in any form, in anything that holds it, is found."""
+def test_a_secret_in_any_encoding_is_found(secret: str, form: str, holder: str) -> None:
+    """A secret in any encoding, in any enclosing format, is found."""
     assert Scanner([secret]).leaks(HOLDERS[holder](ENCODINGS[form](secret)))
 
 
 @given(SECRETS, st.integers(0, 16))
 def test_eight_characters_are_enough(secret: str, start: int) -> None:
-    """Eight characters in a row of a secret are a leak, seven are none."""
+    """Eight consecutive characters of a secret are a leak, seven are not."""
     assert Scanner([secret]).leaks(f"<<{secret[start : start + 8]}>>")
     assert not Scanner([secret]).leaks(secret[:7])
 
 
-def test_names_of_files_are_looked_at(tmp_path: Path) -> None:
-    """A secret in the name of a file or a folder is found."""
+def test_names_of_files_are_scanned(tmp_path: Path) -> None:
+    """A secret in the name of a folder is found."""
     (tmp_path / "k3y-of-the-house").mkdir()
     assert Scanner(["k3y-of-the-house"]).leaks_under(tmp_path)
 
@@ -67,8 +67,8 @@ EVERYWHERE = (
     "workers",
     [pytest.param((), id="one process"), pytest.param(("-n", "1"), id="workers", marks=pytest.mark.nightly)],
 )
-def test_every_way_out_is_looked_at(workers: tuple[str, ...], tmp_path: Path) -> None:
-    """Where nothing is redacted, what is planted is found in every file of the run and in its terminal."""
+def test_every_output_is_scanned(workers: tuple[str, ...], tmp_path: Path) -> None:
+    """Without redaction, planted secrets are found in every file of a run and in its terminal output."""
     planted = Planted(tmp_path, string.ascii_letters)
     (tmp_path / "unguarded.py").write_text(UNGUARDED, "utf-8")
     with echoing() as (url, _):
@@ -79,5 +79,5 @@ def test_every_way_out_is_looked_at(workers: tuple[str, ...], tmp_path: Path) ->
         )
     found = {Path(where).name for where in planted.leaks(outcome, [])}
     expected = {outcome.evidence_path.name, outcome.html_path.name, "run.xml", "stdout", "lastfailed"}
-    # Workers log into no file, and their controller keeps no list of tests.
+    # With workers there is no log file, and the controller keeps no list of tests.
     assert expected | (set() if workers else {"run.log", "nodeids"}) <= found

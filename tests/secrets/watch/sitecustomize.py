@@ -1,6 +1,6 @@
-"""Notes every address that a process, or a process it starts, connects or sends to, or looks up.
+"""Record every address that a process or a child of it connects to, sends to or looks up.
 
-Python runs this module at its start where its folder is on PYTHONPATH; SOCKETS names the file of notes.
+Python runs this module at its start if its folder is on PYTHONPATH; SOCKETS names the file of records.
 """
 
 import json
