@@ -1,4 +1,4 @@
-"""Parts of the unit tests: environments, loopback servers, transports and probers."""
+"""Fixtures of the unit tests: environments, loopback servers, transports and probers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.loopback import Loopback
 
 @pytest.fixture
 def make_environment() -> Callable[..., Environment]:
-    """Make an environment from runtime values; `profile` and `revoked` may be given."""
+    """Make an environment from keys and values; `profile` and `revoked` may be given."""
 
     def make(
         base_url: str = "http://127.0.0.1:9",
@@ -41,7 +41,7 @@ def make_environment() -> Callable[..., Environment]:
 
 @pytest.fixture
 def make_server() -> Iterator[Callable[..., Loopback]]:
-    """Start loopback servers; all of them stop with the test."""
+    """Start loopback servers, which are stopped after the test."""
     started: list[Loopback] = []
 
     def make(tls: ssl.SSLContext | None = None) -> Loopback:
@@ -61,7 +61,7 @@ def server(make_server: Callable[..., Loopback]) -> Loopback:
 
 @pytest.fixture
 def make_prober() -> Iterator[Callable[..., Prober]]:
-    """Make probers over real sockets, or over an `inner` transport; all of them close with the test."""
+    """Make probers over real sockets, or over an `inner` transport; they are closed after the test."""
     made: list[Prober] = []
 
     def make(*, connections: int = 8, rate: float = 0, timeout: float = 5, inner: Any = None) -> Prober:
@@ -97,7 +97,7 @@ def send() -> Callable[..., list[Exchange]]:
 
 @pytest.fixture
 def dead_origin() -> Iterator[str]:
-    """An origin of loopback that refuses every connection: its port is bound, and nobody listens."""
+    """A loopback origin that refuses every connection: its port is bound, and nothing listens on it."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -105,7 +105,7 @@ def dead_origin() -> Iterator[str]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
-    """Write a file of the test's own directory."""
+    """Write a file to the test's temporary folder."""
 
     def make(name: str, content: str | bytes) -> Path:
         path = tmp_path / name
@@ -117,5 +117,5 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
 
 @pytest.fixture(scope="session")
 def demo_path() -> Path:
-    """The file of the demo's golden set."""
+    """The path of the demo's golden set."""
     return Path(str(demo.__file__)).with_name("golden_set.json")

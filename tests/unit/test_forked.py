@@ -1,4 +1,4 @@
-"""A run that is forked is what `python -m pytest` is, and its server outlives nobody."""
+"""A forked run behaves like `python -m pytest`, and its server ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.forked import Forked, Process
 from tests.support.places import CHECKOUT
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork to make")
-# What a run knows of itself, once with a plugin that lies on its path.
+# A plugin that writes what a run sees of itself: arguments, paths, folders, environment and session.
 TELLS = """
 import json, os, random, sys, tempfile
 import helper
@@ -55,7 +55,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Start:
-    """Start a run of a test file in a folder of its own, forked or fresh."""
+    """Start a run of a test file in a folder of its own, forked or in a fresh interpreter."""
 
     def begin(source: str, *arguments: str, **how: object) -> Process:
         (tmp_path / "test_it.py").write_text(source, "utf-8")
@@ -69,8 +69,8 @@ def begin(tmp_path: Path) -> Start:
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_it_ends_alike(begin: Start, name: str) -> None:
-    """Exit status and output are those of a fresh interpreter, whatever the end is."""
+def test_a_fork_ends_like_a_fresh_interpreter(begin: Start, name: str) -> None:
+    """A fork's exit status and output equal those of a fresh interpreter, however the run ends."""
     outcomes = []
     for fresh in (False, True):
         process = begin(ENDS[name], "-q", "--no-header", fresh=fresh)
@@ -81,8 +81,8 @@ def test_it_ends_alike(begin: Start, name: str) -> None:
     assert outcomes[0] == outcomes[1]
 
 
-def test_it_knows_itself_alike(begin: Start, tmp_path: Path) -> None:
-    """Arguments, path, folder, environment and session are those of a fresh one; chance is its own."""
+def test_a_fork_sees_the_same_process_state(begin: Start, tmp_path: Path) -> None:
+    """Arguments, paths, environment and session equal a fresh interpreter's; random numbers differ."""
     (tmp_path / "helper.py").touch()
     (tmp_path / "beside").mkdir()
     (tmp_path / "beside" / "tells.py").write_text(TELLS, "utf-8")
@@ -100,8 +100,8 @@ def test_it_knows_itself_alike(begin: Start, tmp_path: Path) -> None:
     assert len(set(chances)) == 3
 
 
-def test_nothing_of_a_run_is_left_for_the_next(begin: Start) -> None:
-    """A fork has imported no test, and has neither a thread nor a plugin that it was not given."""
+def test_a_fork_starts_clean(begin: Start) -> None:
+    """A fork starts with one thread, no other test module, and no plugin that it was not given."""
     source = (
         "import sys, threading\n"
         "def test_it(request):\n"
@@ -128,8 +128,8 @@ def hanging(begin: Start, folder: Path) -> Process:
     return process
 
 
-def test_it_can_be_waited_for_and_killed(begin: Start, tmp_path: Path) -> None:
-    """A wait has its time limit; a signal's number is the status, and what was written is there."""
+def test_a_fork_can_be_waited_for_and_killed(begin: Start, tmp_path: Path) -> None:
+    """Waiting times out; after a kill the status is the negative signal and the output can be read."""
     process = hanging(begin, tmp_path)
     assert process.poll() is None
     for wait in (process.wait, process.communicate):
@@ -140,11 +140,11 @@ def test_it_can_be_waited_for_and_killed(begin: Start, tmp_path: Path) -> None:
     assert (process.returncode, process.poll(), process.wait()) == (-signal.SIGKILL,) * 3
     assert "test session starts" in stdout
     assert stderr == ""
-    process.kill()  # which has no effect any more
+    process.kill()  # without effect, as it has ended
 
 
-def test_it_heeds_ctrl_c(begin: Start, tmp_path: Path) -> None:
-    """SIGINT to its group interrupts it, also where whoever started the tests ignores that."""
+def test_ctrl_c_interrupts_a_fork(begin: Start, tmp_path: Path) -> None:
+    """SIGINT to its process group interrupts a fork, even if the tests run with SIGINT ignored."""
     process = hanging(begin, tmp_path)
     os.killpg(process.pid, signal.SIGINT)
     stdout, _ = process.communicate(timeout=60)
@@ -152,16 +152,16 @@ def test_it_heeds_ctrl_c(begin: Start, tmp_path: Path) -> None:
     assert "KeyboardInterrupt" in stdout
 
 
-def test_what_an_interpreter_heeds_at_its_start_is_heeded(begin: Start) -> None:
-    """A variable that only a starting interpreter reads makes the run a fresh one."""
+def test_a_start_variable_makes_a_fresh_interpreter(begin: Start) -> None:
+    """With a variable that Python reads only at its start, the run is not a fork."""
     source = "import sys\ndef test_it(): assert sys.__stdout__.encoding == 'iso8859-1'\n"
     process = begin(source, more={"PYTHONIOENCODING": "latin-1"})
     stdout, _ = process.communicate(timeout=60)
     assert (type(process), process.returncode) == (subprocess.Popen, 0), stdout
 
 
-def test_the_server_ends_with_who_started_it(tmp_path: Path) -> None:
-    """Killed, the process of the tests leaves no server behind."""
+def test_the_fork_server_ends_with_the_tests(tmp_path: Path) -> None:
+    """When the test process is killed, the fork server ends too."""
     code = (
         "import os, pathlib, signal, sys\nfrom tests.support import forked\n"
         f"here = pathlib.Path({str(tmp_path)!r})\n"

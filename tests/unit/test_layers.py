@@ -1,4 +1,4 @@
-"""The floors of the house, which pyproject.toml declares, and what may be imported where."""
+"""The layers, which pyproject.toml declares, and which module may import what (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KNOWS_PYTEST = {
     "session/reports",
     "session/xdist",
 }
-# What those who write checks may import; everything else is private.
+# What a module of checks may import; everything else is private.
 PUBLIC = (
     "pytest_caio",
     "pytest_caio.checks.credentials",
@@ -44,7 +44,7 @@ MODULES = {
 
 
 def imports(nodes: Iterable[ast.AST]) -> set[str]:
-    """Return the dotted names that are imported, names of modules that are imported by text included."""
+    """Return the dotted names that are imported, including modules that are named in strings."""
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -58,7 +58,7 @@ def imports(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def own(names: Iterable[str]) -> set[str]:
-    """Return the modules of ours among dotted names, as `MODULES` names them."""
+    """Return the package's own modules among dotted names, named as in `MODULES`."""
     paths = {
         name.removeprefix("pytest_caio.").replace(".", "/")
         for name in names
@@ -70,12 +70,12 @@ def own(names: Iterable[str]) -> set[str]:
 
 
 def outside(module: str, *names: str) -> bool:
-    """Say whether a module imports one of these top-level packages, at any time."""
+    """Say whether a module imports one of these top-level packages, at its top or in a function."""
     return any(name.split(".")[0] in names for name in imports(ast.walk(MODULES[module])))
 
 
-def test_the_floors_hold() -> None:
-    """No import goes up, sideways or in a circle, those for types alone included (see pyproject.toml)."""
+def test_imports_go_to_lower_layers() -> None:
+    """No import goes to a higher or an equal layer, or in a circle, not even for types only."""
     done = subprocess.run(
         [
             sys.executable,
@@ -92,14 +92,14 @@ def test_the_floors_hold() -> None:
     assert "2 kept, 0 broken" in done.stdout
 
 
-def test_few_modules_lie_at_the_top() -> None:
-    """A newcomer sees packages first: at most eight modules lie directly in `pytest_caio`."""
+def test_the_package_has_few_top_level_modules() -> None:
+    """At most eight modules are directly in `pytest_caio`, so that a newcomer sees packages first."""
     top = [module for module in MODULES if "/" not in module]
     assert len(top) <= MOST_AT_THE_TOP, top
 
 
-def test_the_suite_imports_what_is_public() -> None:
-    """The checks import from `pytest_caio` only what is said to be for those who write checks."""
+def test_the_suite_imports_only_public_modules() -> None:
+    """The checks in `acceptance` import only the public modules of `pytest_caio`."""
     wrong = []
     for path in sorted(SUITE.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -113,7 +113,7 @@ def test_the_suite_imports_what_is_public() -> None:
 
 
 def test_the_reference_is_imported_only_when_started() -> None:
-    """A run that asks a real deployment does not load the reference: its imports stand in functions."""
+    """The reference deployment is imported in functions only, so that other runs do not load it."""
     wrong = [
         module
         for module, tree in MODULES.items()
@@ -124,44 +124,44 @@ def test_the_reference_is_imported_only_when_started() -> None:
     assert wrong == []
 
 
-def test_pytest_is_known_to_few() -> None:
-    """Only the plugin's own modules, the marks, the redaction hooks and the HTML writer know pytest."""
+def test_only_these_modules_import_pytest() -> None:
+    """Only the plugin's modules, checks/check.py, the redaction hooks and the HTML writer import pytest."""
     assert {module for module in MODULES if outside(module, "pytest")} == KNOWS_PYTEST
 
 
-def test_each_client_is_known_to_one() -> None:
-    """Each HTTP client is known to one module, so that no credential strays."""
+def test_each_http_client_is_imported_by_one_module() -> None:
+    """Each HTTP client is imported by one module only, so that credentials are sent from one place."""
     assert [module for module in MODULES if outside(module, "httpx")] == ["probing/transport"]
     assert {module for module in MODULES if outside(module, "requests")} <= {"evidence/tracker"}
 
 
 def test_private_pytest_is_imported_nowhere() -> None:
-    """What pytest keeps for itself may change without notice."""
+    """No module imports `_pytest`, which may change without notice."""
     assert [module for module in MODULES if outside(module, "_pytest")] == []
 
 
-def test_pytest_html_is_known_to_one() -> None:
-    """Only the HTML writer knows the hooks and classes of pytest-html."""
+def test_only_the_html_writer_uses_pytest_html() -> None:
+    """Only evidence/html.py names pytest_html."""
     knowing = {module for module in MODULES if "pytest_html" in (ROOT / f"{module}.py").read_text("utf-8")}
     assert knowing == {"evidence/html"}
 
 
-def test_the_lower_domains_need_no_pytest() -> None:
-    """State, replay and the reference work without pytest and everything that is made of it."""
+def test_lower_packages_do_not_import_pytest() -> None:
+    """System, contract, state, replay and reference import neither pytest nor its plugins."""
     lower = [m for m in MODULES if m.split("/")[0] in ("system", "contract", "state", "replay", "reference")]
     assert [module for module in lower if outside(module, "pytest", "pytest_html", "xdist")] == []
 
 
 def test_modules_are_short() -> None:
-    """A module is split well before 350 lines, and the median module is about 120 lines."""
+    """No module exceeds 350 lines, and the median module has at most 150 lines."""
     lengths = {m: len((ROOT / f"{m}.py").read_text("utf-8").splitlines()) for m in MODULES}
     assert [module for module, length in lengths.items() if length > 350] == []
     modules = sorted(length for module, length in lengths.items() if not module.endswith("__init__"))
     assert modules[len(modules) // 2] <= 150
 
 
-def test_no_module_holds_state() -> None:
-    """What a run holds hangs on the run: no module rebinds a name of its own from a function."""
+def test_no_function_rebinds_a_module_variable() -> None:
+    """No function has a `global` statement: the state of a run belongs to objects of the run."""
     wrong = [
         module for module, tree in MODULES.items() if any(isinstance(n, ast.Global) for n in ast.walk(tree))
     ]

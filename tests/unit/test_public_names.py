@@ -1,4 +1,4 @@
-"""What others may rely on."""
+"""The public names of the package, on which other suites may rely."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODULES = sorted(
 
 
 def test_the_public_names_are_these() -> None:
-    """A check is written with these names; taking one away breaks every suite."""
+    """`__all__` of the package is exactly this list, since removing a name would break every suite."""
     assert sorted(pytest_caio.__all__) == [
         "Advice",
         "Credential",
@@ -44,18 +44,18 @@ def test_the_public_names_are_these() -> None:
 
 @pytest.mark.parametrize("name", pytest_caio.__all__)
 def test_every_public_name_is_there(name: str) -> None:
-    """Each public name can be imported, and says what it is for."""
+    """Each public name can be imported and has a docstring."""
     assert getattr(pytest_caio, name).__doc__
 
 
-def test_no_other_name_is_there() -> None:
-    """A name that is not public is not found in the package."""
+def test_a_private_name_is_not_exported() -> None:
+    """A name that is not public is not an attribute of the package."""
     assert not hasattr(pytest_caio, "Redactor")
 
 
 @pytest.mark.parametrize("path", MODULES)
 def test_every_module_says_what_it_gives(path: str) -> None:
-    """Each module has a docstring and an `__all__` of names that it defines."""
+    """Each module has a docstring and an `__all__` of public names that it defines."""
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     assert ast.get_docstring(tree), "no docstring"
     if len(tree.body) == 1:

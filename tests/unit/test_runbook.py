@@ -1,4 +1,4 @@
-"""The runbook says what is true: its checks, its options and its links are there.
+"""The runbook is accurate: its checks, options and links exist.
 
 Its commands are run by tests/integration/test_documented_commands.py.
 """
@@ -24,20 +24,20 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
 def blocks(language: str) -> list[list[str]]:
-    """Return the lines of each fenced block of a language, unindented."""
+    """Return the lines of each fenced block in a language, without indentation."""
     found = re.findall(rf"^ *```{language}\n(.*?)^ *```$", TEXT, re.MULTILINE | re.DOTALL)
     return [[line.strip() for line in block.splitlines()] for block in found]
 
 
 def commands(language: str) -> list[str]:
-    """Return what is run as a Python module in the blocks of a language, from the module's name on."""
+    """Return the commands run with `python -m` in the blocks of a language, from the module's name on."""
     lines = [line for block in blocks(language) for line in block]
     return [line.split("python -m ", 1)[1] for line in lines if "python -m " in line]
 
 
 @cache
 def options_of(command: str) -> frozenset[str]:
-    """Return the options that a command's own help names."""
+    """Return the options that a command's --help names."""
     words = command.split()
     module = words[:2] if words[0] in ("pytest_caio", "pip") else [*words[:1], "acceptance"]
     asked = [sys.executable, "-m", *module, "--help"]
@@ -47,29 +47,29 @@ def options_of(command: str) -> frozenset[str]:
 
 
 def slug(heading: str) -> str:
-    """Return the anchor that a heading gets: lower case, letters and digits, dashes for blanks."""
+    """Return a heading's anchor: lower case, with dashes for spaces and without punctuation."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def test_the_blocks_are_found() -> None:
-    """There are commands to judge, in both shells."""
+    """Commands are found for both shells."""
     assert len(commands("powershell")) >= 15
     assert any(line.startswith("pytest_caio migrate-state") for line in commands("sh"))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_every_check_has_its_row(check: Check) -> None:
-    """Each check's own title and fix stand in the table, once; `python -m docs.checks_table` writes them."""
+    """Each check has exactly one row, with its title and fix, as `python -m docs.checks_table` writes it."""
     assert TABLE.count(row(check)) == 1
 
 
 def test_no_other_check_has_a_row() -> None:
-    """A check that is gone is gone from the table too."""
+    """The table has rows for the existing checks only, in their order."""
     assert re.findall(r"^\| ([A-Z]+-\d\d) \|", TABLE, re.MULTILINE) == [check.id for check in CHECKS]
 
 
 def test_options_in_the_prose_are_there() -> None:
-    """An option that a sentence or a table names belongs to a command of the runbook."""
+    """Each option that the text names exists in a command of the runbook."""
     known = options_of("pytest acceptance") | options_of("pytest_caio bootstrap")
     known |= options_of("pytest_caio migrate-state") | options_of("pip install")
     prose = re.sub(r"^ *```.*?^ *```$", "", TEXT.split(BEGIN)[0], flags=re.MULTILINE | re.DOTALL)
@@ -79,12 +79,12 @@ def test_options_in_the_prose_are_there() -> None:
 
 
 def test_both_shells_do_the_same() -> None:
-    """Each PowerShell block is followed by the same for the other shell."""
+    """The blocks for PowerShell and for sh have the same commands."""
     assert commands("powershell") == commands("sh")
 
 
 def test_environments_and_gates_are_there() -> None:
-    """Each profile that is asked for exists, and so does each gate."""
+    """Each profile and each gate that a command names exists."""
     profiles = read_profiles(CHECKOUT / "acceptance" / "environments.toml")
     asked = re.findall(r"--env (\S+)", TEXT)
     gates = re.findall(r"acceptance .* -m (\w+)", TEXT)
@@ -96,7 +96,7 @@ def test_environments_and_gates_are_there() -> None:
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)\s]+)\)", TEXT))))
 def test_links_lead_somewhere(link: str) -> None:
-    """A relative link names a file that is there, and a heading in it."""
+    """Each relative link names an existing file, and an existing heading in it."""
     if link.startswith("https://"):
         return
     name, _, anchor = link.partition("#")
@@ -107,6 +107,6 @@ def test_links_lead_somewhere(link: str) -> None:
 
 
 def test_no_secret_is_shown_as_an_argument() -> None:
-    """No command has anybody type a secret where it can be seen."""
+    """No command has a secret as an argument, where other processes could see it."""
     typed = [line for language in ("powershell", "sh") for line in commands(language)]
     assert not [line for line in typed if re.search(r"--(token|redis-url|set)\b", line)]

@@ -1,4 +1,4 @@
-"""Text from a deployment is made fit to be shown."""
+"""Text of a deployment is escaped and cut so that it can be shown."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ quick = settings(derandomize=True, database=None, deadline=None)
         ("\0\x7f\x9b", "\\x00\\x7f\\x9b"),
     ],
 )
-def test_what_steers_is_made_visible(text: str, shown: str) -> None:
-    """Control, format, separator and surrogate characters are shown as escapes; letters stay."""
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
+    """Control, format, separator and surrogate characters are shown as escapes; letters are unchanged."""
     assert printable(text) == shown
 
 
 @quick
 @given(st.text())
-def test_what_is_shown_is_one_harmless_line(text: str) -> None:
-    """Whatever comes in, one line without control characters goes out, and shown again it stays."""
+def test_printable_text_is_one_line(text: str) -> None:
+    """Any text becomes one line without control characters, and escaping it again changes nothing."""
     shown = printable(text)
     assert all(character == " " or unicodedata.category(character)[0] not in "CZ" for character in shown)
     assert len(shown.splitlines()) <= 1
@@ -43,8 +43,8 @@ def test_what_is_shown_is_one_harmless_line(text: str) -> None:
     shown.encode("utf-8")
 
 
-def test_a_beginning_ends_between_words() -> None:
-    """A word that would be cut is left out whole, so that no half of a secret is left standing."""
+def test_text_is_cut_between_words() -> None:
+    """Text is cut before a word that does not fit, so that no part of a secret is left."""
     assert beginning("short", 5) == "short"
     assert beginning('{"a": "one", "token": "abcdefghij"}', 28) == '{"a": "one", "token": "…'
     assert beginning("aaa bbb ccc", 8) == "aaa bbb …"
@@ -53,8 +53,8 @@ def test_a_beginning_ends_between_words() -> None:
 
 @quick
 @given(st.text("ab \"',", max_size=80), st.integers(1, 60))
-def test_a_beginning_is_one(text: str, length: int) -> None:
-    """What is left is the beginning, no longer than asked for, and the ellipsis says that it was cut."""
+def test_cut_text_is_a_beginning_with_an_ellipsis(text: str, length: int) -> None:
+    """Cut text is a beginning of at most the given length, with an ellipsis exactly if it was cut."""
     shown = beginning(text, length)
     assert text.startswith(shown.removesuffix("…"))
     assert len(shown.removesuffix("…")) <= length
@@ -70,6 +70,6 @@ def test_a_beginning_is_one(text: str, length: int) -> None:
         ("assert 'a' == 'b'\n  \n  - b\x1b\n  + a\r", "assert 'a' == 'b'\n  \n  - b\\x1b\n  + a\\r"),
     ],
 )
-def test_an_assertion_keeps_its_lines(said: str, shown: str) -> None:
-    """What a check says is one line, what pytest explains below it has lines, and neither steers."""
+def test_an_explained_assertion_keeps_pytests_lines(said: str, shown: str) -> None:
+    """A check's message becomes one line, pytest's explanation keeps its lines, and both are escaped."""
     assert explained(said) == shown
