@@ -1,4 +1,4 @@
-"""The command `replay`: the golden set judged outside a run, and its answers kept as a baseline."""
+"""The command `replay`: judges a golden set outside a run, and writes its answers as a baseline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "Zk4vQ9rT2mXw7LpB"
 def replay(
     tmp_path: Path, demo_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Any]:
-    """Run the command on a profile that is the demo's, save what is given; return status, summary, stderr."""
+    """Run the command on a demo profile with the given changes; return status, summary and stderr."""
     monkeypatch.chdir(tmp_path)
 
     def run(*options: str, **section: object) -> tuple[int, Any, str]:
@@ -44,7 +44,7 @@ def replay(
         except SystemExit as left:
             status = int(left.code or 0)
         out, err = capsys.readouterr()
-        # On a busy machine it may be told that the work goes on.
+        # On a busy machine the command may print that it is still waiting.
         told = [line for line in err.splitlines(keepends=True) if "waiting for" not in line]
         return status, json.loads(out) if out else None, "".join(told)
 
@@ -79,8 +79,8 @@ def test_the_demo_is_ok(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     }
 
 
-def test_the_baseline_has_the_answers(replay: Callable[..., Any], tmp_path: Path) -> None:
-    """What is written are the answers, as they can be read again; with them no case has fallen."""
+def test_the_baseline_contains_the_answers(replay: Callable[..., Any], tmp_path: Path) -> None:
+    """The baseline has all answers; with it the same answers show no regression, and worse ones do."""
     status, summary, err = replay(*asked("--write-baseline", "kept.jsonl"))
     assert (status, summary["baseline"], err) == (0, "kept.jsonl", "")
     kept = load_answers(tmp_path / "kept.jsonl")
@@ -95,7 +95,7 @@ def test_the_baseline_has_the_answers(replay: Callable[..., Any], tmp_path: Path
 
 
 def test_a_replay_that_is_not_ok_writes_nothing(replay: Callable[..., Any], tmp_path: Path) -> None:
-    """Under the threshold the exit status is 1 and nothing is written, unless told to."""
+    """Below the threshold the status is 1 and no baseline is written, except with --write-anyway."""
     kept = tmp_path / "kept.jsonl"
     wrong = f"{MISFIT} echo --lines"
     status, summary, err = replay(*asked("--write-baseline", "kept.jsonl"), runner=wrong)
@@ -112,7 +112,7 @@ def test_a_replay_that_is_not_ok_writes_nothing(replay: Callable[..., Any], tmp_
 def test_a_copier_is_not_ok(
     replay: Callable[..., Any], demo_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A runner that knows the cases passes them all, and its answers are no baseline."""
+    """A runner that copies the expectations passes all cases and the decoy: not ok, and no baseline."""
     monkeypatch.setenv("COPIER_FILE", str(demo_path))
     status, summary, err = replay(*asked("--write-baseline", "kept.jsonl"), runner=f"{COPIER} id")
     assert (status, summary["passed"], summary["honest"]) == (1, 50, False)
@@ -121,13 +121,13 @@ def test_a_copier_is_not_ok(
 
 
 def test_a_broken_golden_set_is_not_ok(replay: Callable[..., Any]) -> None:
-    """What is wrong with the golden set is said as RPL-01 says it."""
+    """An error in the golden set is reported in the words of RPL-01."""
     status, summary, _ = replay(min_cases=51)
     assert (status, summary["errors"]) == (1, ["golden_set.json: 50 usable cases, at least 51 are needed"])
 
 
 def test_a_baseline_is_not_replaced_unasked(replay: Callable[..., Any], tmp_path: Path) -> None:
-    """A baseline that is there stays as it is, and no question is put, unless --overwrite is given."""
+    """An existing baseline is replaced only with --overwrite; without it the runner is not started."""
     kept = tmp_path / "kept.jsonl"
     kept.write_bytes(b"earlier\n")
     touched = "python -c \"open('asked', 'w')\""
@@ -139,16 +139,18 @@ def test_a_baseline_is_not_replaced_unasked(replay: Callable[..., Any], tmp_path
     assert len(load_answers(kept)) == 50
 
 
-def test_a_baseline_that_is_named_before_it_is_written(replay: Callable[..., Any], tmp_path: Path) -> None:
-    """A profile may name the baseline that is to be written; one that is not there is unusable else."""
+def test_the_baseline_to_write_may_be_missing(replay: Callable[..., Any], tmp_path: Path) -> None:
+    """A missing baseline in the profile is accepted if it is the file to write, and else an error."""
     status, summary, _ = replay(*asked("--write-baseline", "kept.jsonl"), baseline="kept.jsonl")
     assert (status, summary["fallen"]) == (0, None)
     status, _, err = replay(*asked("--write-baseline", "new.jsonl"), baseline="none.jsonl")
     assert (status, "none.jsonl: cannot be read" in err) == (2, True)
 
 
-def test_options_stand_over_the_profile(replay: Callable[..., Any], demo_path: Path, tmp_path: Path) -> None:
-    """The runner and the golden set of the command line take the place of the profile's."""
+def test_options_take_precedence_over_the_profile(
+    replay: Callable[..., Any], demo_path: Path, tmp_path: Path
+) -> None:
+    """The runner and the golden set of the command line replace the profile's."""
     cases = json.loads(demo_path.read_text("utf-8"))[:3]
     (tmp_path / "few.json").write_text(json.dumps(cases), "utf-8")
     given = asked("--golden-set", "few.json", "--runner", AGENT)
@@ -159,7 +161,7 @@ def test_options_stand_over_the_profile(replay: Callable[..., Any], demo_path: P
 def test_no_secret_is_shown(
     replay: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a runner says of its secrets, the environment's or the env file's, is redacted."""
+    """Secrets of the process or the env file that a runner prints are redacted."""
     (tmp_path / "one.env").write_text(f"INNGEST_EVENT_KEY={SECRET[::-1]}\n", "utf-8")
     monkeypatch.setenv("MODEL_API_KEY", SECRET)
     told = f"{SECRET} {SECRET[::-1]} jo.doe@lead.example"
@@ -190,7 +192,7 @@ def test_no_secret_is_shown(
 def test_input_that_cannot_be_used(
     replay: Callable[..., Any], options: tuple[str, ...], section: dict[str, object], words: str
 ) -> None:
-    """What cannot be used is told in one line, with exit status 2."""
+    """Invalid input is reported in one line, with exit status 2."""
     status, summary, err = replay(*options, **section)
     assert (status, summary, err.count("\n")) == (2, None, 1)
     assert err.startswith("python -m pytest_caio replay: ")
@@ -198,7 +200,7 @@ def test_input_that_cannot_be_used(
 
 
 def test_a_baseline_that_cannot_be_written(replay: Callable[..., Any], tmp_path: Path) -> None:
-    """Where the answers cannot be written in the end, the summary is shown, and is not ok."""
+    """If the baseline cannot be written at the end, the summary is shown and is not ok."""
     folder = tmp_path / "kept"
     folder.mkdir()
     code = "import os, runpy, sys; os.path.isdir('kept') and os.rmdir('kept'); "
@@ -212,7 +214,7 @@ def test_a_baseline_that_cannot_be_written(replay: Callable[..., Any], tmp_path:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an interrupt cannot be sent to one process there")
 def test_ctrl_c_ends_the_runner(demo_path: Path, tmp_path: Path) -> None:
-    """Long work is told of on stderr; Ctrl-C ends it, its runner with it, and nothing is written."""
+    """A long replay is announced on stderr, and Ctrl-C ends it and its runner without a baseline."""
     pids = tmp_path / "pids"
     (tmp_path / "profiles.toml").write_text("[one]\n", "utf-8")
     options = ["--golden-set", str(demo_path), "--runner", f"{MISFIT} hang", "--write-baseline", "kept.jsonl"]
