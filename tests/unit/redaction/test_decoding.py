@@ -1,4 +1,4 @@
-"""Each reading of a text leads back to the characters that it was read from."""
+"""Each decoded view of a text maps its characters to their places in the text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ quick = settings(derandomize=True, database=None, deadline=None)
 @quick
 @given(st.lists(PARTS).map("".join))
 def test_characters_keep_their_place(text: str) -> None:
-    """What stands in the text in a character's place is that character, or its code, broken or not."""
+    """The text at a character's place in a view is that character or its code, broken or not."""
     for reading in views(text):
         places = [(reading.place(n), reading.end(n)) for n in range(len(reading.text))]
         assert all(end <= start for (_, end), (start, _) in pairwise(places))
@@ -40,6 +40,6 @@ def test_characters_keep_their_place(text: str) -> None:
         ("two%0A%20%20lines", ["two%0A%20%20lines", "two\n  lines", "twolines"]),
     ],
 )
-def test_what_is_read(text: str, read: list[str]) -> None:
-    """A text is read as it is, without breaks, and decoded, each where that is something else."""
+def test_the_views_of_a_text(text: str, read: list[str]) -> None:
+    """The views are the text, without line breaks, and decoded, each only if it differs."""
     assert [reading.text for reading in views(text)] == read

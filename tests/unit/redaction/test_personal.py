@@ -1,4 +1,4 @@
-"""No lead's address is shown whole, however it is written; other text stays as it is."""
+"""Email addresses are masked in every encoding; other text is unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNS = ("@", "%40", "%2540", "\\u0040", "\\\\u0040", "&#64;", "&#x40;")
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._+-]{1,12}", fullmatch=True)
 HOSTS = st.from_regex(r"([a-z0-9-]{1,8}\.){1,3}[a-z]{2,6}", fullmatch=True)
 ADDRESSES = st.tuples(NAMES, st.sampled_from(SIGNS), HOSTS).map("".join)
-# Made of what addresses are made of, so that they meet neighbours that could hide them.
+# Made of the characters of addresses, so that an address meets neighbours that could hide it.
 AROUND = st.text("ab1.@%40\\u+-_ \"'<>:/=,*\n", max_size=12) | st.text(max_size=8)
 
 
@@ -37,7 +37,7 @@ AROUND = st.text("ab1.@%40\\u+-_ \"'<>:/=,*\n", max_size=12) | st.text(max_size=
     ],
 )
 def test_addresses_are_masked(text: str, shown: str) -> None:
-    """Of an address the first character and the host are left, as text and escaped."""
+    """Of an address, in plain text or escaped, the first character and the host are shown."""
     assert mask_addresses(text) == Redactor().redact(text) == shown
 
 
@@ -53,14 +53,14 @@ def test_addresses_are_masked(text: str, shown: str) -> None:
     ],
 )
 def test_other_signs_stay(text: str) -> None:
-    """A sign that makes no address is left alone."""
+    """An at sign that is not part of an address is unchanged."""
     assert mask_addresses(text) == text
 
 
 @quick
 @given(AROUND, ADDRESSES, AROUND)
 def test_no_address_survives(before: str, address: str, after: str) -> None:
-    """An address is not in what is shown, whatever stands around it, and masking again changes nothing."""
+    """No address is shown whole, whatever surrounds it, and masking again changes nothing."""
     shown = mask_addresses(before + address + after)
     assert address not in shown
     assert mask_addresses(shown) == shown
@@ -71,7 +71,7 @@ def test_no_address_survives(before: str, address: str, after: str) -> None:
     st.lists(ADDRESSES, min_size=2, max_size=5), st.sampled_from(["", ",", " ", ".", "/", "@", "%40", "+"])
 )
 def test_none_of_many_survives(addresses: list[str], between: str) -> None:
-    """Of many addresses none is left, be they written one after the other without a gap."""
+    """None of several addresses is shown, even if they follow each other without a gap."""
     shown = mask_addresses(between.join(addresses))
     assert not [address for address in addresses if address in shown]
     assert mask_addresses(shown) == shown
@@ -80,7 +80,7 @@ def test_none_of_many_survives(addresses: list[str], between: str) -> None:
 @quick
 @given(st.tuples(NAMES, st.just("@"), HOSTS).map("".join), AROUND)
 def test_encodings_of_an_address_go(address: str, around: str) -> None:
-    """A text with an address is masked in a URL and in JSON as well."""
+    """An address in a text that is encoded for a URL or as JSON is masked, too."""
     for encode in (quote, lambda text: json.dumps(text)[1:-1]):
         assert encode(address) not in mask_addresses(encode(around + " " + address))
 
@@ -88,13 +88,13 @@ def test_encodings_of_an_address_go(address: str, around: str) -> None:
 @quick
 @given(st.text())
 def test_text_without_addresses_stays(text: str) -> None:
-    """Text without the sign is returned as it is."""
+    """Text without an at sign, plain or encoded, is unchanged."""
     if "@" not in text and "40" not in text and "64;" not in text:
         assert mask_addresses(text) == text
 
 
 def test_hard_text_takes_little_time() -> None:
-    """Texts that are made to slow a search down take time in proportion to their length."""
+    """Texts that are built to slow the search down take time in proportion to their length."""
     parts = (
         "a.",
         "a@",

@@ -1,4 +1,4 @@
-"""Every known secret goes, in every form it could take, and nothing else does."""
+"""Every known secret is redacted in every encoding, and other text is unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAIN = "abcdefgh-0123456789"
 
 
 def lowered(text: str) -> str:
-    """Return percent-encoded text with lower-case digits."""
+    """Return percent-encoded text with lower-case hex digits."""
     parts = text.split("%")
     return "%".join([parts[0], *(part[:2].lower() + part[2:] for part in parts[1:])])
 
@@ -50,15 +50,15 @@ FORMS = {
 
 @pytest.mark.parametrize("secret", [TOKEN, PLAIN])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_every_form_goes(form, secret: str) -> None:
-    """A secret is replaced by its name in each encoding, wherever it stands."""
+def test_every_encoding_is_redacted(form, secret: str) -> None:
+    """A secret is replaced by its name in each encoding, wherever it is in the text."""
     redactor = Redactor({"MY_TOKEN": secret})
     text = f"before {form(secret)} after|{form(secret)}"
     assert redactor.redact(text) == "before [redacted: MY_TOKEN] after|[redacted: MY_TOKEN]"
     assert redactor.secrets_in(text) == ["MY_TOKEN"]
 
 
-# A part of the report's own words is no secret, and hypothesis finds those words in the sources.
+# The report's own words are never redacted, and hypothesis finds those words in the sources.
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=8, max_size=40).filter(
     lambda text: text.casefold() not in COMMON_WORDS.casefold()
 )
@@ -66,13 +66,13 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_s
 
 @quick
 @given(SECRETS, st.binary(max_size=12), st.binary(max_size=12), st.booleans())
-def test_base64_of_a_longer_text_goes(secret: str, before: bytes, after: bytes, urlsafe: bool) -> None:
-    """Wherever a secret stands in what was base64 encoded, none of it can be decoded from what is left."""
+def test_base64_of_a_longer_text_is_redacted(secret: str, before: bytes, after: bytes, urlsafe: bool) -> None:
+    """Wherever a secret is in a base64-encoded text, no part of it can be decoded after redaction."""
     encode = base64.urlsafe_b64encode if urlsafe else base64.b64encode
     raw = secret.encode()
     shown = Redactor({"S": secret}).redact(encode(before + raw + after).decode())
     assert "[redacted: S]" in shown
-    # At most the characters that the secret shares with its neighbours are left beside the mark.
+    # Only characters that encode the text before and after the secret may be left.
     left, _, right = shown.partition("[redacted: S]")
     assert len(left) <= -(-len(before) * 4 // 3) + 1
     assert len(right) <= -(-len(after) * 4 // 3) + 4
@@ -80,8 +80,8 @@ def test_base64_of_a_longer_text_goes(secret: str, before: bytes, after: bytes, 
 
 @quick
 @given(SECRETS, st.sampled_from(sorted(FORMS)), st.text(max_size=30), st.text(max_size=30))
-def test_no_form_is_left(secret: str, form: str, before: str, after: str) -> None:
-    """Whatever the secret, each of its forms is found in any text."""
+def test_any_secret_is_redacted_in_any_encoding(secret: str, form: str, before: str, after: str) -> None:
+    """Any secret, in any encoding, is found and redacted in any text."""
     told = FORMS[form](secret)
     redactor = Redactor({"S": secret})
     assert "S" in redactor.secrets_in(before + told + after)
@@ -90,8 +90,8 @@ def test_no_form_is_left(secret: str, form: str, before: str, after: str) -> Non
 
 @quick
 @given(st.integers(0, 24), st.integers(0, 5), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))
-def test_base64_of_a_part_goes(start: int, before: int, encode) -> None:
-    """Of any eight characters of a secret in base64, at any place, nothing can be decoded."""
+def test_base64_of_a_part_is_redacted(start: int, before: int, encode) -> None:
+    """Any eight consecutive characters of a secret are redacted in base64, at any offset."""
     secret = "q7Gm-Xz0PdLr_4KwTbYs8VfNh2JcEaUo"
     told = encode(b"\0" * before + secret[start : start + 8].encode() + b"\0\0\0\0").decode()
     assert "[redacted: S]" in Redactor({"S": secret}).redact(told)
@@ -106,8 +106,8 @@ def test_base64_of_a_part_goes(start: int, before: int, encode) -> None:
         "k0-letters%2\n    Fand%20signs",
     ],
 )
-def test_percent_encoding_of_any_part_goes(told: str) -> None:
-    """Whatever of a secret is percent-encoded, and wherever that is broken, it goes whole."""
+def test_partial_percent_encoding_is_redacted(told: str) -> None:
+    """A secret is redacted whole, whichever characters are percent-encoded and wherever lines break."""
     assert Redactor({"S": "k0-letters/and signs"}).redact(f"x?t={told}&y") == "x?t=[redacted: S]&y"
 
 
@@ -117,8 +117,8 @@ class _Entry:
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
-def test_lines_go_as_one_text(end: str) -> None:
-    """Of a failure that pytest keeps line by line, a secret goes that has little in each."""
+def test_a_secret_across_lines_is_redacted(end: str) -> None:
+    """A secret spread over the lines of a pytest failure entry is redacted."""
     entry = _Entry(
         [f"{line}{end}" for line in ("told:", "abcd", "  efgh", "-0123", "  456789", "", "and more")]
     )
@@ -128,7 +128,7 @@ def test_lines_go_as_one_text(end: str) -> None:
 
 @pytest.mark.parametrize("value", ["short", "1234567", "true", "", "production", "Staging", "CONNECTED"])
 def test_short_values_and_status_words_stay(value: str) -> None:
-    """Words of the report are not smeared over because an env file holds them."""
+    """Short values and status words are not redacted, even if an env file holds them."""
     redactor = Redactor({"S": value})
     text = f"status: {value}, ready"
     assert redactor.redact(text) == text
@@ -138,13 +138,13 @@ def test_short_values_and_status_words_stay(value: str) -> None:
 @quick
 @given(st.text())
 def test_other_text_stays(text: str) -> None:
-    """What holds no secret and no address is not touched."""
+    """Text without secret and address is unchanged."""
     if "@" not in text and PLAIN not in text:
         assert Redactor({"S": PLAIN}).redact(text) == text
 
 
-def test_the_longer_secret_goes_whole() -> None:
-    """A secret inside a longer one does not leave the rest of that standing, in either order."""
+def test_a_secret_that_contains_another_is_redacted_whole() -> None:
+    """A secret that contains another one is redacted whole, in whichever order they were added."""
     for order in (("SHORT", "LONG"), ("LONG", "SHORT")):
         values = {"SHORT": PLAIN, "LONG": f"{PLAIN}-and-more"}
         redactor = Redactor({name: values[name] for name in order})
@@ -152,8 +152,8 @@ def test_the_longer_secret_goes_whole() -> None:
         assert redactor.redact(PLAIN) == "[redacted: SHORT]"
 
 
-def test_overlapping_secrets_go_both() -> None:
-    """Where the end of one secret is the beginning of another, neither leaves a rest."""
+def test_overlapping_secrets_are_both_redacted() -> None:
+    """If the end of one secret is the beginning of another, no part of either is left."""
     redactor = Redactor({"A": "abcdefgh1234", "B": "1234ijklmnop"})
     shown = redactor.redact("x abcdefgh1234ijklmnop y")
     assert shown.startswith("x [redacted: A]")
@@ -162,7 +162,7 @@ def test_overlapping_secrets_go_both() -> None:
 
 
 def test_secrets_may_be_added_later() -> None:
-    """A secret is known from the moment it was added; the first name of a value is the one shown."""
+    """A secret is redacted from the moment it is added, under the first name of its value."""
     redactor = Redactor()
     assert redactor.redact(PLAIN) == PLAIN
     redactor.add("FIRST", PLAIN)
@@ -180,8 +180,8 @@ def test_secrets_may_be_added_later() -> None:
         ("signkey-prod-0123456789abcdef0123", "0123456789abcdef0123"),
     ],
 )
-def test_parts_that_are_secrets_go(value: str, part: str) -> None:
-    """The password of a URL, and a signing key without its prefix, are secrets by themselves."""
+def test_secret_parts_of_a_value_are_redacted(value: str, part: str) -> None:
+    """The password of a URL, and a signing key without its prefix, are redacted on their own, too."""
     redactor = Redactor({"URL": value})
     assert redactor.redact(f"auth failed for {part}!") == "auth failed for [redacted: URL]!"
     assert redactor.redact(value) == "[redacted: URL]"
@@ -200,7 +200,7 @@ def test_parts_that_are_secrets_go(value: str, part: str) -> None:
     ],
 )
 def test_addresses_are_masked(text: str, shown: str) -> None:
-    """Of a lead's address the first character and the host are left."""
+    """Of an email address the first character and the host are shown."""
     assert Redactor().redact(text) == shown
 
 
@@ -216,21 +216,21 @@ def test_addresses_are_masked(text: str, shown: str) -> None:
         "caio_session=VALUE; Path=/; HttpOnly",
     ],
 )
-def test_credentials_that_the_deployment_made_go(text: str) -> None:
-    """The hash of a signing key and a session are credentials although nobody knew them before."""
+def test_credentials_made_by_the_deployment_are_redacted(text: str) -> None:
+    """A signing key's hash and a session cookie are redacted, although their values were not known."""
     value = "signkey-prod-c0ffee0123456789.ab_c="
     shown = Redactor().redact(text.replace("VALUE", value))
     assert shown == text.replace("VALUE", "[redacted]")
 
 
 def test_an_empty_session_stays() -> None:
-    """That there is no session or hash is no secret."""
+    """An empty session or hash is shown as it is."""
     for text in ('caio_session=""; Max-Age=0', '{"signing_key_hash":null}', "caio_session=; Path=/"):
         assert Redactor().redact(text) == text
 
 
-def test_a_known_hash_keeps_its_name() -> None:
-    """A hash that was replaced by its name is not replaced again."""
+def test_a_hash_is_redacted_once() -> None:
+    """A known hash is replaced by its name, which is not replaced again."""
     redactor = Redactor({"hash of KEY": PLAIN})
     text = f'{{"signing_key_hash":"{PLAIN}"}}'
     assert redactor.redact(text) == '{"signing_key_hash":"[redacted: hash of KEY]"}'
@@ -253,8 +253,8 @@ class _Other:
         self.text = PLAIN
 
 
-def test_trees_are_redacted() -> None:
-    """Text in containers and in dataclasses, frozen ones too, is redacted; the rest stays as it is."""
+def test_nested_objects_are_redacted() -> None:
+    """Text in containers and dataclasses, frozen ones too, is redacted; other objects are unchanged."""
     other = _Other()
     tree = _Node(PLAIN, [{PLAIN: (PLAIN, 1, None)}, _Node("x", [], _Frozen(PLAIN))], other)
     mark = "[redacted: S]"
@@ -268,7 +268,7 @@ def test_trees_are_redacted() -> None:
 
 
 def test_much_text_is_redacted_quickly() -> None:
-    """Neither many secrets nor texts made to slow a search down take long."""
+    """Many secrets and texts that are built to slow the search down are redacted within 3 seconds."""
     redactor = Redactor({f"S{n}": f"secret-number-{n:05}" for n in range(300)})
     texts = ["a." * 200_000 + "@", "a" * 400_000, ("x" * 500 + "@") * 500, '{"a":' * 60_000]
     texts += ["\\" * 400_000 + "\n", "\n" * 400_000, "\\n" * 200_000, "'\n'" * 100_000, "%25" * 100_000]

@@ -1,4 +1,4 @@
-"""A secret is not shown unless asked for."""
+"""A secret shows its value only through `reveal`."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ VALUE = "hunter2-hunter2"
 
 
 @pytest.mark.parametrize("show", [repr, str, "{}".format, "{!r:>40}".format, "%s".__mod__, ascii])
-def test_a_secret_hides(show) -> None:
-    """No way of showing a secret shows its value, nor its length."""
+def test_a_secret_hides_its_value_and_length(show) -> None:
+    """No text representation of a secret shows its value or its length."""
     assert VALUE not in show(Secret(VALUE))
     assert show(Secret(VALUE)) == show(Secret(VALUE * 3))
     assert VALUE not in show([Secret(VALUE)])
 
 
 def test_a_secret_has_no_attributes_to_print() -> None:
-    """What prints an object's attributes finds none."""
+    """A secret has no `__dict__`, so that tools that print attributes show nothing."""
     assert not hasattr(Secret(VALUE), "__dict__")
 
 
-def test_reveal_is_the_way_to_the_value() -> None:
-    """The value is there for who puts it to use."""
+def test_reveal_returns_the_value() -> None:
+    """`reveal` returns the value, and a secret can be pickled."""
     assert Secret(VALUE).reveal() == VALUE
     assert pickle.loads(pickle.dumps(Secret(VALUE))) == Secret(VALUE)
 
 
 def test_an_empty_secret_is_seen_to_be_empty() -> None:
-    """Whether there is a value at all is no secret."""
+    """An empty secret is false and looks empty, since the absence of a value is not secret."""
     assert not Secret("")
     assert Secret(" ")
     assert (str(Secret("")), repr(Secret(""))) == ("", "Secret('')")
 
 
 def test_secrets_compare_by_value() -> None:
-    """Two secrets are told equal without being shown, and are never equal to text."""
+    """Secrets compare and hash by value, and never equal a text."""
     assert Secret(VALUE) == Secret(VALUE)
     assert Secret(VALUE) != Secret(VALUE + "x")
     assert Secret(VALUE) != VALUE
@@ -51,7 +51,7 @@ def test_secrets_compare_by_value() -> None:
 @settings(derandomize=True, database=None, deadline=None)
 @given(st.text(min_size=1))
 def test_every_secret_looks_the_same(value: str) -> None:
-    """What is shown does not depend on the value."""
+    """Any secret that is not empty looks the same."""
     assert (str(Secret(value)), repr(Secret(value))) == ("**********", "Secret('**********')")
 
 
@@ -73,7 +73,7 @@ def test_every_secret_looks_the_same(value: str) -> None:
     ],
 )
 def test_names_of_secrets(key: str) -> None:
-    """A key that says so names a secret."""
+    """A key that ends in a word such as TOKEN, SECRET or KEY names a secret."""
     assert names_secret(key, "x")
 
 
@@ -92,7 +92,7 @@ def test_names_of_secrets(key: str) -> None:
     ],
 )
 def test_names_of_switches(key: str) -> None:
-    """A switch, a number and a name are no secrets, although they speak of one."""
+    """A switch, a number or a name is not a secret, although its key mentions one."""
     assert not names_secret(key, "true")
 
 
@@ -108,12 +108,12 @@ def test_names_of_switches(key: str) -> None:
     ],
 )
 def test_urls_with_credentials(value: str, secret: bool) -> None:
-    """A URL with a password in it is a secret, whatever its key."""
+    """A URL that contains a password is a secret, and others are not."""
     assert names_secret("REDIS_URL", value) is secret
 
 
-def test_a_new_secret_is_no_option() -> None:
-    """A secret that is made can follow an option as it is, stand first in a file, and is never made twice."""
+def test_new_secrets_are_distinct_and_fit_a_command_line() -> None:
+    """Each new secret is different, and begins with a word character, as no command-line option does."""
     made = {new_secret() for _ in range(1000)}
     assert len(made) == 1000
     assert all(re.fullmatch(r"\w[\w-]{42}", secret, re.ASCII) for secret in made)
