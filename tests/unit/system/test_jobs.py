@@ -1,4 +1,4 @@
-"""Work that is done once: its result, its failure, and what a worker is told of both."""
+"""Background jobs, which run once: their results, their failures, and what xdist workers get of both."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from tests.support.pace import within
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A result; a file's name in it need not be valid Unicode."""
+    """A result, with a file name that is not valid Unicode."""
 
     name: str = "caf\udce9"
     keys: frozenset[str] = frozenset({"a"})
 
 
 def broken() -> Found:
-    """Break as work does that has a mistake in it."""
+    """Raise as a job with a bug does."""
     raise KeyError("no such thing")
 
 
 @pytest.fixture
 def lines() -> list[str]:
-    """What was said to the person watching."""
+    """The lines that were shown to the user."""
     return []
 
 
 @pytest.fixture
 def owner(lines: list[str]) -> Iterator[Jobs]:
-    """The process that does the work."""
+    """The process that runs the jobs."""
     with closing(Jobs(lines.append)) as background:
         yield background
 
@@ -47,8 +47,8 @@ def worker(owner: Jobs) -> Jobs:
     return Jobs(lambda _: None, owner.share())
 
 
-def test_work_is_done_once(owner: Jobs) -> None:
-    """Work that is started twice runs once, and each asker is given the same result."""
+def test_a_job_runs_once(owner: Jobs) -> None:
+    """A job that is started twice runs once, and every caller gets the same result."""
     calls: list[int] = []
     for _ in range(2):
         owner.start("it", lambda: calls.append(1) or Found())  # type: ignore[func-returns-value]
@@ -56,16 +56,16 @@ def test_work_is_done_once(owner: Jobs) -> None:
     assert calls == [1]
 
 
-def test_worker_is_given_the_result(owner: Jobs, worker: Jobs) -> None:
-    """A worker waits for the result and is given an equal one."""
+def test_a_worker_gets_the_result(owner: Jobs, worker: Jobs) -> None:
+    """A worker waits for the result and gets an equal one."""
     go = threading.Event()
     owner.start("it of a/b", lambda: Found() if go.wait(10) else broken())
     threading.Timer(0.1, go.set).start()
     assert worker.result("it of a/b", Found) == owner.result("it of a/b", Found) == Found()
 
 
-def test_broken_work_is_told(owner: Jobs, worker: Jobs) -> None:
-    """Work that breaks raises where its result is asked for, in a worker too."""
+def test_a_failed_job_raises_for_owner_and_worker(owner: Jobs, worker: Jobs) -> None:
+    """If a job raises, asking for its result raises, in a worker too."""
     owner.start("it", broken)
     with pytest.raises(KeyError):
         owner.result("it", Found)
@@ -73,15 +73,15 @@ def test_broken_work_is_told(owner: Jobs, worker: Jobs) -> None:
         worker.result("it", Found)
 
 
-def test_work_that_was_not_started(owner: Jobs, worker: Jobs) -> None:
-    """Asking for what nobody started is an error at once, rather than a wait without end."""
+def test_a_job_that_was_not_started(owner: Jobs, worker: Jobs) -> None:
+    """Asking for the result of a job that was not started raises at once instead of waiting."""
     for asker in (owner, worker):
         with pytest.raises(LookupError, match="it was not started"):
             asker.result("it", Found)
 
 
-def test_closing_ends_the_work(lines: list[str]) -> None:
-    """Closing ends what is under way, and removes what workers were to find."""
+def test_closing_ends_running_jobs(lines: list[str]) -> None:
+    """Closing ends a running job, and closing twice is allowed."""
     background, over = Jobs(lines.append), threading.Event()
     began = time.monotonic()
     with ExitStack() as stack:
@@ -93,7 +93,7 @@ def test_closing_ends_the_work(lines: list[str]) -> None:
 
 
 def test_closing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left for workers is whole before the work counts as done, so nothing comes after the folder."""
+    """A result is written for workers before its job counts as done, so closing leaves no folder."""
 
     there: list[bool] = []
 
@@ -111,10 +111,10 @@ def test_closing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not folder.exists()
 
 
-def test_worker_does_not_wait_for_what_is_given_up(
+def test_a_worker_does_not_wait_for_an_abandoned_job(
     owner: Jobs, worker: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the work is given up, a worker that waits for it is told so."""
+    """If the owner gives up on a job, a worker that waits for it gets an error."""
     monkeypatch.setattr("pytest_caio.system.jobs._END_SECONDS", 0.1)
     over = threading.Event()
     owner.start("it", lambda: (over.wait(10), Found())[1])
@@ -126,8 +126,8 @@ def test_worker_does_not_wait_for_what_is_given_up(
         over.set()
 
 
-def test_a_full_disk_is_told(owner: Jobs, worker: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a result cannot be left for the workers, neither they nor the run wait for ever."""
+def test_a_full_disk_is_an_error(owner: Jobs, worker: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a result cannot be written for the workers, neither they nor the owner wait for ever."""
 
     def full(*_: object) -> None:
         raise OSError("no space left")
@@ -141,7 +141,7 @@ def test_a_full_disk_is_told(owner: Jobs, worker: Jobs, monkeypatch: pytest.Monk
 
 
 def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work that does not end when told to is given up on; who asks for its result is told."""
+    """A job that does not end in time is given up, and asking for its result raises."""
     monkeypatch.setattr("pytest_caio.system.jobs._END_SECONDS", 0.3)
     background, over = Jobs(lambda _: None), threading.Event()
     with ExitStack() as stack:
@@ -157,7 +157,7 @@ def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_long_wait_is_announced() -> None:
-    """After two seconds the person watching is told what is waited for."""
+    """After a wait of two seconds the user is shown what the run is waiting for."""
     lines: list[str] = []
     spoken = threading.Event()
 

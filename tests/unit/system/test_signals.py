@@ -1,4 +1,4 @@
-"""Signals: where they end a run, and where they wait for it to come to such a place."""
+"""Signals: where they end a run at once, and where they wait until the run can be interrupted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ time.sleep(0.5)
 
 @pytest.fixture
 def interruption() -> Iterator[SignalHandler]:
-    """Signals, taken over while a test runs."""
+    """A signal handler that is installed during the test."""
     interruption = SignalHandler()
     interruption.begin()
     yield interruption
@@ -38,8 +38,8 @@ def _send(seconds: float = 0.0) -> None:
     threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGTERM]).start()
 
 
-def test_a_wait_is_interrupted(interruption: SignalHandler) -> None:
-    """A run that waits is interrupted where it waits, soon."""
+def test_a_waiting_run_is_interrupted(interruption: SignalHandler) -> None:
+    """A run that is waiting is interrupted soon."""
     began = time.monotonic()
     _send()
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
@@ -51,7 +51,7 @@ def test_a_wait_is_interrupted(interruption: SignalHandler) -> None:
 def test_an_import_is_not_interrupted(
     interruption: SignalHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An import goes on to its end, however long it takes: broken off, it would keep its lock for ever."""
+    """An import is completed first, since an interrupted one would keep its lock for ever."""
     (tmp_path / "caio_busy_module.py").write_text(BUSY, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.import_module("caio_busy_module")
@@ -61,7 +61,7 @@ def test_an_import_is_not_interrupted(
 
 
 def _busy(seconds: float) -> None:
-    """Work so long, in a new place at every look."""
+    """Work for some seconds, in another stack frame every 10 ms."""
     began = time.monotonic()
     while time.monotonic() - began < 0.01:
         pass
@@ -72,7 +72,7 @@ def _busy(seconds: float) -> None:
 def test_a_busy_run_is_left_alone_for_a_while(
     interruption: SignalHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that works is not interrupted in its middle, but one that never comes to an end of it is."""
+    """A busy run is interrupted only after a number of checks, so that its current step can end."""
     monkeypatch.setattr("pytest_caio.system.signals._LOOKS", stretched(50))
     os.kill(os.getpid(), signal.SIGTERM)
     _busy(1)
@@ -81,8 +81,8 @@ def test_a_busy_run_is_left_alone_for_a_while(
         _busy(5)
 
 
-def test_a_signal_is_obeyed_between_two_steps(interruption: SignalHandler) -> None:
-    """What has arrived is obeyed where the run says that nothing is under way, and not once it ends."""
+def test_a_pending_signal_interrupts_between_steps(interruption: SignalHandler) -> None:
+    """A pending signal raises between two steps, but no longer once the run is ending."""
     interruption.raise_if_interrupted()
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
@@ -91,8 +91,8 @@ def test_a_signal_is_obeyed_between_two_steps(interruption: SignalHandler) -> No
     interruption.raise_if_interrupted()
 
 
-def test_who_insists_is_obeyed_at_once(interruption: SignalHandler) -> None:
-    """A second signal is obeyed wherever it comes; at the end of a run, the second of its own."""
+def test_a_second_signal_ends_the_run_at_once(interruption: SignalHandler) -> None:
+    """A second signal ends the run at once, wherever it arrives; once the run is ending, it takes two."""
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
         os.kill(os.getpid(), signal.SIGTERM)

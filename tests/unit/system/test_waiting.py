@@ -1,4 +1,4 @@
-"""Waiting: until the result is there, however late, with a word from time to time."""
+"""Waiting for a result, with a message from time to time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pytest_caio.system.waiting import wait_for
 
 @pytest.fixture(autouse=True)
 def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Speak soon, and often."""
+    """Shorten the wait before a message and between messages."""
     monkeypatch.setattr("pytest_caio.system.waiting._STEP", 0.1)
     monkeypatch.setattr("pytest_caio.system.waiting._PATIENCE", 0.1)
     monkeypatch.setattr("pytest_caio.system.waiting.REMINDER", 0.2)
 
 
 class _AtTheLastMoment(Future[str]):
-    """A future that is done just when it is looked at, after it was not in time."""
+    """A future that completes exactly when `done` is called after a timeout."""
 
     def done(self) -> bool:
         if not super().done():
@@ -28,14 +28,14 @@ class _AtTheLastMoment(Future[str]):
 
 
 def test_a_result_is_returned_at_once() -> None:
-    """Where the result is there, nothing is said."""
+    """A result that exists is returned without a message."""
     future: Future[str] = Future()
     future.set_result("an answer")
     assert wait_for(future, lambda _: pytest.fail("said something")) == "an answer"
 
 
-def test_a_wait_is_told() -> None:
-    """A wait is told of with its seconds, again and again, and goes on until the result is there."""
+def test_a_wait_is_announced_repeatedly() -> None:
+    """A wait is announced with its seconds, repeatedly, until the result arrives."""
     future: Future[str] = Future()
     said: list[float] = []
 
@@ -49,14 +49,14 @@ def test_a_wait_is_told() -> None:
 
 
 def test_a_result_at_the_last_moment_counts() -> None:
-    """A result that comes just as a step of the wait ends is the result, and no timeout."""
+    """A result that arrives just as a step of the wait times out is returned."""
     future = _AtTheLastMoment()
     threading.Timer(0.25, future.done).start()
     assert wait_for(future, lambda _: None) == "an answer"
 
 
 def test_the_future_s_own_timeout_is_raised() -> None:
-    """A TimeoutError that the work itself raised is not taken for a wait that goes on."""
+    """A TimeoutError that the work itself raised is raised, not taken for a wait that goes on."""
     future: Future[str] = Future()
     future.set_exception(TimeoutError("Redis took too long"))
     with pytest.raises(TimeoutError, match="Redis took too long"):
