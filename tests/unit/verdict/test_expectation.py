@@ -1,4 +1,4 @@
-"""What a check expected and observed is said in words, from its assertion."""
+"""What a check expected and observed is put into words from its assertion."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ response = SimpleNamespace(status_code=503)
 
 
 def compares() -> None:
-    """Fail on a value."""
+    """Fail on a comparison with a value."""
     assert response.status_code == 401
 
 
 def chains() -> None:
-    """Fail on a range."""
+    """Fail on a chained comparison."""
     assert 400 <= response.status_code < 500
 
 
 def reversed_sides() -> None:
-    """Fail with the constant first."""
+    """Fail on a comparison with the constant first."""
     assert 401 == response.status_code  # noqa: SIM300
 
 
 def over_several_lines() -> None:
-    """Fail over several lines."""
+    """Fail on an assertion of several lines."""
     assert response.status_code in (
         401,
         403,
@@ -38,17 +38,17 @@ def over_several_lines() -> None:
 
 
 def says_why() -> None:
-    """Fail with a message."""
+    """Fail on an assertion with a message."""
     assert response.status_code == 401, "the guard is missing"
 
 
 def holds_not() -> None:
-    """Fail without a comparison."""
+    """Fail on an assertion without a comparison."""
     assert not response.status_code
 
 
 def in_branches() -> None:
-    """Fail within other statements."""
+    """Fail on an assertion inside other statements."""
     for _ in range(2):
         if response.status_code != 200:
             with pytest.raises(KeyError):
@@ -87,7 +87,7 @@ def error_of(function: Callable[[], None]) -> BaseException:
     ],
 )
 def test_what_is_expected_is_the_assertion(function: Callable[[], None], expected: str) -> None:
-    """A check that holds says what it asserted, in order, wherever it stands in its function."""
+    """The expectation of a check that passes is its assertions, in the order of its source."""
     assert expected_of(function) == expected
 
 
@@ -110,12 +110,12 @@ def test_what_is_expected_is_the_assertion(function: Callable[[], None], expecte
 def test_what_was_observed(
     function: Callable[[], None], comparison: Any, expected: str, observed: str
 ) -> None:
-    """A failure says what was expected and the value that was seen instead."""
+    """A failure states what was expected and the value that was observed."""
     assert failure_of(error_of(function), comparison) == (expected, observed)
 
 
-def test_a_mismatch_is_taken_at_its_word() -> None:
-    """A failure that says both itself is not looked into."""
+def test_a_mismatch_gives_its_own_texts() -> None:
+    """The expected and observed texts of a Mismatch are used as they are."""
 
     def mismatch() -> None:
         raise Mismatch("200 with the report", "404")
@@ -124,7 +124,7 @@ def test_a_mismatch_is_taken_at_its_word() -> None:
 
 
 def test_a_failure_without_an_assertion() -> None:
-    """What failed without an assertion says its own name."""
+    """A failure without an assertion is described by its type and message."""
 
     def raises() -> None:
         raise ValueError("odd")
@@ -134,17 +134,17 @@ def test_a_failure_without_an_assertion() -> None:
 
 
 def test_long_values_are_cut() -> None:
-    """A value that fills a page is cut, and no word of it in half."""
+    """A long value is cut between words."""
     value = "word " * 1000 + "secret"
     _, observed = failure_of(error_of(compares), ("==", value, 401))
     assert len(observed) < 350
     assert observed.endswith("word …")
 
 
-def test_source_that_is_gone_is_no_crash() -> None:
-    """A check whose source cannot be read still fails in words."""
+def test_missing_source_is_not_an_error() -> None:
+    """A check whose source cannot be read has no expectation, and its failure is still described."""
     space: dict[str, Any] = {}
     exec(compile("def gone():\n    assert 1 == 2\n", "/nowhere/gone.py", "exec"), space)
     assert expected_of(space["gone"]) == ""
-    # The nearest assertion that can be read is that of a caller; here there is none.
+    # The assertion of a caller would be used if there was one.
     assert failure_of(error_of(space["gone"]), None)[1].startswith("AssertionError")

@@ -1,4 +1,4 @@
-"""Outcomes become one verdict, in one place, by the rules of the gate."""
+"""The rules by which the outcomes of all cases become one verdict."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def result(outcome: str = "passed", check: str = "AUTH-01", **details: Any) -> R
     return Result(check=check, outcome=Outcome(outcome), **{"nodeid": check, **given, **details})
 
 
-def test_go_is_when_every_blocking_check_passed() -> None:
-    """GO needs no more than that every blocking check passed."""
+def test_all_blocking_checks_passed_is_go() -> None:
+    """If every blocking check passed, the verdict is GO, without a reason."""
     verdict = judge([result(), result(check="WH-01")])
     assert (verdict.word, verdict.reasons) == (GO, ())
 
 
 @pytest.mark.parametrize("outcome", ["failed", "error", "missing-input"])
 def test_one_failure_is_no_go(outcome: str) -> None:
-    """A blocking check that failed, broke or lacked an input stops the release, and is named."""
+    """A blocking check that failed, raised or lacked an input is NO-GO, and is named once."""
     verdict = judge(
         [result(), result(outcome, "WH-02"), result(outcome, "CORS-01"), result(outcome, "WH-02")]
     )
@@ -38,23 +38,23 @@ def test_one_failure_is_no_go(outcome: str) -> None:
 
 @pytest.mark.parametrize("outcome", ["failed", "missing-input", "advised", "not-run"])
 def test_advice_is_never_no_go(outcome: str) -> None:
-    """What only advises stops nothing, even where it did not run."""
+    """A check that only advises never prevents GO, whether it failed, lacked an input or did not run."""
     assert judge([result(), result(outcome, "RDY-12", blocking=False)]).word == GO
 
 
 def test_a_check_that_broke_is_no_go() -> None:
-    """A check whose own code broke judged nothing: it stops the release, even where it only advises."""
+    """A check whose own code raised is NO-GO even if it only advises, since it judged nothing."""
     verdict = judge([result(), result("error", "RDY-12", blocking=False)])
     assert (verdict.word, verdict.reasons) == (NO_GO, ("failed: RDY-12",))
 
 
 def test_a_waived_failure_is_go() -> None:
-    """A waived check does not stop the release."""
+    """A waived failure does not prevent GO."""
     assert judge([result(), result("waived", "WH-08")]).word == GO
 
 
 def test_go_says_how_many_checks_it_waived() -> None:
-    """The headline counts checks, each once an environment, and not cases; the word stays GO."""
+    """The headline of GO counts waived checks, once for each environment, and not their cases."""
     waived = [result("waived", "WH-08", nodeid=str(n), environment="staging") for n in range(3)]
     verdict = judge([result(), result(environment="staging"), result("waived", "WH-08"), *waived])
     assert (verdict.word, verdict.headline) == (GO, "GO (2 waived)")
@@ -62,43 +62,43 @@ def test_go_says_how_many_checks_it_waived() -> None:
 
 
 def test_only_go_counts_waived_checks() -> None:
-    """What is no GO anyway rests on no waiver."""
+    """NO-GO and INCOMPLETE mention no waived checks."""
     waived = result("waived", "WH-08")
     assert judge([result(), waived, result("failed")]).headline == NO_GO
     assert judge([result(), waived], ["checks were deselected"]).headline == INCOMPLETE
-    assert judge([waived]).headline == INCOMPLETE  # a waiver vouches for nothing
+    assert judge([waived]).headline == INCOMPLETE  # a waived check does not count as passed
 
 
 @pytest.mark.parametrize("narrowed", [[], ["checks were deselected"]])
-def test_a_waiver_that_should_not_be_there_is_no_go(narrowed: list[str]) -> None:
-    """It fails the run, whole or not, and is named after what failed."""
+def test_an_invalid_waiver_is_no_go(narrowed: list[str]) -> None:
+    """An invalid waiver is NO-GO, in a whole run or a part, and is named after the failed checks."""
     verdict = judge([result()], narrowed, ["waiver 1: expired"])
     assert verdict.word == NO_GO
     assert verdict.reasons == ("waiver 1: expired", *narrowed)
     assert judge([result("failed")], (), ["w"]).reasons == ("failed: AUTH-01", "w")
 
 
-def test_what_does_not_apply_is_go() -> None:
-    """A blocking check that has nothing to judge here leaves no gap."""
+def test_a_check_that_does_not_apply_is_go() -> None:
+    """A blocking check that does not apply does not prevent GO."""
     assert judge([result(), result("not-run", "AUTH-12", applicable=False)]).word == GO
 
 
-def test_what_did_not_run_is_incomplete() -> None:
-    """A blocking check that applies and did not run is a gap, and is named."""
+def test_a_check_that_did_not_run_is_incomplete() -> None:
+    """A blocking check that applies and did not run is INCOMPLETE, and is named once."""
     verdict = judge([result(), result("not-run", "WH-03"), result("not-run", "WH-03")])
     assert verdict.word == INCOMPLETE
     assert verdict.reasons == ("did not run: WH-03",)
 
 
 def test_a_narrowed_run_is_incomplete() -> None:
-    """A part cannot vouch for the whole, and says how it was narrowed."""
+    """A run of some checks is INCOMPLETE if they passed, and the reason is how it was narrowed."""
     verdict = judge([result()], ["checks were deselected (-k)"])
     assert verdict.word == INCOMPLETE
     assert verdict.reasons == ("checks were deselected (-k)",)
 
 
 def test_a_failure_of_a_narrowed_run_is_no_go() -> None:
-    """A part can still fail the whole."""
+    """A run of some checks is NO-GO if one of them failed."""
     verdict = judge([result("failed")], ["checks were deselected (-k)"])
     assert verdict.word == NO_GO
     assert verdict.reasons == ("failed: AUTH-01", "checks were deselected (-k)")
@@ -114,15 +114,15 @@ def test_a_failure_of_a_narrowed_run_is_no_go() -> None:
     ],
     ids=["nothing", "advice alone", "nothing applies", "advised"],
 )
-def test_nothing_asked_is_no_go_ahead(results: list[Result]) -> None:
-    """A run in which no blocking check ran is never GO."""
+def test_a_run_without_a_blocking_check_is_incomplete(results: list[Result]) -> None:
+    """A run in which no blocking check ran is INCOMPLETE."""
     verdict = judge(results)
     where = " for demo" if results else ""
     assert (verdict.word, verdict.reasons) == (INCOMPLETE, (f"no blocking check ran{where}",))
 
 
-def test_an_environment_without_a_pass_is_no_go_ahead() -> None:
-    """Of two environments each must have passed something: one cannot vouch for the other."""
+def test_each_environment_needs_a_blocking_check() -> None:
+    """If no blocking check ran for one of two environments, the verdict is INCOMPLETE."""
     other = result("not-run", applicable=False)
     other.environment = "staging"
     verdict = judge([result(), other])
@@ -130,7 +130,7 @@ def test_an_environment_without_a_pass_is_no_go_ahead() -> None:
 
 
 def test_an_unreachable_deployment_is_no_go() -> None:
-    """A deployment that nobody reaches is told once, and not check by check."""
+    """An unreachable deployment is NO-GO with one reason, instead of one for each check."""
     why = "cannot connect: the connection was refused"
     silent = [result("not-run", f"AUTH-0{n}", unreachable=why) for n in range(3)]
     missing = result("missing-input", "WH-06")
@@ -139,13 +139,13 @@ def test_an_unreachable_deployment_is_no_go() -> None:
     assert verdict.reasons == (f"demo could not be reached: {why}",)
 
 
-def test_an_unreachable_deployment_that_only_advice_met_is_no_go() -> None:
-    """Who asks does not matter: an unreachable deployment cannot go live."""
+def test_unreachable_is_no_go_even_for_advice() -> None:
+    """An unreachable deployment is NO-GO even if only advisory checks sent requests."""
     assert judge([result(), result("not-run", blocking=False, unreachable="gone")]).word == NO_GO
 
 
 def test_each_environment_counts() -> None:
-    """The verdict of two environments is one, and the worse."""
+    """The verdict of two environments is the worse of both, and the reasons name both."""
     here, there = result(environment="staging"), result("failed", "WH-01", environment="production")
     assert judge([here, there]).word == NO_GO
     gone = result("not-run", environment="production", unreachable="gone")
@@ -170,8 +170,8 @@ QUICK = settings(derandomize=True, database=None, deadline=None)
 
 @QUICK
 @given(RESULTS, NARROWED)
-def test_go_is_never_given_away(results: list[Result], narrowed: list[str]) -> None:
-    """Whatever the outcomes, GO means that all that blocks ran and held, and something did."""
+def test_go_needs_all_blocking_checks(results: list[Result], narrowed: list[str]) -> None:
+    """Whatever the outcomes, GO means that all blocking checks ran and held, and at least one passed."""
     verdict = judge(results, narrowed)
     blocking = [r for r in results if r.blocking]
     bad = any(r.outcome in ("failed", "missing-input") for r in blocking)
@@ -191,7 +191,7 @@ def test_go_is_never_given_away(results: list[Result], narrowed: list[str]) -> N
 @QUICK
 @given(RESULTS, NARROWED, st.integers(0, 100))
 def test_a_failure_is_always_no_go(results: list[Result], narrowed: list[str], place: int) -> None:
-    """Whatever else there is, and wherever it comes, a failed blocking result is NO-GO."""
+    """Whatever the other outcomes and the order, a failed blocking check is NO-GO."""
     results.insert(place, result("failed", "WH-02", environment="production"))
     assert judge(results, narrowed).word == NO_GO
 
@@ -199,7 +199,7 @@ def test_a_failure_is_always_no_go(results: list[Result], narrowed: list[str], p
 @QUICK
 @given(RESULTS, NARROWED, st.randoms(use_true_random=False))
 def test_order_does_not_matter(results: list[Result], narrowed: list[str], random: Random) -> None:
-    """Workers report in any order; word, headline and what failed are the same."""
+    """The order of results changes neither verdict nor headline nor, apart from their order, the reasons."""
     first = judge(results, narrowed)
     random.shuffle(results)
     again = judge(results, narrowed)
@@ -213,7 +213,7 @@ def test_order_does_not_matter(results: list[Result], narrowed: list[str], rando
 @QUICK
 @given(RESULTS, NARROWED)
 def test_a_waiver_is_no_better_than_a_pass(results: list[Result], narrowed: list[str]) -> None:
-    """Waiving what failed makes of NO-GO at most what passing would, and touches nothing else."""
+    """Waiving failures gives no better verdict than passing would, and NO-GO exactly if passing does."""
     failed = [r for r in results if r.blocking and r.outcome == "failed"]
     for one in failed:
         one.outcome = Outcome.WAIVED
@@ -229,14 +229,14 @@ def test_a_waiver_is_no_better_than_a_pass(results: list[Result], narrowed: list
 @QUICK
 @given(RESULTS, st.just(["narrowed"]), st.lists(st.just("waiver"), max_size=1))
 def test_a_part_is_never_go(results: list[Result], narrowed: list[str], waivers: list[str]) -> None:
-    """A narrowed run is never GO, and a waiver's problem is NO-GO in it too."""
+    """A run of some checks is never GO, and is NO-GO if a waiver is invalid."""
     verdict = judge(results, narrowed, waivers)
     assert verdict.word != GO
     assert not waivers or verdict.word == NO_GO
 
 
 def answers(*statuses: int | None, kind: str = "text/html") -> dict[str, ExchangeRecord]:
-    """Return exchanges with these statuses, each of a path of its own."""
+    """Return exchanges with these status codes, each for a path of its own."""
     return {
         str(n): ExchangeRecord(
             n=n,
@@ -272,8 +272,10 @@ def answers(*statuses: int | None, kind: str = "text/html") -> dict[str, Exchang
         (answers(*[None] * 9), ""),
     ],
 )
-def test_answers_that_are_all_alike_are_a_reason(exchanges: dict[str, ExchangeRecord], reason: str) -> None:
-    """Where a deployment answers everything alike, that is said beside what failed, and never else."""
+def test_equal_responses_to_everything_are_a_reason(
+    exchanges: dict[str, ExchangeRecord], reason: str
+) -> None:
+    """If a deployment responds to everything in the same way, that is a reason beside the failed checks."""
     _, *more = judge([result("failed", exchanges=exchanges)]).reasons
     assert len(more) == bool(reason)
     assert "".join(more).startswith(reason)

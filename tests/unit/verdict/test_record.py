@@ -1,4 +1,4 @@
-"""The record shows what was sent and answered, and of a credential its name alone."""
+"""The record of an exchange shows request and response, with credentials replaced by their names."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def environment(make_environment: Callable) -> Environment:
 
 
 def record_of(request: Request, body: bytes = b"", headers: Any = (), **details: Any) -> Any:
-    """Return the record of a 200 with this answer, with the token known to the redactor."""
+    """Return the record of a 200 with this response, with the token known to the redactor."""
     moment = datetime(2026, 2, 3, 4, 5, 6, 789000, UTC)
     exchange = Exchange(request, moment, 12.3456, 200, headers, body, **details)
     return exchange_record(exchange, Redactor({"DASHBOARD_AUTH_TOKEN": SECRET}).redact)
 
 
 def test_the_record_of_an_exchange(environment: Environment) -> None:
-    """Everything that was sent and answered is there."""
+    """The record has all parts of request and response, and each attempt."""
     attempts = (Attempt(None, "dropped"), Attempt(200))
     record = record_of(
         get("//x?a=%20", headers={"X-A": "1"}).resolve(environment),
@@ -53,8 +53,8 @@ def test_the_record_of_an_exchange(environment: Environment) -> None:
     assert (record.error, record.truncated) == ("", False)
 
 
-def test_no_answer_has_no_status(environment: Environment) -> None:
-    """Where nothing answered, the reason stands in the status' place."""
+def test_the_record_without_a_response(environment: Environment) -> None:
+    """Without a response the record has no status code, and the reason as its error."""
     request = get("/").resolve(environment)
     exchange = Exchange(request, datetime.now(timezone(timedelta(hours=1))), 1, error="gone")
     record = exchange_record(exchange, str)
@@ -70,19 +70,19 @@ def test_no_answer_has_no_status(environment: Environment) -> None:
     ],
 )
 def test_credentials_are_shown_by_name(environment: Environment, credential: Any, shown: str) -> None:
-    """Of what a request carried, evidence has the name, also where nobody told the redactor."""
+    """A credential in a request is shown by its name, even if the redactor does not know its value."""
     record = record_of(get("/x", credential).resolve(environment))
     assert [value for _, value in record.request_headers] == [shown]
 
 
 def test_the_token_in_the_query_is_shown_by_name(environment: Environment) -> None:
-    """The URL of the evidence has the token's name in its place."""
+    """A token in the query is replaced by its name in the recorded URL."""
     record = record_of(get("/x", query_token()).resolve(environment))
     assert record.url == "http://127.0.0.1:9/x?token=[DASHBOARD_AUTH_TOKEN]"
 
 
 def test_echoed_secrets_are_redacted(environment: Environment) -> None:
-    """What the deployment sends back is redacted in headers, their names, and the body."""
+    """Secrets in a response are redacted in header names, header values and the body."""
     headers = (
         ("X-Echo", f"you sent {SECRET}"),
         (SECRET, "x"),
@@ -96,8 +96,8 @@ def test_echoed_secrets_are_redacted(environment: Environment) -> None:
     assert record.response_headers[2] == ("Set-Cookie", "caio_session=[redacted]; Path=/")
 
 
-def test_no_half_of_a_secret_is_left_at_the_cut(environment: Environment) -> None:
-    """Wherever an excerpt is cut, no part of a secret stands before it."""
+def test_no_part_of_a_secret_is_left_at_the_cut(environment: Environment) -> None:
+    """Wherever an excerpt is cut, no part of a secret is left before the cut."""
     request = get("/x").resolve(environment)
     for lead in range(1960, 2010):
         text = "x" * 20 + " " + "y" * (lead - 21) + " " + SECRET + " tail" * 9
@@ -106,8 +106,8 @@ def test_no_half_of_a_secret_is_left_at_the_cut(environment: Environment) -> Non
         assert "hunter" not in record.response_headers[0][1]
 
 
-def test_a_long_answer_is_an_excerpt(environment: Environment) -> None:
-    """Evidence goes on a tracker: of a long body there is the beginning, and the hash of all."""
+def test_a_long_response_is_recorded_as_an_excerpt(environment: Environment) -> None:
+    """Of a long response the record has the beginning, 100 headers, and the hash of the whole body."""
     body = b"word " * 10_000
     headers = tuple((f"X-{n}", "v" * 5000) for n in range(500))
     record = record_of(get("/x").resolve(environment), body, headers, truncated=True)
@@ -121,7 +121,7 @@ def test_a_long_answer_is_an_excerpt(environment: Environment) -> None:
 
 @pytest.mark.parametrize("body", [b"a\0b\0", b"\0", b"\xff\xfe\0x", "\ud7ff\u2028".encode(), b"\x1b[0m"])
 def test_odd_bodies_make_a_record(environment: Environment, body: bytes) -> None:
-    """Bytes that mean something elsewhere do not shift a record's parts, and its JSON can be written."""
+    """Unusual bytes in a body change no other part of a record, and its JSON can be written."""
     record = record_of(get("/x", headers={"X-A": "1"}).resolve(environment), body, (("X-B", "2"),))
     assert record.request_headers == [("X-A", "1")]
     assert record.response_headers == [("X-B", "2")]
@@ -129,14 +129,14 @@ def test_odd_bodies_make_a_record(environment: Environment, body: bytes) -> None
     assert msgspec.json.decode(msgspec.json.encode(record))["url"] == record.url
 
 
-def test_a_result_travels() -> None:
-    """A result comes back from a worker as it went."""
+def test_a_result_survives_serialization() -> None:
+    """A result is equal after the serialization between worker and controller."""
     made = Result("demo", "AUTH-01", "auth", "T", "F", True, "n", Outcome.PASSED, "node", commit="abc")
     assert msgspec.convert(msgspec.to_builtins(made), Result) == made
 
 
 def test_outcomes_go_from_the_worst() -> None:
-    """A failure outweighs everything, and what did not run nothing."""
+    """Outcomes are ordered from the worst, `failed`, to `not-run`."""
     outcomes = list(Outcome)
     assert outcomes[0] == "failed"
     assert outcomes[-1] == "not-run"

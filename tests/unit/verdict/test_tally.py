@@ -1,4 +1,4 @@
-"""The ledger gathers results into the finished record."""
+"""The tally collects results and makes the finished record."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def exchange(url: str) -> ExchangeRecord:
 
 @pytest.fixture
 def close(make_environment: Callable) -> Callable[..., Record]:
-    """Enter results and close the ledger of the environments `demo` and, where named, `other`."""
+    """Add results and close the tally for the environments in `names`."""
 
     def make(*results: Result, names: tuple[str, ...] = ("demo",), narrowed: tuple[str, ...] = ()) -> Record:
         tally = Tally()
@@ -57,7 +57,7 @@ def close(make_environment: Callable) -> Callable[..., Record]:
     ],
 )
 def test_of_two_results_the_worse_holds(first: str, second: str, kept: str) -> None:
-    """A teardown that breaks amends a case that passed, and none makes it better."""
+    """Of two results of a case, such as from the test and its teardown, the worse one is kept."""
     ledger = Tally()
     ledger.add(result("n", first))
     ledger.add(result("n", second))
@@ -65,7 +65,7 @@ def test_of_two_results_the_worse_holds(first: str, second: str, kept: str) -> N
 
 
 def test_a_check_is_as_bad_as_its_worst_case(close: Callable[..., Record]) -> None:
-    """Cases are gathered under their check, in order of their ids."""
+    """The outcome of a check is that of its worst case, and its cases are sorted by node id."""
     record = close(result("b", "failed", name="B"), result("a", name="A"), result("c", "missing-input"))
     [check] = record.environments[0].checks
     assert (check.id, check.outcome, check.title, check.fix) == ("AUTH-01", "failed", "T", "F")
@@ -89,14 +89,14 @@ def test_a_check_is_as_bad_as_its_worst_case(close: Callable[..., Record]) -> No
     ],
 )
 def test_gates_count_checks(close: Callable[..., Record], outcome: str, counter: str) -> None:
-    """A gate counts its checks, each once, by outcome."""
+    """A gate counts each of its checks once, by outcome."""
     [gate] = close(result("a", outcome), result("b", outcome)).environments[0].gates
     counts = {name: getattr(gate, name) for name in gate.__struct_fields__ if name != "name"}
     assert counts == {**dict.fromkeys(counts, 0), counter: 1}
 
 
 def test_gates_are_in_the_runbook_s_order(close: Callable[..., Record]) -> None:
-    """The order is the runbook's, whatever ran first; others come after."""
+    """Gates are in the runbook's order, whichever ran first, followed by others."""
     names = [*GATES[::-1], "other"]
     results = [result(gate, check=f"X-{n:02}", gate=gate) for n, gate in enumerate(names)]
     environment = close(*results).environments[0]
@@ -105,7 +105,7 @@ def test_gates_are_in_the_runbook_s_order(close: Callable[..., Record]) -> None:
 
 
 def test_exchanges_are_numbered_once(close: Callable[..., Record]) -> None:
-    """An exchange that several cases share is in the record once, and each case points at it."""
+    """An exchange that several cases share is recorded once, and each of them refers to its number."""
     shared, own = exchange("/shared"), exchange("/own")
     record = close(
         result("a", exchanges={"1": shared}),
@@ -117,7 +117,7 @@ def test_exchanges_are_numbered_once(close: Callable[..., Record]) -> None:
 
 
 def test_environments_are_kept_apart(close: Callable[..., Record]) -> None:
-    """Each environment has its own checks, exchanges and verdict; that of the run is the worse."""
+    """Each environment has its own checks, exchanges and verdict; the run's verdict is the worst."""
     record = close(
         result("a", exchanges={"1": exchange("/a")}),
         result("b", "failed", environment="other", exchanges={"2": exchange("/b")}, commit="abc1234"),
@@ -132,21 +132,21 @@ def test_environments_are_kept_apart(close: Callable[..., Record]) -> None:
 
 
 def test_an_unreachable_environment_says_so(close: Callable[..., Record]) -> None:
-    """The reason why an environment was not reached is in its part of the record."""
+    """The record of an unreachable environment has the reason."""
     record = close(result("a", "not-run", unreachable="gone"))
     assert (record.verdict, record.environments[0].unreachable) == ("NO-GO", "gone")
     assert record.reasons == ["demo could not be reached: gone"]
 
 
 def test_a_narrowed_run_is_incomplete_everywhere(close: Callable[..., Record]) -> None:
-    """What narrowed the run narrowed each environment."""
+    """A run of some checks is INCOMPLETE in each environment."""
     record = close(result("a"), narrowed=("single checks were named",))
     assert (record.verdict, record.environments[0].verdict) == ("INCOMPLETE", "INCOMPLETE")
     assert record.reasons == ["single checks were named"]
 
 
 def test_an_empty_run_makes_a_record(close: Callable[..., Record]) -> None:
-    """A run in which nothing ran has a record, and is no GO."""
+    """A run in which no check ran has a record, which is INCOMPLETE."""
     record = close()
     assert record.verdict == "INCOMPLETE"
     assert (record.environments[0].checks, record.environments[0].gates) == ([], [])

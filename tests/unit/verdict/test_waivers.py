@@ -1,4 +1,4 @@
-"""Waivers hold until the end of their last day in UTC, and whatever is wrong with one is told."""
+"""Waivers hold until the end of their last day in UTC, and every invalid one is reported."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ DATES = st.dates(date(1990, 1, 1), date(2190, 1, 1))
 
 
 def text(**given: str) -> str:
-    """Return a waiver in TOML; a value of `-` leaves the key out."""
+    """Return a waiver in TOML; the value `-` leaves a key out."""
     lines = [f"{key} = {value}" for key, value in {**GOOD, **given}.items() if value != "-"]
     return "\n".join(["[[waiver]]", *lines, ""])
 
 
 def waivers(*written: str) -> Waivers:
-    """Return the waivers of TOML texts, one after the other."""
+    """Return the waivers in TOML texts that are joined."""
     return Waivers("waivers.toml", parse_waivers("".join(written), NAMES))
 
 
@@ -48,12 +48,12 @@ def result(name: str = "unsigned", outcome: str = "passed", **details: Any) -> R
 
 
 def review(held: Waivers, *results: Result, whole: bool = True, today: date = TODAY) -> list[WaiverRecord]:
-    """Review waivers after a run that asked production."""
+    """Review waivers after a run against production."""
     return held.review(results, today, {"production"}, whole=whole)
 
 
 def problem(held: Waivers, *results: Result, whole: bool = True, today: date = TODAY) -> str:
-    """Return what is wrong with the only waiver."""
+    """Return the problem of the only waiver."""
     (record,) = review(held, *results, whole=whole, today=today)
     return record.problem
 
@@ -102,8 +102,8 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_waiver_is_told_with_its_number_and_line(name: str) -> None:
-    """It fails the run with a line that names it, covers nothing, and leaves the others alone."""
+def test_a_malformed_waiver_is_reported_with_its_number_and_line(name: str) -> None:
+    """A malformed waiver is reported by number and line, covers nothing, and leaves others valid."""
     given, said = MALFORMED[name]
     held = waivers(text(check='"ENV-11"'), text(**given))
     malformed = review(held, result(), whole=False)[-1]
@@ -124,28 +124,28 @@ def test_a_malformed_waiver_is_told_with_its_number_and_line(name: str) -> None:
         ("expires = 2026-03-10\n", "waivers (waivers.toml, line 1): unknown key expires"),
     ],
 )
-def test_what_stands_elsewhere_is_told(written: str, said: str) -> None:
-    """A heading or a key that is no waiver fails the run: it was meant to be one."""
+def test_an_unknown_table_or_key_is_reported(written: str, said: str) -> None:
+    """A table or key that is not `[[waiver]]` is a problem, since it was meant to be a waiver."""
     assert problem(waivers(written)).startswith(said)
     assert "[[waiver]]" in problem(waivers(written))
 
 
 def test_an_array_written_inline_is_read() -> None:
-    """TOML's other spelling of a list of tables means the same."""
+    """An inline array of tables, TOML's other notation, is read as well."""
     inline = ", ".join(f"{key} = {value}" for key, value in GOOD.items())
     (waiver,) = waivers(f"\nwaiver = [{{ {inline} }}]\n").listed
     assert (waiver.line, waiver.fault, waiver.check) == (2, "", "WH-08")
 
 
-def test_two_for_the_same_are_told() -> None:
-    """The second of two waivers for one check, case and environment is told; other cases are others."""
+def test_a_duplicate_waiver_is_reported() -> None:
+    """The second waiver for the same check, case and environment is reported."""
     held = waivers(text(), text(case='"unsigned"'), text(environment='"staging"'), text(case='"*"'))
     assert [w.fault for w in held.listed] == ["", "", "", "says the same as waiver 1; remove one of them"]
 
 
 @pytest.mark.parametrize("broken", ["[[waiver]\n", "a = \n", "a = 1\na = 2\n", "a = 2026-02-30\n"])
-def test_what_is_no_toml_is_an_input_error(write: Callable[..., Path], broken: str) -> None:
-    """The line names the option, the file and where it breaks."""
+def test_invalid_toml_is_an_input_error(write: Callable[..., Path], broken: str) -> None:
+    """For invalid TOML the error names the option, the file and the line, in one line."""
     path = write("w.toml", broken)
     with pytest.raises(InputError, match=r"^--waivers .*w\.toml: .*line \d") as raised:
         read_waivers(path, NAMES, required=True)
@@ -153,21 +153,21 @@ def test_what_is_no_toml_is_an_input_error(write: Callable[..., Path], broken: s
 
 
 def test_a_file_that_cannot_be_read_is_an_input_error(write: Callable[..., Path], tmp_path: Path) -> None:
-    """A folder and a file in another encoding are no waivers."""
+    """A folder, or a file that is not UTF-8, is an input error."""
     for path in (tmp_path, write("wide.toml", text().encode("utf-16"))):
         with pytest.raises(InputError, match=r"^waivers "):
             read_waivers(path, NAMES, required=False)
 
 
-def test_only_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
-    """No file is no waivers, unless --waivers names it."""
+def test_only_a_required_file_must_exist(tmp_path: Path) -> None:
+    """A missing file means no waivers, unless --waivers names it."""
     assert read_waivers(tmp_path / "none.toml", NAMES, required=False) == Waivers()
     with pytest.raises(InputError, match=r"--waivers .*none\.toml: No such file"):
         read_waivers(tmp_path / "none.toml", NAMES, required=True)
 
 
 def test_a_byte_order_mark_does_no_harm(write: Callable[..., Path]) -> None:
-    """Windows editors put one before the text."""
+    """A byte order mark, which Windows editors write, is skipped."""
     held = read_waivers(write("w.toml", b"\xef\xbb\xbf" + text().encode()), NAMES, required=True)
     assert [(w.check, w.fault) for w in held.listed] == [("WH-08", "")]
     assert held.source == "w.toml"
@@ -188,8 +188,8 @@ ANYTHING = st.recursive(
     st.sampled_from(["[[waiver]]", "[[waivers]]", "[waiver]", "[[ 'waiver' ]]"]),
     DATES,
 )
-def test_parsing_is_total(tables: list[dict[str, str]], heading: str, today: date) -> None:
-    """Whatever a TOML text holds is waivers, each with its place and in words; else it is an InputError."""
+def test_any_toml_is_parsed_or_refused(tables: list[dict[str, str]], heading: str, today: date) -> None:
+    """Any TOML text gives waivers, each valid or reported with its line, or raises InputError."""
     written = "\n".join(
         "\n".join([heading, *(f"{key} = {value}" for key, value in table.items())]) for table in tables
     )
@@ -197,7 +197,7 @@ def test_parsing_is_total(tables: list[dict[str, str]], heading: str, today: dat
         held = waivers(written)
     except InputError:
         assert heading == "[waiver]"
-        assert len(tables) > 1  # a table twice
+        assert len(tables) > 1  # defining [waiver] twice is invalid TOML
         return
     records = review(held, today=today, whole=False)
     assert all(r.problem or r.environment == "production" for r in records)
@@ -207,7 +207,7 @@ def test_parsing_is_total(tables: list[dict[str, str]], heading: str, today: dat
 @QUICK
 @given(st.text() | st.text("[]{}=\"'.#\n\\uwaiver0123456789-:TZ"))
 def test_any_text_is_read_or_refused(written: str) -> None:
-    """No text raises anything but the documented error, told in one line."""
+    """No text raises anything but InputError, whose message is one line."""
     said = ""
     try:
         parse_waivers(written, NAMES)
@@ -217,8 +217,8 @@ def test_any_text_is_read_or_refused(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["a = " + "[" * 100_000, "a = " + "9" * 10_000])
-def test_texts_that_wear_out_the_parser_are_refused(written: str) -> None:
-    """Arrays too deep and numbers too long are an input error too."""
+def test_texts_beyond_the_parsers_limits_are_refused(written: str) -> None:
+    """Arrays nested too deep and numbers too long are input errors."""
     with pytest.raises(InputError):
         parse_waivers(written, NAMES)
 
@@ -231,7 +231,7 @@ def test_texts_that_wear_out_the_parser_are_refused(written: str) -> None:
     st.integers(-200, 200),
 )
 def test_a_waiver_holds_to_the_end_of_its_day_in_utc(day: date, at: time, offset: int, days: int) -> None:
-    """Wherever the clock is, it holds if the day in UTC is not after its last, nor more than 90 before it."""
+    """In any time zone, a waiver holds from 90 days before its last day in UTC until the end of that day."""
     now = datetime.combine(day, at, timezone(timedelta(minutes=offset)))
     today = now.astimezone(UTC).date()
     expires = today + timedelta(days=days)
@@ -247,7 +247,7 @@ def test_a_waiver_holds_to_the_end_of_its_day_in_utc(day: date, at: time, offset
 
 
 def test_the_bounds_of_a_waiver() -> None:
-    """The last day and the ninetieth hold; the day after the last, and the ninety-first, do not."""
+    """A waiver holds on its last day and 90 days before it, not one day later or earlier."""
     waiver = Waiver(1, 1, expires=TODAY)
     ends = {days: waiver.trouble(TODAY - timedelta(days=days)) for days in (-1, 0, MOST_DAYS, MOST_DAYS + 1)}
     assert ends[-1].startswith("expired on 2026-02-24")
@@ -256,7 +256,7 @@ def test_the_bounds_of_a_waiver() -> None:
 
 
 def test_a_waiver_covers_its_check_environment_and_case() -> None:
-    """Nothing else is covered, and the waiver that names a case comes before the one for all."""
+    """A waiver covers only its check, environment and case; one that names a case takes precedence."""
     held = waivers(text(), text(case='"unsigned"'))
 
     def numbers(*asked: str) -> list[int]:
@@ -269,8 +269,8 @@ def test_a_waiver_covers_its_check_environment_and_case() -> None:
     assert numbers("production", "WH-07", "unsigned") == []
 
 
-def test_a_used_waiver_is_no_problem() -> None:
-    """A waiver that one of its cases needed is used, whatever the others did."""
+def test_a_used_waiver_has_no_problem() -> None:
+    """A waiver that one of its cases needed counts as used, whatever the other cases did."""
     record = review(waivers(text()), result("a", "waived", of=2), result("b", of=2))[0]
     assert (record.used, record.problem, record.days_left) == (True, "", 14)
     assert (record.check, record.case, record.environment) == ("WH-08", "*", "production")
@@ -278,8 +278,8 @@ def test_a_used_waiver_is_no_problem() -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_an_unused_waiver_is_a_problem(whole: bool) -> None:
-    """Where all that it covers passed, it is to be removed; what does not apply needs no waiver."""
+def test_an_unused_waiver_has_a_problem(whole: bool) -> None:
+    """If all cases that it covers passed or did not apply, a waiver must be removed."""
     results = [result("a", of=2), result("b", "not-run", of=2, applicable=False)]
     assert problem(waivers(text()), *results, whole=whole).endswith(
         "is unused, all that it covers passed; remove it"
@@ -309,20 +309,20 @@ def test_an_unused_waiver_is_a_problem(whole: bool) -> None:
         "lacks one input",
     ],
 )
-def test_what_a_run_cannot_tell_is_not_called_unused(results: list[Result]) -> None:
-    """A check that was left out, not judged, or not judged in full says nothing of its waiver."""
+def test_unused_is_reported_only_if_all_cases_were_judged(results: list[Result]) -> None:
+    """If a check was left out, or not all of its cases were judged, its waiver is not called unused."""
     assert problem(waivers(text()), *results, whole=False) == ""
 
 
-def test_a_waiver_of_nothing_is_a_problem_of_a_whole_run() -> None:
-    """A whole run knows every check; a part of it may have left the check out."""
+def test_a_waiver_of_an_unknown_check_is_reported_by_whole_runs() -> None:
+    """A whole run reports a waiver of an unknown check; a part cannot know, and does not."""
     held = waivers(text(check='"WH-80"'))
     assert "is unused, there is no check WH-80" in problem(held, result())
     assert problem(held, result(), whole=False) == ""
 
 
-def test_a_case_that_is_not_there_is_a_problem() -> None:
-    """The line names the cases that are; a part of them does not tell."""
+def test_a_waiver_of_an_unknown_case_is_reported() -> None:
+    """A waiver of an unknown case is reported with the existing cases, if all of them ran."""
     held = waivers(text(case='"unsinged"'))
     here = result("unsigned", waivers=[], of=2)
     assert problem(held, here, result("allowlist", waivers=[], of=2), whole=False).endswith(
@@ -333,21 +333,21 @@ def test_a_case_that_is_not_there_is_a_problem() -> None:
 
 @pytest.mark.parametrize("outcome", ["passed", "failed", "not-run"])
 def test_a_check_that_may_not_be_waived(outcome: str) -> None:
-    """A waiver on it fails the run, whatever the check did."""
+    """A waiver of a check that cannot be waived is reported, whatever the check's outcome."""
     said = problem(waivers(text()), result(outcome=outcome, waivable=False), whole=False)
     assert "WH-08 cannot be waived" in said
 
 
 def test_other_environments_are_left_alone() -> None:
-    """A waiver for an environment that was not asked is not told of, even expired, unless it is malformed."""
+    """A waiver for an environment that is not checked is reported only if malformed, not if expired."""
     expired = text(environment='"staging"', expires="2020-01-01")
     assert review(waivers(expired)) == []
     (record,) = review(waivers(text(environment='"staging"', owner='""')))
     assert "in staging: owner is blank" in record.problem
 
 
-def test_what_a_waiver_says_is_redacted() -> None:
-    """Every text of a waiver goes through the redaction."""
+def test_texts_of_a_waiver_are_redacted() -> None:
+    """Every text of a waiver is redacted."""
     written = text(owner='"hunter2hunter2"', reason='"since hunter2hunter2"', case='"hunter2hunter2"')
     held = waivers(written, text(check='"hunter2hunter2"'), text(hunter2hunter2="1"))
     records = held.review(
