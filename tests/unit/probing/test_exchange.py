@@ -1,4 +1,4 @@
-"""An exchange reads its answer as the check asks, and says in words what it is instead."""
+"""An exchange parses its response as a check requires, and describes it in words if it differs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Report(msgspec.Struct):
 
 
 def answer(body: bytes = b"", status: int = 200, *headers: tuple[str, str], **details: Any) -> Exchange:
-    """Return an exchange with this answer."""
+    """Return an exchange with this response."""
     request = Request("GET", "http://a.example", "/x?token=hunter2-hunter2")
     return Exchange(request, datetime.now(UTC), 1.5, status, headers, body, **details)
 
 
 def test_headers_have_no_case_and_may_repeat() -> None:
-    """A header is found in any case; repeated values are kept apart, or joined with a comma."""
+    """Header names ignore case; repeated values are returned as a list, or joined with a comma."""
     exchange = answer(b"", 200, ("Vary", "a"), ("X-Empty", ""), ("vary", "b"))
     assert exchange.header_values("VARY") == ["a", "b"]
     assert exchange.header("vArY") == "a, b"
@@ -36,14 +36,14 @@ def test_headers_have_no_case_and_may_repeat() -> None:
     assert exchange.header_values("missing") == []
 
 
-def test_text_is_utf_8_at_any_rate() -> None:
-    """A body is text even where it is not UTF-8."""
+def test_text_replaces_bytes_that_are_not_utf_8() -> None:
+    """A body is decoded as UTF-8, and invalid bytes are replaced."""
     assert answer("\u00e9".encode()).text == "\u00e9"
     assert answer(b"a\xffb").text == "a\ufffdb"
 
 
 def test_json_of_the_right_shape() -> None:
-    """A body of the right shape is read, unknown fields left out."""
+    """A body of the right shape is parsed, and unknown fields are ignored."""
     assert answer(b'{"ready": true, "names": ["a"], "more": 1}').json(Report) == Report(True, ["a"])
     assert answer(b'{"a": 1}').json(dict[str, Any]) == {"a": 1}
 
@@ -68,7 +68,7 @@ def test_json_of_the_right_shape() -> None:
 )
 @pytest.mark.parametrize("model", [Report, dict[str, bool]])
 def test_json_of_another_shape(body: bytes, model: Any) -> None:
-    """Any other body is a mismatch that says what was expected, never a crash."""
+    """Any other body is a mismatch that says what was expected, and raises nothing else."""
     exchange = answer(body)
     if model is not Report and body == b'{"more": 1}':
         return
@@ -82,7 +82,7 @@ def test_json_of_another_shape(body: bytes, model: Any) -> None:
 
 @pytest.mark.parametrize("status", [201, 204, 301, 401, 403, 404, 500, 503])
 def test_a_report_is_a_200(status: int) -> None:
-    """The right body under another status is no report."""
+    """A valid report with a status code other than 200 is a mismatch."""
     for at in ("", "a.b"):
         with pytest.raises(Mismatch) as caught:
             answer(b'{"ready": true}', status).report(Report, at)
@@ -91,7 +91,7 @@ def test_a_report_is_a_200(status: int) -> None:
 
 
 def test_a_part_of_a_report() -> None:
-    """A part is read by its path, whatever else is wrong with the rest."""
+    """A part of a report is parsed by its path, whatever the other parts are."""
     exchange = answer(b'{"a": {"b": {"ready": false}, "c": 1}, "d": "x"}')
     assert exchange.report(Report, at="a.b") == Report(False)
     assert answer(b'{"ready": true}').report(Report) == Report(True)
@@ -107,8 +107,8 @@ def test_a_part_that_is_not_there(at: str) -> None:
     assert caught.value.observed.startswith(f"{at}: ")
 
 
-def test_no_answer_is_no_report() -> None:
-    """Where nothing answered, the reason is what was observed."""
+def test_a_missing_response_is_a_mismatch() -> None:
+    """Without a response, the reason is what was observed."""
     exchange = answer(b"", 0, error="cannot connect: the connection was refused")
     with pytest.raises(Mismatch, match="observed cannot connect: the connection was refused"):
         exchange.report(Report)
@@ -139,20 +139,20 @@ def test_no_answer_is_no_report() -> None:
     ],
 )
 def test_the_summary_is_one_line(exchange: Exchange, summary: str) -> None:
-    """Status, redirect and the beginning of the body, in one line."""
+    """The summary has status code, redirect, retries and the beginning of the body, in one line."""
     assert exchange.summary == summary
 
 
 def test_a_long_body_is_cut() -> None:
-    """Of a long body the beginning is shown, and that there is more."""
+    """Of a long body the summary shows the beginning and an ellipsis."""
     for body in (b"x " * 5000, b"x" * 5000, b" " * 5000 + b"x"):
         summary = answer(body).summary
         assert summary.endswith("…")
         assert len(summary) < 250
 
 
-def test_a_summary_holds_no_half_of_a_secret() -> None:
-    """A word that stands at the cut is left out whole: redaction knows whole secrets alone."""
+def test_a_summary_holds_no_part_of_a_secret() -> None:
+    """A word at the cut is left out whole, since redaction finds whole secrets only."""
     secret = "hunter2-hunter2-hunter2-hunter2"
     for lead in range(230):
         body = b'{"detail":"' + b"x" * lead + b'","token":"' + secret.encode() + b'"}'
@@ -164,14 +164,14 @@ def test_a_summary_holds_no_half_of_a_secret() -> None:
 
 
 def test_the_repr_shows_no_query() -> None:
-    """What pytest shows of an exchange holds neither the query nor headers nor the body."""
+    """The repr, which pytest shows, has neither the query nor headers nor the body."""
     exchange = answer(b"secret body", 200, ("X-A", "secret header"))
     assert repr(exchange) == "<GET /x: 200>"
     assert repr(answer(b"", 0, error="gone")) == "<GET /x: gone>"
 
 
-def test_a_summary_steers_nothing_and_names_nobody() -> None:
-    """What is shown of an answer is printable, and of people how many they are."""
+def test_a_summary_is_escaped_and_hides_personal_data() -> None:
+    """A summary has control characters escaped, and the lengths of names instead of the names."""
     steering = ("Location", "/a\x1b[2J\u202e")
     assert answer(b"x\x1b]0;GO\x07\rGO", 302, steering).summary == (
         "302, redirect to /a\\x1b[2J\\u202e, x\\x1b]0;GO\\x07 GO"

@@ -1,4 +1,4 @@
-"""The prober: each request once, bounded, retried where that is right, and never waited for in vain."""
+"""The prober sends each request once, with limits, retries transient errors, and never waits in vain."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ DROPPED = "the connection was dropped before a whole answer"
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the pauses before retries short."""
+    """Shorten the pauses before retries."""
     monkeypatch.setattr("pytest_caio.probing.prober._PAUSE", 0.01)
 
 
 def get(server: Loopback, target: str = "/", **details: object) -> Request:
-    """Return a GET request of `server`."""
+    """Return a GET request to `server`."""
     return replace(Request("GET", server.origin, target), **details)
 
 
@@ -52,7 +52,7 @@ async def _hang(writer: asyncio.StreamWriter) -> None:
 
 
 def test_the_same_request_is_sent_once(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Equal requests share one exchange, whoever asks and however often."""
+    """Equal requests share one exchange, whichever caller asks for it and however often."""
     prober = make_prober()
     prober.ask([get(server), get(server), get(server, retry_statuses=frozenset(), credential="other")])
     first = prober.exchange(get(server))
@@ -75,7 +75,7 @@ def test_the_same_request_is_sent_once(server: Loopback, make_prober: Callable[.
 def test_different_requests_are_sent_each(
     server: Loopback, make_prober: Callable[..., Prober], difference: dict
 ) -> None:
-    """Requests that differ in anything sent, or in the sample, are sent each."""
+    """Requests that differ in a sent part, the effect or the sample are sent separately."""
     prober = make_prober()
     answer_of(prober, get(server))
     answer_of(prober, get(server, **difference))
@@ -83,7 +83,7 @@ def test_different_requests_are_sent_each(
 
 
 def test_threads_may_ask_together(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Threads that ask the same at the same time still have it sent once."""
+    """If several threads ask for the same request at the same time, it is sent once."""
     prober = make_prober()
     requests = [get(server, f"/{n}") for n in range(50)]
     start = threading.Barrier(8)
@@ -104,10 +104,10 @@ def test_threads_may_ask_together(server: Loopback, make_prober: Callable[..., P
     assert sorted(r.target for r in server.received) == sorted(r.target.encode() for r in requests)
 
 
-def test_the_same_is_asked_again_after_its_answer(
+def test_a_repeated_request_waits_after_the_first_response(
     server: Loopback, make_prober: Callable[..., Prober]
 ) -> None:
-    """A request that asks again is sent so long after the first one's answer, with no connection held."""
+    """A request with `again_after` is sent that long after the first response, and holds no slot before."""
     prober = make_prober(connections=1)
     again, other = get(server, again_after=0.3), get(server, "/other")
     prober.ask([again, get(server), other])
@@ -118,16 +118,14 @@ def test_the_same_is_asked_again_after_its_answer(
     assert len(server.received) == 3
 
 
-def test_what_asks_again_may_be_all_that_is_asked(
-    server: Loopback, make_prober: Callable[..., Prober]
-) -> None:
-    """The first request is sent for the sake of the second, and an answer that fails does not prevent it."""
+def test_a_repeated_request_needs_no_first_one(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A request with `again_after` sends the first one too, and even a 500 does not prevent the second."""
     server.on("/", http(500), http())
     assert answer_of(make_prober(), get(server, again_after=0.01)).status_code == 200
 
 
-def test_what_hangs_is_not_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Where the first answer does not come within the deadline, no second deadline is waited for."""
+def test_a_hanging_request_is_not_repeated(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """If the first response does not arrive within the deadline, the second request is not sent."""
     server.on("/", _hang)
     prober = make_prober(timeout=0.2)
     first, second = (answer_of(prober, get(server, again_after=seconds)) for seconds in (0.0, 0.01))
@@ -136,7 +134,7 @@ def test_what_hangs_is_not_asked_again(server: Loopback, make_prober: Callable[.
 
 
 def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Asking returns at once; only who wants an answer waits."""
+    """`ask` returns at once, and only a caller that wants a response waits."""
     server.on("/hang", _hang)
     prober = make_prober()
     started = time.monotonic()
@@ -148,13 +146,13 @@ def test_asking_does_not_wait(server: Loopback, make_prober: Callable[..., Probe
 
 @pytest.fixture
 def _nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take no request for hanging, however busy the machine: each that is would be given a place more."""
+    """Never count a request as hanging: on a busy machine that would open more slots."""
     monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", 60)
 
 
 @pytest.mark.usefixtures("_nothing_hangs")
 def test_requests_under_way_are_bounded(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """No more requests are under way than connections were allowed, and that many are."""
+    """As many requests as there are connections are under way at once, and no more."""
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.03)
@@ -172,7 +170,7 @@ def test_requests_under_way_are_bounded(server: Loopback, make_prober: Callable[
 
 @pytest.mark.usefixtures("_nothing_hangs")
 def test_connections_are_few(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Many requests share the connections that were allowed."""
+    """Many requests share the allowed number of connections."""
     prober = make_prober(connections=3)
     requests = [get(server, f"/{n}") for n in range(40)]
     prober.ask(requests)
@@ -181,10 +179,10 @@ def test_connections_are_few(server: Loopback, make_prober: Callable[..., Prober
 
 
 @pytest.mark.usefixtures("_nothing_hangs")
-def test_each_part_is_asked_early(
+def test_each_part_of_an_api_is_asked_early(
     server: Loopback, make_server: Callable[..., Loopback], make_prober: Callable[..., Prober]
 ) -> None:
-    """One request of each part of an API comes first, greater parts before smaller ones, at each origin."""
+    """At each origin, one request for each part of its API comes first, larger parts before smaller."""
     targets = [
         "/api/a/1",
         "/api/a/2",
@@ -207,20 +205,22 @@ def test_each_part_is_asked_early(
 
 
 def test_the_rate_is_kept(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """No more requests a second are sent than were allowed, also after this process was held up."""
+    """No more requests per second are sent than allowed, even after the process was held up."""
     prober = make_prober(rate=20)
     loop = prober._loop
     requests = [get(server, f"/{n}") for n in range(10)]
     prober.ask(requests)
-    loop.call_soon_threadsafe(loop.call_later, 0.05, time.sleep, 0.3)  # six become due in that
+    loop.call_soon_threadsafe(loop.call_later, 0.05, time.sleep, 0.3)  # six are due in the meantime
     sent = sorted(answer_of(prober, request).started for request in requests)
-    # Nine pauses of 50 ms, one of them longer; a fifth is for noting the first one late.
+    # Nine pauses of 50 ms, one of them longer; the factor allows for a late record of the first start.
     assert sent[-1] - sent[0] > timedelta(seconds=0.8 * (8 * 0.05 + 0.3))
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_the_edge_is_asked_again(server: Loopback, make_prober: Callable[..., Prober], status: int) -> None:
-    """A refusal of the edge is asked again, and every try is recorded."""
+def test_an_error_of_the_edge_is_retried(
+    server: Loopback, make_prober: Callable[..., Prober], status: int
+) -> None:
+    """An error response of the edge proxy is retried, and every attempt is recorded."""
     body = b'{"status":"error","code":502,"message":"Application failed to respond"}'
     edge = http(status, body, Content_Type="application/json")
     server.on("/", edge, http(status, b"<html>", Content_Type="text/html"), http())
@@ -229,24 +229,26 @@ def test_the_edge_is_asked_again(server: Loopback, make_prober: Callable[..., Pr
     assert [attempt.status for attempt in exchange.attempts] == [status, status, 200]
 
 
-def test_a_dropped_connection_is_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """A dropped connection is asked again, and that is recorded."""
+def test_a_dropped_connection_is_retried(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """After a dropped connection the request is retried, and both attempts are recorded."""
     server.on("/", _drop, http())
     exchange = answer_of(make_prober(), get(server))
     assert [(attempt.status, attempt.error) for attempt in exchange.attempts] == [(None, DROPPED), (200, "")]
 
 
 @pytest.mark.parametrize("answer", [_drop, http(502)], ids=["dropped", "edge"])
-def test_twice_and_no_more(server: Loopback, make_prober: Callable[..., Prober], answer: object) -> None:
-    """What stays wrong is asked three times in all."""
+def test_a_request_is_retried_at_most_twice(
+    server: Loopback, make_prober: Callable[..., Prober], answer: object
+) -> None:
+    """A request that keeps failing is sent three times in all."""
     server.on("/", answer)
     exchange = answer_of(make_prober(), get(server))
     assert len(server.received) == len(exchange.attempts) == 3
     assert exchange.status_code == (0 if answer is _drop else 502)
 
 
-def test_harmless_requests_are_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """A request that can do no harm may be repeated, whatever its method."""
+def test_harmless_requests_are_retried(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A request declared harmless is retried, whatever its method."""
     server.on("/", _drop, http(401))
     request = get(server, method="POST", body=b"{}", effect=Effect.HARMLESS)
     assert answer_of(make_prober(), request).status_code == 401
@@ -254,44 +256,46 @@ def test_harmless_requests_are_asked_again(server: Loopback, make_prober: Callab
 
 @pytest.mark.parametrize("effect", [Effect.ONCE, Effect.WRITE])
 @pytest.mark.parametrize("answer", [_drop, http(502)], ids=["dropped", "edge"])
-def test_what_counts_is_never_repeated(
+def test_a_request_with_an_effect_is_never_retried(
     server: Loopback, make_prober: Callable[..., Prober], effect: Effect, answer: object
 ) -> None:
-    """A request that the deployment counts or acts on is sent once, whatever becomes of it."""
+    """A request that the deployment counts or acts on is sent once, even if it fails."""
     server.on("/", answer, http())
     exchange = answer_of(make_prober(), get(server, method="POST", effect=effect))
     assert len(server.received) == len(exchange.attempts) == 1
 
 
-def test_the_application_s_own_answer_is_not_asked_again(
+def test_the_application_s_own_503_is_not_retried(
     server: Loopback, make_prober: Callable[..., Prober]
 ) -> None:
-    """A 503 that the application itself gives, in JSON with a detail, is an answer."""
+    """A 503 of the application itself, which is JSON with a detail, is not retried."""
     body = b'{"detail":"Runtime dependencies not ready: redis"}'
     server.on("/", http(503, body, Content_Type="application/json"), http())
     exchange = answer_of(make_prober(), get(server))
     assert (exchange.status_code, len(server.received)) == (503, 1)
 
 
-def test_a_probe_says_which_statuses_are_flakes(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Readiness' own 503 is an answer even without JSON."""
+def test_a_probe_declares_which_statuses_are_retried(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """A 503 that is not in the request's `retry_statuses`, like readiness' own, is not retried."""
     server.on("/", http(503, b"starting"), http())
     exchange = answer_of(make_prober(), get(server, retry_statuses=frozenset({502, 504})))
     assert (exchange.status_code, len(server.received)) == (503, 1)
 
 
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 500, 501])
-def test_other_statuses_are_answers(
+def test_other_statuses_are_not_retried(
     server: Loopback, make_prober: Callable[..., Prober], status: int
 ) -> None:
-    """Nothing else is asked again: a crash of the application is its answer."""
+    """No other status code is retried: a 500 is the application's response."""
     server.on("/", http(status), http())
     assert answer_of(make_prober(), get(server)).status_code == status
     assert len(server.received) == 1
 
 
-def test_a_hanging_answer_is_not_asked_again(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """A deadline that passed is no flake: three of them would be three times as long."""
+def test_a_timeout_is_not_retried(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """A request that timed out is not retried, since retries would take three timeouts."""
     server.on("/", _hang)
     exchange = answer_of(make_prober(timeout=0.1), get(server))
     assert exchange.error == "no whole answer within 0.1 s"
@@ -311,15 +315,15 @@ class _Refusing(httpx.AsyncBaseTransport):
         raise httpx.ConnectError("refused") from ConnectionRefusedError(111, "refused")
 
 
-def test_what_was_never_sent_may_still_be_sent_once(make_prober: Callable[..., Prober]) -> None:
-    """Where no connection came about, a request that counts has not been counted, and is sent after all."""
+def test_a_request_that_was_never_sent_is_retried(make_prober: Callable[..., Prober]) -> None:
+    """If no connection was made, even a request that counts is retried, since it has not been counted."""
     request = Request("POST", "http://back.example", "/login", effect=Effect.ONCE)
     exchange = answer_of(make_prober(inner=_Refusing(times=2)), request)
     assert [attempt.error for attempt in exchange.attempts] == [REFUSED, REFUSED, ""]
 
 
 def test_an_unreachable_origin_fails_the_rest_at_once(make_prober: Callable[..., Prober]) -> None:
-    """Once an origin could not be connected to, nothing more is sent there, and everything ends."""
+    """Once an origin refused to connect, all other requests to it fail at once without being sent."""
     inner = _Refusing()
     prober = make_prober(connections=2, inner=inner)
     requests = [Request("GET", "http://gone.example", f"/{n}") for n in range(100)]
@@ -334,16 +338,16 @@ def test_an_unreachable_origin_fails_the_rest_at_once(make_prober: Callable[...,
 
 
 def test_a_refusing_port_is_unreachable(dead_origin: str, make_prober: Callable[..., Prober]) -> None:
-    """A port where nobody listens is found unreachable over real sockets."""
+    """A port on which nothing listens is found unreachable over real sockets."""
     prober = make_prober()
     prober.ask([Request("GET", dead_origin, "/")])
     assert prober.reached(dead_origin).result(60) == REFUSED
 
 
-def test_one_origin_does_not_condemn_another(
+def test_an_unreachable_origin_does_not_affect_others(
     server: Loopback, dead_origin: str, make_prober: Callable[..., Prober]
 ) -> None:
-    """Each origin is judged by itself."""
+    """If one origin is unreachable, requests to another one are sent."""
     prober = make_prober()
     answer_of(prober, Request("GET", dead_origin, "/"))
     assert answer_of(prober, get(server)).status_code == 200
@@ -352,7 +356,7 @@ def test_one_origin_does_not_condemn_another(
 
 
 def test_an_origin_that_answered_is_reached(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """After one answer a dropped connection is a fault of its own request alone."""
+    """Once an origin has responded, a dropped connection fails its own request only."""
     server.on("/drop", _drop)
     prober = make_prober()
     assert answer_of(prober, get(server)).status_code == 200
@@ -362,10 +366,10 @@ def test_an_origin_that_answered_is_reached(server: Loopback, make_prober: Calla
 
 
 @pytest.mark.parametrize("value", ["line\nbreak", "beyond latin-1 \u2026"])
-def test_a_request_that_cannot_be_sent_condemns_nothing(
+def test_an_unsendable_request_does_not_affect_others(
     server: Loopback, make_prober: Callable[..., Prober], value: str
 ) -> None:
-    """A request that is not HTTP says nothing of the deployment, and nobody waits for it for ever."""
+    """A request that is not valid HTTP fails at once, and its origin is not taken for unreachable."""
     prober = make_prober(connections=1)
     bad = get(server, "/bad", headers=(("X-Dashboard-Token", value),))
     prober.ask([bad, get(server)])
@@ -379,8 +383,8 @@ class _Broken(httpx.AsyncBaseTransport):
         raise RuntimeError("a fault of our own")
 
 
-def test_a_fault_of_our_own_is_raised(make_prober: Callable[..., Prober]) -> None:
-    """A fault of the prober itself is raised to who asked, and to who waits for the first answer."""
+def test_an_internal_error_is_raised(make_prober: Callable[..., Prober]) -> None:
+    """An internal error is raised where a response, or the origin's first one, is waited for."""
     prober = make_prober(inner=_Broken())
     request = Request("GET", "http://caio.example", "/")
     with pytest.raises(RuntimeError, match="a fault of our own"):
@@ -389,8 +393,8 @@ def test_a_fault_of_our_own_is_raised(make_prober: Callable[..., Prober]) -> Non
         prober.reached("http://caio.example").result(60)
 
 
-def test_send_looks_at_no_earlier_answer(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Sending now sends again, and once, although the same was asked before."""
+def test_send_ignores_earlier_responses(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """`send` sends a request again, once, although it was asked for before."""
     server.on("/", http(), http(502))
     prober = make_prober()
     assert answer_of(prober, get(server)).status_code == 200
@@ -398,8 +402,8 @@ def test_send_looks_at_no_earlier_answer(server: Loopback, make_prober: Callable
     assert (sent.status_code, len(sent.attempts), len(server.received)) == (502, 1, 2)
 
 
-def test_closing_while_answers_hang_is_quick(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Closing waits for nobody; who still waited is told that it was cancelled."""
+def test_closing_cancels_hanging_requests(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Closing does not wait for requests that hang, and cancels them for all who wait."""
     requests = [get(server, f"/{n}") for n in range(20)]
     for request in requests:
         server.on(request.target, _hang)
@@ -416,7 +420,7 @@ def test_closing_while_answers_hang_is_quick(server: Loopback, make_prober: Call
 
 
 def test_closing_twice_or_unused_is_allowed(make_prober: Callable[..., Prober]) -> None:
-    """A prober that was never used closes, and closes again, and its thread ends."""
+    """A prober that was never used can be closed, twice, and its thread ends."""
     before = set(threading.enumerate())
     prober = make_prober()
     (made,) = set(threading.enumerate()) - before
@@ -425,8 +429,8 @@ def test_closing_twice_or_unused_is_allowed(make_prober: Callable[..., Prober]) 
     assert not made.is_alive()
 
 
-def test_hanging_requests_hold_nobody_up(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """However many requests hang, the others are answered soon, and all is over little after one deadline."""
+def test_hanging_requests_do_not_delay_others(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """However many requests hang, the others get responses soon, and all end after one deadline."""
     requests = [get(server, f"/{n}") for n in range(120)]
     hanging = [request for n, request in enumerate(requests) if n % 6 != 5]
     for request in hanging:
@@ -446,7 +450,7 @@ def test_hanging_requests_hold_nobody_up(server: Loopback, make_prober: Callable
 def test_slow_answers_are_not_taken_for_hanging(
     server: Loopback, make_prober: Callable[..., Prober], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A deployment that is slow with everything is asked by no more at once than was allowed."""
+    """If every response is slow, no more requests are under way than connections are allowed."""
     monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", stretched(2))
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
@@ -463,8 +467,8 @@ def test_slow_answers_are_not_taken_for_hanging(
     assert server.most_open == 3
 
 
-def test_what_is_asked_first_may_hang_alone(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """An origin whose first paths hang, and whose others answer, is reached, with one connection too."""
+def test_the_first_requests_may_hang(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """If only the first requests hang, the origin counts as reached, even with one connection."""
     requests = [get(server, f"/{n}") for n in range(40)]
     for request in requests[:20]:
         server.on(request.target, _hang)
@@ -474,10 +478,10 @@ def test_what_is_asked_first_may_hang_alone(server: Loopback, make_prober: Calla
     assert prober.reached(server.origin).result(0) == ""
 
 
-def test_one_bad_answer_does_not_condemn_the_others(
+def test_one_bad_response_does_not_affect_others(
     server: Loopback, make_prober: Callable[..., Prober]
 ) -> None:
-    """Where the first answer to come is none, the others under way say whether the origin answers."""
+    """If the first response is not HTTP, a later one still shows that the origin responds."""
     server.on("/bad", b"-ERR unknown command\r\n\r\n")
 
     async def later(writer: asyncio.StreamWriter) -> None:
@@ -493,8 +497,8 @@ def test_one_bad_answer_does_not_condemn_the_others(
     assert prober.reached(server.origin).result(60) == ""
 
 
-def test_a_deadline_is_for_all_tries(server: Loopback, make_prober: Callable[..., Prober]) -> None:
-    """Answers that drop late are asked again within the one deadline, not with three."""
+def test_a_deadline_covers_all_attempts(server: Loopback, make_prober: Callable[..., Prober]) -> None:
+    """Connections that are dropped late are retried within one deadline, not with a new one each."""
 
     deadline = stretched(1)
 
@@ -512,10 +516,10 @@ def test_a_deadline_is_for_all_tries(server: Loopback, make_prober: Callable[...
     assert [attempt.error for attempt in exchange.attempts] == [DROPPED, silence]
 
 
-def test_origins_do_not_share_their_places(
+def test_origins_do_not_share_slots(
     server: Loopback, make_server: Callable[..., Loopback], make_prober: Callable[..., Prober]
 ) -> None:
-    """An origin that hangs takes nothing from another."""
+    """An origin that hangs takes no slots from another one."""
     other = make_server()
     server.on("/", _hang)
     prober = make_prober(connections=1, timeout=4)
@@ -525,8 +529,10 @@ def test_origins_do_not_share_their_places(
     assert within(time.monotonic() - started, 1)
 
 
-def test_closing_leaves_nothing_begun(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed in the midst of connecting, a prober leaves nothing that is told of when it is collected."""
+def test_closing_while_connecting_leaves_no_warning(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a prober while it connects leaves no exception for the garbage collector to report."""
     told: list[object] = []
     monkeypatch.setattr("sys.unraisablehook", lambda unraisable: told.append(unraisable.exc_value))
     for milliseconds in range(20):

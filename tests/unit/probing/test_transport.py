@@ -1,4 +1,4 @@
-"""The transport: one request as written, and a bounded answer."""
+"""The transport sends one request as written, and reads a bounded response."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ SECRET = "s3cr3t-token-value-0123456789"
 
 @pytest.fixture
 def no_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trust nobody: loading the real authorities may take longer than the deadline of a test."""
+    """Trust no authority: loading the real ones may take longer than the timeout of a test."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     monkeypatch.setattr("pytest_caio.probing.transport.authorities", lambda: context)
 
 
 def get(server: Loopback, target: str = "/", *headers: tuple[str, str]) -> Request:
-    """Return a GET request of `server`."""
+    """Return a GET request to `server`."""
     return Request("GET", server.origin, target, headers)
 
 
@@ -52,7 +52,7 @@ def test_targets_are_sent_as_written(server: Loopback, send: Callable[..., list]
 
 
 def test_header_values_are_sent_as_bytes(server: Loopback, send: Callable[..., list]) -> None:
-    """A header value goes out as the bytes it stands for, malformed ones too."""
+    """A header value is sent as its bytes, even if they are malformed."""
     send(get(server, "/", ("X-Odd", "caf\u00c3\u00a9"), ("X-Control", "a\x01b"), ("X-Empty", "")))
     [received] = server.received
     assert received.values(b"x-odd") == ["café".encode()]
@@ -60,8 +60,8 @@ def test_header_values_are_sent_as_bytes(server: Loopback, send: Callable[..., l
     assert received.values(b"x-empty") == [b""]
 
 
-def test_nothing_travels_that_was_not_asked(server: Loopback, send: Callable[..., list]) -> None:
-    """A request carries its own headers and the few that HTTP and honesty ask for, each once."""
+def test_a_request_has_only_its_own_and_required_headers(server: Loopback, send: Callable[..., list]) -> None:
+    """A request has its own headers, and once each Accept, Accept-Encoding, Host and User-Agent."""
     send(get(server, "/", ("X-Own", "1")))
     names = sorted(name.lower() for name, _ in server.received[0].headers)
     assert names == [b"accept", b"accept-encoding", b"host", b"user-agent", b"x-own"]
@@ -70,20 +70,20 @@ def test_nothing_travels_that_was_not_asked(server: Loopback, send: Callable[...
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_bodies_are_sent_whole(server: Loopback, send: Callable[..., list], method: str) -> None:
-    """A body arrives as it is, and its length with it."""
+    """A body is sent unchanged and complete."""
     body = b'{"a": "\xc3\xa9"}' + b"x" * 100_000
     send(Request(method, server.origin, "/", body=body))
     assert (server.received[0].method, server.received[0].body) == (method.encode(), body)
 
 
 def test_an_empty_post_says_its_length(server: Loopback, send: Callable[..., list]) -> None:
-    """A POST without a body says so: some servers answer 411 else."""
+    """A POST without a body has Content-Length: 0, since some servers respond with 411 otherwise."""
     send(Request("POST", server.origin, "/"))
     assert server.received[0].values(b"content-length") == [b"0"]
 
 
-def test_connections_are_kept_and_cookies_are_not(server: Loopback, send: Callable[..., list]) -> None:
-    """A second request uses the connection of the first, and none of its cookies."""
+def test_connections_are_reused_without_cookies(server: Loopback, send: Callable[..., list]) -> None:
+    """A second request reuses the connection, and sends no cookie of the first response."""
     server.on("/", http(Set_Cookie="caio_session=abc; Path=/"))
     first, second = send(get(server), get(server))
     assert first.header_values("set-cookie") == ["caio_session=abc; Path=/"]
@@ -96,7 +96,7 @@ def test_connections_are_kept_and_cookies_are_not(server: Loopback, send: Callab
 def test_redirects_are_not_followed(
     server: Loopback, make_server: Callable[..., Loopback], send: Callable[..., list], status: int
 ) -> None:
-    """A redirect is the answer; the host it names is never asked."""
+    """A redirect is the response, and its target receives no request."""
     elsewhere = make_server()
     server.on("/", http(status, Location=elsewhere.origin + "/stolen"))
     [exchange] = send(get(server, "/", ("X-Dashboard-Token", SECRET)))
@@ -113,7 +113,7 @@ def test_proxies_and_netrc_are_not_read(
     write: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The process environment sends nothing through a proxy and adds no credentials."""
+    """Proxies and .netrc of the process environment are not used."""
     trap = make_server()
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, trap.origin)
@@ -127,7 +127,7 @@ def test_proxies_and_netrc_are_not_read(
 
 
 def test_answers_keep_their_headers(server: Loopback, send: Callable[..., list]) -> None:
-    """Repeated headers stay apart and in order, and bytes that are not ASCII survive."""
+    """Repeated headers stay separate and in order, and bytes beyond ASCII are kept."""
     lines = [b"HTTP/1.1 200 OK", b"Set-Cookie: a=1", b"X-Odd: \xe9", b"Set-Cookie: b=2", b"Content-Length: 0"]
     server.on("/", b"\r\n".join([*lines, b"", b""]))
     [exchange] = send(get(server))
@@ -136,7 +136,7 @@ def test_answers_keep_their_headers(server: Loopback, send: Callable[..., list])
 
 
 def test_an_exchange_says_when_and_how_long(server: Loopback, send: Callable[..., list]) -> None:
-    """The start is a UTC moment, the duration is in milliseconds, and the one try is told."""
+    """An exchange has its start in UTC, its duration in milliseconds, and its one attempt."""
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.05)
@@ -152,7 +152,7 @@ def test_an_exchange_says_when_and_how_long(server: Loopback, send: Callable[...
 
 
 def pour(head: bytes, piece: bytes) -> Callable:
-    """Return an answer whose body never ends."""
+    """Return a handler that sends a body without end."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(head)
@@ -172,10 +172,10 @@ def pour(head: bytes, piece: bytes) -> Callable:
     ],
     ids=["until closed", "chunked", "announced"],
 )
-def test_an_endless_body_is_given_up_at_one_mebibyte(
+def test_an_endless_body_is_cut_off_at_one_mebibyte(
     server: Loopback, send: Callable[..., list], head: bytes, piece: bytes
 ) -> None:
-    """A body that pours is read up to 1 MiB and no further; that is no answer, and its beginning is kept."""
+    """An endless body is read up to 1 MiB, which is an error, and its first 4 KiB are kept."""
     server.on("/", pour(head, piece))
     [exchange] = send(get(server))
     assert (exchange.status_code, exchange.begun, exchange.error) == (0, 200, TOO_LARGE)
@@ -188,7 +188,7 @@ def test_an_endless_body_is_given_up_at_one_mebibyte(
 def test_the_bound_is_exact(
     server: Loopback, send: Callable[..., list], length: int, truncated: bool
 ) -> None:
-    """A body of 1 MiB is whole; one byte more is not."""
+    """A body of 1 MiB is accepted, and one byte more is not."""
     server.on("/", http(body=b"x" * length))
     [exchange] = send(get(server))
     assert (exchange.error, exchange.truncated) == (TOO_LARGE if truncated else "", truncated)
@@ -196,7 +196,7 @@ def test_the_bound_is_exact(
 
 
 def test_all_answers_together_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
-    """What a run keeps of all answers is bounded; one that is given up makes room for the next."""
+    """All bodies of a run are bounded together, and a dropped body frees its share."""
     server.on("/", http(body=b"x" * MAX_BODY))
     server.on("/small", http(body=b"x" * 1000))
     exchanges = send(*[get(server)] * 45, *[get(server, "/small")] * 3)
@@ -206,7 +206,7 @@ def test_all_answers_together_are_bounded(server: Loopback, send: Callable[..., 
 
 
 def test_headers_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
-    """An answer may have a thousand headers; of one that has more, the first are kept to show it."""
+    """A response may have a thousand headers; of one with more, the first 20 are kept."""
     for count in (999, 1000):
         flood = b"".join(b"Set-Cookie: a%d=b\r\n" % n for n in range(count))
         server.on(f"/{count}", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + flood + b"\r\n")
@@ -216,7 +216,7 @@ def test_headers_are_bounded(server: Loopback, send: Callable[..., list]) -> Non
 
 
 def test_all_headers_together_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
-    """Headers count towards what a run keeps of all answers: where there is no more room, so few are kept."""
+    """Headers count towards the bound on all responses; beyond it, 20 headers of a response are kept."""
     flood = b"".join(b"X-%d: %080d\r\n" % (n, n) for n in range(900))
     server.on("/", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + flood + b"\r\n{}")
     exchanges = send(*[get(server)] * 80)
@@ -229,14 +229,14 @@ def test_all_headers_together_are_bounded(server: Loopback, send: Callable[..., 
 
 
 def bomb(mebibytes: int) -> bytes:
-    """Return gzip that unpacks to as many MiB of zeros."""
+    """Return gzip data that decompresses to `mebibytes` MiB of zeros."""
     packer = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
     piece = bytes(1024 * 1024)
     return b"".join(packer.compress(piece) for _ in range(mebibytes)) + packer.flush()
 
 
 def test_a_gzip_bomb_is_bounded_in_memory(server: Loopback, send: Callable[..., list]) -> None:
-    """Packed zeros are unpacked up to 1 MiB, and never held beyond it."""
+    """Compressed zeros are decompressed up to 1 MiB, and memory stays bounded."""
     packed = bomb(128)
     server.on("/", http(body=packed, Content_Encoding="gzip"))
     tracemalloc.start()
@@ -249,24 +249,26 @@ def test_a_gzip_bomb_is_bounded_in_memory(server: Loopback, send: Callable[..., 
     assert peak < 8 * MAX_BODY
 
 
-def test_what_follows_a_packed_body_is_bounded(server: Loopback, send: Callable[..., list]) -> None:
-    """Bytes that pour after the end of what is packed are not gathered either."""
+def test_data_after_a_compressed_body_is_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """Endless data after a compressed body is not kept either."""
     server.on("/", pour(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + bomb(0), b"x" * 65536))
     [exchange] = send(get(server))
     assert (exchange.error, exchange.body) == (TOO_LARGE, b"")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate"])
-def test_packed_answers_are_unpacked(server: Loopback, send: Callable[..., list], encoding: str) -> None:
-    """A server that packs although it was not asked to is understood."""
+def test_compressed_responses_are_decompressed(
+    server: Loopback, send: Callable[..., list], encoding: str
+) -> None:
+    """A response that is compressed although the request did not ask for it is decompressed."""
     text = b'{"status": "ready"}' * 50
     packed = zlib.compress(text) if encoding == "deflate" else gzip.compress(text)
     server.on("/", http(body=packed, Content_Encoding=encoding))
     assert send(get(server))[0].body == text
 
 
-def test_what_is_not_packed_is_shown_as_it_is(server: Loopback, send: Callable[..., list]) -> None:
-    """An answer that only says that it is packed is kept as it came."""
+def test_a_false_content_encoding_is_ignored(server: Loopback, send: Callable[..., list]) -> None:
+    """A body that is not compressed, although its header says so, is kept as it is."""
     server.on("/", http(body=b"not packed at all", Content_Encoding="gzip"))
     assert send(get(server))[0].body == b"not packed at all"
 
@@ -292,10 +294,10 @@ async def _drip_headers(writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.mark.parametrize("answer", [_hang, _drip, _drip_headers])
-def test_the_deadline_is_for_the_whole_answer(
+def test_the_timeout_covers_the_whole_response(
     server: Loopback, send: Callable[..., list], answer: Callable
 ) -> None:
-    """An answer that hangs or drips, in its headers or its body, ends at the deadline."""
+    """A response that hangs or arrives byte by byte, in headers or body, ends at the timeout."""
     server.on("/", answer)
     started = time.monotonic()
     [exchange] = send(get(server), timeout=0.2)
@@ -330,10 +332,10 @@ async def _drop_within_a_chunk(writer: asyncio.StreamWriter) -> None:
 @pytest.mark.parametrize(
     "answer", [_drop, _drop_within_the_headers, _drop_within_the_body, _drop_within_a_chunk]
 )
-def test_a_dropped_connection_is_a_passing_fault(
+def test_a_dropped_connection_is_transient(
     server: Loopback, send: Callable[..., list], answer: Callable
 ) -> None:
-    """A connection that ends before the answer does is told as such, wherever it ends."""
+    """A connection that ends before the response does, at any point, is a transient error."""
     server.on("/", answer)
     [exchange] = send(get(server))
     assert exchange.error == "the connection was dropped before a whole answer"
@@ -341,8 +343,8 @@ def test_a_dropped_connection_is_a_passing_fault(
     assert (exchange.status_code, exchange.body) == (0, b"")
 
 
-def test_a_refused_connection_is_a_passing_fault(dead_origin: str, send: Callable[..., list]) -> None:
-    """A refused connection is told as such."""
+def test_a_refused_connection_is_transient(dead_origin: str, send: Callable[..., list]) -> None:
+    """A refused connection is reported as such, and is a transient error."""
     [exchange] = send(Request("GET", dead_origin, "/"))
     assert exchange.error == "cannot connect: the connection was refused"
     assert exchange.error in PASSING_FAULTS
@@ -357,7 +359,7 @@ class _Failing(httpx.AsyncBaseTransport):
 
 
 def test_a_host_of_several_addresses_that_all_refuse(send: Callable[..., list]) -> None:
-    """Where every address of a host refuses, the reason is in a group, and is found."""
+    """If every address of a host refuses, the reason is found in the exception group."""
     both = ExceptionGroup("all", [ConnectionRefusedError(111, "refused"), ConnectionRefusedError(111, "x")])
     error = OSError("All connection attempts failed")
     error.__cause__ = both
@@ -368,14 +370,14 @@ def test_a_host_of_several_addresses_that_all_refuse(send: Callable[..., list]) 
 
 
 def test_a_name_that_does_not_resolve(send: Callable[..., list]) -> None:
-    """A host name that nobody knows is told as such, and is no passing fault."""
+    """A host name that does not resolve is reported as such, and is not a transient error."""
     [exchange] = send(Request("GET", "http://nobody.invalid", "/"))
     assert exchange.error == "cannot connect: the host name does not resolve"
     assert exchange.error not in PASSING_FAULTS
 
 
 def test_an_answer_that_is_not_http(server: Loopback, send: Callable[..., list]) -> None:
-    """Another protocol is told as such, and is no passing fault."""
+    """A response that is not HTTP is reported as such, and is not a transient error."""
     server.on("/", b"-ERR unknown command\r\n\r\n")
     [exchange] = send(get(server))
     assert exchange.error == "the answer is not HTTP"
@@ -384,10 +386,10 @@ def test_an_answer_that_is_not_http(server: Loopback, send: Callable[..., list])
 
 @pytest.mark.parametrize("extra", [b"x", http(200, b'{"status": "ready"}')], ids=["bytes", "an answer"])
 @pytest.mark.parametrize("kind", ["GET", "HEAD"])
-def test_nothing_passes_for_the_next_answer(
+def test_data_after_a_response_is_an_error(
     server: Loopback, send: Callable[..., list], extra: bytes, kind: str
 ) -> None:
-    """What comes after an answer spoils that answer, and is never taken for the next one."""
+    """Data after the end of a response makes it an error, and is never read as the next response."""
     server.on("/", http(401, b"") + extra)
     server.on("/next", http(404))
     first, second = send(Request(kind, server.origin, "/"), get(server, "/next"))
@@ -395,8 +397,8 @@ def test_nothing_passes_for_the_next_answer(
     assert (second.status_code, second.error) == (404, "")
 
 
-def test_headers_that_never_end_are_told(server: Loopback, send: Callable[..., list]) -> None:
-    """Headers of megabytes are read up to 100 KiB, and told as what they are."""
+def test_headers_are_cut_off_at_100_kib(server: Loopback, send: Callable[..., list]) -> None:
+    """Headers without end are read up to 100 KiB and reported as too large."""
     server.on("/", pour(b"HTTP/1.1 200 OK\r\n", b"X-More: " + b"x" * 65536 + b"\r\n"))
     [exchange] = send(get(server))
     assert exchange.error == "the headers of the answer are larger than 100 KiB"
@@ -407,18 +409,18 @@ def test_headers_that_never_end_are_told(server: Loopback, send: Callable[..., l
     [("/", f"{SECRET}\nX-Injected: 1"), ("/", f"{SECRET}\u2026"), (f"/caf\u00e9?token={SECRET}", "")],
     ids=["line break in a header", "a character beyond latin-1", "a target beyond ASCII"],
 )
-def test_what_is_not_http_is_not_sent(
+def test_a_request_that_is_not_http_is_not_sent(
     server: Loopback, send: Callable[..., list], target: str, value: str
 ) -> None:
-    """A request that cannot be put in HTTP's bytes is an exchange with a reason, not a crash."""
+    """A request that cannot be encoded as HTTP is an exchange with an error, and is not sent."""
     [exchange] = send(get(server, target, ("X-Dashboard-Token", value)))
     assert exchange.error == "the request cannot be sent: it is not HTTP"
     assert exchange.error not in PASSING_FAULTS
     assert server.received == []
 
 
-def test_a_host_that_is_none(send: Callable[..., list]) -> None:
-    """An origin that is no address is told as such, and is no passing fault."""
+def test_an_invalid_origin_is_not_sent_to(send: Callable[..., list]) -> None:
+    """A request to an origin with an invalid port is an exchange with an error."""
     [exchange] = send(Request("GET", "http://127.0.0.1:1x", "/"))
     assert exchange.error == "the request cannot be sent: it is not HTTP"
 
@@ -426,7 +428,7 @@ def test_a_host_that_is_none(send: Callable[..., list]) -> None:
 def test_errors_quote_neither_address_nor_headers(
     server: Loopback, dead_origin: str, send: Callable[..., list], no_authorities: None
 ) -> None:
-    """Whatever goes wrong, the words hold no part of what was sent."""
+    """No error message contains a part of the request, its headers, its URL or its port."""
     server.on(f"/drop?token={SECRET}", _drop)
     server.on(f"/hang?token={SECRET}", _hang)
     server.on(f"/odd?token={SECRET}", SECRET.encode() + b"\r\n\r\n")
@@ -442,8 +444,8 @@ def test_errors_quote_neither_address_nor_headers(
                 assert part not in exchange.error
 
 
-def test_an_upgrade_is_an_answer(server: Loopback, send: Callable[..., list]) -> None:
-    """101 is answered at once; what follows on the wire is not read as a body."""
+def test_a_101_ends_the_response(server: Loopback, send: Callable[..., list]) -> None:
+    """A 101 is the response, and the data of the new protocol is not read as its body."""
 
     async def upgrade(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
@@ -460,7 +462,7 @@ def test_an_upgrade_is_an_answer(server: Loopback, send: Callable[..., list]) ->
 
 
 def test_head_and_204_have_no_body(server: Loopback, send: Callable[..., list]) -> None:
-    """An answer that has no body by HTTP's rules is whole without one."""
+    """A response that has no body by HTTP's rules is complete without one."""
     server.on("/head", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
     server.on("/none", b"HTTP/1.1 204 No Content\r\n\r\n")
     first, second = send(Request("HEAD", server.origin, "/head"), get(server, "/none"))
@@ -472,20 +474,20 @@ ENDS = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 @pytest.fixture
 def tls_server(make_server: Callable[..., Loopback]) -> tuple[Loopback, trustme.CA]:
-    """A server over TLS, and the authority that vouches for it."""
+    """A server over TLS, and the authority of its certificate."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", not_after=ENDS).configure_cert(context)
     return make_server(context), authority
 
 
-def test_tls_is_told(
+def test_tls_version_and_certificate_are_recorded(
     tls_server: tuple[Loopback, trustme.CA],
     send: Callable[..., list],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of a trusted connection the TLS version and the end of the certificate are known."""
+    """The exchange has the TLS version and the certificate's expiry, on a reused connection, too."""
     server, authority = tls_server
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -499,14 +501,14 @@ def test_tls_is_told(
 
 
 def test_plain_http_has_no_tls(server: Loopback, send: Callable[..., list]) -> None:
-    """Nothing is claimed of a connection without TLS."""
+    """An exchange over plain http has no TLS details."""
     assert send(get(server))[0].tls is None
 
 
 def test_an_untrusted_certificate_is_refused(
     tls_server: tuple[Loopback, trustme.CA], send: Callable[..., list]
 ) -> None:
-    """Nothing is sent to a server that nobody vouches for, and the words hold no secret."""
+    """No request is sent to a server with an untrusted certificate, and the error has no secret."""
     server, _ = tls_server
     [exchange] = send(get(server, f"/?token={SECRET}", ("X-Dashboard-Token", SECRET)))
     assert exchange.error.startswith("cannot connect: the certificate is not trusted (")
@@ -521,7 +523,7 @@ def test_a_certificate_of_another_host_is_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A certificate vouches for the host it names and for no other."""
+    """No request is sent to a server with a certificate for another host name."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("other.example").configure_cert(context)
@@ -535,13 +537,13 @@ def test_a_certificate_of_another_host_is_refused(
     assert server.received == []
 
 
-def test_a_certificate_that_is_over_is_refused(
+def test_an_expired_certificate_is_refused(
     make_server: Callable[..., Loopback],
     send: Callable[..., list],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of a certificate that expired the words tell the day."""
+    """No request is sent to a server with an expired certificate, and the error has its last day."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", not_after=datetime(2024, 2, 29, tzinfo=UTC)).configure_cert(context)
@@ -553,15 +555,15 @@ def test_a_certificate_that_is_over_is_refused(
     assert server.received == []
 
 
-def test_tls_where_there_is_none(server: Loopback, send: Callable[..., list]) -> None:
-    """https to a port that speaks plain http is told as such."""
+def test_tls_to_a_plain_http_port(server: Loopback, send: Callable[..., list]) -> None:
+    """An https request to a port that speaks plain http is reported as such."""
     [exchange] = send(Request("GET", server.origin.replace("http", "https"), "/"))
     assert exchange.error.startswith("cannot connect: the port does not speak TLS; is it plain http? (")
     assert exchange.error not in PASSING_FAULTS
 
 
-def test_httpx_is_given_the_target_apart(httpx_mock: HTTPXMock) -> None:
-    """Under httpx's own transport, the raw target travels beside a URL that could be normalised."""
+def test_httpx_gets_the_raw_target_separately(httpx_mock: HTTPXMock) -> None:
+    """httpx gets the raw target as an extension, beside a URL that it could normalise."""
     httpx_mock.add_response(
         url="https://caio.example/", status_code=418, headers={"X-A": "b"}, content=b"tea"
     )
@@ -584,8 +586,8 @@ def test_httpx_is_given_the_target_apart(httpx_mock: HTTPXMock) -> None:
     [httpx.ReadError("x"), httpx.WriteError("x"), httpx.CloseError("x"), ConnectionResetError(104, "reset")],
     ids=lambda error: type(error).__name__,
 )
-def test_network_errors_are_passing_faults(httpx_mock: HTTPXMock, error: Exception) -> None:
-    """What the network does to a connection under way is a dropped connection."""
+def test_network_errors_are_transient(httpx_mock: HTTPXMock, error: Exception) -> None:
+    """A network error on an open connection is a transient error."""
     httpx_mock.add_exception(error, url="http://caio.example/")
 
     async def ask() -> str:
@@ -595,7 +597,7 @@ def test_network_errors_are_passing_faults(httpx_mock: HTTPXMock, error: Excepti
 
 
 def test_a_handshake_that_hangs_leaves_nothing_open(send: Callable[..., list], no_authorities: None) -> None:
-    """A TLS handshake that is never answered ends at the deadline, and its socket is closed."""
+    """A TLS handshake that is never answered ends at the timeout, and its socket is closed."""
     gc.collect()
     with socket.create_server(("127.0.0.1", 0)) as silent, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
