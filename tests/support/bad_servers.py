@@ -1,4 +1,4 @@
-"""Deployments that misbehave: each is a function that serves one connection, in plain sockets."""
+"""Deployments that misbehave: each is a function that serves one connection, with plain sockets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Handle = Callable[[socket.socket], None]
 
 
 def http(status: int = 200, body: bytes = b"", *headers: str, version: str = "1.1") -> bytes:
-    """Return a whole answer, with its length and `headers` as written."""
+    """Return a complete response, with its length and `headers` as written."""
     lines = [f"HTTP/{version} {status} Reason", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
@@ -46,7 +46,7 @@ def as_json(value: object) -> bytes:
 
 
 def requests(connection: socket.socket) -> Iterator[tuple[str, str, bytes]]:
-    """Read requests from a connection until it ends: method, target, and all of its bytes."""
+    """Read requests from a connection until it ends: method, target, and all bytes of each."""
     buffer = b""
     while True:
         while b"\r\n\r\n" not in buffer:
@@ -72,7 +72,7 @@ def _length(head: bytes) -> int | None:
 
 
 def answering(answer: bytes) -> Handle:
-    """Answer everything with `answer`, HEAD with its head alone, and keep the connection open."""
+    """Respond to everything with `answer`, to HEAD with its head only, and keep the connection open."""
     head = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 
     def handle(connection: socket.socket) -> None:
@@ -83,7 +83,7 @@ def answering(answer: bytes) -> Handle:
 
 
 def broken(answer: bytes) -> Handle:
-    """Answer with `answer` and close."""
+    """Respond with `answer` and close the connection."""
 
     def handle(connection: socket.socket) -> None:
         if not next(requests(connection), None):
@@ -94,7 +94,7 @@ def broken(answer: bytes) -> Handle:
 
 
 def stuck(answer: bytes = b"") -> Handle:
-    """Answer with `answer`, which is not whole, and say no more; HEAD, which has no body, with nothing."""
+    """Send `answer`, which is incomplete, and no more; for HEAD, which has no body, send nothing."""
 
     def handle(connection: socket.socket) -> None:
         request = next(requests(connection), None)
@@ -111,13 +111,13 @@ silent_in_the_body = stuck(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\
 
 
 def resetting(connection: socket.socket) -> None:
-    """Take a request and reset the connection."""
+    """Read a request and reset the connection."""
     next(requests(connection), None)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def dripping(connection: socket.socket) -> None:
-    """Answer a byte a second."""
+    """Respond with one byte per second."""
     request = next(requests(connection), None)
     head = request is not None and request[0] == "HEAD"
     for byte in b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 1000\r\n\r\n" + bytes(1000):
@@ -126,7 +126,7 @@ def dripping(connection: socket.socket) -> None:
 
 
 def pouring(head: bytes, piece: bytes, times: int = 1_000_000_000, pause: float = 0.0) -> Handle:
-    """Answer with `head`, then `piece` again and again; HEAD with a `head` that is whole alone."""
+    """Send `head`, then `piece` again and again; for HEAD, a complete `head` only."""
 
     def handle(connection: socket.socket) -> None:
         for method, _, _ in requests(connection):
@@ -143,9 +143,9 @@ def pouring(head: bytes, piece: bytes, times: int = 1_000_000_000, pause: float 
 
 
 def packed_zeros() -> Handle:
-    """Answer with 100 MB of gzip that unpacks to 10 GB."""
+    """Respond with 100 MB of gzip that decompresses to 10 GB."""
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    # After a full flush a piece does not depend on what was before it, so that it can be repeated.
+    # After a full flush a piece does not depend on earlier ones, so it can be repeated.
     piece = packer.compress(bytes(1024 * 1024) + os.urandom(9 * 1024)) + packer.flush(zlib.Z_FULL_FLUSH)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n\r\n"
     return pouring(head + b"\x1f\x8b\x08\0\0\0\0\0\0\xff", piece, 10 * 1024)
@@ -170,9 +170,9 @@ def relaying(
     ask: Callable[[bytes], bytes] = bytes,
     tell: Callable[[str, bytes], bytes] = lambda _, answer: answer,
 ) -> Handle:
-    """Relay every request to the deployment at `address`, but hang on the targets that `hangs` tells.
+    """Relay every request to the deployment at `address`, except for targets on which it `hangs`.
 
-    `ask` may change a request, and `tell`, which is given its target, the answer.
+    `ask` may change the request, and `tell`, which also gets the target, the response.
     """
 
     def handle(connection: socket.socket) -> None:
@@ -193,7 +193,7 @@ def relaying(
 
 
 def _answer(beyond: socket.socket, method: str) -> tuple[bytes, bool]:
-    """Read one answer, and say whether the connection is over with it."""
+    """Read one response, and say whether the connection ends with it."""
     buffer = b""
     while b"\r\n\r\n" not in buffer:
         piece = beyond.recv(65536)
@@ -214,7 +214,7 @@ def _answer(beyond: socket.socket, method: str) -> tuple[bytes, bool]:
 
 @contextmanager
 def restarting(address: tuple[str, int], *, after: int, seconds: float) -> Iterator[str]:
-    """Relay to the deployment at `address`; after so many answers, refuse everything for some seconds."""
+    """Relay to the deployment at `address`; after `after` responses, refuse connections for `seconds`."""
     lock, over = threading.Lock(), threading.Event()
     seen, open_now = 0, list[socket.socket]()
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -229,7 +229,7 @@ def restarting(address: tuple[str, int], *, after: int, seconds: float) -> Itera
                 down.set()
         return answer
 
-    # Not requests: on a busy machine as many may be under way before the first of them is answered.
+    # Counts responses: on a busy machine many requests may be under way before the first response.
     relay = relaying(address, hangs=lambda _: down.is_set(), tell=counted)
 
     def serve(connection: socket.socket) -> None:
@@ -254,7 +254,7 @@ def restarting(address: tuple[str, int], *, after: int, seconds: float) -> Itera
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         _end(open_now)
-        if over.wait(seconds):  # who asks may have given up by then
+        if over.wait(seconds):  # the client may have given up by then
             return
         down.clear()
         listener = socket.create_server(("127.0.0.1", port), backlog=512)

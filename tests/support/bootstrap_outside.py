@@ -1,4 +1,4 @@
-"""What comes from outside, and one run of the command."""
+"""Values that an operator gives to `bootstrap`, and the result of one run of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["BASE_URL", "OUTSIDE", "Ran", "Run"]
 
-# What no program can make: it comes from Redis' and Inngest's own pages.
+# Values that cannot be generated: they come from the web pages of Redis and Inngest.
 OUTSIDE = {
     "REDIS_URL": "redis://default:Qm3vX8sT1zLw9RkYb2Np@redis.rail-7.net:6379/0",
     "INNGEST_SIGNING_KEY": "signkey-prod-9f2c7b1e5a8d4f60b3c1d7e9a2f4b6c8",
@@ -19,7 +19,7 @@ Run = Callable[..., "Ran"]
 
 
 class Ran:
-    """One run of the command: its exit status, its summary, and all that it printed."""
+    """One run of the command: its exit status, its parsed summary, and its output."""
 
     def __init__(self, status: int, out: str, err: str) -> None:
         self.status, self.out, self.err = status, out, err

@@ -1,4 +1,4 @@
-"""Runs that are broken off: started with everything a run can start, then looked at for what they left."""
+"""Runs that are interrupted or killed, with every kind of child process, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HANG = "import os, pathlib, time\npathlib.Path({started!r}).touch()\ntime.sleep
 
 
 def hanging_profile(folder: Path) -> tuple[Path, Path]:
-    """Return profiles with a demo whose replay hangs in its runner, and the file that its runner touches."""
+    """Return profiles with a demo whose replay hangs, and the file that its runner creates when it starts."""
     started, runner, profiles = folder / "started", folder / "hang.py", folder / "environments.toml"
     runner.write_text(_HANG.format(started=str(started)), "utf-8")
     replay = {
@@ -42,7 +42,7 @@ def hanging_profile(folder: Path) -> tuple[Path, Path]:
 
 @dataclass
 class Broken:
-    """One run under way. What it starts is known by a mark in its environment, which children inherit."""
+    """One run. Its processes are recognized by a mark in the environment, which children inherit."""
 
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -52,12 +52,12 @@ class Broken:
 
     @property
     def evidence(self) -> Path:
-        """The folder of its evidence."""
+        """The folder of the run's evidence."""
         return self.folder / "evidence"
 
     @property
     def temporary(self) -> Path:
-        """The folder of its temporary files."""
+        """The folder of the run's temporary files."""
         return self.folder / "temporary"
 
     def start(self, *arguments: str, fresh: bool = False) -> Broken:
@@ -69,22 +69,22 @@ class Broken:
         return self
 
     def end(self) -> int:
-        """Wait for its end and return the exit status; kill it where the end does not come."""
+        """Wait for the run's end and return its exit status; kill it after a time limit."""
         assert self.process is not None
         self.stdout, self.stderr = finish(self.process, 300)
         assert self.process.returncode is not None
         return self.process.returncode
 
     def run(self, *arguments: str) -> int:
-        """Start it, wait for its end and return the exit status."""
+        """Start the run, wait for its end and return its exit status."""
         return self.start(*arguments).end()
 
     def family(self) -> list[psutil.Process]:
-        """Return every process that the run started and that is alive."""
+        """Return every running process that the run started."""
         found = []
         for process in psutil.process_iter():
             try:
-                # Redis writes its title over its environment, and works in its temporary folder.
+                # Redis overwrites its environment with its title; its working folder identifies it.
                 ours = process.environ().get(_MARK) == self.mark or str(self.folder) in process.cwd()
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
@@ -93,16 +93,16 @@ class Broken:
         return found
 
     def named(self, *words: str) -> list[psutil.Process]:
-        """Return those processes of the run whose command line has all of these words."""
+        """Return the processes of the run whose command line contains all of these words."""
         found = []
         for one in self.family():
-            with suppress(psutil.Error):  # it may just have ended
+            with suppress(psutil.Error):  # it may have ended meanwhile
                 if all(word in " ".join(one.cmdline()) for word in words):
                     found.append(one)
         return found
 
     def leaves_nothing(self, seconds: float = 5) -> bool:
-        """Say whether every process of the run ends within some seconds; what does not is ended here."""
+        """Say whether all processes of the run end within `seconds`; kill those that do not end."""
         began = time.monotonic()
         try:
             wait_for(lambda: not self.family(), 60, pause=0.05)
@@ -114,19 +114,19 @@ class Broken:
         return within(time.monotonic() - began, seconds)
 
     def files(self) -> list[str]:
-        """Return the names of what it left in its evidence folder."""
+        """Return the names of the files in the evidence folder."""
         return sorted(path.name for path in self.evidence.iterdir()) if self.evidence.is_dir() else []
 
     @property
     def record(self) -> dict[str, Any]:
-        """The JSON evidence, of which there must be one."""
+        """The JSON evidence, of which there must be exactly one."""
         (path,) = self.evidence.glob("*.json")
         decoded: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return decoded
 
     @property
     def html(self) -> str:
-        """The HTML report, of which there must be one, and which must be whole."""
+        """The HTML report, of which there must be exactly one, and a complete one."""
         (path,) = self.evidence.glob("*.html")
         text = path.read_text("utf-8")
         assert text.rstrip().endswith("</html>")
@@ -134,14 +134,14 @@ class Broken:
 
     @property
     def lines(self) -> list[str]:
-        """The terminal's lines, blank ones left out."""
+        """The lines of the terminal, without blank ones."""
         return [line for line in self.stdout.splitlines() if line.strip()]
 
     def says(self, reason: str, verdicts: Sequence[str] = ("NO-GO", "INCOMPLETE")) -> None:
-        """See that terminal, JSON and HTML say the same, none of it GO, and give this reason."""
+        """Assert that terminal, JSON and HTML have the same verdict, not GO, and give this reason."""
         verdict = self.record["verdict"]
         assert verdict in verdicts, self.stdout
-        assert verdict in self.lines[-2:]  # pytest may name a pytest.exit after it
+        assert verdict in self.lines[-2:]  # pytest may show a pytest.exit after it
         assert any(reason in line for line in self.record["reasons"]), self.record["reasons"]
         assert [line for line in self.lines if reason in line], self.stdout
         assert f">{verdict}<" in self.html

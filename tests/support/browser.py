@@ -1,4 +1,4 @@
-"""A real Chromium, for what a person sees of a report."""
+"""A real Chromium, to test what a person sees of a report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _QUIET = [
 
 @contextmanager
 def launch() -> Iterator[Browser]:
-    """Start the Chromium on PATH, else the one that Playwright installed; quiet on the network."""
+    """Start the Chromium on PATH, else Playwright's own; without background network traffic."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_QUIET)

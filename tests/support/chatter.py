@@ -1,6 +1,6 @@
-"""Tests that tell a secret by every way out that a test has; copied beside the checks of a run.
+"""Tests that write a secret to every output that a test has; copied beside the checks of a run.
 
-CHATTER names a JSON file: the texts to tell, each holding a secret in some form.
+CHATTER names a JSON file with the texts to write, each of which contains a secret in some encoding.
 """
 
 import json

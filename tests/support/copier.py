@@ -1,9 +1,8 @@
-"""Runners that cheat: `python copier.py payload|id|query|within`, over the lines protocol.
+"""Runners that cheat: `python copier.py payload|id|query|within`, in the lines protocol.
 
-`payload` copies the expectations that it was handed, if it was. `id` and `query` look the case up by its id
-or its question in the golden set that the variable COPIER_FILE names, `within` by a question that stands
-anywhere in the one that was asked, whatever case and punctuation. Each then answers with nothing but the
-expectations.
+`payload` copies the expectations from the case it receives, if there are any. `id` and `query` look the case
+up by its id or its question in the golden set that the variable COPIER_FILE names, `within` by a question
+that the received one contains, ignoring case and punctuation. Each responds with the expectations only.
 """
 
 # ruff: noqa: T201 (a runner answers on standard output)
@@ -19,7 +18,7 @@ __all__ = ["copied", "plain"]
 
 
 def copied(case: dict[str, Any]) -> dict[str, Any]:
-    """Turn expectations into an answer that meets them."""
+    """Return a response that meets the expectations of a case."""
     text = "\n".join(case.get("positive_constraints", ()))
     return {
         "actual_output": text,
@@ -30,7 +29,7 @@ def copied(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(text: str) -> str:
-    """Reduce a text to its letters and digits."""
+    """Return the letters and digits of a text, ignoring case."""
     return "".join(sign for sign in text.casefold() if sign.isalnum())
 
 

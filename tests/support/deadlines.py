@@ -1,4 +1,4 @@
-"""How long a run may take that is kept waiting: held against an ordinary run, here and now."""
+"""A time limit for runs that are kept waiting, relative to an ordinary run on this machine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LEAST = 2.0
 
 
 class Pace:
-    """The time of an ordinary run, which `ask` carries out and tells.
+    """The duration of an ordinary run, which `ask` measures in seconds.
 
-    A run may take as many deadlines as it says and two ordinary runs. A deadline is never shorter than two
-    ordinary runs, so that one more that is waited for is seen, however busy the machine is.
+    A run may take its number of deadlines plus two ordinary runs. A deadline is never shorter than two
+    ordinary runs, so that waiting for one too many is noticed, however busy the machine is.
     """
 
     def __init__(self, ask: Callable[[], float]) -> None:
@@ -27,14 +27,15 @@ class Pace:
 
     @property
     def deadline(self) -> float:
-        """What `--http-timeout` is to be."""
+        """The value for `--http-timeout`, in seconds."""
         return max(_LEAST, round(_RUNS * self._ordinary, 1))
 
     def keeps(self, take: Callable[[float], _Result], deadlines: int = 1, runs: int = _RUNS) -> _Result:
-        """Return what `take` does with a deadline, in so many deadlines and `runs` ordinary runs.
+        """Return the result of `take`, which gets the deadline in seconds.
 
-        It is done again where that was too long: the machine may have been held up. Each time is held against
-        the ordinary run that took longest by then, after a new one.
+        `take` may last `deadlines` times the deadline plus `runs` ordinary runs. If it took longer it is
+        repeated, since the machine may have been busy. Each attempt is compared with the longest ordinary run
+        so far, after measuring another one.
         """
         told = []
         for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""The commands that the documents have people type, found in them and read as steps that a test can take."""
+"""The commands in the documents, extracted and parsed as steps that a test can run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["DOCUMENTS", "Command", "Step", "commands", "step_of", "steps"]
 DOCUMENTS = ("README.md", "docs/runbook.md", "docs/waivers.md", "CONTRIBUTING.md")
 _SHELLS = {"sh": "sh", "bash": "sh", "powershell": "powershell"}
 _NO_COMMANDS = ("toml", "python")
-# A piece of inline code is a command where it begins so; a program's name alone is a word of a sentence.
+# Inline code is a command if it begins like this; a program's name without arguments is not one.
 _PROGRAMS = re.compile(r"(python3?|py|pip|pytest|make|caio|\.venv\S*) \S|\.ci/\w+")
-# A block has people type the interpreter of .venv: nothing says that it should be activated.
+# Blocks use the interpreter of .venv, since the documents do not say to activate it.
 _INTERPRETERS = {"sh": ".venv/bin/python", "powershell": ".venv/Scripts/python", "ci": "python"}
-_OTHER_PYTHONS = ("python3", "py")  # what makes .venv
-# Written in place of what the reader has.
+_OTHER_PYTHONS = ("python3", "py")  # these create .venv
+# Placeholders in the documents for paths of the reader.
 _PLACEHOLDERS = {"PATH": ".hive-mind", "DIR": ".hive-mind", "FILE": ".env.production"}
 _MATCH = r"\.Matches\[0\]\.Groups\[1\]\.Value"
 _POWERSHELL = {
@@ -31,7 +31,7 @@ _POWERSHELL = {
 
 @dataclass(frozen=True)
 class Command:
-    """A command as a document has it, and where; `shell` is `sh`, `powershell`, `ci` or `inline`."""
+    """A command in a document, with its place; `shell` is `sh`, `powershell`, `ci` or `inline`."""
 
     document: str
     line: int
@@ -39,20 +39,20 @@ class Command:
     text: str
 
     def __str__(self) -> str:
-        """Where it stands, and its text."""
+        """The place of the command, and its text."""
         return f"{self.document}:{self.line}: {self.text}"
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a command does, whichever shell it is for: its kind, and the words that matter for that kind."""
+    """What a command does, in any shell: its kind, and the words that matter for that kind."""
 
     kind: str
     words: tuple[str, ...]
 
 
 def commands(document: str) -> Iterator[Command]:
-    """Find the commands of a document: the lines of its blocks, the steps of its CI, and inline code."""
+    """Find the commands of a document: lines of its blocks, steps of its CI configuration, inline code."""
     text = (CHECKOUT / document).read_text("utf-8")
     prose, language = "", ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -71,7 +71,7 @@ def commands(document: str) -> Iterator[Command]:
 
 
 def steps() -> Mapping[Step, list[Command]]:
-    """Return each step that the documents ask for, with the commands that come down to it."""
+    """Return each step of the documents, with the commands that are equivalent to it."""
     found = defaultdict(list)
     for document in DOCUMENTS:
         for command in commands(document):
@@ -80,9 +80,9 @@ def steps() -> Mapping[Step, list[Command]]:
 
 
 def _usual(step: Step) -> Step:
-    """Return a step with placeholders filled in, and for production where it is for staging alone.
+    """Return a step with placeholders replaced, and with production instead of staging.
 
-    A test's deployments differ by their names alone, so that both would be the same twice.
+    The test deployments differ by their names only, so both would test the same.
     """
     if step.kind not in ("suite", "command"):
         return step
@@ -93,7 +93,7 @@ def _usual(step: Step) -> Step:
 
 
 def step_of(command: Command) -> Step:
-    """Read a command as a step; its kind is `unknown` where no test could take it."""
+    """Parse a command as a step; its kind is `unknown` if no test can run it."""
     unknown = Step("unknown", (str(command),))
     if command.shell not in ("sh", "powershell", "ci", "inline"):
         return unknown
@@ -118,13 +118,13 @@ def step_of(command: Command) -> Step:
         return Step("script", (program,))
     if program == _INTERPRETERS.get(command.shell, "python"):
         step = _python(tuple(words)) or unknown
-        # In CI there is no env file.
+        # In CI there is no env file, so its step differs.
         return Step("nightly", step.words) if command.shell == "ci" and step.kind == "suite" else step
     return unknown
 
 
 def _python(words: tuple[str, ...]) -> Step | None:
-    """Read what an interpreter is to run."""
+    """Parse the arguments of an interpreter; return None for unknown ones."""
     match words:
         case "-m", "pip", "install", "--editable", package:
             return Step("install", (package,))
@@ -139,7 +139,7 @@ def _python(words: tuple[str, ...]) -> Step | None:
         case "-m", "pytest_caio", "serve":
             return Step("serve", ())
         case "-m", "pytest_caio", name:
-            return Step("command", (name, "--help"))  # the command is named, and not how it is called
+            return Step("command", (name, "--help"))  # the command is mentioned without arguments
         case "-m", "pytest_caio", "bootstrap", *rest:
             return Step("bootstrap", tuple(rest))
         case "-m", "pytest_caio", *rest:

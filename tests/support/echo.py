@@ -1,4 +1,4 @@
-"""A deployment that tells back all it is sent, in every encoding it knows."""
+"""A deployment that sends back all that it receives, in every encoding it knows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ENCODINGS = {
 
 
 class _Echo(BaseHTTPRequestHandler):
-    """Answers with what it was asked, in the body, a header and a cookie."""
+    """Responds with its request, in the body, a header and a cookie."""
 
     protocol_version = "HTTP/1.1"
     cookies: list[str]
@@ -47,7 +47,7 @@ class _Echo(BaseHTTPRequestHandler):
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
         told = [self.path, sent, *(f"{name}: {value}" for name, value in self.headers.items())]
         told = [text[:200] for text in dict.fromkeys([*told[-3:], *told]) if len(text) > 12]
-        chosen = secrets.SystemRandom().sample(sorted(ENCODINGS), 5)  # an excerpt shows no more
+        chosen = secrets.SystemRandom().sample(sorted(ENCODINGS), 5)  # an excerpt would not show more
         body = {name: [ENCODINGS[name](text) for text in told] for name in chosen}
         first = json.dumps({"authorized": True, "echo": body}).encode()
         self.send_response(200)
@@ -66,23 +66,23 @@ class _Echo(BaseHTTPRequestHandler):
             self.wfile.write(first)
 
     def handle(self) -> None:
-        """Serve a connection until the other side leaves, however it does."""
+        """Serve a connection until the client closes or drops it."""
         with suppress(ConnectionError):
             super().handle()
 
     def __getattr__(self, name: str) -> object:
-        """Answer every method alike."""
+        """Handle every method in the same way."""
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 @contextmanager
 def echoing() -> Iterator[tuple[str, list[str]]]:
-    """Serve on loopback, and give the base URL and the list of the cookies that were set."""
+    """Serve on loopback; give the base URL and the list of the cookies that were set."""
     handler = type("Echo", (_Echo,), {"cookies": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

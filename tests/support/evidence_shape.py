@@ -1,4 +1,4 @@
-"""The shape of the JSON evidence, and what of a file is not of it."""
+"""The shape of the JSON evidence, and a function that compares evidence with it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SHAPE: dict[str, Any] = {
 
 
 def misshapen(value: Any, shape: Any, at: str = "evidence") -> list[str]:
-    """Return where `value` is not of `shape`, in words."""
+    """Return the differences between `value` and `shape`, each as a sentence."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return [f"{at} is no object"]

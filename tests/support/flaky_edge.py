@@ -1,4 +1,4 @@
-"""An edge in front of a healthy deployment that now and then drops a connection, or answers for it."""
+"""An edge proxy in front of a healthy deployment that sometimes drops a connection or returns an error."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BAD_GATEWAY = (
 
 
 class Edge:
-    """Hands each request on, over a connection of its own, but for each `nth`, which it refuses.
+    """Relays each request over a connection of its own, except for every `nth`, which it refuses.
 
-    To refuse is to answer with `status`, or, where that is 0, to drop the connection without a word. A
-    request is refused but once, unless `nth` is 1, and those that `spared` finds in are not refused.
+    It refuses by responding with `status` or, if that is 0, by dropping the connection. A request is refused
+    only once, unless `nth` is 1; requests whose first line matches `spared` are not refused.
     """
 
     def __init__(self, upstream: tuple[str, int], status: int, nth: int, spared: re.Pattern[bytes]) -> None:
@@ -32,7 +32,7 @@ class Edge:
         self.refused = 0
 
     def __call__(self, connection: socket.socket) -> None:
-        """Serve one connection: one request, as every answer through here closes it."""
+        """Serve one connection, which carries one request, since every response closes it."""
         head = b""
         while b"\r\n\r\n" not in head:
             chunk = connection.recv(65536)
@@ -66,7 +66,7 @@ class Edge:
 
 
 def pump(one: socket.socket, other: socket.socket) -> None:
-    """Carry bytes both ways until either side ends."""
+    """Copy bytes in both directions until either side closes."""
     while True:
         for source in select.select([one, other], [], [], 30)[0]:
             chunk = source.recv(65536)

@@ -1,12 +1,12 @@
-"""Runs of pytest, each a fork of one process that has imported all of it.
+"""Runs of pytest, each a fork of one process that has imported all that a run needs.
 
-To start Python and import pytest, its plugins and what a run of the suite needs takes longer than most runs.
-So the tests of one process share a server that has imported all that and has one thread. For each run it
-makes a fork, which takes on the run's arguments, environment and folder, and from there on is what
-`python -m pytest` is, to its exit status and its last flush. What differs: modules are imported already, the
-kernel shows the server's command line and environment, and all forks of one server have one hash seed.
+Starting Python and importing pytest, its plugins and the suite takes longer than most runs. So the tests of
+one process share a server that has imported all that and has one thread. For each run it makes a fork, which
+takes over the run's arguments, environment and folder, and then behaves like `python -m pytest`, up to its
+exit status and its last flush. The differences: modules are already imported, the kernel shows the server's
+command line and environment, and all forks of one server have the same hash seed.
 
-The server ends when the process that started it does, however that ends.
+The server ends when the process that started it ends, however that happens.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from typing import IO, Any, TypeAlias
 
 __all__ = ["LEFT_OUT", "Forked", "Process", "finish", "run", "start"]
 
-# Plugins that have no part in a run of the suite, and take their time to load.
+# Plugins that a run of the suite does not need, and that take long to load.
 LEFT_OUT = tuple(
     part
     for name in ("randomly", "playwright", "pytest_httpx", "hypothesispytest", "anyio")
     for part in ("-p", f"no:{name}")
 )
-# What a run imports late; the modules of the package are found by themselves.
+# Modules that a run imports late, except for those of the package, which are found automatically.
 _WARM = ("httpx", "httpcore", "h11", "redis", "jinja2", "requests", "xml.etree.ElementTree")
-# What an interpreter heeds when it starts, and never again.
+# Environment variables that an interpreter reads only when it starts.
 _AT_START = re.compile(r"PYTHON\w*|LC_\w+|LANG|LANGUAGE|LD_\w+|OPENSSL_\w+")
-_HEEDED = "PYTHONDONTWRITEBYTECODE"  # a fork can heed this one as well
+_HEEDED = "PYTHONDONTWRITEBYTECODE"  # except for this one, which a fork applies itself
 
 
 def run(
@@ -58,14 +58,14 @@ def run(
     module: str = "pytest",
     timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m pytest` with `arguments` to its end; what has none is ended after `timeout` seconds."""
+    """Run `python -m pytest` with `arguments` to its end; kill it after `timeout` seconds."""
     process = start(arguments, cwd=cwd, environment=environment, path=path, module=module)
     stdout, stderr = finish(process, timeout)
     return subprocess.CompletedProcess(process.args, process.returncode or 0, stdout, stderr)
 
 
 def finish(process: Process, timeout: float) -> tuple[str, str]:
-    """Wait for the end of a run, and return what it wrote; one that has none in that time is ended."""
+    """Wait for the end of a run, and return its output; kill it and raise AssertionError after `timeout`."""
     try:
         return process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -86,8 +86,8 @@ def start(
 ) -> Process:
     """Start `python -m pytest`, or another module, with `arguments`, in a session of its own.
 
-    It is a fork where that can be, unless it is to be `fresh`. Modules are looked for in its folder, then in
-    `path`, which reaches its own processes as PYTHONPATH does; with that in `environment` it is no fork.
+    The run is a fork if possible and not `fresh`. Modules are searched for in its folder, then in `path`,
+    which its child processes get as PYTHONPATH; with PYTHONPATH in `environment` the run is not a fork.
     """
     around = {**environment, "PYTHONPATH": os.pathsep.join(map(str, path))} if path else dict(environment)
     may_fork = hasattr(os, "fork") and not fresh and python == sys.executable
@@ -112,18 +112,18 @@ def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Forked:
-    """A fork: what the tests use of a `subprocess.Popen` with its output in text."""
+    """A fork: the part of `subprocess.Popen` that the tests use, with text output."""
 
     def __init__(self, args: list[str], report: IO[str], stdout: IO[str], stderr: IO[str]) -> None:
         self.args = args
         self.returncode: int | None = None
         self.stdout, self.stderr = stdout, stderr
-        self._report = report  # a line with its number, and one with its status once it has ended
+        self._report = report  # one line with the process id, and one with the exit status after its end
         self._read: dict[IO[str], list[bytes]] = {stdout: [], stderr: []}
         self.pid = int(self._line())
 
     def poll(self) -> int | None:
-        """Return the exit status, negative for a signal, or None while it runs."""
+        """Return the exit status, negative for a signal, or None while the fork runs."""
         if self.returncode is None and select.select([self._report], [], [], 0)[0]:
             self._end()
         return self.returncode
@@ -138,9 +138,9 @@ class Forked:
         return self.returncode
 
     def communicate(self, *, timeout: float | None = None) -> tuple[str, str]:
-        """Return all that it and its children write, once they have closed their ends and it has ended.
+        """Return the whole output of the fork and its children, after they closed it and the fork ended.
 
-        Raises subprocess.TimeoutExpired; what was read by then is kept for the next call.
+        Raises subprocess.TimeoutExpired; the output so far is kept for the next call.
         """
         until = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
@@ -162,17 +162,17 @@ class Forked:
         return self._text(self.stdout), self._text(self.stderr)
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal, unless it has ended."""
+        """Send a signal to the fork, unless it has ended."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Send it SIGTERM."""
+        """Send SIGTERM to the fork."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Send it SIGKILL."""
+        """Send SIGKILL to the fork."""
         self.send_signal(signal.SIGKILL)
 
     def _text(self, stream: IO[str]) -> str:
@@ -191,7 +191,7 @@ class Forked:
 
 
 class _Server:
-    """The process that forks, and the channel to it."""
+    """The process that makes the forks, and the channel to it."""
 
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair()
@@ -202,9 +202,9 @@ class _Server:
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 cwd=tempfile.gettempdir(),
-                start_new_session=True,  # Ctrl-C is for the tests
+                start_new_session=True,  # Ctrl-C must reach the tests only
             )
-        self._channel.recv(1)  # what it still has to import is no part of the first run
+        self._channel.recv(1)  # wait for its imports, which are not part of the first run
 
     def start(self, words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Forked:
         ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
@@ -220,7 +220,7 @@ class _Server:
         return Forked([sys.executable, "-m", *words], report, *streams)
 
     def close(self) -> None:
-        """End it; forks that run go on."""
+        """End the server; running forks continue."""
         self._channel.close()
         self._process.wait()
 
@@ -239,7 +239,7 @@ def _server() -> _Server:
 
 
 class _Warming:
-    """A plugin of pytest that imports, once pytest has marked what it rewrites, what runs import."""
+    """A pytest plugin that imports the modules of later runs, after assertion rewriting is installed."""
 
     def pytest_configure(self) -> None:
         for name in _WARM:
@@ -249,7 +249,7 @@ class _Warming:
 
 
 def _import_all(package: ModuleType) -> None:
-    """Import the modules of a package, but for the deployment, which is a process of its own."""
+    """Import the modules of a package, except for the reference deployment, which is a process of its own."""
     for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         if not found.name.endswith((".reference", ".__main__")):
             module = importlib.import_module(found.name)
@@ -258,21 +258,21 @@ def _import_all(package: ModuleType) -> None:
 
 
 def _warm() -> None:
-    import pytest  # noqa: PLC0415 - the tests' side has it
+    import pytest  # noqa: PLC0415 - only the server needs it
 
-    # For its help pytest configures itself with all its plugins, and collects nothing.
+    # With --help pytest configures itself and all its plugins, and collects nothing.
     asked = ["--help", "--noconftest", f"--rootdir={Path.cwd()}", "-c", os.devnull, *LEFT_OUT]
     status = pytest.main(asked, [_Warming()])
     assert status == 0
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()  # what is held back here, each fork would write
+        stream.flush()  # else each fork would write what is buffered here
     gc.collect()
-    gc.freeze()  # what no fork collects, none has to copy
-    gc.set_threshold(20_000, 20, 20)  # else a tenth of each run's processor time goes into collections
+    gc.freeze()  # pages of objects that no fork collects are not copied
+    gc.set_threshold(20_000, 20, 20)  # else a tenth of each run's CPU time is garbage collection
 
 
 def _serve(channel: socket.socket) -> dict[str, Any] | None:
-    """Make a fork for each message; return in a fork what it is told, and None once nobody can ask more."""
+    """Make a fork for each message; return its file descriptors in the fork, and None at the end."""
     woken, wake = os.pipe()
     for number in (woken, wake):
         os.set_blocking(number, False)
@@ -313,7 +313,7 @@ def _ended() -> list[tuple[int, int]]:
 
 
 def _tell(report: int, number: int) -> None:
-    with contextlib.suppress(OSError):  # who asked for it may be gone
+    with contextlib.suppress(OSError):  # the process that started the run may have ended
         os.write(report, f"{number}\n".encode())
 
 
@@ -322,9 +322,9 @@ def _path(environment: Mapping[str, str]) -> list[str]:
 
 
 def _become(told: int, report: int, stdout: int, stderr: int) -> None:
-    """Be `python -m` with the words that a fork is told."""
+    """Become `python -m` with the arguments in the file `told`."""
     os.setsid()
-    _tell(report, os.getpid())  # from now on it can be signalled, as a group too
+    _tell(report, os.getpid())  # from now on it can receive signals, as a group too
     os.close(report)
     for number, place in ((stdout, 1), (stderr, 2)):
         os.dup2(number, place)
@@ -332,7 +332,7 @@ def _become(told: int, report: int, stdout: int, stderr: int) -> None:
     with os.fdopen(told, encoding="utf-8") as file:
         file.seek(0)
         (module, *arguments), cwd, environment = json.load(file)
-    # As where nobody ignores it, whoever started the tests.
+    # As if SIGINT was not ignored, even if the tests were started with it ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rest = [folder for folder in sys.path[1:] if folder not in _path(os.environ)]
     os.environ.clear()
@@ -342,7 +342,7 @@ def _become(told: int, report: int, stdout: int, stderr: int) -> None:
     tempfile.tempdir = None
     sys.dont_write_bytecode = bool(environment.get(_HEEDED))
     sys.path[:] = [str(Path.cwd()), *_path(environment), *rest]
-    sys.modules["xdist.plugin"]._sys_path = list(sys.path)  # its workers' path, noted when it was imported
+    sys.modules["xdist.plugin"]._sys_path = list(sys.path)  # the path of xdist workers, stored at import
     sys.argv = ["-m", *arguments]
     sys.orig_argv = [sys.executable, "-m", module, *arguments]
     importlib.invalidate_caches()

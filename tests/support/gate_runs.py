@@ -1,4 +1,4 @@
-"""What the tests of single gates share: where the suite is, and runs of one gate for many profiles."""
+"""Runs of a single gate for many profiles, and the folder of the suite."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ Table = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Gate:
-    """What a run left: its status, what it showed, and per profile what became of each check."""
+    """What a run left: its exit status, its output and evidence, and the environments by profile."""
 
     status: int
     shown: str
     environments: Mapping[str, Mapping[str, Any]]
 
     def outcomes(self, profile: str) -> dict[str, str]:
-        """Return check id to outcome."""
+        """Return the outcome of each check by its id."""
         return {check["id"]: check["outcome"] for check in self.environments[profile]["checks"]}
 
     def apart(self, profile: str, *usual: str) -> dict[str, str]:
-        """Return those outcomes that are neither `passed` nor one of the usual."""
+        """Return the outcomes that are neither `passed` nor one of `usual`."""
         return {i: o for i, o in self.outcomes(profile).items() if o not in ("passed", *usual)}
 
     def observed(self, profile: str, check_id: str) -> str:
-        """Return what a check observed, of all its cases that did not pass."""
+        """Return what the cases of a check that did not pass observed."""
         (check,) = [c for c in self.environments[profile]["checks"] if c["id"] == check_id]
         return "; ".join(case["observed"] for case in check["cases"] if case["outcome"] != "passed")
 
 
 def toml(profiles: Mapping[str, Mapping[str, Table]]) -> str:
-    """Return profiles, each a mapping of its sections (empty name for its own keys), as TOML."""
+    """Return profiles as TOML, each a mapping of its sections; the empty name has the profile's own keys."""
     lines = []
     for name, sections in profiles.items():
         for section, keys in sections.items():
             lines.append(f"[{name}.{section}]" if section else f"[{name}]")
-            # Texts and numbers are written alike in JSON and TOML.
+            # Strings and numbers are written in the same way in JSON and TOML.
             lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
     return "\n".join(lines) + "\n"
 
@@ -60,7 +60,7 @@ def ask_gate(
     profiles: Mapping[str, Mapping[str, Table]] | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Gate:
-    """Run one gate of the suite for every profile, with its evidence in `folder`."""
+    """Run one gate of the suite for every profile, with the evidence in `folder`."""
     if profiles is not None:
         path = folder / "profiles.toml"
         path.write_text(toml(profiles), "utf-8")

@@ -1,4 +1,4 @@
-"""A reference deployment in a thread of the tests' own process: it starts in a tenth of a process' time."""
+"""A reference deployment in a thread of the tests: it starts ten times as fast as a process."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ __all__ = ["HostedDeployment"]
 
 
 class HostedDeployment(ReferenceProcess):
-    """What `ReferenceProcess` is, with uvicorn and a Redis of its own too, but in this process.
+    """Like `ReferenceProcess`, with its own uvicorn and Redis server, but in this process.
 
-    For tests that need hundreds. This process' environment loses what would change what it is.
+    For tests that start hundreds of them. Environment variables that would configure it are removed from this
+    process.
     """
 
     _server: Server | None = None
@@ -28,7 +29,7 @@ class HostedDeployment(ReferenceProcess):
 
     def _begin(self, options: Sequence[str], folder: Path) -> dict[str, str]:  # noqa: ARG002 - for its errors
         service.forget_variables()
-        # The SDK logs each question that it refuses.
+        # The SDK logs each request that it refuses.
         logging.getLogger("pytest_caio.reference.inngest").addHandler(logging.NullHandler())
         parser = argparse.ArgumentParser()
         service.configure(parser)
@@ -38,7 +39,7 @@ class HostedDeployment(ReferenceProcess):
         def serve() -> None:
             try:
                 hosting.host(args, lambda summary, server: told.put((summary, server)))
-            except BaseException as error:  # noqa: BLE001 - raised where it was started
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that started it
                 told.put(error)
 
         self._thread = threading.Thread(target=serve)

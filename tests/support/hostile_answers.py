@@ -1,4 +1,4 @@
-"""What a deployment could answer to run, forge or steer something where its answer is shown."""
+"""Texts in responses that try to run, forge or control something where they are shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.bad_servers import Handle, http, relaying, requests
 __all__ = ["ALL", "FORGED", "MARKUP", "NOWHERE", "STEERING", "lying", "rude"]
 
 NOWHERE = "http://127.0.0.1:9"
-# Each would be seen: it sets `pwned`, asks NOWHERE, opens a dialog, or leaves the page.
+# Each has a visible effect: it sets `pwned`, sends a request to NOWHERE, opens a dialog, or navigates.
 MARKUP = (
     "<script>window.pwned = 1</script>",
     "</script><script>window.pwned = 2;alert(2)</script>",
@@ -71,26 +71,26 @@ FORGED = (
     "@SUM(1+1)",
 )
 ALL = (*MARKUP, *STEERING, *FORGED)
-# What the checks must find, to go on and say something of the rest.
+# Values that the checks need in order to go on to the other fields.
 _KEPT = re.compile(r"\d{4}-\d\d-\d\dT.*|sent|rejected|ghl|pending|production|cloud|ready|healthy|tier_1")
 _FIELD = re.compile(rb"[\r\n\0]")
 
 
 def _header(text: str) -> bytes:
-    """Return a text as bytes that may stand in a header; a server must not break its line."""
+    """Return a text as bytes for a header value; a server must not break its line."""
     return _FIELD.sub(b" ", text.encode("utf-8" if any(c > "\xff" for c in text) else "latin-1"))
 
 
 def _headers(turn: Iterator[str]) -> bytes:
     lines = [b"X-Answer: " + _header(next(turn)) for _ in range(3)]
-    # A long value would be taken for a session, and hidden wherever it stands.
+    # A long value would be taken for a session cookie, and redacted everywhere.
     name = next(text for text in turn if "=" not in text)
     lines.append(b"Set-Cookie: " + _header(name) + b"=\xc2\x9b2J; Path=/")
     return b"\r\n".join(lines) + b"\r\n"
 
 
 def rude() -> Handle:
-    """Answer everything with all of it, in the body, in headers and where a redirect leads."""
+    """Respond to everything with all of these texts, in body and headers and as a redirect's target."""
     turn = itertools.cycle(ALL)
     body = "\n".join(ALL).encode()
     statuses, kinds = (
@@ -109,7 +109,7 @@ def rude() -> Handle:
 
 
 def lying(address: tuple[str, int]) -> Handle:
-    """Answer as the deployment at `address` does, but with these texts in the place of its own."""
+    """Respond as the deployment at `address` does, with these texts in place of its own."""
     turn = itertools.cycle(ALL)
 
     def changed(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What every run against a bad deployment must leave: NO-GO, in plain words, with whole evidence."""
+"""Assertions for every run against a bad deployment: NO-GO, a plain reason, and complete evidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.suite_runs import Outcome
 
 __all__ = ["GATES", "must_be_no_go", "must_be_whole"]
 
-# What asks every kind of answer, and little else: readiness reads reports, CORS reads headers.
+# Two gates that read every kind of response: readiness parses reports, CORS reads headers.
 GATES = ("acceptance/test_readiness.py", "acceptance/test_cors.py")
 
 
@@ -23,7 +23,7 @@ class _Page(HTMLParser):
 
 
 def must_be_whole(outcome: Outcome, verdict: str) -> None:
-    """See that terminal, JSON and HTML are there, say the same, and are small."""
+    """Assert that terminal, JSON and HTML exist, have the same verdict, and are small."""
     assert outcome.lines[-1] == verdict, outcome.stdout
     assert outcome.status == (1 if verdict == "NO-GO" else 0)
     evidence = outcome.evidence
@@ -45,7 +45,7 @@ def must_be_whole(outcome: Outcome, verdict: str) -> None:
 
 
 def must_be_no_go(outcome: Outcome, words: str) -> None:
-    """See that the run is NO-GO, says why in these words, and left whole evidence."""
+    """Assert that the run is NO-GO with `words` in its reason, and left complete evidence."""
     must_be_whole(outcome, "NO-GO")
     assert words in outcome.stdout
     assert words in outcome.evidence_path.read_text("utf-8")

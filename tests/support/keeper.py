@@ -1,4 +1,4 @@
-"""A plugin for runs that a test starts: writes the run's secrets to the file that KEEP_SECRETS names."""
+"""A pytest plugin for runs that a test starts: writes the run's secrets to the file in KEEP_SECRETS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["pytest_collection_finish"]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Write the values of every environment of the run whose keys name a secret, and its revoked tokens."""
+    """Write the revoked tokens and the secret values of every environment of the run."""
     run = session.config.stash[RUN]
     known = [token.reveal() for environment in run.environments for token in environment.revoked]
     for environment in run.environments:

@@ -1,4 +1,4 @@
-"""A raw HTTP server on loopback, for what no well-behaved server would do."""
+"""A raw HTTP server on loopback, for responses that no correct server would send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came over the wire; `connection` counts from 0, `at` is monotonic seconds."""
+    """One request as received; `connection` counts from 0, `at` is in monotonic seconds."""
 
     method: bytes
     target: bytes
@@ -31,16 +31,16 @@ class Received:
 
 
 def http(status: int = 200, body: bytes = b"ok", **headers: str) -> bytes:
-    """Return a whole answer; in the names of headers an underscore stands for a dash."""
+    """Return a complete response; underscores in header names stand for dashes."""
     lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Loopback:
-    """Answers what it was told to, target by target, and remembers what it was sent.
+    """Responds as configured for each target, and records the requests.
 
-    An answer is bytes, or a coroutine function that writes as it likes; the connection is then closed.
+    A response is bytes, or a coroutine function that writes to the connection, which is then closed.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -61,11 +61,11 @@ class Loopback:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port."""
+        """The scheme, host and port."""
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def on(self, target: str, *answers: _Answer) -> None:
-        """Answer `target` with `answers` in turn; the last one is repeated."""
+        """Respond to `target` with `answers` in turn; the last one is repeated."""
         self._answers[target.encode()] = list(answers)
 
     def sent_to(self, target: str) -> list[Received]:
@@ -88,7 +88,7 @@ class Loopback:
 
     async def _answer(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         first = await reader.readexactly(1)
-        if first == b"\x16":  # a TLS greeting, where none was expected
+        if first == b"\x16":  # the start of a TLS handshake that was not expected
             writer.write(http(400))
             await writer.drain()
             return False
@@ -117,14 +117,14 @@ class Loopback:
         """Drop every connection and stop."""
 
         async def stop() -> None:
-            for _ in range(10):  # what was just accepted gets its task; a closed server would lose it
+            for _ in range(10):  # let a connection that was just accepted start its task first
                 await asyncio.sleep(0)
             self._server.close()
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for _ in range(10):  # the transports' own closing
+            for _ in range(10):  # let the transports close
                 await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(stop(), self._loop).result(5)

@@ -1,4 +1,4 @@
-"""Runners that misbehave, each in its own way: `python misfits.py WAY [--lines]`."""
+"""Runners that misbehave in many ways: `python misfits.py WAY [--lines]`."""
 
 # ruff: noqa: T201 (a runner answers on standard output)
 from __future__ import annotations
@@ -17,11 +17,11 @@ GOOD = {"actual_output": "fine", "tool_trace_log": [], "rag_context_chunks": [],
 
 
 def main(way: str, lines: bool) -> None:
-    """Misbehave."""
-    if way == "ignore":  # answers without having read anything
+    """Misbehave in the given way."""
+    if way == "ignore":  # responds without reading anything
         print(json.dumps(GOOD), flush=True)
         return
-    if way == "eager":  # prints answers before it is asked
+    if way == "eager":  # responds before it receives a case
         print("\n".join([json.dumps(GOOD)] * 3), flush=True)
         time.sleep(60)
     for count, text in enumerate(_questions(lines)):
@@ -29,7 +29,7 @@ def main(way: str, lines: bool) -> None:
 
 
 def answer(way: str, count: int, text: str) -> None:
-    """Answer one question in the way asked for."""
+    """Respond to one case in the given way."""
     asked = json.loads(text)
     if way == "crash":
         sys.exit("the model key is missing")
@@ -45,7 +45,7 @@ def answer(way: str, count: int, text: str) -> None:
         print("\n" * 4096)
     while way == "mutter":
         print("x" * 4096, file=sys.stderr)
-    if way == "orphan":  # a descendant outlives it and holds its output open
+    if way == "orphan":  # a child outlives it and keeps its output open
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     said = {
         "rubbish": "Traceback: no answer today",

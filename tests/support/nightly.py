@@ -1,4 +1,4 @@
-"""Parameters of which `make test` takes some, and `make nightly` the rest."""
+"""Parametrization with some cases for `make test` and the others for `make nightly`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["some_nightly"]
 
 
 def some_nightly(names: Iterable[str], *nightly: str) -> list[object]:
-    """Return the names as parameters; those in `nightly` show in a longer form what the others show too."""
+    """Return the names as parameters; those in `nightly` are longer forms of what the others test."""
     listed = list(names)
     assert set(nightly) <= set(listed)
     return [pytest.param(name, marks=pytest.mark.nightly) if name in nightly else name for name in listed]

@@ -1,4 +1,4 @@
-"""Bounds in time that hold as written on a quiet machine, and grow where others keep it busy."""
+"""Time limits that hold as written on a quiet machine, and grow on a busy one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeVar
 __all__ = ["slowness", "stretched", "wait_for", "within"]
 
 _Found = TypeVar("_Found")
-_WORK = 0.1  # seconds of a processor: some twenty turns of it
+_WORK = 0.1  # seconds of CPU time: about twenty time slices
 _LOOKS = 3
 _PAUSE = 0.3
 
 
 def slowness() -> float:
-    """Return how many times the processor time that it needs work takes now: 1 on a quiet machine."""
+    """Return the ratio of elapsed time to CPU time for some work now: 1 on a quiet machine."""
     began, needed = time.perf_counter(), time.thread_time()
     while time.thread_time() - needed < _WORK:
         pass
@@ -23,9 +23,9 @@ def slowness() -> float:
 
 
 def within(seconds: float, bound: float) -> bool:
-    """Say whether what took so many seconds kept to a bound, which grows with the square of the slowness now.
+    """Say whether `seconds` is below `bound`, which grows with the square of the slowness now.
 
-    The square, since a machine that is busy now may have been busier when it mattered.
+    The square, since a machine that is busy now may have been busier during the measured time.
     """
     looks = 0
     while seconds >= bound * (slowness() ** 2 if looks else 1):
@@ -37,12 +37,12 @@ def within(seconds: float, bound: float) -> bool:
 
 
 def stretched(seconds: float) -> float:
-    """Return a time limit that lets about the same be done as so many seconds do on a quiet machine."""
+    """Return a time limit in which about as much is done as in `seconds` on a quiet machine."""
     return round(seconds * max(1.0, slowness()), 1)
 
 
 def wait_for(what: Callable[[], _Found], seconds: float = 120, pause: float = 0.02) -> _Found:
-    """Wait until `what` returns something true, and return that; only a hang takes as long as `seconds`."""
+    """Wait until `what` returns a true value, and return it; only a hang takes as long as `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come"

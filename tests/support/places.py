@@ -1,4 +1,4 @@
-"""Where things are in this checkout."""
+"""Paths of this checkout."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 __all__ = ["CHECKOUT", "SUPPORT"]
 
 SUPPORT = Path(__file__).resolve().parent
-"""The folder of what the tests share; runners of golden sets among it are started as programs."""
+"""The folder of the tests' shared code; the runners of golden sets in it are started as programs."""
 CHECKOUT = SUPPORT.parents[1]

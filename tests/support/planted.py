@@ -1,4 +1,4 @@
-"""Fresh secrets of every kind, planted where a run finds them, and runs that are made to tell them."""
+"""Fresh secrets of every kind, planted where a run reads them, and runs in which tests print them."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from tests.support.suite_runs import Outcome, run_suite
 
 __all__ = ["HEADER", "VERBOSE", "Planted", "made"]
 
-# Every secret but the signing key, which has a form of its own.
+# Every secret except for the signing key, which has a special format.
 KEYS = [key for key in SECRETS if key != "INNGEST_SIGNING_KEY"]
 SENDING = (
     "chatter or near_misses or token_elsewhere or revoked or bearers or cookie or cors or are_ready or redis "
     "or cloud_mode or query_token or instantly or secrets or operator"
 )
-# What may stand in a header, but for $: in an env file, ${NAME} stands for another value.
+# Characters of a header value, except for $: in an env file, ${NAME} is replaced by another value.
 HEADER = string.ascii_letters + string.digits + "!#%&'()*+,-./:;<=>?@[]^_`{|}~"
 
 
 def made(random: str = HEADER, size: int = 32) -> str:
-    """Return a fresh secret."""
+    """Return a new secret."""
     return "".join(secrets.choice(random) for _ in range(size))
 
 
 @cache
 def _home(*, telling: bool) -> Path:
-    """Return a folder with a copy of the suite, with the tests that tell beside the checks or without.
+    """Return a folder with a copy of the suite, with or without the tests of chatter.py.
 
-    All runs share it, and so what pytest makes of its modules.
+    All runs share it, and thus the bytecode of its modules.
     """
     home = Path(tempfile.mkdtemp(prefix="caio-home-"))
     atexit.register(shutil.rmtree, home)
@@ -51,19 +51,19 @@ def _home(*, telling: bool) -> Path:
 
 
 class Planted:
-    """Fresh secrets of every kind, where a run finds them; `known` is what must be shown nowhere."""
+    """Fresh secrets of every kind, where a run reads them; `known` has all that no output may contain."""
 
     def __init__(self, folder: Path, alphabet: str = string.ascii_letters + string.digits + "-_") -> None:
         self.folder = folder
         values = {key: made(alphabet) for key in KEYS}
         password, key = made(string.ascii_letters), made("0123456789abcdef", 64)
         self.environment = {"DEPLOY_PASSWORD": made(), "SOME_API_KEY": made(string.ascii_letters, 40)}
-        self.revoked = [f"r{made()}", f"r{made()}"]  # a line that begins with # is a comment
+        self.revoked = [f"r{made()}", f"r{made()}"]  # not #, which begins a comment
         url = f"redis://default:{password}@127.0.0.1:1/0"
         lines = {**values, "REDIS_URL": url, "INNGEST_SIGNING_KEY": f"signkey-prod-{key}"}
         lines |= {"EXTRA_DSN": f"https://{made(string.ascii_lowercase)}@o1.ingest.example/12345"}
         self.env_file = folder / "caio.env"
-        # The first is not the one that holds, and neither is the file's own: `--token` is given over it.
+        # The last CLAY_WEBHOOK_SECRET counts, and `--token` takes precedence over the file's token.
         older, self.token = made(string.ascii_letters), f"t{made(alphabet)}"
         pairs = [("CLAY_WEBHOOK_SECRET", older), *lines.items()]
         self.env_file.write_text("".join(f"{k}='{v}'\n" for k, v in pairs), "utf-8")
@@ -74,7 +74,7 @@ class Planted:
         self.known = [*values.values(), *others]
 
     def run(self, url: str, *arguments: str, texts: list[str] | None = None) -> Outcome:
-        """Run the suite and the tests that tell `texts` against `url`."""
+        """Run the suite and the tests that print `texts` against `url`."""
         told = self.folder / "texts.json"
         told.write_text(json.dumps(texts or []), "utf-8")
         (self.folder / "evidence").mkdir()
@@ -84,7 +84,7 @@ class Planted:
             *(f"--revoked-tokens=@{self.revoked_file}", "--allow-writes", "-Wdefault"),
             *(f"--token={self.token}", "--metadata", "told", self.token),
             *("-p", "cacheprovider", "-o", f"cache_dir={self.folder / 'cache'}"),
-            # Each way in which something secret is sent, and not every path that it is sent to.
+            # Each way in which a secret is sent, but not each path to which it is sent.
             *("-k", SENDING),
             *(argument.replace("{evidence}", str(self.folder / "evidence")) for argument in arguments),
             folder=self.folder / "evidence",
@@ -94,7 +94,7 @@ class Planted:
         )
 
     def leaks(self, outcome: Outcome, more: list[str]) -> dict[str, list[str]]:
-        """Return what of the secrets a run told, by where."""
+        """Return the parts of secrets in the outputs of a run, by output."""
         scanner = Scanner([*self.known, *more])
         found = scanner.leaks_under(self.folder / "evidence", self.folder / "cache")
         found |= {name: scanner.leaks(getattr(outcome, name)) for name in ("stdout", "stderr")}

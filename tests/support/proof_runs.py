@@ -1,4 +1,4 @@
-"""What the proofs share: whole runs of the suite, with no more plugins than it needs."""
+"""Whole runs of the suite with few plugins, for the proofs of faults and variations."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ __all__ = [
     "run",
 ]
 
-# What does not pass on a healthy deployment either: no other environment, no TLS, cases within the error
-# budget, no baseline.
+# Outcomes of a healthy deployment that are not `passed`: no second environment, no TLS, failed cases within
+# the error budget, no baseline.
 USUAL = {"ENV-10": "not-run", "RDY-11": "not-run", "RPL-02": "advised", "RPL-06": "not-run"}
-# What no fault of one deployment on loopback can turn red, or not in all that it judges: where it is proved.
+# Checks that no fault of one deployment on loopback turns red, or not fully, and the files that prove them.
 ELSEWHERE = {
     "ENV-10": "tests/gates/test_environment.py",
     **dict.fromkeys(("RDY-11", "RDY-14"), "tests/hostile/test_bad_tls.py"),
@@ -44,22 +44,22 @@ ELSEWHERE = {
     **dict.fromkeys((f"RPL-0{n}" for n in range(1, 7)), "tests/gates/test_replay.py"),
     "PACK-01": "tests/gates/test_pack.py",
 }
-# Hundreds of runs: what costs time at each test and has no part in a judgement is left out.
+# There are hundreds of runs, so plugins that cost time and do not affect the outcomes are left out.
 _UNUSED = ("cacheprovider", "logging", "unraisableexception", "threadexception", "faulthandler", "doctest")
 _LEAN = ("--capture=sys", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
-# These ask the deployment nothing: no fault of it can turn them red, and they take longest.
+# The ignored gates send no request, so no fault can turn them red, and they take longest.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
-# For RDY-12, where no fault is about time: on a busy machine every answer is late.
+# For RDY-12, unless the fault is about time: on a busy machine every response is late.
 READY_BUDGET_MS = 30_000
 _BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A healthy deployment that is not the usual one, and a fault of it.
+    """A healthy deployment with another configuration, and a fault of it.
 
-    `options` are those of `serve`, `profile` a line of its profile, `fault` a name or empty; `reds` is what
-    must be red.
+    `options` are those of `serve`, `profile` is a line of its profile, `fault` a name or empty; `reds` are
+    the checks that must be red.
     """
 
     fault: str
@@ -74,7 +74,7 @@ class Case:
 
 
 _CLAY_MISSING = frozenset("AUTH-03 RDY-01 RDY-02 WH-02 WH-03 WH-04 WH-05 WH-07 WH-09 WH-10 WH-12".split())
-# What is asked of these alone: the query token on, the reported flag in its place, another SDK, no secrets.
+# Configurations of these cases only: query token on, reported flag only, another SDK, no secrets.
 DIFFERENT = (
     Case("", frozenset({"AUTH-04", "RDY-08"}), profile="query_token = true"),
     Case("query-token", frozenset({"AUTH-04", "RDY-08"}), profile="probe_query_token = false"),
@@ -93,12 +93,12 @@ DIFFERENT = (
 def run(
     folder: Path, *arguments: str, suite: tuple[str, ...] = ("acceptance",), **variables: str
 ) -> tuple[int, dict[str, Any]]:
-    """Run the suite, on the reference deployment or where the arguments say; return status and evidence.
+    """Run the suite, on the demo or where the arguments say; return exit status and evidence.
 
-    Whatever the deployment answers, no secret may be in what the run leaves or shows.
+    Assert that no output of the run contains a secret, whatever the deployment responds.
     """
     kept = folder.parent / f"{folder.name}.secrets"
-    if not any(argument.startswith("--profiles") for argument in arguments):  # the demo's, with time enough
+    if not any(argument.startswith("--profiles") for argument in arguments):  # the demo's, with a long limit
         folder.mkdir(parents=True, exist_ok=True)
         demo = folder.parent / f"{folder.name}.toml"
         own = ("[demo]", "reference = true", 'environment = "demo"', "inngest_functions = 4")
@@ -138,7 +138,7 @@ def ask(
 ) -> tuple[int, dict[str, Any]]:
     """Run the suite against a reference deployment with these options of `serve`, as against any other.
 
-    `profile` is one line more of its profile, `suite` what is run of the suite.
+    `profile` is an additional line of its profile, `suite` selects the tests of the suite.
     """
     timed = any("RDY-12" in FAULTS[name].reds for name in faults)
     budget = "" if timed else f"ready_budget_ms = {READY_BUDGET_MS}"
@@ -157,16 +157,16 @@ def ask(
 
 
 def prove_together(names: Sequence[str], prove: Callable[[Sequence[str], Path], None], folder: Path) -> None:
-    """Prove several things by one run; where that fails, prove each by itself, and fail with its name.
+    """Prove several things in one run; if that fails, prove each by itself, and fail with its name.
 
-    `prove` asserts about those that it is given, with a folder of its own. Where each by itself is as it
-    should be, one hides or changes what another does: those without which the others are proved are named.
+    `prove` asserts about the names it gets, with a new folder. If each by itself is proved, one of them hides
+    or changes what another does: the failure names those without which the others are proved.
     """
 
     def complaint(part: Sequence[str]) -> str:
         try:
             prove(part, Path(tempfile.mkdtemp(dir=folder)))
-        except Exception as error:  # noqa: BLE001 - whatever went wrong is told, with who did it
+        except Exception as error:  # noqa: BLE001 - any error is reported, with its name
             return f"{type(error).__name__}: {error}"
         return ""
 
@@ -183,7 +183,7 @@ def prove_together(names: Sequence[str], prove: Callable[[Sequence[str], Path], 
 
 
 def reds(evidence: dict[str, Any]) -> dict[str, str]:
-    """Return the checks that neither passed nor had nothing to judge, with what their cases observed."""
+    """Return the checks that neither passed nor were not applicable, with the observations of their cases."""
     return {
         check["id"]: "; ".join(
             f"{case['name']} {case['outcome']}: {case['observed']}"

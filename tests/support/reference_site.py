@@ -1,4 +1,4 @@
-"""A deployment as the tests ask it: its settings, and requests with and without credentials."""
+"""Requests to a reference deployment, with and without credentials, and its settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNATURES = {name: provider.signature_headers[0] for name, provider in PROVIDER
 
 @dataclass(frozen=True)
 class Site:
-    """A running deployment: where it is, its healthy settings, revoked tokens, and a client."""
+    """A running deployment: its URL, its healthy settings, its revoked tokens, and an HTTP client."""
 
     base_url: str
     settings: dict[str, str]
@@ -31,11 +31,11 @@ class Site:
 
     @property
     def token(self) -> str:
-        """The dashboard's token."""
+        """The dashboard token."""
         return self.settings["DASHBOARD_AUTH_TOKEN"]
 
     def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
-        """Send a request without credentials; header names are given with underscores."""
+        """Send a request without credentials; underscores in header names stand for dashes."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.request(method, path, headers=named)
 
@@ -44,7 +44,7 @@ class Site:
         return self.client.request(method, path, headers={"X-Dashboard-Token": self.token}, **more)
 
     def raw(self, target: str, method: str = "GET") -> httpx.Response:
-        """Send a target exactly as written."""
+        """Send a request target exactly as written."""
         return self.client.request(method, "/", extensions={"target": target.encode()})
 
     def knock(self, path: str, body: bytes = EVENT, **headers: str) -> httpx.Response:
@@ -55,7 +55,7 @@ class Site:
     def signed(
         self, path: str, provider: str, body: bytes = EVENT, over: bytes | None = None, prefix: str = ""
     ) -> httpx.Response:
-        """Post to a webhook under a provider's secret; `over` is the body signed where it is another."""
+        """Post to a webhook with a provider's signature, over the body or, if given, over `over`."""
         owner = path.split("/")[2]
         return self.client.post(
             path,
@@ -69,7 +69,7 @@ class Site:
         return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
     def introspect(self, key: str | None = None) -> httpx.Response:
-        """Ask /inngest, signed."""
+        """Send a signed introspection request to /inngest."""
         at = str(int(time.time()))
         word = (key or self.settings["INNGEST_SIGNING_KEY"]).split("-", 2)[2]
         signature = hmac.new(word.encode(), at.encode(), hashlib.sha256).hexdigest()
@@ -78,7 +78,7 @@ class Site:
     def preflight(
         self, origin: str, method: str = "GET", headers: str = "x-dashboard-token"
     ) -> httpx.Response:
-        """Ask as a browser does before a cross-origin request."""
+        """Send a preflight, as a browser does before a cross-origin request."""
         return self.client.options(
             "/api/operator/status",
             headers={
@@ -111,7 +111,7 @@ class Site:
 
 @contextmanager
 def site_of(process: ReferenceProcess) -> Iterator[Site]:
-    """Return a running process as a site."""
+    """Give a running process as a site."""
     settings = {key: value or "" for key, value in dotenv_values(process.env_file).items()}
     revoked = tuple(process.revoked_file.read_text("utf-8").split())
     with httpx.Client(base_url=process.base_url, trust_env=False, timeout=10) as client:
@@ -119,4 +119,4 @@ def site_of(process: ReferenceProcess) -> Iterator[Site]:
 
 
 Hosted = Callable[..., AbstractContextManager[Site]]
-"""What the `hosted` fixture gives: call it with names of faults and enter it for a running site."""
+"""The type of the `hosted` fixture: call it with names of faults, and enter the result for a running site."""

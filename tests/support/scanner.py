@@ -1,4 +1,4 @@
-"""Looks for secrets in what a run left, by decoding: the opposite way to that of redaction."""
+"""Search for secrets in the outputs of a run by decoding them, the opposite of what redaction does."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import ahocorasick
 __all__ = ["Scanner"]
 
 RUN = 8
-# A line's end, with what a report puts before the next line.
+# A line end, with the prefix that a report puts before the next line.
 _LINE_BREAK = re.compile(rb"\n(?:E  )?[ \t]*(?:[-+?>|] +)?['\"]?")
 _ESCAPED_BREAK = re.compile(rb"\\n[ \t]*['\"]?")
-# What stands in place of a secret is none of it, and its last bracket may be that of the rest of one.
+# Redaction marks are removed: the bracket of one and the text after it could look like part of a secret.
 _REDACTED = re.compile(rb"\[redacted(?:: [\w ,%()-]{1,60})?\]")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{11,}")
@@ -47,18 +47,18 @@ def _joined(data: bytes) -> bytes:
 
 
 def _run_on(data: bytes, line_break: re.Pattern[bytes], carriage_return: bytes) -> bytes:
-    """Join lines; a quote that stood at the end of one goes too. A pattern that began there would be slow."""
+    """Join lines without the quotes at their ends, which a pattern would find too slowly."""
     *lines, last = line_break.split(data)
     ends = (line.removesuffix(carriage_return).rstrip(b" \t") for line in lines)
     return b"".join([*(end[:-1] if end.endswith((b"'", b'"')) else end for end in ends), last])
 
 
 def _codes(data: bytes) -> bytes:
-    """Return all that stands in base64 or hex in `data`, at every alignment."""
+    """Return everything that `data` encodes in base64 or hex, at every alignment."""
     pieces = []
     for run in _BASE64.findall(data.replace(b"-", b"+").replace(b"_", b"/")):
         for part in (run[n:] for n in range(4)):
-            # What is there of a last octet's bits says nothing yet, and with noughts would say "@".
+            # Drop the incomplete last byte: its missing bits, filled with zeros, would decode as "@".
             pieces.append(a2b_base64(part + b"A" * (-len(part) % 4))[: len(part) * 6 // 8])
     for run in _HEX.findall(data):
         pieces += [bytes.fromhex(run[n : n + (len(run) - n) // 2 * 2].decode()) for n in range(2)]
@@ -66,7 +66,7 @@ def _codes(data: bytes) -> bytes:
 
 
 def _views(whole: bytes) -> set[bytes]:
-    """Return `whole` and all that it may be an encoding of; of lines that come often, one is enough."""
+    """Return `whole` and everything that it may encode; repeated lines are decoded once."""
     data = b"\n".join(dict.fromkeys(whole.splitlines()))
     views = {
         _joined(whole),
@@ -77,14 +77,14 @@ def _views(whole: bytes) -> set[bytes]:
         unquote_to_bytes(data.replace(b"+", b" ")),
     }
     views |= {_joined(view) for view in list(views)}
-    plain = _escapes(_html(_escapes(_html(data))))  # a report in HTML holds JSON that holds HTML
+    plain = _escapes(_html(_escapes(_html(data))))  # an HTML report contains JSON that contains HTML
     views |= {plain, _joined(plain), _html(plain)}
     views |= {_codes(view) for view in (data, _joined(data), plain, _joined(plain), unquote_to_bytes(plain))}
     return views
 
 
 class Scanner:
-    """Knows secrets, and finds any eight characters in a row of one, in any encoding."""
+    """Finds any eight consecutive characters of a secret, in any encoding."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._automaton = ahocorasick.Automaton()
@@ -95,13 +95,13 @@ class Scanner:
         self._automaton.make_automaton()
 
     def leaks(self, data: bytes | str) -> list[str]:
-        """Return the runs of secrets that `data` holds."""
+        """Return the parts of secrets in `data`."""
         raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
         views = (view.decode("latin-1") for view in _views(_REDACTED.sub(b"\0", raw)))
         return sorted({run for view in views for _, run in self._automaton.iter(view)})
 
     def leaks_under(self, *folders: Path) -> dict[str, list[str]]:
-        """Return the leaks by file, names of files and folders among them."""
+        """Return the leaks by path, including those in names of files and folders."""
         found: dict[str, list[str]] = {}
         for folder in folders:
             for path in folder.rglob("*"):

@@ -1,6 +1,6 @@
-"""A plugin that sends what a run must never send, to prove that it would be noticed.
+"""A pytest plugin that sends what a run must never send, to prove that the tests would notice it.
 
-STRAY is JSON: requests as method, URL and headers, and addresses to connect to.
+STRAY is JSON: requests with method, URL and headers, and addresses to connect to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import httpx
 
 
 def pytest_collection_finish() -> None:
-    """Send them while the run goes on."""
+    """Send the requests, and connect to the addresses, during the run."""
     stray = json.loads(os.environ["STRAY"])
     for method, url, headers in stray["requests"]:
         httpx.request(method, url, headers=headers, trust_env=False)

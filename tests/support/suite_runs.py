@@ -1,4 +1,4 @@
-"""What the integration tests share: runs of the real suite, deployments, servers that misbehave."""
+"""Runs of the real suite, test deployments, and servers that misbehave."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ __all__ = [
     "start_suite",
 ]
 
-# All gates that ask a deployment: replay and pack ask other processes, and take their time.
+# All gates that send requests: replay and pack start other processes, and take long.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
-# Settings of the machine that would change how a run looks or what it asks.
+# Environment variables of the machine that would change a run's output or requests.
 _NOISE = re.compile(r"PYTEST_.*|PY_COLORS|NO_COLOR|FORCE_COLOR|COLUMNS|CI|BUILD_NUMBER|PYTHONIOENCODING|TERM")
 _SECRET = re.compile(r"TOKEN$|SECRET$|_KEY$|^REDIS_URL$")
 
@@ -56,7 +56,7 @@ class Sent:
 
     @property
     def raw(self) -> bytes:
-        """All of it, as it was received."""
+        """The bytes of the request, as received: method, target, headers and body."""
         lines = [f"{self.method} {self.target}", *(f"{name}: {value}" for name, value in self.headers)]
         return "\n".join([*lines, "", self.body]).encode("latin-1")
 
@@ -67,7 +67,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left: exit status, output, evidence folder, seconds taken, requests received."""
+    """The results of a run: exit status, output, evidence folder, duration in seconds, received requests."""
 
     status: int
     stdout: str
@@ -83,7 +83,7 @@ class Outcome:
 
     @property
     def evidence_path(self) -> Path:
-        """The path of the only JSON evidence."""
+        """The path of the JSON evidence, of which there must be exactly one."""
         return self._only("*.json")
 
     @property
@@ -94,7 +94,7 @@ class Outcome:
 
     @property
     def html_path(self) -> Path:
-        """The path of the only HTML report."""
+        """The path of the HTML report, of which there must be exactly one."""
         return self._only("*.html")
 
     @property
@@ -104,34 +104,34 @@ class Outcome:
 
     @property
     def checks(self) -> dict[str, str]:
-        """Check id to outcome, of the first environment."""
+        """The outcome of each check by its id, in the first environment."""
         return {check["id"]: check["outcome"] for check in self.evidence["environments"][0]["checks"]}
 
     @property
     def cases(self) -> set[tuple[str, str]]:
-        """Check id and case name of every case of the first environment."""
+        """The check id and name of every case in the first environment."""
         checks = self.evidence["environments"][0]["checks"]
         return {(check["id"], case["name"]) for check in checks for case in check["cases"]}
 
     @property
     def lines(self) -> list[str]:
-        """The terminal's lines, blank ones left out."""
+        """The lines of the terminal, without blank ones."""
         return [line for line in self.stdout.splitlines() if line.strip()]
 
     @property
     def shown(self) -> str:
-        """Everything that the run showed or wrote: terminal and evidence."""
+        """Everything that the run wrote: terminal output and evidence."""
         files = [path.read_text("utf-8", "replace") for path in self.folder.rglob("*") if path.is_file()]
         return "\n".join([self.stdout, self.stderr, *files])
 
     def verdict_lines(self) -> list[str]:
-        """Return the terminal's lines from the verdict's heading to the end."""
+        """Return the lines of the terminal from the verdict's heading to the end."""
         start = next(n for n, line in enumerate(self.lines) if "CAIO acceptance:" in line)
         return self.lines[start:]
 
 
 class Deployment:
-    """A reference deployment, in a thread of the tests, with its access log."""
+    """A reference deployment in a thread of the tests, with its access log."""
 
     def __init__(self, *options: str, faults: Sequence[str] = (), environment: str = "production") -> None:
         self.reference = HostedDeployment(*options, faults=faults, environment=environment)
@@ -139,12 +139,12 @@ class Deployment:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port."""
+        """The host and the port."""
         return "127.0.0.1", int(self.reference.base_url.rpartition(":")[2])
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The options that make a run ask this deployment."""
+        """The options for a run against this deployment."""
         return (
             "--env",
             self.environment,
@@ -155,13 +155,13 @@ class Deployment:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The keys and values of its env file."""
+        """The keys and values of the deployment's env file."""
         lines = self.reference.env_file.read_text("utf-8").splitlines()
         return dict(line.split("=", 1) for line in lines)
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Those settings that must be shown nowhere."""
+        """The settings that must not be shown anywhere."""
         return {key: value for key, value in self.settings.items() if _SECRET.search(key)}
 
     @property
@@ -186,7 +186,7 @@ Ask: TypeAlias = Callable[..., Outcome]
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """Return the process environment without runtime keys, plain or prefixed, and without pytest's own."""
+    """Return the process environment without runtime keys (plain or prefixed) and pytest's own variables."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -204,9 +204,9 @@ def start_suite(
     plugins: bool = False,
     **how: Any,
 ) -> Process:
-    """Start pytest with `arguments`, its evidence going to `folder`, as `forked.start` does.
+    """Start pytest with `arguments` and the evidence folder `folder`, as `forked.start` does.
 
-    Plugins that have no part in a run, and take their time to load, are left out, unless `plugins`.
+    Plugins that a run does not need, and that take long to load, are left out, unless `plugins` is true.
     """
     without = () if plugins else forked.LEFT_OUT
     own = [] if any("--evidence-dir" in argument for argument in arguments) else [f"--evidence-dir={folder}"]
@@ -217,7 +217,7 @@ def start_suite(
 def run_suite(
     *arguments: str, folder: Path, to: Deployment | None = None, timeout: float = 300, **how: Any
 ) -> Outcome:
-    """Run pytest to its end, against the deployment `to` where one is given."""
+    """Run pytest to its end, against the deployment `to` if one is given."""
     asked = [*arguments, *(to.arguments if to else ())]
     known = len(to.log()) if to else 0
     began = time.monotonic()
@@ -239,12 +239,12 @@ class Row:
 
     @property
     def asked(self) -> tuple[str, str]:
-        """Method and path."""
+        """The method and the path."""
         return self.method, self.path
 
 
 def plan_rows(stdout: str) -> list[Row]:
-    """Return the requests of a printed plan; its columns are two blanks or more apart."""
+    """Return the requests of a printed plan, whose columns are separated by two or more spaces."""
     lines = stdout.splitlines()
     start = next(n for n, line in enumerate(lines) if re.match(r"environment\s+method\s+path", line))
     titles = re.split(r"\s{2,}", lines[start].strip())
@@ -253,13 +253,13 @@ def plan_rows(stdout: str) -> list[Row]:
         if not line.strip():
             break
         cells = dict(zip(titles, re.split(r"\s{2,}", line.strip()), strict=True))
-        path = cells["path"].partition(" from ")[0]  # the origin that a preflight names
+        path = cells["path"].partition(" from ")[0]  # without the origin of a preflight
         rows.append(Row(cells["method"], path, cells["credential"], cells["effect"]))
     return rows
 
 
 def asked(sent: Sequence[Sent], token: str) -> Counter[tuple[str, str]]:
-    """Count requests by method and target, with the token named as a plan names it."""
+    """Count requests by method and target, with the token replaced by its name, as in a plan."""
     return Counter((one.method, one.target.replace(token, "[DASHBOARD_AUTH_TOKEN]")) for one in sent)
 
 
@@ -303,7 +303,7 @@ def serving(
             for connection in open_now:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-            # Closing does not wake a thread in accept; a connection does.
+            # Closing does not wake a thread in accept, but a connection does.
             with suppress(OSError), socket.create_connection(listener.getsockname()[:2], timeout=1):
                 pass
             thread.join(timeout=5)

@@ -1,7 +1,7 @@
-"""The demo's agent, led astray: `python wayward_agent.py WAY [ID ...]`, a question a line.
+"""The demo's agent with faults: `python wayward_agent.py WAY [ID ...]`, in the lines protocol.
 
-For the cases with these ids it `dies`, or is `ungrounded` (forgets what it had retrieved); `idle` it never
-answers. What it is asked is noted, a line each, in the file that the variable WAYWARD_LOG names.
+For the cases with these ids it `dies`, or is `ungrounded` (drops what it had retrieved); with `idle` it never
+responds. Each case that it receives is appended to the file that the variable WAYWARD_LOG names.
 """
 
 # ruff: noqa: T201 (a runner answers on standard output)
