@@ -1,4 +1,4 @@
-"""How the tests share a machine: what shares what it starts stays on one worker, the longest first."""
+"""How the tests are distributed: tests that share started processes run on one worker, the longest first."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.support.proof_groups import SEED_VARIABLE, seed
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
-# Hundreds of processes would each compile the package anew, and write every line by itself.
+# With these variables, hundreds of processes would compile the package again and flush every line.
 for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
     os.environ.pop(name, None)
-# How long an example takes on a machine that others use too says nothing of the code.
+# On a busy machine the duration of an example says nothing about the code.
 settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("caio")
 
 
-# Each of their tests starts all that it needs; they come last, and even out what is left to the workers.
+# Each of these tests starts all that it needs, so they run last, on whichever worker is free.
 _APART = tuple(f"tests/{name}.py" for name in ("test_faults", "test_harmless"))
-# They look at the same few runs of the whole suite.
+# These files share a few runs of the whole suite.
 _TOGETHER = tuple(
     f"tests/integration/test_{name}.py"
     for name in (
@@ -33,7 +33,7 @@ _TOGETHER = tuple(
         *("expect_commit_option", "pace_options", "plan_option", "terminal_output"),
     )
 )
-# Those that take or wait longest: a worker that began one of them last would keep the others waiting.
+# The longest tests: if a worker began one of them last, the others would have to wait for it.
 _FIRST = (
     "tests/hostile/test_silence.py",
     _TOGETHER,
@@ -45,10 +45,10 @@ _FIRST = (
 
 
 def pytest_configure() -> None:
-    """Draw the seed of the fault groups before workers start, and have SIGINT interrupt the tests' children.
+    """Choose the seed of the fault groups before workers start, and let SIGINT interrupt child processes.
 
-    Workers must agree on the tests there are. A background job, nohup and some CI runners start the tests
-    with SIGINT ignored, which every process inherits that a test starts in order to interrupt it.
+    All workers must collect the same tests. A background job, nohup and some CI runners start the tests with
+    SIGINT ignored, which child processes inherit, also those that a test starts in order to interrupt them.
     """
     seed()
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -56,7 +56,7 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    """Say which faults are proved together, so that they can be again."""
+    """Show the seed of the fault groups, so that the same groups can be run again."""
     return f"groups of faults: {SEED_VARIABLE}={seed()}"
 
 
@@ -69,19 +69,19 @@ def _rank(item: pytest.Item) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes long first, in whatever order it is."""
+    """Sort the longest tests first, whatever the order of collection."""
     items.sort(key=_rank)
 
 
 def pytest_collection_finish() -> None:
-    """Leave the thousands of collected tests out of every later garbage collection."""
+    """Exclude the thousands of collected tests from later garbage collections."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Keep on one worker what shares what it starts, and begin it in the order that the tests are in."""
+    """Run tests that share started processes on one worker, and start them in the collected order."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where the tests run in parallel
 
     class BySharing(LoadScopeScheduling):
@@ -97,5 +97,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two workers for each processor: while one waits, the other runs; more would delay each other."""
+    """Run two workers per processor: while one waits, the other runs, and more would delay each other."""
     return 2 * (os.cpu_count() or 1)
