@@ -239,8 +239,8 @@ class Row:
 
     @property
     def asked(self) -> tuple[str, str]:
-        """Method and path."""
-        return self.method, self.path
+        """Method and path, as `asked` has them."""
+        return self.method, _named(self.path)
 
 
 def plan_rows(stdout: str) -> list[Row]:
@@ -260,7 +260,13 @@ def plan_rows(stdout: str) -> list[Row]:
 
 def asked(sent: Sequence[Sent], token: str) -> Counter[tuple[str, str]]:
     """Count requests by method and target, with the token named as a plan names it."""
-    return Counter((one.method, one.target.replace(token, "[DASHBOARD_AUTH_TOKEN]")) for one in sent)
+    named = (one.target.replace(token, "[DASHBOARD_AUTH_TOKEN]") if token else one.target for one in sent)
+    return Counter((one.method, _named(target)) for one, target in zip(sent, named, strict=True))
+
+
+def _named(target: str) -> str:
+    """Return a target, a webhook's without its query: a plan cuts what is longer than its column."""
+    return target.partition("?")[0] if target.startswith("/webhooks/") else target
 
 
 def closed_port() -> int:
