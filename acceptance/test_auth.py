@@ -17,7 +17,7 @@ from pytest_caio.checks.credentials import (
 )
 from pytest_caio.checks.shared import DEPENDENCIES, OPERATOR_STATUS, READINESS
 from pytest_caio.contract.paths import ACTING_PATHS, LOGIN, PAGES, READING_PATHS
-from pytest_caio.contract.providers import PROVIDERS, WEBHOOK_EVENT
+from pytest_caio.contract.providers import PROVIDERS, UNREADABLE_BODY
 from pytest_caio.contract.reports import Auth, Dependencies, OperatorStatus, Readiness
 from pytest_caio.environments.rules import let_in_unsigned
 
@@ -332,7 +332,7 @@ def malformed(header_name: str, template: str = "{}") -> dict[str, tuple[str, st
             for name, value in (malformed(TOKEN_HEADER) | malformed("Authorization", "Bearer {}")).items()
         },
         **{
-            f"webhook {name}": post("/webhooks/instantly/reply", header(*value), body=WEBHOOK_EVENT)
+            f"webhook {name}": post("/webhooks/instantly/reply", header(*value), body=UNREADABLE_BODY)
             for name, value in (
                 malformed("Authorization", "Bearer {}")
                 | malformed(PROVIDERS["instantly"].signature_headers[0])

@@ -201,8 +201,6 @@ class Options:
             raise InputError(
                 "--fault: only the reference deployment can be broken; use it with --env demo alone"
             )
-        if option.caio_plan and getattr(option, "dist", "no") != "no":
-            raise InputError("--plan: sends nothing, so it needs no workers; leave out -n")
         token = _token(option.caio_token, here)
         revoked = _revoked(option.caio_revoked, here)
         environments = tuple(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from urllib.parse import quote
 
-from pytest_caio.checks.probe import Credential, Request
+from pytest_caio.checks.probe import Credential, Effect, Request
 from pytest_caio.contract.signing import inngest_signature, webhook_signature
 from pytest_caio.environments.environment import Environment
 
 __all__ = [
     "NEAR_MISSES",
+    "NEAR_SIGNATURES",
     "TOKEN",
     "TOKEN_HEADER",
     "TOKEN_KEY",
     "bearer",
+    "bearer_in_query",
     "header",
     "inngest_signed",
     "login_token",
@@ -25,6 +27,7 @@ __all__ = [
     "query_token",
     "revoked_token",
     "signed",
+    "signed_in_query",
     "token_as",
 ]
 
@@ -42,6 +45,13 @@ NEAR_MISSES: dict[str, Callable[[str], str]] = {
     "other case": str.swapcase,
     "first character changed": lambda token: _swap(token[0]) + token[1:],
     "last character changed": lambda token: token[:-1] + _swap(token[-1]),
+}
+# Those of a signature, which is hexadecimal: no other case, since that may be read as the same number.
+NEAR_SIGNATURES: dict[str, Callable[[str], str]] = {
+    "first half": lambda signature: signature[: len(signature) // 2],
+    "one more character": lambda signature: signature + "0",
+    "first character changed": NEAR_MISSES["first character changed"],
+    "last character changed": NEAR_MISSES["last character changed"],
 }
 
 
@@ -107,34 +117,70 @@ def login_token() -> Credential:
     return Credential(f"{TOKEN_KEY} in the login form", (TOKEN_KEY,), apply)
 
 
-def query_token() -> Credential:
-    """Send the token as `?token=`, which writes it into the server's access log."""
+def _in_query(request: Request, names: Iterable[str], shown: str, value: str) -> Request:
+    """Send a value in the query under each of these names; `shown` is shown in its place."""
+    value = quote(value, safe="")
+    query = "&".join(f"{name}={value}" for name in names)
+    return replace(request, target=f"{request.target}?{query}", secrets=(*request.secrets, (shown, value)))
+
+
+def _key_in_query(label: str, key: str, names: Iterable[str]) -> Credential:
+    """Send the secret `key` itself in the query, which writes it into the server's access log."""
 
     def apply(request: Request, environment: Environment) -> Request:
-        value = quote(environment.value(TOKEN_KEY), safe="")
-        return replace(
-            request,
-            target=f"{request.target}?token={value}",
-            secrets=(*request.secrets, (TOKEN_KEY, value)),
-        )
+        return replace(_in_query(request, names, key, environment.value(key)), effect=Effect.LOGGED)
 
-    return Credential(f"{TOKEN_KEY} as ?token=", (TOKEN_KEY,), apply)
+    return Credential(label, (key,), apply)
 
 
-def bearer(key: str, *, header_name: str = "Authorization", template: str = "Bearer {}") -> Credential:
-    """Send the secret `key` as a bearer token (RFC 6750)."""
-    return _from_keys(f"{key} as bearer", (key,), lambda value: (header_name, template.format(value)))
+def query_token() -> Credential:
+    """Send the token as `?token=`, which writes it into the server's access log."""
+    return _key_in_query(f"{TOKEN_KEY} as ?token=", TOKEN_KEY, ("token",))
 
 
-def signed(key: str, header_name: str, *, over: bytes | None = None, prefix: str = "") -> Credential:
-    """Sign the body with the secret `key`, or, where `over` is given, sign those bytes instead."""
-    label = key if over is None else f"{key} over {'another' if over else 'an empty'} body"
+def bearer(
+    key: str, *, header_name: str = "Authorization", template: str = "Bearer {}", miss: str = ""
+) -> Credential:
+    """Send the secret `key` as a bearer token (RFC 6750), or almost: `miss` is a key of NEAR_MISSES."""
+    change = NEAR_MISSES[miss] if miss else str
+    label = f"{key} as bearer, {miss}" if miss else f"{key} as bearer"
+    return _from_keys(label, (key,), lambda value: (header_name, template.format(change(value))))
+
+
+def bearer_in_query(key: str, names: Iterable[str]) -> Credential:
+    """Send the bearer `key` in the query under each of these names; the server's access log keeps it."""
+    return _key_in_query(f"{key} in the query", key, names)
+
+
+def signed(
+    key: str, header_name: str, *, over: bytes | None = None, prefix: str = "", miss: str = ""
+) -> Credential:
+    """Sign the body with the secret `key`, or, where `over` is given, sign those bytes instead.
+
+    `miss`, a key of NEAR_SIGNATURES, makes it almost the right signature.
+    """
+    label = f"signature by {key}"
+    if over is not None:
+        label += f" over {'another' if over else 'an empty'} body"
+    if miss:
+        label += f", {miss}"
+    change = NEAR_SIGNATURES[miss] if miss else str
 
     def apply(request: Request, environment: Environment) -> Request:
         signature = webhook_signature(environment.value(key), request.body if over is None else over)
-        return request.carry(f"signature by {label}", (header_name, prefix + signature))
+        return request.carry(label, (header_name, prefix + change(signature)))
 
-    return Credential(f"signature by {label}", (key,), apply)
+    return Credential(label, (key,), apply)
+
+
+def signed_in_query(key: str, names: Iterable[str]) -> Credential:
+    """Sign the body with the secret `key`, and send the signature in the query under each of these names."""
+    label = f"signature by {key} in the query"
+
+    def apply(request: Request, environment: Environment) -> Request:
+        return _in_query(request, names, label, webhook_signature(environment.value(key), request.body))
+
+    return Credential(label, (key,), apply)
 
 
 def inngest_signed() -> Credential:

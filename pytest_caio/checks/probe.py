@@ -31,10 +31,12 @@ _EDGE_STATUSES = frozenset({502, 503, 504})
 
 
 class Effect(enum.StrEnum):
-    """The effect of a request on the deployment."""
+    """The effect of a request on the deployment, as the plan shows it."""
 
     NONE = "none"
     HARMLESS = "none, even if let in"
+    LOGGED = "the server's log keeps the credential"
+    QUEUE = "the queue takes up held cards; if nearly empty, training cards"
     ONCE = "counted; sent once, never retried"
     WRITE = "acted on; needs --allow-writes"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_caio.checks.credentials import TOKEN
-from pytest_caio.checks.probe import get
+from pytest_caio.checks.probe import Effect, get
 
 __all__ = ["CADENCE_LEADS", "DEPENDENCIES", "HEALTH", "OPERATOR_STATUS", "PENDING_EMAILS", "READINESS"]
 
@@ -16,4 +16,5 @@ READINESS = get(
 DEPENDENCIES = get("/api/runtime/dependencies", TOKEN, name="dependencies")
 OPERATOR_STATUS = get("/api/operator/status", TOKEN, name="operator status")
 CADENCE_LEADS = get("/api/cadence/leads", TOKEN, name="cadence leads")
-PENDING_EMAILS = get("/api/pending-emails", TOKEN, name="pending emails")
+# Not quite read-only, by the product's design.
+PENDING_EMAILS = get("/api/pending-emails", TOKEN, name="pending emails", effect=Effect.QUEUE)

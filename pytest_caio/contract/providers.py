@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["BEARER_KEYS", "PROVIDERS", "ROUTES", "UNSIGNED_KEYS", "WEBHOOK_EVENT", "WebhookProvider"]
+__all__ = [
+    "BEARER_KEYS",
+    "PROVIDERS",
+    "ROUTES",
+    "SUPPRESSING_ROUTES",
+    "UNREADABLE_BODY",
+    "UNSIGNED_KEYS",
+    "WEBHOOK_EVENT",
+    "WebhookProvider",
+]
 
 
 @dataclass(frozen=True)
@@ -17,7 +26,8 @@ class WebhookProvider:
     `unsigned_key` are environment variables. Once the secret is set, only a signature made with it is
     accepted; without a secret the bearer token is, unless `bearer_key` is None: that provider must sign.
     `signature_headers` are the headers in which a signature is accepted, the usual one first. `unsigned_key`
-    is the switch that accepts requests with neither, empty if the provider has none.
+    is the switch that accepts requests with neither, empty if the provider has none. `suppressing` are those
+    of its routes that put the address in a post onto the suppression list.
     """
 
     name: str
@@ -27,6 +37,7 @@ class WebhookProvider:
     bearer_key: str | None
     signature_headers: tuple[str, ...]
     unsigned_key: str = ""
+    suppressing: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -50,6 +61,7 @@ PROVIDERS: Mapping[str, WebhookProvider] = MappingProxyType(
                 "INSTANTLY_WEBHOOK_SECRET",
                 "WEBHOOK_BEARER_TOKEN",
                 ("X-Instantly-Signature",),
+                suppressing=("/webhooks/instantly/bounce", "/webhooks/instantly/unsubscribe"),
             ),
             WebhookProvider(
                 "heyreach",
@@ -83,12 +95,15 @@ ROUTES: Mapping[str, WebhookProvider] = MappingProxyType(
     {route: provider for provider in PROVIDERS.values() for route in provider.routes}
 )
 """Every webhook route, with its provider."""
+SUPPRESSING_ROUTES = frozenset(route for provider in PROVIDERS.values() for route in provider.suppressing)
+"""The routes to which nothing is posted that may be let in."""
 BEARER_KEYS = tuple(dict.fromkeys(p.bearer_key for p in PROVIDERS.values() if p.bearer_key))
 """The environment variables of the bearer tokens, each once: two providers may share one."""
 UNSIGNED_KEYS = tuple(provider.unsigned_key for provider in PROVIDERS.values() if provider.unsigned_key)
 """The switches that accept a provider's unsigned requests."""
 
-# An event that no handler knows, about an address at a reserved domain: it does nothing even if accepted.
-WEBHOOK_EVENT = (
-    b'{"event_type":"caio_acceptance_probe","event":"caio_acceptance_probe","email":"probe@example.com"}'
-)
+# The body of every post that must be refused. The route is the event: any JSON object that is let in is acted
+# on. This is no JSON, so nothing happens even where a route stands open (400 or 500).
+UNREADABLE_BODY = b"{"
+# The body of a post that must be let in, which is acted on: an event about an address at a reserved domain.
+WEBHOOK_EVENT = b'{"event_type":"caio_acceptance_probe","data":{"lead_email":"probe@example.com"}}'

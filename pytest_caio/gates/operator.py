@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 
 from pytest_caio.checks.credentials import TOKEN
 from pytest_caio.checks.probe import Effect, Probe, get, post
+from pytest_caio.checks.shared import PENDING_EMAILS
 from pytest_caio.contract.cards import zoned
 from pytest_caio.contract.operation import Send
 from pytest_caio.environments.environment import Environment
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 # More than a second, since a deployment may report times in whole seconds.
-POLL_AGAIN = get("/api/pending-emails", TOKEN, name="second poll", again_after=1.1)
+POLL_AGAIN = replace(PENDING_EMAILS, name="second poll", again_after=1.1)
 
 
 def answered_at(answer: Exchange) -> datetime:

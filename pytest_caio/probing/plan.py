@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_caio.checks.check import Case, Check
-from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.checks.check import GATES, Case, Check
+from pytest_caio.checks.probe import Effect, Probe, Request
 from pytest_caio.outcomes import MissingInput
 
-__all__ = ["Plan", "Planned"]
+__all__ = ["COULD_CHANGE", "Plan", "Planned"]
+
+COULD_CHANGE: Mapping[Effect, str] = {
+    Effect.NONE: "nothing: they only read",
+    Effect.HARMLESS: "nothing, even where a door stands open: nobody could act on them",
+    Effect.LOGGED: "the server's log, which keeps the credential in their address",
+    Effect.QUEUE: "the pending queue: the deployment adds cards that the gatekeeper holds and, "
+    "if it is nearly empty, training cards",
+    Effect.ONCE: "the login's count of wrong tokens: five within five minutes lock this address out",
+    Effect.WRITE: "what they ask for: the deployment acts on them (--allow-writes)",
+}
+"""What a request of each effect could change, in the words of the plan's summary."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +70,78 @@ class Plan:
         return sorted(distinct, key=lambda request: request.sample)
 
     def table(self, *, writes: bool) -> list[str]:
-        """Return the plan as a table, one request per line, followed by the cases that cannot run."""
-        used: dict[tuple[str, Request], list[str]] = {}
-        obstacles: list[str] = []
+        """Return the plan: a summary, a table with one request per line, and the cases that cannot run.
+
+        Lines are in the order of the gates and checks, whatever the order of the tests.
+        """
+        used: dict[tuple[str, Request], _Use] = {}
+        obstacles: list[tuple[tuple[int, str], str]] = []
         for case in self.cases.values():
+            check, environment = case.check, case.case.environment
             if case.obstacle is not None:
-                obstacles.append(f"{case.check.id} {case.case.name}".rstrip() + f": {case.obstacle}")
+                line = f"{check.id} {case.case.name}".rstrip() + f": {case.obstacle}"
+                obstacles.append((_place(check), line))
             elif writes or not case.writes:
-                for request in case.requests.values():
-                    used.setdefault((case.case.environment.name, request), []).append(case.check.id)
-        rows = [
-            (name, request.method, _target(request), request.credential, str(request.effect), _ids(ids))
-            for (name, request), ids in used.items()
-        ]
+                for probe in case.case.probes:
+                    key = environment.name, case.requests[probe.label]
+                    used.setdefault(key, _Use(_credential(probe))).places.add(_place(check))
+        rows = sorted(
+            (
+                min(use.places),
+                (name, request.method, _target(request), request.credential, str(request.effect)),
+                " ".join(check for _, check in sorted(use.places)),
+            )
+            for (name, request), use in used.items()
+        )
+        cells = [(*cells, checks) for _, cells, checks in rows]
         titles = ("environment", "method", "path", "credential", "effect", "checks")
-        lines = [*_aligned([titles, *rows]), "", f"{len(rows)} requests; none was sent."]
+        lines = [*_summary(used), "", *_aligned([titles, *cells])]
         if obstacles:
-            lines += ["", "Cannot be asked:", *(f"  {line}" for line in dict.fromkeys(obstacles))]
+            lines += ["", "Cannot be asked:"]
+            lines += [f"  {line}" for _, line in sorted(set(obstacles))]
         return lines
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What is sent with a request, in words, and the gates and ids of the checks that need its response."""
+
+    credential: str
+    places: set[tuple[int, str]] = field(default_factory=set)
+
+
+def _place(check: Check) -> tuple[int, str]:
+    """Return the number of the check's gate in the runbook, and its id."""
+    return (GATES.index(check.gate) if check.gate in GATES else len(GATES)), check.id
+
+
+def _credential(probe: Probe) -> str:
+    """Return what a probe's credential is made of."""
+    if probe.credential is None:
+        return "none"
+    keys = " and ".join(probe.credential.needs)
+    made = "signature by " if probe.credential.name.startswith("signature by ") else ""
+    return made + keys if keys else "made up for the check, or revoked"
+
+
+def _summary(used: Mapping[tuple[str, Request], _Use]) -> list[str]:
+    environments = Counter(name for name, _ in used)
+    credentials = Counter(use.credential for use in used.values())
+    effects = Counter(request.effect for _, request in used)
+    to = ", ".join(f"{count} to {name}" for name, count in sorted(environments.items()))
+    return [
+        f"{len(used)} requests{f' ({to})' if to else ''}; none was sent.",
+        "",
+        "Their credentials, as they are or changed so that they must be refused:",
+        *(f"  {count:5}  {name}" for name, count in sorted(credentials.items(), key=_by_count)),
+        "",
+        "What they could change:",
+        *(f"  {effects[effect]:5}  {words}" for effect, words in COULD_CHANGE.items() if effects[effect]),
+    ]
+
+
+def _by_count(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
 
 
 def _target(request: Request) -> str:
@@ -85,10 +151,6 @@ def _target(request: Request) -> str:
     origin = dict(request.headers).get("Origin")
     target += f" from {origin}" if origin else ""
     return target if len(target) <= 100 else f"{target[:99]}…"
-
-
-def _ids(ids: Iterable[str]) -> str:
-    return " ".join(sorted(set(ids)))
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -51,6 +51,8 @@ class AcceptanceSession:
     @classmethod
     def register(cls, config: pytest.Config, options: Options) -> Self:
         """Register the session, its fixtures and the report writers. Raises InputError."""
+        if options.plan:
+            config.option.dist = "no"  # the plan is printed by this process: no workers, also with -n
         session = cls(config, options)
         run, worker = session._run, session._assignment.worker
         fixtures = CheckFixtures(run.redactor, run.jobs, lambda: run.environments)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+
+import pytest
 
 from tests.support.suite_runs import Ask, Deployment, Outcome, asked, plan_rows
 
@@ -31,8 +34,11 @@ def test_every_request_names_credential_and_effect(plan: Outcome) -> None:
     assert {"none", "DASHBOARD_AUTH_TOKEN", "signature by INNGEST_SIGNING_KEY"} <= {
         r.credential for r in rows
     }
-    effects = {row.effect for row in rows if row.method == "GET"}
-    assert effects == {"none"}
+    effects = {row.effect: row.asked for row in rows if row.method == "GET"}
+    assert effects.pop("the server's log keeps the credential")[1].startswith("/api/operator/status?token=")
+    queue = [row.asked for row in rows if row.effect.startswith("the queue")]
+    assert queue == [("GET", "/api/pending-emails")] * 2  # the second poll is one of its own
+    assert {effect for effect in effects if not effect.startswith("the queue")} == {"none"}
     assert {row.effect for row in rows if row.asked == ("POST", "/login")} == {
         "counted; sent once, never retried"
     }
@@ -55,11 +61,38 @@ def test_no_secret_is_shown(plan: Outcome, calm: Deployment) -> None:
     assert [key for key, value in calm.secrets.items() if value in plan.shown] == []
 
 
-def test_a_plan_needs_no_workers(ask: Ask, calm: Deployment) -> None:
-    """--plan with -n is a usage error of one line."""
-    outcome = ask("acceptance", "--plan", "-n", "2", to=calm)
-    assert (outcome.status, outcome.sent) == (4, ())
-    assert outcome.stderr.strip().startswith("ERROR: --plan")
+def test_a_plan_opens_with_its_summary(plan: Outcome) -> None:
+    """What is sent, with whose credentials and to what end, is said before the first request is listed."""
+    rows = plan_rows(plan.stdout)
+    lines = plan.stdout.partition("environment  ")[0].splitlines()
+    summary = [line for line in lines if line.strip()]
+    start = summary.index(f"{len(rows)} requests ({len(rows)} to production); none was sent.")
+    counts = {line.split(maxsplit=1)[1]: int(line.split()[0]) for line in summary[start:] if line[:2] == "  "}
+    assert counts["none"] == sum(row.credential == "none" for row in rows)
+    assert {"DASHBOARD_AUTH_TOKEN", "signature by CLAY_WEBHOOK_SECRET"} <= counts.keys()
+    assert counts["nothing: they only read"] == sum(row.effect == "none" for row in rows)
+    assert sum(counts.values()) == 2 * len(rows)  # each once by its credential, and once by what it could do
+
+
+def listed(plan: Outcome) -> list[str]:
+    """Return the lines of a plan that are requests."""
+    return [line for line in plan.stdout.splitlines() if line.startswith("production ")]
+
+
+def test_a_plan_is_in_the_order_of_the_checks(plan: Outcome) -> None:
+    """The requests are sorted by gate, in the order of the runbook, and by check."""
+    firsts = [re.split(r"\s{2,}", line)[-1].split()[0] for line in listed(plan)]
+    order = ("AUTH", "WH", "RDY", "CORS", "STATE", "OPS")
+    assert firsts == sorted(firsts, key=lambda check: (order.index(check.partition("-")[0]), check))
+    assert len(set(firsts)) > 30
+
+
+@pytest.mark.parametrize("order", ["--randomly-seed=7", "--numprocesses=2"])
+def test_a_plan_is_the_same_in_every_order(order: str, ask: Ask, plan: Outcome, calm: Deployment) -> None:
+    """Tests that are shuffled, or spread over workers, change nothing about a plan, which has no workers."""
+    outcome = ask("acceptance", "--plan", order, to=calm, plugins=True)
+    assert (outcome.status, outcome.sent) == (0, ())
+    assert listed(outcome) == listed(plan)
 
 
 def test_lacking_inputs_are_listed(ask: Ask, calm: Deployment) -> None:

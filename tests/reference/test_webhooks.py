@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import redis
 
 from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS
 from pytest_caio.contract.providers import ROUTES as PROVIDER_OF
@@ -84,13 +85,18 @@ def test_health(provider: str, site: Site) -> None:
     assert answer.json()["signature_strict_mode"] is True
 
 
-def test_known_event_is_noted(hosted: Hosted) -> None:
-    """A known event of a provider shows among the traces."""
-    with hosted() as site:
-        body = b'{"event_type": "lead_enriched", "email": "nobody@example.com"}'
-        assert site.signed("/webhooks/clay", "clay", body=body).json() == {"status": "accepted"}
+def test_the_route_is_the_event(hosted: Hosted) -> None:
+    """Any JSON object that is let in is acted on: noted, called out for, and on two routes suppressed."""
+    with hosted() as site, redis.Redis.from_url(site.settings["REDIS_URL"], decode_responses=True) as store:
+        context = site.settings["CONTEXT_REDIS_PREFIX"]
+        about = b'{"event_type": "nobody_knows_it", "data": {"lead_email": "nobody@example.com"}}'
+        for path, body in (("clay", about), ("instantly/bounce", about), ("instantly/unsubscribe", b"{}")):
+            answer = site.signed(f"/webhooks/{path}", path.partition("/")[0], body=body)
+            assert answer.json() == {"status": "accepted"}
+        assert store.smembers(f"{context}:suppressed") == {"nobody@example.com", ""}
+        assert store.hgetall(f"{context}:outgoing") == {"CRM: tag a contact": "3", "alert": "3"}
         traces = site.inside("/api/traces/recent").json()["traces"]
-        assert "webhook:clay" in {trace["kind"] for trace in traces}
+        assert {"webhook:clay", "webhook:instantly"} <= {trace["kind"] for trace in traces}
 
 
 def test_report_agrees(site: Site) -> None:

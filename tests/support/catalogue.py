@@ -14,7 +14,7 @@ __all__ = ["BLOCKS", "WAIVABLE"]
 _GATES: Mapping[str, tuple[int, set[int]]] = {
     "ENV": (14, {7, 14}),
     "AUTH": (18, {14, 17, 18}),
-    "WH": (12, {9, 10}),
+    "WH": (13, {9, 10}),
     "RDY": (15, {12, 13, 14}),
     "CORS": (6, set()),
     "STATE": (6, set()),

@@ -1,7 +1,8 @@
 """A dashboard written from the contract alone: other words, other order, nothing of the reference deployment.
 
 `OtherDashboard(redis_url, lead, broken)` serves on loopback while it is entered; `broken` names what is wrong
-with it, if anything. Its wire is that of Python's own http.server, in HTTP/1.0 or chunked HTTP/1.1.
+with it, if anything, and `bearers` the providers that send a bearer and have no secret. Its wire is that of
+Python's own http.server, in HTTP/1.0 or chunked HTTP/1.1.
 """
 
 from __future__ import annotations
@@ -40,10 +41,13 @@ class OtherDashboard:
         redis_url: str,
         lead: str,
         broken: str = "",
+        *,
         wire: str = "HTTP/1.0",
         tls: ssl.SSLContext | None = None,
+        bearers: tuple[str, ...] = (),
     ) -> None:
         self.lead, self.broken, self.wire = lead, broken, wire
+        self.acted: list[str] = []  # the webhooks whose posts were acted on
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         if tls:  # the handshake is for each connection's own thread
             self._server.socket = tls.wrap_socket(
@@ -79,6 +83,8 @@ class OtherDashboard:
             "WEBHOOK_BEARER_TOKEN": secrets.token_hex(24),
             "HEYREACH_BEARER_TOKEN": secrets.token_hex(24),
         }
+        for provider in bearers:
+            del self.settings[f"{provider.upper()}_WEBHOOK_SECRET"]
 
     def __enter__(self) -> Self:
         """Serve."""
@@ -186,15 +192,23 @@ class OtherDashboard:
         provider = path.split("/")[2]
         if method == "GET":
             return 200, {}, {"signature_strict_mode": True}
-        right = _hmac(self.settings[f"{provider.upper()}_WEBHOOK_SECRET"], body)
-        given = [re.sub("^(hmac-)?sha256=", "", headers.get(name, "")) for name in SIGNATURES[provider]]
+        secret = self.settings.get(f"{provider.upper()}_WEBHOOK_SECRET")
+        if secret:
+            right = _hmac(secret, body)
+            given = [re.sub("^(hmac-)?sha256=", "", headers.get(name, "")) for name in SIGNATURES[provider]]
+        else:
+            key = "HEYREACH_BEARER_TOKEN" if provider == "heyreach" else "WEBHOOK_BEARER_TOKEN"
+            right, given = f"Bearer {self.settings[key]}", [headers.get("authorization", "")]
         if right not in given and not (self.broken == "unsigned clay" and provider == "clay"):
             return 401, {}, ""
         try:
             event = json.loads(body)
         except ValueError:
-            event = None
-        return (202, {}, "") if isinstance(event, dict) and len(body) < 4096 else (422, {}, "what?")
+            return 400, {}, "what?"
+        if not isinstance(event, dict) or len(body) > 4096:
+            return 422, {}, "what?"
+        self.acted.append(path.removeprefix("/webhooks/"))
+        return 202, {}, ""
 
     def _reading(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, str], Any]:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -229,7 +243,7 @@ class OtherDashboard:
 
     def _dependencies(self, now: str) -> dict[str, Any]:
         failed = ["inngest"] if self.broken == "a listed failure" else []
-        way = {"authed": True, "unsigned_allowlisted": False, "hmac": True}
+        way = {"authed": True, "unsigned_allowlisted": False}
         sound = {"ready": True, "required": True, "configured": True}
         return {
             "auth": {
@@ -244,7 +258,14 @@ class OtherDashboard:
                 "webhooks": {
                     **sound,
                     "unauthed_providers": [],
-                    "provider_auth": {name: {**way, "bearer": name != "rb2b"} for name in SIGNATURES},
+                    "provider_auth": {
+                        name: {
+                            **way,
+                            "bearer": name != "rb2b",
+                            "hmac": f"{name.upper()}_WEBHOOK_SECRET" in self.settings,
+                        }
+                        for name in SIGNATURES
+                    },
                 },
                 "inngest": {**sound, "keys_present": True, "route_mounted": True},
                 "redis": {**sound, "connected": True},

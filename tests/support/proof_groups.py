@@ -22,7 +22,11 @@ APART: Mapping[str, tuple[str, ...]] = {
     # Where no token is right, none is too good either; and who needs none is not refused.
     "token-refused": ("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
     # Webhooks that refuse everything open to nobody.
-    "signed-refused": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12"),
+    "signed-refused": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12", "WH-13"),
+    # With Clay's secret gone, nothing is wrong about saying so, and it can be found nowhere.
+    **dict.fromkeys(("bearer-prefix", "bearer-any-case"), ("secret-unsaid", "secret-leaked")),
+    # A malformed credential that is let in would then crash on the body.
+    "nonsense-500": ("any-signature", "malformed-signature"),
     # A provider without a credential is then let in, not answered 503.
     "signatures-optional": ("secret-missing", "clay-vouched-for"),
     # With the state elsewhere no card waits and no email was sent, so that none can be wrong.

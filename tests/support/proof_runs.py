@@ -21,6 +21,7 @@ from tests.support.scanner import Scanner
 
 __all__ = [
     "ASKING",
+    "BEARERS",
     "CHECKOUT",
     "DIFFERENT",
     "ELSEWHERE",
@@ -51,7 +52,7 @@ _LEAN = ("--capture=sys", *(part for name in _UNUSED for part in ("-p", f"no:{na
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 # For RDY-12, unless the fault is about time: on a busy machine every response is late.
 READY_BUDGET_MS = 30_000
-_BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
+BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ class Case:
         return (self.fault,) if self.fault else ()
 
 
-_CLAY_MISSING = frozenset("AUTH-03 RDY-01 RDY-02 WH-02 WH-03 WH-04 WH-05 WH-07 WH-09 WH-10 WH-12".split())
+_CLAY_MISSING = frozenset(
+    "AUTH-03 RDY-01 RDY-02 WH-02 WH-03 WH-04 WH-05 WH-07 WH-09 WH-10 WH-12 WH-13".split()
+)
 # Configurations of these cases only: query token on, reported flag only, another SDK, no secrets.
 DIFFERENT = (
     Case("", frozenset({"AUTH-04", "RDY-08"}), profile="query_token = true"),
@@ -81,10 +84,10 @@ DIFFERENT = (
     Case("", frozenset({"RDY-06"}), profile="inngest_functions = 5"),
     Case("inngest-few", frozenset({"RDY-06"}), ("--inngest-sdk", "old")),
     Case("inngest-dev", frozenset({"RDY-05"}), ("--inngest-sdk", "old")),
-    Case("clay-unsigned", frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-12"}), _BEARERS),
-    Case("heyreach-unguarded", frozenset({"WH-08", "WH-12"}), _BEARERS),
-    Case("heyreach-open", frozenset({"WH-08"}), _BEARERS),
-    Case("heyreach-said-open", frozenset({"WH-08", "WH-12"}), _BEARERS),
+    Case("clay-unsigned", frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-12", "WH-13"}), BEARERS),
+    Case("heyreach-unguarded", frozenset({"WH-08", "WH-12"}), BEARERS),
+    Case("heyreach-open", frozenset({"WH-08"}), BEARERS),
+    Case("heyreach-said-open", frozenset({"WH-08", "WH-12"}), BEARERS),
     Case("dependencies-slander", frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay")),
     Case("clay-vouched-for", _CLAY_MISSING, ("--bearer-only", "clay")),
 )

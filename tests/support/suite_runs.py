@@ -239,8 +239,8 @@ class Row:
 
     @property
     def asked(self) -> tuple[str, str]:
-        """The method and the path."""
-        return self.method, self.path
+        """The method and the path, as `asked` returns them."""
+        return self.method, _named(self.path)
 
 
 def plan_rows(stdout: str) -> list[Row]:
@@ -260,7 +260,13 @@ def plan_rows(stdout: str) -> list[Row]:
 
 def asked(sent: Sequence[Sent], token: str) -> Counter[tuple[str, str]]:
     """Count requests by method and target, with the token replaced by its name, as in a plan."""
-    return Counter((one.method, one.target.replace(token, "[DASHBOARD_AUTH_TOKEN]")) for one in sent)
+    named = (one.target.replace(token, "[DASHBOARD_AUTH_TOKEN]") if token else one.target for one in sent)
+    return Counter((one.method, _named(target)) for one, target in zip(sent, named, strict=True))
+
+
+def _named(target: str) -> str:
+    """Return a target, without its query if it is a webhook: a plan cuts long targets."""
+    return target.partition("?")[0] if target.startswith("/webhooks/") else target
 
 
 def closed_port() -> int:

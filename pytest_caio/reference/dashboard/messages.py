@@ -32,12 +32,13 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class WebhookPost:
-    """A webhook post to accept or refuse: its provider, path, headers and raw body."""
+    """A webhook post to accept or refuse; `query` is without its `?`, and `body` as received."""
 
     provider: str
     path: str
     headers: Headers
     body: bytes
+    query: str = ""
 
 
 @dataclass(slots=True)

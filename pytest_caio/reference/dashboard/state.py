@@ -1,4 +1,4 @@
-"""The deployment's state in Redis: operator state, batches, leads, the email queue, login failures."""
+"""The deployment's state in Redis: operator state, batches, leads, emails, outgoing calls, login failures."""
 
 from __future__ import annotations
 
@@ -137,6 +137,16 @@ class State:
         """Return the recorded events whose kind starts with `kind`, newest first."""
         lines = await self.redis.lrange(f"{self._context}:events", 0, -1)
         return [event for event in map(json.loads, lines) if event["kind"].startswith(kind)]
+
+    # What webhooks do: addresses that get no more email, and calls to outside services.
+
+    async def suppress(self, address: str) -> None:
+        """Put an address onto the suppression list."""
+        await self.redis.sadd(f"{self._context}:suppressed", address)
+
+    async def call(self, what: str) -> None:
+        """Count a call that the product would make to an outside service; no call is made."""
+        await self.redis.hincrby(f"{self._context}:outgoing", what, 1)
 
     # Wrong tokens at the login, by client address.
 

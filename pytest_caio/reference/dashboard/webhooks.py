@@ -1,15 +1,15 @@
-"""The webhook routes of the providers: which posts are accepted, and how a body is handled."""
+"""The webhook routes of the providers: which posts are accepted, and what an accepted one does."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
-from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.contract.providers import PROVIDERS, SUPPRESSING_ROUTES
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import WebhookPost
 from pytest_caio.reference.dashboard.settings import flag
@@ -20,12 +20,6 @@ __all__ = ["MAX_WEBHOOK_BYTES", "add_webhooks"]
 _Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 MAX_WEBHOOK_BYTES = 256 * 1024
 _MOST_READ = 8 * 1024 * 1024  # a larger body is refused before its signature is checked
-_EVENTS = {
-    "instantly": frozenset({"reply_received", "email_bounced", "email_opened", "lead_unsubscribed"}),
-    "heyreach": frozenset({"connection_request_accepted", "message_reply_received"}),
-    "clay": frozenset({"lead_enriched"}),
-    "rb2b": frozenset({"visitor_identified"}),
-}
 
 
 def add_webhooks(app: FastAPI, deployment: Deployment, state: State) -> None:
@@ -41,11 +35,12 @@ def _receiver(provider: str, path: str, deployment: Deployment, state: State) ->
         body = await _read(request)
         if body is None:
             return JSONResponse({"detail": "Body too large"}, 413)
-        refused = deployment.webhook_refusal(WebhookPost(provider, path, request.headers, body))
+        post = WebhookPost(provider, path, request.headers, body, request.url.query)
+        refused = deployment.webhook_refusal(post)
         if refused is not None:
             detail = "Webhook secret not configured" if refused == 503 else "Invalid webhook credentials"
             return JSONResponse({"detail": detail}, refused)
-        return await _accept(provider, body, state)
+        return await _accept(provider, path, body, state)
 
     return receive
 
@@ -67,7 +62,8 @@ async def _read(request: Request) -> bytes | None:
     return bytes(body)
 
 
-async def _accept(provider: str, body: bytes, state: State) -> Response:
+async def _accept(provider: str, path: str, body: bytes, state: State) -> Response:
+    """Act on an accepted post. The route is the event: what the body calls it is not looked at."""
     if len(body) > MAX_WEBHOOK_BYTES:
         return JSONResponse({"detail": "Body too large"}, 413)
     try:
@@ -76,8 +72,15 @@ async def _accept(provider: str, body: bytes, state: State) -> Response:
         return JSONResponse({"detail": "Body is not JSON"}, 400)
     if not isinstance(payload, dict):
         return JSONResponse({"detail": "Body is not a JSON object"}, 422)
-    event = payload.get("event_type") or payload.get("event")
-    if not isinstance(event, str) or event not in _EVENTS.get(provider, frozenset()):
-        return JSONResponse({"status": "ignored", "reason": "unknown event"})
     await state.note(f"webhook:{provider}", payload)
+    if path in SUPPRESSING_ROUTES:
+        await state.suppress(_address(payload))
+    await state.call("CRM: tag a contact")
+    await state.call("alert")
     return JSONResponse({"status": "accepted"})
+
+
+def _address(payload: dict[str, Any]) -> str:
+    """Return the address that a post is about, or an empty string, which is acted on like any other."""
+    data = payload.get("data")
+    return str(data.get("lead_email", "")) if isinstance(data, dict) else ""

@@ -45,7 +45,7 @@ REPORTS = Faults([
           edit_report(lambda body: body["dependencies"]["webhooks"]["provider_auth"].pop("rb2b")),
           place="RB2B_WEBHOOK_SECRET"),
     fault("heyreach-slandered", "HeyReach is said not to authenticate, though it does.", "WH-08 WH-12",
-          _provider("heyreach", authed=False), place="HEYREACH_WEBHOOK_SECRET"),
+          _provider("heyreach", authed=False), then="WH-02", place="HEYREACH_WEBHOOK_SECRET"),
     fault("signatures-optional", "Webhook signatures are not required.", "WH-01 WH-11 RDY-08",
           set_variable("WEBHOOK_SIGNATURE_REQUIRED", "false"), place="WEBHOOK_SIGNATURE_REQUIRED"),
     fault("health-not-strict", "One webhook's health says that strict mode is off.", "WH-11",

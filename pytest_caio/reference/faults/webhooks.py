@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS
 from pytest_caio.reference.dashboard.deployment import Deployment
@@ -23,12 +24,33 @@ from pytest_caio.reference.faults.webhooks_signatures import given_signature
 __all__ = ["WEBHOOKS"]
 
 # The checks that send wrong credentials: red for a webhook that requires none.
-UNASKED = "WH-04 WH-05 WH-06 WH-07"
+UNASKED = "WH-04 WH-05 WH-06 WH-07 WH-13"
 
 
 def _keyless(verb: Callable[[str, None], Apply], provider: str) -> tuple[Apply, ...]:
     """Remove a provider's secret and its bearer (maybe shared), from the deployment or from its env file."""
     return tuple(verb(key, None) for key in PROVIDERS[provider].keys)
+
+
+def _by_bearer(provider: str, accepts: Callable[[str, str], object]) -> tuple[Apply, ...]:
+    """Let a provider in by its bearer, as its env file says, and by what `accepts(given, right)` accepts."""
+    key, bearer_key = PROVIDERS[provider].keys
+
+    def given(post: WebhookPost) -> str:
+        return post.headers.get("authorization", "").removeprefix("Bearer ")
+
+    return (
+        *(verb(key, None) for verb in (set_variable, publish)),
+        using(
+            lambda d: admit_webhook(
+                lambda post: post.provider == provider and bool(accepts(given(post), d.settings[bearer_key]))
+            )
+        ),
+    )
+
+
+def _in_query(post: WebhookPost) -> list[str]:
+    return parse_qs(post.query).get("token", [])
 
 
 # fmt: off
@@ -38,7 +60,7 @@ WEBHOOKS = Faults([
           then=UNASKED, place="webhook handler"),
     fault("reply-unsigned", "Instantly's replies are let in without a signature.", "WH-03 WH-12",
           admit_webhook(lambda post: post.path == "/webhooks/instantly/reply"),
-          then=f"{UNASKED} AUTH-17", place="webhook handler"),
+          then=UNASKED, place="webhook handler"),
     fault("bounce-unsigned", "Instantly's bounces are let in without a signature.", "WH-03 WH-12",
           admit_webhook(lambda post: post.path == "/webhooks/instantly/bounce"),
           then=UNASKED, place="webhook handler"),
@@ -52,14 +74,14 @@ WEBHOOKS = Faults([
           then="WH-12", place="HEYREACH_WEBHOOK_SECRET"),
     fault("unsigned-webhooks", "Every webhook lets in posts without a signature.", "WH-03 WH-08 WH-12",
           admit_webhook(lambda post: given_signature(post) is None),
-          then="AUTH-17 WH-04 WH-07", place="webhook handler"),
+          then="WH-04 WH-07 WH-13", place="webhook handler"),
     fault("bearer-beside-secret", "A provider's bearer opens its webhooks, though a secret is set.", "WH-12",
           using(lambda d: admit_webhook(
               lambda post: bool(PROVIDERS[post.provider].bearer_key) and d.bearer_accepted(post))),
           place="secrets"),
     fault("any-bearer", "Any bearer opens the webhooks, signed or not.", "WH-04 WH-07 WH-08",
           admit_webhook(lambda post: post.headers.get("authorization", "").startswith("Bearer ")),
-          then="AUTH-17 WH-12", place="webhook handler"),
+          then="WH-12", place="webhook handler"),
     fault("secret-missing", "Clay has neither secret nor bearer: its webhooks answer 503.", "WH-02 WH-03",
           *_keyless(set_variable, "clay"),
           then=f"AUTH-03 RDY-01 RDY-02 WH-09 WH-10 WH-12 {UNASKED}", place="CLAY_WEBHOOK_SECRET"),
@@ -86,6 +108,22 @@ WEBHOOKS = Faults([
           "AUTH-17", crash(lambda asked, _: (
               asked.path.startswith("/webhooks/") and len(asked.headers.get("authorization", "")) > 4096)),
           place="compare"),
+    fault("empty-bearer", "A bearer with nothing in it opens the webhooks.", "WH-04 WH-08",
+          admit_webhook(lambda post: post.headers.get("authorization", "").strip() == "Bearer"),
+          place="webhook handler"),
+    fault("bearer-prefix", "Clay sends a bearer, and the first half of it is enough.", "WH-04",
+          *_by_bearer("clay", lambda given, right: given and right.startswith(given)), place="secret"),
+    fault("bearer-any-case", "Clay sends a bearer, in which upper and lower case are alike.", "WH-04",
+          *_by_bearer("clay", lambda given, right: given.lower() == right.lower()), place="secret"),
+    fault("bearer-in-query", "A webhook's bearer is taken from the address, where every log keeps it.",
+          "WH-13 WH-08", using(lambda d: admit_webhook(
+              lambda post: d.settings.get(PROVIDERS[post.provider].bearer_key or "") in _in_query(post))),
+          place="headers"),
+    fault("providers-unreported", "The report on webhooks names no provider.", "WH-02 WH-08 WH-12",
+          report("dependencies", "webhooks", provider_auth={}), place="CLAY_WEBHOOK_SECRET"),
+    fault("clay-unauthed", "Clay is said not to authenticate, and is not listed among those that do not.",
+          "WH-02 WH-12", report("dependencies", "webhooks", "provider_auth", "clay", authed=False),
+          place="CLAY_WEBHOOK_SECRET"),
     fault("dependencies-lie", "Webhooks are said to be guarded while one stands open.", "WH-03 WH-12",
           admit_webhook(lambda post: post.provider == "rb2b"), then=UNASKED, place="webhook handler"),
 ])

@@ -15,9 +15,11 @@ from pytest_caio.reference.faults.verbs import (
     assign,
     edit_json,
     edit_report,
+    publish,
     report,
     rewrite,
     say,
+    set_variable,
 )
 
 __all__ = ["CONTENT"]
@@ -64,6 +66,9 @@ CONTENT = Faults([
               say("/api/pending-emails", count=0, pending_emails=[]), say("/api/emails/history", emails=[])),
     variation("health-degraded", "Public health says degraded, which a healthy deployment may.",
               say("/api/health", status="degraded")),
+    variation("providers-by-bearer", "Instantly and HeyReach send a bearer, the other providers sign.",
+              *(verb(f"{name}_WEBHOOK_SECRET", None)
+                for name in ("INSTANTLY", "HEYREACH") for verb in (set_variable, publish))),
     variation("environment-short", "Production calls itself prod.", report("auth", environment="Prod")),
     variation("times-in-z", "Times are written with Z, and readiness counts seconds.",
               *_date(lambda now: now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))),

@@ -42,18 +42,31 @@ def test_every_provider_has_a_route() -> None:
     assert {f"/webhooks/{name}" for name in (*events, "heyreach", "clay", "rb2b")} <= set(declared)
 
 
-def test_the_event_does_nothing_anywhere() -> None:
-    """A probe's event is unknown, and about an address that cannot exist (RFC 2606)."""
+def test_what_is_let_in_is_about_nobody() -> None:
+    """The event of a post that may be let in is about an address that cannot exist (RFC 2606)."""
     event = msgspec.json.decode(providers.WEBHOOK_EVENT)
-    assert event["email"].endswith("@example.com")
+    assert event["data"] == {"lead_email": "probe@example.com"}
     assert "probe" in event["event_type"]
+
+
+def test_what_must_be_refused_is_no_json() -> None:
+    """The body of a post that must be refused cannot be read, so nobody can act on it."""
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode(providers.UNREADABLE_BODY)
+
+
+def test_suppressing_routes_are_routes() -> None:
+    """The routes that suppress an address are two of Instantly's."""
+    assert providers.ROUTES.keys() >= providers.SUPPRESSING_ROUTES
+    assert {route.rpartition("/")[2] for route in providers.SUPPRESSING_ROUTES} == {"bounce", "unsubscribe"}
 
 
 @pytest.mark.parametrize("name", ["HEALTH", "READINESS", "DEPENDENCIES", "OPERATOR_STATUS", "PENDING_EMAILS"])
 def test_shared_probes_only_read(name: str) -> None:
-    """A probe that checks share reads, and is found by a name of its own."""
+    """A shared probe reads, has a name of its own, and says what it does to the queue, if it does."""
     declared = getattr(shared, name)
-    assert (declared.method, declared.effect) == ("GET", Effect.NONE)
+    assert declared.method == "GET"
+    assert declared.effect is (Effect.QUEUE if name == "PENDING_EMAILS" else Effect.NONE)
     assert declared.name
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from pytest_caio.checks.check import Case, Check
-from pytest_caio.checks.credentials import TOKEN, bearer, query_token
+from pytest_caio.checks.credentials import TOKEN, bearer, header, query_token
 from pytest_caio.checks.probe import Effect, Probe, get, post
 from pytest_caio.environments.environment import Environment
 from pytest_caio.outcomes import MissingInput, NotApplicable
-from pytest_caio.probing.plan import Plan
+from pytest_caio.probing.plan import COULD_CHANGE, Plan
 
 SECRET = "hunter2-hunter2"
 
@@ -99,20 +99,54 @@ def test_the_table_shows_each_request_and_no_secret(environment: Environment) ->
     shared = get("/a", TOKEN)
     plan = plan_of(environment, (shared, get("/q", query_token())), (shared,))
     lines = plan.table(writes=False)
-    assert lines[0].split() == ["environment", "method", "path", "credential", "effect", "checks"]
-    assert lines[1].split() == ["demo", "GET", "/a", "DASHBOARD_AUTH_TOKEN", "none", "X-00", "X-01"]
-    assert "/q?token=[DASHBOARD_AUTH_TOKEN]" in lines[2]
-    assert lines[4] == "2 requests; none was sent."
     assert SECRET not in "\n".join(lines)
-    assert len({line.find("GET") for line in lines[1:3]}) == 1
+    assert lines[0] == "2 requests (2 to demo); none was sent."
+    titles, *rows = lines[-3:]
+    assert titles.split() == ["environment", "method", "path", "credential", "effect", "checks"]
+    assert rows[0].split() == ["demo", "GET", "/a", "DASHBOARD_AUTH_TOKEN", "none", "X-00", "X-01"]
+    assert "/q?token=[DASHBOARD_AUTH_TOKEN]" in rows[1]
+    assert len({line.find("GET") for line in rows}) == 1
+
+
+def test_the_summary_counts_credentials_and_effects(environment: Environment) -> None:
+    """The table begins with how many requests there are, their credentials, and what they could change."""
+    wrong = header("X-Dashboard-Token", "guess", "a wrong token")
+    plan = plan_of(
+        environment, (get("/a"), get("/b")), (get("/a", TOKEN), get("/a", wrong, name="wrong"), post("/c"))
+    )
+    lines = plan.table(writes=False)
+    summary = lines[: next(n for n, line in enumerate(lines) if line.startswith("environment"))]
+    assert summary[0].startswith("5 requests")
+    counted = [line.split(maxsplit=1) for line in summary if line.startswith("  ")]
+    made_up = "made up for the check, or revoked"
+    assert counted[:3] == [["3", "none"], ["1", "DASHBOARD_AUTH_TOKEN"], ["1", made_up]]
+    assert [count for count, _ in counted[3:]] == ["4", "1"]
+
+
+def test_every_effect_has_words() -> None:
+    """The summary has words for each effect that a request may have."""
+    assert COULD_CHANGE.keys() == set(Effect)
+
+
+def test_the_table_is_in_the_order_of_gates_and_checks(environment: Environment) -> None:
+    """Rows are sorted by gate, as the runbook has them, and by check, whatever was added first."""
+    plan = Plan()
+    for check_id, gate in (("OPS-01", "operator"), ("WH-02", "webhooks"), ("WH-01", "webhooks")):
+        made = Check(check_id, "Title", "Fix", gate=gate)
+        plan.add(check_id, made, Case(environment, "", (get(f"/{check_id}"), get("/shared"))))
+        plan.add(f"{check_id} lacking", made, Case(environment, "", (get("/x", bearer("CLAY")),)))
+    lines = plan.table(writes=False)
+    targets = [line.split()[2] for line in lines if line.startswith("demo")]
+    assert targets == ["/WH-01", "/shared", "/WH-02", "/OPS-01"]
+    assert [line.split(":")[0].strip() for line in lines[-3:]] == ["WH-01", "WH-02", "OPS-01"]
 
 
 def test_the_table_shows_writes_only_where_they_would_be_sent(environment: Environment) -> None:
     """Without permission a write would not be sent, and is not in the table."""
     plan = plan_of(environment, (post("/w", effect=Effect.WRITE),))
-    assert "0 requests; none was sent." in plan.table(writes=False)
+    assert plan.table(writes=False)[0] == "0 requests; none was sent."
     table = "\n".join(plan.table(writes=True))
-    assert "1 requests; none was sent." in table
+    assert "1 requests (1 to demo); none was sent." in table
     assert "needs --allow-writes" in table
 
 
