@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import redis
 
 from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.documents import fingerprint, parse
-from pytest_caio.state.keys import KINDS, family, lead_key
+from pytest_caio.state.keys import KINDS, family, lead_key, record_key
 from pytest_caio.state.records import Index, IndexEntry, Problem, Progress, read_index
 from pytest_caio.state.server import expiries, fetch, scan
 
@@ -124,9 +123,10 @@ def compare(
     index = read_index(hive_dir, prefix, progress)
     moment = _utc(cutover)
     after = moment is not None and moment <= datetime.now(UTC)
-    differ = (
-        partial(_gone, migrated=migrated or {}) if after else lambda _, entry, value: unlike(entry, value)
-    )
+
+    def differ(key: str, entry: IndexEntry, value: bytes | None) -> str:
+        return _gone(key, entry, value, prefix, migrated or {}) if after else unlike(entry, value)
+
     return _comparison(index, _unequal(index, client, differ), cutover)
 
 
@@ -177,18 +177,26 @@ def unlike(entry: IndexEntry, value: bytes | None) -> str:
         return f"holds in Redis what is {error}"
 
 
-def _gone(key: str, entry: IndexEntry, value: bytes | None, *, migrated: Mapping[str, str]) -> str:
+def _gone(key: str, entry: IndexEntry, value: bytes | None, prefix: str, migrated: Mapping[str, str]) -> str:
     """Return why a record is not to be found in Redis since the cutover, or was not migrated as it is."""
     if value is None:
         return _MISSING
     try:
-        if not isinstance(parse(value), dict):
-            return "holds in Redis what is no record"
+        twin = parse(value)
     except ValueError as error:
         return f"holds in Redis what is {error}"
+    if not (isinstance(twin, dict) and _names(prefix, key, entry, twin)):
+        return "holds in Redis what is no record of that name"
     if not migrated or migrated.get(key) == entry.data_sha256.hex():
         return ""
     return "was migrated from other data than its file holds" if key in migrated else "was not migrated"
+
+
+def _names(prefix: str, key: str, entry: IndexEntry, twin: Mapping[str, object]) -> bool:
+    try:
+        return record_key(prefix, entry.kind, twin, PurePosixPath(entry.path).stem) == key
+    except ValueError:
+        return False
 
 
 def survey(client: redis.Redis, prefix: str) -> Survey:

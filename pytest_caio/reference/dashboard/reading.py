@@ -21,6 +21,7 @@ _Leads: TypeAlias = list[dict[str, Any]]
 _Reading: TypeAlias = Callable[[Deployment, State], Awaitable[_Body | _Leads]]
 
 _DAILY_LIMIT = 5
+_RAMP_TIER = "tier_1"
 _CLEAN_DAYS = 3
 _AGENTS = ("hunter", "enricher", "segmentor", "crafter", "gatekeeper", "operator")
 _REJECTION_TAGS = ("wrong_person", "bad_timing", "tone", "inaccurate_claim", "duplicate")
@@ -40,7 +41,7 @@ async def operator_status(deployment: Deployment, state: State) -> _Body:
         "emergency_stop": bool(operator.get("emergency_stop")),
         "ramp": {
             "active": True,
-            "tier_filter": "tier_1",
+            "tier_filter": _RAMP_TIER,
             "email_limit_override": _DAILY_LIMIT,
             "clean_days_required": _CLEAN_DAYS,
             "clean_days_completed": operator.get("clean_days_completed", 0),
@@ -66,7 +67,8 @@ async def _revival(_: Deployment, state: State) -> _Body:
 
 
 async def _pending_emails(_: Deployment, state: State) -> _Body:
-    cards = await state.pending()
+    held = await state.pending()
+    cards = [card for card in held if card["tier"] == _RAMP_TIER]
     return {
         "count": len(cards),
         "refreshed_at": _now(),
@@ -74,10 +76,10 @@ async def _pending_emails(_: Deployment, state: State) -> _Body:
         "_shadow_queue_debug": {
             "prefix": state.queue,
             "redis_connected": await state.ping() is not None,
-            "redis_returned": len(cards),
+            "redis_returned": len(held),
             "filesystem_merge_enabled": False,
             "merged_count": len(cards),
-            "queue_tier_filter": "tier_1",
+            "queue_tier_filter": _RAMP_TIER,
             "excluded_non_actionable_count": 0,
         },
     }
