@@ -34,6 +34,7 @@ LEAD = "ada@leads.example"
 OTHERS = {
     "old Inngest SDK": ("--inngest-sdk", "old"),
     "bearers in place of secrets": BEARERS,
+    "no leads": ("--seed-leads", "0"),
 }
 # The other dashboard names no commit, has sent nothing yet, and does not say all that ENV-07 compares.
 ADVISED = {"RDY-13", "OPS-08", "ENV-07"}
@@ -142,6 +143,10 @@ def test_other_dashboard_is_go(wire: str, bearers: tuple[str, ...], store: str, 
         ("a listed failure", {"RDY-02", "RDY-07"}),
         ("unsigned clay", {"WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-12", "WH-13"}),
         ("a leak", {"RDY-10"}),
+        ("another queue", {"STATE-06", "OPS-06"}),
+        ("an unrendered card", {"OPS-11"}),
+        ("an unproved send", {"OPS-07"}),
+        ("a dry run that sends", {"OPS-02"}),
     ],
 )
 def test_other_dashboard_is_found_out(broken: str, expected: set[str], store: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pytest_caio.environments.environment import Environment
 __all__ = [
     "NEAR_MISSES",
     "NEAR_SIGNATURES",
+    "SESSION",
     "TOKEN",
     "TOKEN_HEADER",
     "TOKEN_KEY",
@@ -115,6 +116,10 @@ def login_token() -> Credential:
         return replace(request, body=f"token={value}".encode(), secrets=((TOKEN_KEY, value),))
 
     return Credential(f"{TOKEN_KEY} in the login form", (TOKEN_KEY,), apply)
+
+
+SESSION = Credential("the session just opened", (), lambda request, _: request)
+"""The session that an earlier request of the same case opened; its cookie is added when this is sent."""
 
 
 def _in_query(request: Request, names: Iterable[str], shown: str, value: str) -> Request:

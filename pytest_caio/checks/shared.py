@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from pytest_caio.checks.credentials import TOKEN
-from pytest_caio.checks.probe import Effect, get
+from pytest_caio.checks.credentials import TOKEN, login_token
+from pytest_caio.checks.probe import Effect, get, post
+from pytest_caio.contract.paths import LOGIN
 
-__all__ = ["CADENCE_LEADS", "DEPENDENCIES", "HEALTH", "OPERATOR_STATUS", "PENDING_EMAILS", "READINESS"]
+__all__ = [
+    "CADENCE_LEADS",
+    "DEPENDENCIES",
+    "HEALTH",
+    "LOG_IN",
+    "OPERATOR_STATUS",
+    "PENDING_EMAILS",
+    "READINESS",
+]
 
 HEALTH = get("/api/health", name="health")
 READINESS = get(
@@ -18,3 +27,10 @@ OPERATOR_STATUS = get("/api/operator/status", TOKEN, name="operator status")
 CADENCE_LEADS = get("/api/cadence/leads", TOKEN, name="cadence leads")
 # Not quite read-only, by the product's design.
 PENDING_EMAILS = get("/api/pending-emails", TOKEN, name="pending emails", effect=Effect.QUEUE)
+LOG_IN = post(
+    LOGIN,
+    login_token(),
+    headers={"Content-Type": "application/x-www-form-urlencoded"},
+    effect=Effect.WRITE,
+    name="login",
+)

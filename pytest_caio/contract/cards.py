@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,12 +10,41 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-__all__ = ["CARD_COLUMNS", "OLDEST", "Card", "Poll", "Queue", "moment_of", "zoned"]
+__all__ = [
+    "CARD_COLUMNS",
+    "OLDEST",
+    "RAMP_TIER",
+    "Card",
+    "Poll",
+    "Queue",
+    "card_key",
+    "index_key",
+    "moment_of",
+    "zoned",
+]
 
 OLDEST = timedelta(hours=2)
 _AHEAD = timedelta(minutes=5)  # how far ahead of the deployment's own clock a card may be dated
 CARD_COLUMNS = ("email_id", "lead", "tier", "platform", "age in minutes", "state", "why")
+RAMP_TIER = "tier_1"
+"""The tier that emails go out to while the ramp is active."""
 _CLASSIFIED = ("target_platform", "queue_origin", "sync_state")
+_VISITOR = re.compile(r"visitor|website|rb2b", re.IGNORECASE)
+_COMPLIANT = ("unsubscribe_present", "signature_present", "cta_present", "footer_present")
+_TEXT = re.compile(r"(?:\w+_)?(?:subject|body|html|text|content|message)")
+_UNRENDERED = re.compile(r"\{\{[^{}]*\}\}")
+# What the queue says of itself: the cards that it found, merged or left out.
+_HELD = ("redis_returned", "merged_count", "excluded_non_actionable_count")
+
+
+def card_key(prefix: str, email_id: str) -> str:
+    """Return the Redis key of a card."""
+    return f"{prefix}:shadow:email:{email_id}"
+
+
+def index_key(prefix: str) -> str:
+    """Return the Redis key of the sorted set of pending cards."""
+    return f"{prefix}:shadow:pending_ids"
 
 
 class Poll(Struct):
@@ -39,13 +69,32 @@ class Card(Struct):
     synthetic: Any = False
     classifier: Any = None
     campaign_ref: Any = None
+    compliance_checks: Any = None
+    unrendered: tuple[str, ...] = ()
 
     @property
     def lacks(self) -> list[str]:
-        """The required fields of `classifier` and `campaign_ref` that are missing or empty, dotted."""
-        wanted = [("classifier", self.classifier, key) for key in _CLASSIFIED]
-        wanted.append(("campaign_ref", self.campaign_ref, "internal_id"))
-        return [f"{name}.{key}" for name, part, key in wanted if not _given(part, key)]
+        """The required fields of `classifier` and `campaign_ref` that are missing or empty, dotted.
+
+        Visitors of the website belong to no campaign: their cards have a reference, and it is empty.
+        """
+        lacking = [f"classifier.{key}" for key in _CLASSIFIED if not _given(self.classifier, key)]
+        visitor = _VISITOR.search(str(_given(self.classifier, "queue_origin")))
+        if not (
+            _given(self.campaign_ref, "internal_id") or (visitor and isinstance(self.campaign_ref, dict))
+        ):
+            lacking.append("campaign_ref.internal_id")
+        return lacking
+
+    @property
+    def unlawful(self) -> list[str]:
+        """Why the card may not go out: what its text lacks or has unrendered, and a tier outside the ramp."""
+        checks = self.compliance_checks if isinstance(self.compliance_checks, dict) else {}
+        found = [f"{key} is not true" for key in _COMPLIANT if checks.get(key) is not True]
+        found += [f"{name} is not rendered" for name in self.unrendered]
+        if str(self.tier).strip().lower() != RAMP_TIER:
+            found.append(f"it is of {self.tier or 'no tier'}, and the ramp lets out {RAMP_TIER} alone")
+        return found
 
     @property
     def platform(self) -> str:
@@ -88,13 +137,48 @@ class Queue(Struct):
     """The queue of pending emails."""
 
     count: int
-    pending_emails: list[Card]
+    pending_emails: list[dict[str, Any]]
+    debug: Any = msgspec.field(default=None, name="_shadow_queue_debug")
+
+    @property
+    def cards(self) -> list[Card]:
+        """The cards, in the deployment's order."""
+        return list(map(_card, self.pending_emails))
+
+    @property
+    def real(self) -> list[Card]:
+        """The cards that are about people; the others are for training, and never go out."""
+        return [card for card in self.cards if not card.synthetic]
+
+    @property
+    def held(self) -> int:
+        """How many cards the queue says that it has somewhere, shown or not."""
+        told = self.debug if isinstance(self.debug, dict) else {}
+        return max((told[key] for key in _HELD if type(told.get(key)) is int), default=0)
+
+    @property
+    def excluded(self) -> int:
+        """How many cards the queue says that it leaves out because nobody could act on them."""
+        told = self.debug.get("excluded_non_actionable_count") if isinstance(self.debug, dict) else 0
+        return told if type(told) is int else 0
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """The tiers that the queue says it shows; none where it shows all."""
+        told = self.debug.get("queue_tier_filter") if isinstance(self.debug, dict) else None
+        return tuple(re.findall(r"tier_\d+", str(told).lower()))
 
     @property
     def counts(self) -> str:
         """The number of cards in each state, in words."""
-        found = Counter(card.state[0] for card in self.pending_emails)
+        found = Counter(card.state[0] for card in self.cards)
         return ", ".join(f"{found[state]} {state}" for state in ("sendable", "resolvable", "blocked"))
+
+
+def _card(raw: dict[str, Any]) -> Card:
+    texts = [name for name, text in raw.items() if isinstance(text, str) and _UNRENDERED.search(text)]
+    known = {key: raw[key] for key in Card.__struct_fields__ if key in raw}
+    return Card(**known | {"unrendered": tuple(filter(_TEXT.fullmatch, texts))})
 
 
 def moment_of(value: object) -> datetime | None:

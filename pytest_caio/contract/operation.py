@@ -13,12 +13,13 @@ from pytest_caio.contract.cards import moment_of
 
 __all__ = [
     "CleanDays",
-    "Counters",
     "DryRun",
+    "Email",
     "EmailHistory",
     "Gatekeeper",
     "Ramp",
     "Send",
+    "Sent",
 ]
 
 _PROVED = frozenset({"proved", "proven", "verified", "confirmed"})
@@ -27,36 +28,41 @@ _DENIED = frozenset({"not", "no", "never", "pending", "failed", "missing", "part
 
 class _Channel(Struct):
     dry_run: bool
-    total_dispatched: int
-    errors: list[Any]
+    total_dispatched: int | None = None
+    errors: list[Any] = []
 
 
 class DryRun(Struct):
-    """The report of a triggered run."""
+    """The report of a triggered run; a motion without a part has none of its report."""
 
     dry_run: bool
     motion: str
     errors: list[Any]
-    instantly_report: _Channel
-    heyreach_report: _Channel
-    revival_dispatched: int
-    cadence_dispatched: int
+    instantly_report: _Channel | None = None
+    heyreach_report: _Channel | None = None
+    revival_dispatched: int | None = None
+    cadence_dispatched: int | None = None
 
     @property
-    def dispatched(self) -> Mapping[str, int]:
-        """The number of dispatches of each part."""
-        return {
-            "instantly": self.instantly_report.total_dispatched,
-            "heyreach": self.heyreach_report.total_dispatched,
-            "revival": self.revival_dispatched,
-            "cadence": self.cadence_dispatched,
-        }
+    def channels(self) -> Mapping[str, _Channel]:
+        """The reports of the channels that the motion has."""
+        told = {"instantly": self.instantly_report, "heyreach": self.heyreach_report}
+        return {name: report for name, report in told.items() if report is not None}
+
+    @property
+    def forecast(self) -> Mapping[str, int | None]:
+        """How much each part would send, if the run were not dry; None where it does not say."""
+        totals = {name: report.total_dispatched for name, report in self.channels.items()}
+        return {**totals, "revival": self.revival_dispatched, "cadence": self.cadence_dispatched}
 
 
-class Counters(Struct):
-    """The operator status with the day's counters."""
+class Sent(Struct):
+    """The day's counters of what went out; a dry run may count itself in others (`runs`, `last_run`)."""
 
-    today: dict[str, Any]
+    outbound_email: int
+    outbound_linkedin: int
+    revival: int
+    cadence: int
 
 
 class Gatekeeper(Struct):
@@ -80,10 +86,14 @@ class CleanDays(Struct):
     clean_days_completed: int
 
 
-class _Email(Struct):
+class Email(Struct):
+    """A card as the history or Redis has it; any field may be missing or of an unexpected type."""
+
     email_id: Any = None
     to: Any = None
     status: Any = None
+    tier: Any = None
+    synthetic: Any = False
     sent_via_ghl: Any = UNSET
     proof_status: Any = UNSET
     proof_source: Any = UNSET
@@ -92,7 +102,13 @@ class _Email(Struct):
 
     @property
     def sent(self) -> bool:
-        return str(self.status).strip().lower().startswith("sent")
+        """Whether it counts as sent."""
+        return self.sent_via_ghl is True or str(self.status).strip().lower().startswith("sent")
+
+    @property
+    def proved(self) -> bool:
+        """Whether it is proved that it was sent, and to whom."""
+        return bool(self.sent and self.to and not self.doubts)
 
     @property
     def silent(self) -> bool:
@@ -117,26 +133,13 @@ class _Email(Struct):
 class EmailHistory(Struct):
     """The history of reviewed emails."""
 
-    emails: list[_Email]
+    emails: list[Email]
 
     @property
-    def sent(self) -> list[_Email]:
-        """The emails that are marked sent."""
-        return [email for email in self.emails if email.sent]
-
-    @property
-    def unproved(self) -> list[str]:
-        """The emails that are marked sent without proof, each with the reason."""
-        return [f"{email.email_id}: {email.doubts}" for email in self.sent if email.doubts]
-
-    @property
-    def proved_sends(self) -> list[Send]:
-        """The proved sends: recipient, time and conversation."""
-        return [
-            Send(when, str(email.proof_evidence_id), str(email.to))
-            for email in self.sent
-            if email.to and not email.doubts and (when := moment_of(email.proof_timestamp))
-        ]
+    def sent(self) -> list[Email]:
+        """The emails that are marked sent; none of a deployment that never tells of proof."""
+        sent = [email for email in self.emails if email.sent]
+        return [] if all(email.silent for email in sent) else sent
 
 
 class Send(Struct):

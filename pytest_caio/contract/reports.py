@@ -142,7 +142,7 @@ class CadenceLead(Struct):
 
 
 class CadenceLeads(Struct):
-    """The leads that a deployment sees."""
+    """The leads that a deployment sees, in an object; other deployments answer the list alone."""
 
     leads: list[CadenceLead]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import (
     Profile,
 )
@@ -52,6 +53,12 @@ class Environment:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost" or self.host.endswith(".localhost")
+
+    @property
+    def queue_prefix(self) -> str:
+        """The prefix of the cards' keys in Redis."""
+        given = (self.value(key).strip() for key in ("CONTEXT_REDIS_PREFIX", STATE_PREFIX))
+        return next(filter(None, given), DEFAULT_STATE_PREFIX)
 
     @property
     def cors_origins(self) -> tuple[str, ...]:

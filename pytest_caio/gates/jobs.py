@@ -29,19 +29,18 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """A background job of a gate, done once for each environment.
+    """A background job of one gate or several, done once for each environment.
 
     `fixture` is the fixture that returns its findings, `told` its description in progress lines, which the
     environment's name completes. `needs` raises MissingInput or NotApplicable when the job cannot be done.
-    A `long` job runs a process of its own and is started before everything else. `make` takes the
-    environment and whether this run migrates its file state.
+    A `long` job runs a process of its own and is started before everything else.
     """
 
     fixture: str
-    gate: str
+    gates: tuple[str, ...]
     told: str
     needs: Callable[[Environment], object]
-    make: Callable[[Environment, bool], Work]
+    make: Callable[[Environment], Work]
     long: bool = False
 
     def name(self, environment: Environment) -> str:
@@ -57,36 +56,43 @@ class Job:
         return True
 
 
-def _replay(environment: Environment, _: bool) -> Work:
+def _replay(environment: Environment) -> Work:
     from pytest_caio.gates.replay import ReplayFindings, ReplayJob  # noqa: PLC0415 - see above
 
     job = ReplayJob(environment)
     return Work(ReplayFindings, job, job.end)
 
 
-def _pack(environment: Environment, _: bool) -> Work:
+def _pack(environment: Environment) -> Work:
     from pytest_caio.gates.pack import PackFindings, PackJob  # noqa: PLC0415 - see above
 
     job = PackJob(environment)
     return Work(PackFindings, job, job.end)
 
 
-def _redis_server(environment: Environment, _: bool) -> Work:
+def _redis_server(environment: Environment) -> Work:
     from pytest_caio.gates.redis_server import RedisFindings, examine_redis  # noqa: PLC0415 - see above
 
     return Work(RedisFindings, partial(examine_redis, environment))
 
 
-def _state(environment: Environment, migrating: bool) -> Work:
+def _state(environment: Environment) -> Work:
     from pytest_caio.gates.state import StateFindings, examine_state  # noqa: PLC0415 - see above
 
-    return Work(StateFindings, partial(examine_state, environment, migrating=migrating))
+    return Work(StateFindings, partial(examine_state, environment))
+
+
+def _queue(environment: Environment) -> Work:
+    from pytest_caio.gates.queue import QueueFindings, examine_queue  # noqa: PLC0415 - see above
+
+    return Work(QueueFindings, partial(examine_queue, environment))
 
 
 JOBS = (
-    Job("replay", "replay", "replay of", needs_replay, _replay, long=True),
-    Job("pack", "pack", "critical tests of", needs_pack, _pack, long=True),
-    Job("redis_server", "environment", "answer of Redis to", needs_redis, _redis_server),
+    Job("replay", ("replay",), "replay of", needs_replay, _replay, long=True),
+    Job("pack", ("pack",), "critical tests of", needs_pack, _pack, long=True),
+    Job("redis_server", ("environment",), "answer of Redis to", needs_redis, _redis_server),
     # Always started: files and Redis are read independently, and each check reports which one it lacks.
-    Job("state", "state", "file state of", lambda _: None, _state),
+    Job("state", ("state",), "file state of", lambda _: None, _state),
+    Job("queue", ("state", "operator"), "cards in Redis of", lambda _: None, _queue),
 )

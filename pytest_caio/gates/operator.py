@@ -46,11 +46,11 @@ def answered_at(answer: Exchange) -> datetime:
 EMAIL_HISTORY = get("/api/emails/history", TOKEN, name="email history")
 
 
-def dry_run(motion: str, sample: int = 0) -> Probe:
+def dry_run(motion: str, name: str = "", sample: int = 0) -> Probe:
     """Return the probe that triggers a dry run of `outbound` or `all`; `sample` distinguishes two of them."""
     body = msgspec.json.encode({"dry_run": True, "motion": motion})
     kind = {"Content-Type": "application/json"}
-    details = {"effect": Effect.WRITE, "name": f"dry run of {motion}", "sample": sample}
+    details = {"effect": Effect.WRITE, "name": name or f"dry run of {motion}", "sample": sample}
     return post("/api/operator/trigger", TOKEN, headers=kind, body=body, **details)
 
 

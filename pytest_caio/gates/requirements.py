@@ -74,10 +74,10 @@ def needs_cutover(environment: Environment) -> _One:
 
 
 def needs_summary(environment: Environment) -> _One:
-    """Require the profile to name a migration's summary; not applicable otherwise."""
+    """Require a migration's summary, if the profile names one, and Redis; not applicable otherwise."""
     if not _state(environment).summary:
         raise NotApplicable("the profile names no migration's summary (summary)")
-    return _ONE
+    return needs_redis(environment)
 
 
 def needs_golden_set(environment: Environment) -> _One:

@@ -12,22 +12,21 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import StateSection
 from pytest_caio.errors import InputError
-from pytest_caio.outcomes import Mismatch, MissingInput
+from pytest_caio.outcomes import Mismatch, MissingInput, NotApplicable
 from pytest_caio.state import (
     Comparison,
     LeadView,
     StoreError,
+    Summary,
     Survey,
     Unequal,
     compare,
     compare_leads,
     connect,
     look_at_files,
-    migrate,
     read_summary,
     summary_faults,
     survey,
-    write_summary,
 )
 
 __all__ = ["StateFindings", "examine_state"]
@@ -36,7 +35,8 @@ __all__ = ["StateFindings", "examine_state"]
 class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
     """The findings; a property raises in the check that reads it when its part could not be examined.
 
-    `redis_trouble` is why Redis did not answer; `files_lack` and `summary_lacks` are the missing inputs.
+    `redis_trouble` is why Redis did not answer; `files_lack` and `summary_lacks` are the missing inputs;
+    `summary_trouble` is why the summary cannot be read.
     """
 
     prefix: str
@@ -44,22 +44,30 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
     surveyed: Survey | None = None
     redis_trouble: str = ""
     files_lack: str = ""
-    summary_faults: tuple[str, ...] = ()
+    summary: Summary | None = None
+    summary_trouble: str = ""
     summary_lacks: str = ""
 
     @property
     def files(self) -> Comparison:
-        """The comparison of the file state. Raises MissingInput when the files could not be read."""
+        """The comparison of the file state.
+
+        Raises MissingInput when the files could not be read, and NotApplicable when there are none.
+        """
         if self.compared is None:
             raise MissingInput(self.files_lack)
+        if self.compared.empty:
+            raise NotApplicable("the folders of file state are empty: there is nothing to compare")
         return self.compared
 
     @property
     def unequal(self) -> tuple[Unequal, ...]:
-        """Records that differ in Redis. Raises MissingInput, or Mismatch when Redis did not answer."""
+        """Records that differ in Redis. Raises as `files` does, or Mismatch when Redis did not answer."""
         found = self.files
         if self.redis_trouble:
             raise Mismatch("Redis answers", self.redis_trouble)
+        if not any(found.counts.values()):
+            raise NotApplicable("no file of state is a record (STATE-02): there is nothing to compare")
         return found.unequal
 
     @property
@@ -71,25 +79,37 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def faults_of_summary(self) -> tuple[str, ...]:
-        """Why the migration's summary is not valid for the files. Raises MissingInput without either."""
+        """Why the migration's summary does not prove that the state is in Redis.
+
+        Raises MissingInput without a summary, Mismatch when Redis did not answer, and NotApplicable when
+        nothing was migrated.
+        """
         if self.summary_lacks:
             raise MissingInput(self.summary_lacks)
-        return self.summary_faults
+        if self.summary is None:
+            return (self.summary_trouble,)
+        faults = summary_faults(self.summary, self.prefix, self.keys)
+        if not faults and not any(self.summary.counts.values()):
+            raise NotApplicable("the migration found no record: there is nothing to look for in Redis")
+        return faults
 
     def leads_against(self, emails: Iterable[str]) -> LeadView:
-        """Compare the deployment's leads with those in Redis. Raises Mismatch when Redis did not answer."""
-        return compare_leads(emails, self.keys, self.prefix)
+        """Compare the deployment's leads with those in Redis.
+
+        Raises Mismatch when Redis did not answer, and NotApplicable when there is no lead on either side.
+        """
+        listed = list(emails)
+        if not (listed or self.keys.leads):
+            raise NotApplicable("there is no lead, neither in Redis nor in the deployment's list")
+        return compare_leads(listed, self.keys, self.prefix)
 
 
-def examine_state(environment: Environment, *, migrating: bool = False) -> StateFindings:
-    """Read the environment's file state and survey its Redis server; what fails is in the findings.
-
-    With `migrating`, first migrate the file state to Redis, as an operator does before a cutover.
-    """
-    if migrating:
-        _migrate(environment)
-    section, prefix = environment.profile.state or StateSection(), _prefix(environment)
+def examine_state(environment: Environment) -> StateFindings:
+    """Read the environment's file state and survey its Redis server; what fails is in the findings."""
+    section = environment.profile.state or StateSection()
+    prefix = environment.value(STATE_PREFIX).strip() or DEFAULT_STATE_PREFIX
     hive = Path(section.hive_dir) if section.hive_dir else None
+    summary, summary_trouble, summary_lacks = _read_summary(environment, section)
     url = environment.value("REDIS_URL").strip()
     surveyed: Survey | None = None
     compared: Comparison | None = None
@@ -98,7 +118,8 @@ def examine_state(environment: Environment, *, migrating: bool = False) -> State
         with connect(url) as client:
             surveyed = survey(client, prefix)
             if hive is not None:
-                compared = compare(hive, client, prefix, cutover=section.cutover)
+                migrated = summary.digests if summary else None
+                compared = compare(hive, client, prefix, cutover=section.cutover, migrated=migrated)
     except StoreError as error:
         trouble = f"{error}: {seen_from(url)}"
     except InputError as error:
@@ -108,45 +129,24 @@ def examine_state(environment: Environment, *, migrating: bool = False) -> State
             compared = look_at_files(hive, prefix, cutover=section.cutover)
         except InputError as error:
             lack = f"hive_dir of [{environment.name}.state] ({error})"
-    faults, lacking = _check_summary(environment, section, compared)
     return StateFindings(
         prefix=prefix,
         compared=compared,
         surveyed=surveyed,
         redis_trouble=trouble,
         files_lack=lack,
-        summary_faults=faults,
-        summary_lacks=lacking,
+        summary=summary,
+        summary_trouble=summary_trouble,
+        summary_lacks=summary_lacks,
     )
 
 
-def _migrate(environment: Environment) -> None:
-    """Migrate the file state and write the summary to the profile's path; without Redis write nothing."""
-    section = environment.profile.state
-    assert section is not None
-    assert section.hive_dir
-    try:
-        with connect(environment.value("REDIS_URL").strip()) as client:
-            summary = migrate(Path(section.hive_dir), client, _prefix(environment))
-    except InputError:  # no usable REDIS_URL: the checks will say so
-        return
-    write_summary(Path(section.summary), summary)
-
-
-def _prefix(environment: Environment) -> str:
-    return environment.value(STATE_PREFIX).strip() or DEFAULT_STATE_PREFIX
-
-
-def _check_summary(
-    environment: Environment, section: StateSection, compared: Comparison | None
-) -> tuple[tuple[str, ...], str]:
-    """Return the faults of the migration's summary, and the missing input when it cannot be checked."""
+def _read_summary(environment: Environment, section: StateSection) -> tuple[Summary | None, str, str]:
+    """Return the migration's summary, or why it cannot be read, or the input that is missing."""
     path = Path(section.summary)
     if not section.summary or not path.is_file():
-        return (), f"summary of [{environment.name}.state] (no such file: {path})"
-    if compared is None and section.hive_dir != "":
-        return (), f"hive_dir of [{environment.name}.state]"
+        return None, "", f"summary of [{environment.name}.state] (no such file: {path})"
     try:
-        return summary_faults(read_summary(path), compared), ""
+        return read_summary(path), "", ""
     except InputError as error:
-        return (str(error),), ""
+        return None, str(error), ""

@@ -18,6 +18,7 @@ __all__ = ["Attempt", "Exchange", "Tls"]
 
 _Report = TypeVar("_Report")
 _SUMMARY = 120  # characters
+_SESSION = "caio_session="
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,13 @@ class Exchange:
             ) from None
 
     @property
+    def opened_session(self) -> str:
+        """The session cookie that the response sets, as `name=value`; empty if it sets none."""
+        cookies = [cookie.partition(";")[0].strip() for cookie in self.header_values("set-cookie")]
+        opened = [cookie for cookie in cookies if cookie.startswith(_SESSION) and cookie != _SESSION]
+        return opened[-1] if opened else ""
+
+    @property
     def retries(self) -> str:
         """The outcome of each attempt in order, in words; empty if there was only one."""
         return ", then ".join(a.error or str(a.status) for a in self.attempts) if self.attempts[1:] else ""
@@ -137,6 +145,8 @@ class Exchange:
 
 
 def _words(model: Any) -> str:
-    """Return a model in words: the first line of its docstring, else "an object"."""
+    """Return a model in words: the first line of its docstring, else "an object", or "a list" of a type."""
     doc = (getattr(model, "__doc__", None) or "").split("\n")[0].rstrip(".")
+    if not isinstance(model, type):
+        return "a list"
     return doc[:1].lower() + doc[1:] if issubclass(model, msgspec.Struct) and doc else "an object"

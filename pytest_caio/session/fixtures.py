@@ -96,7 +96,7 @@ class CheckFixtures:
         if case.obstacle:
             return None
         environment = case.environment
-        return self._jobs.result(job.name(environment), job.make(environment, False).findings)
+        return self._jobs.result(job.name(environment), job.make(environment).findings)
 
 
 def _result_of(job: Job) -> Any:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from pytest_caio.checks.credentials import SESSION
+from pytest_caio.checks.probe import Request
 from pytest_caio.checks.shared import READINESS
 from pytest_caio.commandline import Options
 from pytest_caio.environments.environment import Environment, load_environment, read_revoked
@@ -50,17 +52,10 @@ class Given:
     revoked_file: str
     profiles: str
 
-    @property
-    def summary(self) -> str:
-        """The path of the summary of its file state's migration."""
-        return str(Path(self.profiles).with_name("migration.json"))
-
     def complete(self, profile: Profile) -> Profile:
         """Return the profile, its missing sections filled in from the deployment's own profile."""
         (ready,) = read_profiles(Path(self.profiles)).values()
-        assert ready.state is not None
         own = {name: getattr(profile, name) or getattr(ready, name) for name in SECTIONS}
-        own["state"] = profile.state or msgspec.structs.replace(ready.state, summary=self.summary)
         return msgspec.structs.replace(profile, **own)
 
 
@@ -182,7 +177,7 @@ class Run:
         for environment in self.environments:
             for job in jobs:
                 if job.can_start(environment):
-                    work = job.make(environment, self._migrates(environment))
+                    work = job.make(environment)
                     self.jobs.start(job.name(environment), work.do, work.end)
 
     def import_ahead(self) -> None:
@@ -191,12 +186,7 @@ class Run:
         It must be the main thread: an import may create a logger, and pytest iterates over all loggers before
         each test, without their lock.
         """
-        from pytest_caio.gates import redis_server, state  # noqa: F401, PLC0415 - imported for its side effect
-
-    def _migrates(self, environment: Environment) -> bool:
-        """Return whether this run migrates the file state: only that of its own reference deployment."""
-        state, given = environment.profile.state, self.given
-        return given is not None and state is not None and state.summary == given.summary
+        from pytest_caio.gates import queue, redis_server, state  # noqa: F401, PLC0415 - imported for its side effect
 
     def ask_ahead(self) -> None:
         """Send all planned requests that only read, without waiting for responses."""
@@ -236,9 +226,21 @@ class Run:
         if planned.writes:
             if not self.options.writes:
                 return {}
-            return {label: self.prober.send(request) for label, request in planned.requests.items()}
+            answers: dict[str, Exchange] = {}
+            for label, request in planned.requests.items():
+                answers[label] = self.prober.send(self._in_session(request, answers.values()))
+            return answers
         futures = {label: self.prober.exchange(request) for label, request in planned.requests.items()}
         return {label: self._wait(future) for label, future in futures.items()}
+
+    def _in_session(self, request: Request, earlier: Iterable[Exchange]) -> Request:
+        """Return a request with the session that an earlier one opened, if it is to be sent in one."""
+        opened = [exchange.opened_session for exchange in earlier if exchange.opened_session]
+        if request.credential != SESSION.name or not opened:
+            return request
+        carrying = request.carry(SESSION.name, ("Cookie", opened[-1]))
+        self._secrets.learn_request(carrying)
+        return carrying
 
     def _wait(self, future: Future[_Value]) -> _Value:
         def say(waited: float) -> None:

@@ -46,7 +46,7 @@ class WorkerHooks:
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Start the background jobs of a worker's checks here in the controller, where each runs once."""
         gates = {gate_of(nodeid) for nodeid in ids}
-        self._run.begin([job for job in JOBS if job.gate in gates])
+        self._run.begin([job for job in JOBS if gates.intersection(job.gates)])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

@@ -14,7 +14,7 @@ from pytest_caio.state.comparison import (
 from pytest_caio.state.keys import batch_key, lead_key, state_key
 from pytest_caio.state.migration import migrate
 from pytest_caio.state.records import Index, Problem, Record, read_index, read_records
-from pytest_caio.state.server import Server, StoreError, connect, inspect_server
+from pytest_caio.state.server import Server, StoreError, connect, fetch, inspect_server, members, scan
 from pytest_caio.state.summary import Summary, read_summary, summary_faults, write_summary
 
 __all__ = [
@@ -33,13 +33,16 @@ __all__ = [
     "compare",
     "compare_leads",
     "connect",
+    "fetch",
     "inspect_server",
     "lead_key",
     "look_at_files",
+    "members",
     "migrate",
     "read_index",
     "read_records",
     "read_summary",
+    "scan",
     "state_key",
     "summary_faults",
     "survey",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import redis
 
 from pytest_caio.redaction.personal import mask_identifier
-from pytest_caio.state.documents import fingerprint
-from pytest_caio.state.keys import KINDS, family, lead_key
+from pytest_caio.state.documents import fingerprint, parse
+from pytest_caio.state.keys import KINDS, family, lead_key, record_key
 from pytest_caio.state.records import Index, IndexEntry, Problem, Progress, read_index
 from pytest_caio.state.server import expiries, fetch, scan
 
@@ -28,6 +28,9 @@ __all__ = [
     "survey",
     "unlike",
 ]
+
+
+_MISSING = "is missing in Redis, or no string"
 
 
 class Unequal(msgspec.Struct, frozen=True):
@@ -56,32 +59,42 @@ class Late(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """The records of a hive directory, compared with Redis.
 
-    `counts` are the records by kind and `digest` is the SHA-256 over all of them, both as in a migration's
-    summary. `unequal` are the records that differ in Redis, `late` those whose file changed after the
-    cutover. `problems` are files that are not a valid record; `ignored` are files whose name is not a state
-    file's.
+    `counts` are the records by kind. `unequal` are the records that differ in Redis or, from the cutover on,
+    are gone there or were not migrated as they are; `late` are those whose file changed after the cutover.
+    `problems` are files that are not a valid record; `ignored` are files whose name is not a state file's.
     """
 
     counts: dict[str, int]
-    digest: str
     unequal: tuple[Unequal, ...]
     problems: tuple[Problem, ...]
     late: tuple[Late, ...]
     ignored: tuple[str, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is neither a record nor a file that should be one."""
+        return not (self.problems or any(self.counts.values()))
 
 
 class Survey(msgspec.Struct, frozen=True):
     """The Redis keys under a prefix that have one of the state's names.
 
     `counts` are keys by kind. `expiring` are state keys with an expiry, `everlasting` locks without one,
-    `foreign` keys of neither a record nor a lock; emails are masked in all three. `leads` are all lead keys.
+    `foreign` keys of neither a record nor a lock; emails are masked in all three. `records` are the keys of
+    all records, `leads` those of leads.
     """
 
     counts: dict[str, int]
     expiring: tuple[str, ...]
     everlasting: tuple[str, ...]
     foreign: tuple[str, ...]
+    records: frozenset[str]
     leads: frozenset[str]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is neither a record nor anything that should not be there."""
+        return not (self.records or self.everlasting or self.foreign)
 
 
 class LeadView(msgspec.Struct, frozen=True):
@@ -97,15 +110,24 @@ def compare(
     prefix: str,
     *,
     cutover: datetime | None = None,
+    migrated: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare every record with its value in Redis, as data, and every file's mtime with the cutover, if any.
 
-    A cutover without a time zone is UTC. Raises InputError when `hive_dir` is not a hive directory, and
-    StoreError when Redis does not answer.
+    From the cutover on Redis moves on while the files rest: its value need only be there, and the file must
+    be the one that was `migrated` (see `Summary.digests`), where that is known. A cutover without a time zone
+    is UTC. Raises InputError when `hive_dir` is not a hive directory, and StoreError when Redis does not
+    answer.
     """
     index = read_index(hive_dir, prefix, progress)
-    return _comparison(index, _unequal(index, client), cutover)
+    moment = _utc(cutover)
+    after = moment is not None and moment <= datetime.now(UTC)
+
+    def differ(key: str, entry: IndexEntry, value: bytes | None) -> str:
+        return _gone(key, entry, value, prefix, migrated or {}) if after else unlike(entry, value)
+
+    return _comparison(index, _unequal(index, client, differ), cutover)
 
 
 def look_at_files(hive_dir: Path, prefix: str, *, cutover: datetime | None = None) -> Comparison:
@@ -116,11 +138,13 @@ def look_at_files(hive_dir: Path, prefix: str, *, cutover: datetime | None = Non
     return _comparison(read_index(hive_dir, prefix), [], cutover)
 
 
-def _unequal(index: Index, client: redis.Redis) -> list[Unequal]:
+def _unequal(
+    index: Index, client: redis.Redis, differ: Callable[[str, IndexEntry, bytes | None], str]
+) -> list[Unequal]:
     unequal: list[Unequal] = []
     for batch in index.batches():
         for (key, entry), value in zip(batch.items(), fetch(client, list(batch)), strict=True):
-            if reason := unlike(entry, value):
+            if reason := differ(key, entry, value):
                 unequal.append(
                     Unequal(
                         mask_identifier(entry.path),
@@ -134,7 +158,6 @@ def _unequal(index: Index, client: redis.Redis) -> list[Unequal]:
 def _comparison(index: Index, unequal: list[Unequal], cutover: datetime | None) -> Comparison:
     return Comparison(
         counts=index.counts,
-        digest=index.digest,
         unequal=tuple(unequal),
         problems=index.problems,
         late=_late(index, cutover),
@@ -145,7 +168,7 @@ def _comparison(index: Index, unequal: list[Unequal], cutover: datetime | None) 
 def unlike(entry: IndexEntry, value: bytes | None) -> str:
     """Return how a Redis value differs from its record; empty when they are equal as data."""
     if value is None:
-        return "is missing in Redis, or no string"
+        return _MISSING
     if hashlib.sha256(value).digest() == entry.text_sha256:  # the same text, as migrated
         return ""
     try:
@@ -154,13 +177,35 @@ def unlike(entry: IndexEntry, value: bytes | None) -> str:
         return f"holds in Redis what is {error}"
 
 
+def _gone(key: str, entry: IndexEntry, value: bytes | None, prefix: str, migrated: Mapping[str, str]) -> str:
+    """Return why a record is not to be found in Redis since the cutover, or was not migrated as it is."""
+    if value is None:
+        return _MISSING
+    try:
+        twin = parse(value)
+    except ValueError as error:
+        return f"holds in Redis what is {error}"
+    if not (isinstance(twin, dict) and _names(prefix, key, entry, twin)):
+        return "holds in Redis what is no record of that name"
+    if not migrated or migrated.get(key) == entry.data_sha256.hex():
+        return ""
+    return "was migrated from other data than its file holds" if key in migrated else "was not migrated"
+
+
+def _names(prefix: str, key: str, entry: IndexEntry, twin: Mapping[str, object]) -> bool:
+    try:
+        return record_key(prefix, entry.kind, twin, PurePosixPath(entry.path).stem) == key
+    except ValueError:
+        return False
+
+
 def survey(client: redis.Redis, prefix: str) -> Survey:
     """Survey every key under the prefix's state names, by SCAN page by page. Raises StoreError."""
     kinds: dict[str, set[str]] = {kind: set() for kind in KINDS}
     expiring: set[str] = set()
     everlasting: set[str] = set()
     foreign: set[str] = set()
-    for page in scan(client, prefix):
+    for page in scan(client, f"{prefix}:"):
         families = {}
         for raw in page:
             if found := family(prefix, raw.decode("utf-8", "backslashreplace")):
@@ -181,6 +226,7 @@ def survey(client: redis.Redis, prefix: str) -> Survey:
         expiring=_shown(expiring),
         everlasting=_shown(everlasting),
         foreign=_shown(foreign),
+        records=frozenset().union(*kinds.values()),
         leads=frozenset(kinds["cadence_lead"]),
     )
 
@@ -199,14 +245,18 @@ def compare_leads(emails: Iterable[str], found: Survey, prefix: str) -> LeadView
 
 
 def _late(index: Index, cutover: datetime | None) -> tuple[Late, ...]:
-    if cutover is None:
+    moment = _utc(cutover)
+    if moment is None:
         return ()
-    moment = (cutover if cutover.tzinfo else cutover.replace(tzinfo=UTC)).timestamp()
     return tuple(
         Late(mask_identifier(entry.path), datetime.fromtimestamp(entry.mtime, UTC))
         for entry in index.entries.values()
-        if entry.mtime > moment
+        if entry.mtime > moment.timestamp()
     )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _shown(keys: set[str]) -> tuple[str, ...]:

@@ -101,6 +101,7 @@ def migrate(
         errors=_shortened(tally.errors),
         notes=tuple(tally.notes),
         digest=index.digest,
+        digests={key: entry.data_sha256.hex() for key, entry in index.entries.items()},
         seconds=round(time.monotonic() - started, 3),
     )
 

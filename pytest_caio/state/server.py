@@ -23,6 +23,7 @@ __all__ = [
     "insert",
     "inspect_server",
     "keep",
+    "members",
     "replace",
     "scan",
 ]
@@ -96,6 +97,13 @@ def fetch(client: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:
         return [_bytes(value) for value in client.mget(list(keys))]
 
 
+def members(client: redis.Redis, key: str) -> list[str]:
+    """Return the members of a sorted set in their order, none for a missing one. Raises StoreError."""
+    with _guarded():
+        found = cast("list[bytes]", client.zrange(key, 0, -1))
+    return [member.decode("utf-8", "backslashreplace") for member in found]
+
+
 def expiries(client: redis.Redis, keys: Sequence[str | bytes]) -> list[int]:
     """Return each key's time to live in ms, -1 without an expiry, -2 for a missing key. Raises StoreError."""
     with _guarded(), client.pipeline(transaction=False) as pipe:
@@ -150,8 +158,8 @@ def keep(client: redis.Redis, keys: Sequence[str]) -> None:
 
 
 def scan(client: redis.Redis, prefix: str) -> Iterator[list[bytes]]:
-    """Yield the keys under a prefix, page by page; SCAN may return a key twice. Raises StoreError."""
-    pattern = re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + ":*"
+    """Yield the keys that begin with a prefix, page by page; SCAN may return one twice. Raises StoreError."""
+    pattern = re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + "*"
     cursor = 0
     while True:
         with _guarded():

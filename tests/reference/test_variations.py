@@ -19,6 +19,8 @@ def face(site: Site) -> list[str]:
     answers = [
         *(site.get(path) for path in ("/api/health", "/api/health/ready", "/sales", "/login")),
         site.get("/api/operator/status"),
+        site.inside("/api/cadence/leads"),
+        site.inside("/api/operator/trigger", "POST", json={"dry_run": True}),
         *(
             site.inside(f"/api/{path}")
             for path in ("runtime/dependencies", "pending-emails", "emails/history")

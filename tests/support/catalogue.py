@@ -19,7 +19,7 @@ _GATES: Mapping[str, tuple[int, set[int]]] = {
     "CORS": (6, set()),
     "STATE": (6, set()),
     "RPL": (6, {2, 6}),
-    "OPS": (10, {1, 2, 6, 8, 9}),
+    "OPS": (11, {1, 6, 8, 9}),
     "PACK": (1, set()),
 }
 BLOCKS: Mapping[str, bool] = {

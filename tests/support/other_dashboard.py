@@ -14,10 +14,13 @@ import re
 import secrets
 import ssl
 import threading
+import time
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote
+
+import redis
 
 __all__ = ["OtherDashboard"]
 
@@ -30,6 +33,8 @@ SIGNATURES = {
     "clay": ["x-clay-signature"],
     "rb2b": ["x-rb2b-signature", "x-signature"],
 }
+SALES = "<SCRIPT>setInterval(()=>fetch(`/api/pending-emails`).then(draw),9e3)</SCRIPT>"
+LAWFUL = dict.fromkeys(("footer_present", "cta_present", "signature_present", "unsubscribe_present"), True)
 FORM = "<HTML><BODY><FORM METHOD=post ACTION=login>Key: <INPUT NAME=token TYPE=password></FORM></BODY></HTML>"
 
 
@@ -55,6 +60,7 @@ class OtherDashboard:
             )
         self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
         self._sessions: set[str] = set()
+        self._redis: Any = redis.Redis.from_url(redis_url, decode_responses=True)
         self.settings = {
             **dict.fromkeys(
                 "REDIS_REQUIRED INNGEST_REQUIRED DASHBOARD_AUTH_STRICT WEBHOOK_SIGNATURE_REQUIRED".split(),
@@ -87,7 +93,45 @@ class OtherDashboard:
             del self.settings[f"{provider.upper()}_WEBHOOK_SECRET"]
 
     def __enter__(self) -> Self:
-        """Serve."""
+        """Serve, with two cards that wait and one that was sent."""
+        queue = self.settings["CONTEXT_REDIS_PREFIX"]
+        for key in self._redis.scan_iter(f"{queue}:*"):
+            self._redis.delete(key)
+        made = int(time.time()) - 900
+        card = {
+            "status": "pending",
+            "to": "guest@visitors.example",
+            "subject": "You looked at us",
+            "html_body": "<p>Shall we talk?</p>",
+            "tier": "tier_1",
+            "timestamp": made,
+            "compliance_checks": {**LAWFUL, "normalization_version": "v3"},
+        }
+        visitor = {"queue_origin": "website_visitor", "target_platform": "GHL", "sync_state": "queued"}
+        proof = {
+            "proof_timestamp": made,
+            "proof_evidence_id": "m-1",
+            "proof_source": "ghl",
+            "proof_status": "verified",
+        }
+        unproved = {"status": "sent_unresolved"} if self.broken == "an unproved send" else {}
+        unlawful = {"html_body": "Dear {{ name }}"} if self.broken == "an unrendered card" else {}
+        cards = (
+            {"email_id": "v-1", "contact_id": 7, "classifier": visitor, "campaign_ref": {"internal_id": ""}},
+            {
+                "email_id": "o-2",
+                "contact_id": None,
+                "classifier": {**visitor, "queue_origin": "outbound"},
+                "campaign_ref": {"internal_id": 12},
+                **unlawful,
+            },
+            {"email_id": "s-3", "status": "sent_via_ghl", "sent_via_ghl": True, **(unproved or proof)},
+        )
+        for more in cards:
+            whole = {**card, **more}
+            self._redis.set(f"{queue}:shadow:email:{whole['email_id']}", json.dumps(whole), ex=600_000)
+            if whole["status"] == "pending":
+                self._redis.zadd(f"{queue}:shadow:pending_ids", {whole["email_id"]: made})
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -95,6 +139,7 @@ class OtherDashboard:
         """Stop."""
         self._server.shutdown()
         self._server.server_close()
+        self._redis.close()
 
     # What follows answers (status, headers, body); a body that is no text becomes JSON.
     def answer(
@@ -142,7 +187,7 @@ class OtherDashboard:
         if not (path + "/").startswith("/api/"):
             session = dict(re.findall(r"(\w+)=([^;]*)", headers.get("cookie", ""))).get("caio_session")
             if session in self._sessions:
-                return 200, {}, "<H1>Swarm</H1>"
+                return 200, {}, SALES if path == "/sales" else "<H1>Swarm</H1>"
             return (
                 303,
                 {"location": f"{self.base_url}/login?" + f"from=guard&next={quote(path, safe='')}"},
@@ -215,15 +260,16 @@ class OtherDashboard:
         if path == "/api/runtime/dependencies":
             return 200, {}, self._dependencies(now)
         if path == "/api/operator/trigger" and method == "POST":
-            part = {"errors": [], "total_dispatched": 0, "dry_run": True}
-            report = {"instantly_report": part, "heyreach_report": part, "errors": [], "dry_run": True}
-            more = {"revival_dispatched": 0, "cadence_dispatched": 0, "motion": json.loads(body)["motion"]}
+            self._count_run(now)
+            part = {"errors": [], "total_dispatched": 4, "dry_run": True}
+            report = {"instantly_report": part, "heyreach_report": None, "errors": [], "dry_run": True}
+            more = {"revival_dispatched": 0, "cadence_dispatched": 2, "motion": json.loads(body)["motion"]}
             return 200, {}, {**more, **report}
         told: dict[str, Any] = {
             "/api/operator/status": {
                 "gatekeeper": {"required": True, "pending_batch": None},
                 "limits": {},
-                "today": dict.fromkeys(("revival", "outbound_linkedin", "cadence", "outbound_email"), 0),
+                "today": self._today(),
                 "ramp": {
                     "clean_days_completed": 4,
                     "clean_days_required": 3,
@@ -234,12 +280,35 @@ class OtherDashboard:
                 "emergency_stop": False,
                 "enabled": True,
             },
-            "/api/pending-emails": {"pending_emails": [], "count": 0, "refreshed_at": now},
+            "/api/pending-emails": {**self._waiting(), "refreshed_at": now},
             "/api/emails/history": {"emails": []},
-            "/api/cadence/leads": {"total": 1, "leads": [{"step": 2, "email": self.lead}]},
+            "/api/cadence/leads": [{"step": 2, "email": self.lead}],
             "/api/operator/history": {"days": []},
         }
         return (200, {}, told[path]) if path in told else (404, {}, "no such thing")
+
+    def _today(self) -> dict[str, Any]:
+        text = self._redis.get(f"{self.settings['STATE_REDIS_PREFIX']}:operator:state:{datetime.now(UTC):%F}")
+        counted = json.loads(text) if text else {"runs": 0, "last_run": None}
+        sent = dict.fromkeys(("revival", "outbound_linkedin", "cadence", "outbound_email"), 1)
+        return {**sent, **counted}
+
+    def _count_run(self, now: str) -> None:
+        record = {**self._today(), "last_run": now, "date": f"{datetime.now(UTC):%F}"}
+        for counter in ("runs", *(["outbound_email"] if self.broken == "a dry run that sends" else [])):
+            record[counter] += 1
+        key = f"{self.settings['STATE_REDIS_PREFIX']}:operator:state:{record['date']}"
+        self._redis.set(key, json.dumps(record))
+
+    def _waiting(self) -> dict[str, Any]:
+        queue = "caio" if self.broken == "another queue" else self.settings["CONTEXT_REDIS_PREFIX"]
+        ids = self._redis.zrange(f"{queue}:shadow:pending_ids", 0, -1)
+        cards = [json.loads(self._redis.get(f"{queue}:shadow:email:{one}")) for one in ids]
+        cards.append({"email_id": "practice", "synthetic": True, "subject": "Hello {{ you }}"})
+        return {
+            "pending_emails": cards,
+            "count": len(cards),
+        }
 
     def _dependencies(self, now: str) -> dict[str, Any]:
         failed = ["inngest"] if self.broken == "a listed failure" else []

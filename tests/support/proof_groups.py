@@ -56,6 +56,12 @@ _EITHER = (
     {"refusals-empty", "refusals-html", "refusals-challenge"},
     {"redirects-absolute", "redirects-https"},
     {"queues-empty", "fields-left-out"},
+    *({"queues-empty", name} for name in ("cards-of-visitors", "card-of-another-tier", "card-excluded")),
+    # What the queue leaves out it says in the part that an older one does not have.
+    *({"fields-left-out", name} for name in ("card-of-another-tier", "card-excluded")),
+    {"history-proved", "history-silent"},
+    *({"fields-left-out", name} for name in ("history-proved", "history-silent")),
+    {"forecasts-high", "dry-run-partless"},
     {"times-in-z", "times-elsewhere", "times-without-zone"},
     {"json-charset", "json-typed"},
     {"json-indented", "json-escaped", "headers-otherwise"},

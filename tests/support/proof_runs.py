@@ -41,7 +41,6 @@ USUAL = {"ENV-10": "not-run", "RDY-11": "not-run", "RPL-02": "advised", "RPL-06"
 ELSEWHERE = {
     "ENV-10": "tests/gates/test_environment.py",
     **dict.fromkeys(("RDY-11", "RDY-14"), "tests/hostile/test_bad_tls.py"),
-    **dict.fromkeys((f"STATE-0{n}" for n in range(1, 6)), "tests/gates/test_state.py"),
     **dict.fromkeys((f"RPL-0{n}" for n in range(1, 7)), "tests/gates/test_replay.py"),
     "PACK-01": "tests/gates/test_pack.py",
 }

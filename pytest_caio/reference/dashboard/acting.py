@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 
-from pytest_caio.reference.dashboard.seed import history_email, seed_pending
+from pytest_caio.reference.dashboard.seed import reviewed_card, seed_pending
 from pytest_caio.reference.dashboard.state import State
 
 __all__ = ["add_actions"]
@@ -61,19 +61,23 @@ def _add_operator(app: FastAPI, state: State) -> None:
             raise HTTPException(422, f"motion is one of {', '.join(_MOTIONS)}; dry_run is true or false")
         if not await state.lock(motion):
             raise HTTPException(409, "This motion is running already")
+        started = datetime.now(UTC).isoformat()
         try:
-            dispatched = 0 if dry_run else await _dispatch(state)
+            total = await (_forecast(state) if dry_run else _dispatch(state))
+            operator = await state.operator()
+            await state.save_operator({**operator, "runs": operator["runs"] + 1, "last_run": started})
         finally:
             await state.unlock(motion)
-        await state.note(f"operator:{motion}", {"dry_run": dry_run, "dispatched": dispatched})
+        await state.note(f"operator:{motion}", {"dry_run": dry_run, "dispatched": total})
         channel = {"dry_run": dry_run, "total_dispatched": 0, "errors": []}
+        outbound = motion in ("outbound", "all")  # the other motions have neither part
         return {
             "dry_run": dry_run,
             "motion": motion,
-            "started_at": datetime.now(UTC).isoformat(),
+            "started_at": started,
             "errors": [],
-            "instantly_report": {**channel, "total_dispatched": dispatched},
-            "heyreach_report": channel,
+            "instantly_report": {**channel, "total_dispatched": total} if outbound else None,
+            "heyreach_report": channel if outbound else None,
             "revival_dispatched": 0,
             "cadence_dispatched": 0,
         }
@@ -104,6 +108,11 @@ def _add_operator(app: FastAPI, state: State) -> None:
         return {"id": campaign_id, "active": True}
 
 
+async def _forecast(state: State) -> int:
+    """Return how many emails would go out if every batch were approved; a dry run sends none."""
+    return sum(len(b["emails"]) for b in await state.batches() if b["status"] in ("pending", "approved"))
+
+
 async def _dispatch(state: State) -> int:
     """Count the emails of approved batches as sent today, unless the emergency stop is on."""
     operator = await state.operator()
@@ -119,18 +128,18 @@ async def _dispatch(state: State) -> int:
 
 def _add_queue(app: FastAPI, state: State) -> None:
     async def review(email_id: str, status: str) -> dict[str, Any]:
-        card = await state.email(email_id)
+        card = await state.pending_card(email_id)
         if card is None:
             raise HTTPException(404, "No such pending email")
-        if status == "sent" and (card["synthetic"] or not (card["contact_id"] or card["to"])):
+        if status != "rejected" and (card["synthetic"] or not (card["contact_id"] or card["to"])):
             raise HTTPException(409, "This card cannot be sent")
-        email = history_email(card, status)
-        await state.save_email("history", email)
-        return email
+        reviewed = reviewed_card(card, status)
+        await state.save_card(reviewed)
+        return reviewed
 
     @app.post("/api/emails/{email_id}/approve")
     async def approve(email_id: str) -> dict[str, Any]:
-        return await review(email_id, "sent")
+        return await review(email_id, "sent_proved")
 
     @app.post("/api/emails/{email_id}/reject")
     async def reject(email_id: str) -> dict[str, Any]:

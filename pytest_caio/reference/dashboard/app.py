@@ -21,8 +21,10 @@ from pytest_caio.reference.dashboard.pages import add_pages
 from pytest_caio.reference.dashboard.reading import add_readings
 from pytest_caio.reference.dashboard.reports import add_reports
 from pytest_caio.reference.dashboard.seed import seed
+from pytest_caio.reference.dashboard.settings import MIGRATION
 from pytest_caio.reference.dashboard.state import State
 from pytest_caio.reference.dashboard.webhooks import add_webhooks
+from pytest_caio.state import connect, migrate, write_summary
 
 __all__ = ["build_app"]
 
@@ -35,7 +37,8 @@ def build_app(
 ) -> ASGIApp:
     """Return the ASGI app of a deployment, which seeds the deployment's Redis database on startup.
 
-    `log` is called with one JSON line per request. The file state that was migrated is written to `hive_dir`.
+    `log` is called with one JSON line per request. The file state is written to `hive_dir` and migrated, with
+    the summary in the file MIGRATION there.
     """
     state = State(deployment.settings)
 
@@ -45,6 +48,11 @@ def build_app(
         published = State(deployment.published)
         await seed(published, seed_leads, hive_dir)
         await published.close()
+        with connect(deployment.published["REDIS_URL"]) as client:
+            if hive_dir is not None:
+                write_summary(hive_dir / MIGRATION, migrate(hive_dir, client, published.prefix))
+            for edit in deployment.stored_edits:
+                edit(client, hive_dir)
         yield
         await state.close()
 

@@ -6,8 +6,11 @@ import html
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qs
+
+import redis
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.reference.dashboard import decisions
@@ -15,7 +18,10 @@ from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.messages import Access, Incoming, Reply, Rewrite, WebhookPost
 from pytest_caio.reference.dashboard.settings import flag, items
 
-__all__ = ["COMMIT", "Cors", "Deployment", "authorised", "old_introspection", "refusal"]
+__all__ = ["COMMIT", "Cors", "Deployment", "StoredEdit", "authorised", "old_introspection", "refusal"]
+
+StoredEdit: TypeAlias = Callable[[redis.Redis, Path | None], object]
+"""A change of the stored state: given a client of Redis, and the folder of the file state if there is one."""
 
 COMMIT = "c0ffee5ca1ab1e0ddba11ca5cade5eedfacade42"
 """The commit that a healthy reference deployment says it runs."""
@@ -94,6 +100,8 @@ class Deployment:
         self.report_edits: list[Callable[[dict[str, Any]], None]] = []
         self.rewrites: list[Rewrite] = []
         self.delays: dict[str, float] = {}
+        # Changes of what Redis and the file state hold, made once they are seeded and migrated.
+        self.stored_edits: list[StoredEdit] = []
         if self.inngest_sdk == "old":
             self.rewrites.append(lambda asked, reply: old_introspection(self, asked, reply))
 

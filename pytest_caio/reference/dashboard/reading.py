@@ -12,14 +12,16 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.state import State, today
+from pytest_caio.reference.dashboard.state import SENT, State, today
 
 __all__ = ["add_readings", "operator_status"]
 
 _Body: TypeAlias = dict[str, Any]
-_Reading: TypeAlias = Callable[[Deployment, State], Awaitable[_Body]]
+_Leads: TypeAlias = list[dict[str, Any]]
+_Reading: TypeAlias = Callable[[Deployment, State], Awaitable[_Body | _Leads]]
 
 _DAILY_LIMIT = 5
+_RAMP_TIER = "tier_1"
 _CLEAN_DAYS = 3
 _AGENTS = ("hunter", "enricher", "segmentor", "crafter", "gatekeeper", "operator")
 _REJECTION_TAGS = ("wrong_person", "bad_timing", "tone", "inaccurate_claim", "duplicate")
@@ -39,15 +41,12 @@ async def operator_status(deployment: Deployment, state: State) -> _Body:
         "emergency_stop": bool(operator.get("emergency_stop")),
         "ramp": {
             "active": True,
-            "tier_filter": "tier_1",
+            "tier_filter": _RAMP_TIER,
             "email_limit_override": _DAILY_LIMIT,
             "clean_days_required": _CLEAN_DAYS,
             "clean_days_completed": operator.get("clean_days_completed", 0),
         },
-        "today": {
-            key: operator[key]
-            for key in ("date", "outbound_email", "outbound_linkedin", "revival", "cadence")
-        },
+        "today": {key: operator[key] for key in ("date", *SENT, "runs", "last_run")},
         "limits": {"outbound_email": _DAILY_LIMIT, "outbound_linkedin": 5, "revival": 5, "cadence": 10},
         "gatekeeper": {"required": True, "pending_batch": waiting[0] if waiting else None},
     }
@@ -68,25 +67,35 @@ async def _revival(_: Deployment, state: State) -> _Body:
 
 
 async def _pending_emails(_: Deployment, state: State) -> _Body:
-    cards = await state.emails("pending")
+    held = await state.pending()
+    cards = [card for card in held if card["tier"] == _RAMP_TIER]
     return {
         "count": len(cards),
         "refreshed_at": _now(),
         "pending_emails": cards,
-        "_shadow_queue_debug": {"redis_connected": await state.ping() is not None, "source": "redis"},
+        "_shadow_queue_debug": {
+            "prefix": state.queue,
+            "redis_connected": await state.ping() is not None,
+            "redis_returned": len(held),
+            "filesystem_merge_enabled": False,
+            "merged_count": len(cards),
+            "queue_tier_filter": _RAMP_TIER,
+            "excluded_non_actionable_count": 0,
+        },
     }
 
 
 async def _emails_history(_: Deployment, state: State) -> _Body:
-    emails = await state.emails("history")
+    # As deployments do that were seen: what was sent, and its proof, stand in Redis alone.
+    emails = [card for card in await state.reviewed() if card["status"] in ("approved", "rejected")]
     return {"count": len(emails), "emails": emails}
 
 
 async def _queue_status(_: Deployment, state: State) -> _Body:
     return {
         "status": "healthy",
-        "pending": len(await state.emails("pending")),
-        "reviewed": len(await state.emails("history")),
+        "pending": len(await state.pending()),
+        "reviewed": len(await state.reviewed()),
         "redis_connected": await state.ping() is not None,
         "checked_at": _now(),
     }
@@ -98,7 +107,7 @@ async def _queue_watcher(_: Deployment, state: State) -> _Body:
 
 
 async def _rejection_tags(_: Deployment, state: State) -> _Body:
-    rejected = [e for e in await state.emails("history") if e["status"] == "rejected"]
+    rejected = [card for card in await state.reviewed() if card["status"] == "rejected"]
     counts = Counter(email.get("tag", "untagged") for email in rejected)
     return {"tags": list(_REJECTION_TAGS), "counts": dict(counts)}
 
@@ -111,7 +120,7 @@ async def _traces(deployment: Deployment, state: State) -> _Body:
 
 
 async def _metrics(_: Deployment, state: State) -> _Body:
-    statuses = Counter(email["status"] for email in await state.emails("history"))
+    statuses = Counter(card["status"] for card in await state.reviewed())
     return {"timestamp": _now(), "emails": dict(statuses), "leads": len(await state.leads())}
 
 
@@ -147,13 +156,13 @@ async def _alerts(_: Deployment, state: State) -> _Body:
 
 
 async def _scorecard(_: Deployment, state: State) -> _Body:
-    leads, history = await state.leads(), await state.emails("history")
-    sent = sum(email["status"] == "sent" for email in history)
-    return {"date": today(), "leads": len(leads), "sent": sent, "reviewed": len(history)}
+    leads, reviewed = await state.leads(), await state.reviewed()
+    sent = sum(card["status"].startswith("sent") for card in reviewed)
+    return {"date": today(), "leads": len(leads), "sent": sent, "reviewed": len(reviewed)}
 
 
 async def _constraint(_: Deployment, state: State) -> _Body:
-    waiting = len(await state.emails("pending"))
+    waiting = len(await state.pending())
     return {"constraint": "review" if waiting else "leads", "waiting": waiting}
 
 
@@ -177,7 +186,11 @@ async def _cadence_due(_: Deployment, state: State) -> _Body:
     return {"count": len(due), "due": due}
 
 
-async def _cadence_leads(_: Deployment, state: State) -> _Body:
+async def _cadence_leads(_: Deployment, state: State) -> _Leads:
+    return await state.leads()
+
+
+async def _all_leads(_: Deployment, state: State) -> _Body:
     leads = await state.leads()
     return {"count": len(leads), "leads": leads}
 
@@ -238,7 +251,7 @@ _READINGS: Mapping[str, _Reading] = {
     "/api/cadence/summary": _cadence_summary,
     "/api/cadence/due": _cadence_due,
     "/api/cadence/leads": _cadence_leads,
-    "/api/leads": _cadence_leads,
+    "/api/leads": _all_leads,
     "/api/leads/funnel": _funnel,
     "/api/leads/status-summary": _lead_statuses,
     "/api/instantly/campaigns": _campaigns,

@@ -1,4 +1,4 @@
-"""The state that a reference deployment starts with: leads, today's operator state, a batch, email queues."""
+"""The state that a reference deployment starts with: leads, today's operator state, a batch, emails."""
 
 from __future__ import annotations
 
@@ -12,32 +12,42 @@ from typing import Any
 
 from pytest_caio.reference.dashboard.state import State, today
 
-__all__ = ["history_email", "pending_email", "seed", "seed_pending"]
+__all__ = ["pending_card", "reviewed_card", "seed", "seed_pending"]
 
 
 def _ago(minutes: int) -> str:
     return (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
 
 
-def pending_email(number: int, contact_id: str | None, *, synthetic: bool = False) -> dict[str, Any]:
+def pending_card(number: int, contact_id: str | None, *, synthetic: bool = False) -> dict[str, Any]:
     """Return a pending card, `number` times ten minutes old; it can be sent if it has a contact."""
     return {
         "email_id": f"email-{number:03d}",
         "to": f"lead{number}@example.com",
         "subject": f"Pipeline review for account {number}",
+        "body": f"Shall we look at the pipeline of account {number}?\n\nCAIO, 1 Main Street. Unsubscribe.",
+        "status": "pending",
         "tier": "tier_1",
         "timestamp": _ago(10 * number),
         "contact_id": contact_id,
         "synthetic": synthetic,
         "classifier": {"target_platform": "ghl", "queue_origin": "gatekeeper", "sync_state": "pending"},
         "campaign_ref": {"internal_id": f"campaign-{number:03d}", "name": "Tier 1 outbound"},
+        "compliance_checks": {
+            "unsubscribe_present": True,
+            "signature_present": True,
+            "cta_present": True,
+            "footer_present": True,
+            "normalization_version": 2,
+        },
         "proof_status": "pending",
     }
 
 
-def history_email(card: dict[str, Any], status: str) -> dict[str, Any]:
-    """Return the history record of a reviewed card, with proof of sending if the status is `sent`."""
+def reviewed_card(card: dict[str, Any], status: str) -> dict[str, Any]:
+    """Return a card as it is after its review, with the proof of sending if it was sent."""
     now = datetime.now(UTC).isoformat()
+    sent = status.startswith("sent")
     proof = {
         "sent_via_ghl": True,
         "proof_status": "proved",
@@ -45,24 +55,24 @@ def history_email(card: dict[str, Any], status: str) -> dict[str, Any]:
         "proof_timestamp": now,
         "proof_evidence_id": f"conversation-{secrets.token_hex(6)}",
     }
-    email = {key: card[key] for key in ("email_id", "to", "subject", "tier", "timestamp", "contact_id")}
-    return {**email, "status": status, "reviewed_at": now, **(proof if status == "sent" else {})}
+    reviewed = {key: value for key, value in card.items() if key != "proof_status"}
+    return {**reviewed, "status": status, "reviewed_at": now, **(proof if sent else {})}
 
 
 async def seed_pending(state: State) -> int:
     """Queue three cards (sendable, resolved on approval, synthetic) and return their number."""
     cards = [
-        pending_email(1, "contact-001"),
-        pending_email(2, None),
-        pending_email(3, None, synthetic=True),
+        pending_card(1, "contact-001"),
+        pending_card(2, None),
+        pending_card(3, None, synthetic=True),
     ]
     for card in cards:
-        await state.save_email("pending", card)
+        await state.save_card(card)
     return len(cards)
 
 
 async def seed(state: State, leads: int, hive_dir: Path | None = None) -> None:
-    """Fill an empty Redis with `leads` leads, today's operator state, one batch and an email queue.
+    """Fill an empty Redis with `leads` leads, today's operator state, one batch and cards of emails.
 
     The file state that those records came from is written to `hive_dir`, as it was left before a cutover.
     """
@@ -94,8 +104,8 @@ async def seed(state: State, leads: int, hive_dir: Path | None = None) -> None:
     if hive_dir is not None:
         _write_files(hive_dir, files)
     await seed_pending(state)
-    await state.save_email("history", history_email(pending_email(9, "contact-009"), "sent"))
-    await state.save_email("history", history_email(pending_email(8, None), "rejected"))
+    for number, status in ((9, "sent_proved"), (8, "rejected"), (7, "approved")):
+        await state.save_card(reviewed_card(pending_card(number, f"contact-{number:03d}"), status))
 
 
 def _write_files(hive_dir: Path, files: dict[str, dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import new_secret
 
 __all__ = [
+    "MIGRATION",
     "RUNTIME_KEYS",
     "flag",
     "fresh_settings",
@@ -22,6 +23,8 @@ __all__ = [
     "write_settings",
 ]
 
+MIGRATION = "migration.json"
+"""The file, in the folder of the file state, with the summary of its migration."""
 _ORIGINS = ("https://dashboard.caio.example", "https://ops.caio.example")
 
 

@@ -1,4 +1,4 @@
-"""The deployment's state in Redis: operator state, batches, leads, emails, outgoing calls, login failures."""
+"""The deployment's state in Redis: operator state, batches, leads, cards, outgoing calls, login failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-__all__ = ["State", "lead_key", "today"]
+__all__ = ["SENT", "State", "card_key", "index_key", "lead_key", "queue_prefix", "today"]
+
+SENT = ("outbound_email", "outbound_linkedin", "revival", "cadence")
+"""The day's counters of what went out."""
+_CARD_SECONDS = 7 * 24 * 3600
 
 
 def today() -> str:
@@ -27,11 +31,26 @@ def lead_key(prefix: str, email: str) -> str:
     return f"{prefix}:cadence:lead:{digest}"
 
 
+def queue_prefix(settings: Mapping[str, str]) -> str:
+    """Return the prefix under which the cards of emails are kept."""
+    return settings.get("CONTEXT_REDIS_PREFIX") or settings.get("STATE_REDIS_PREFIX") or "caio"
+
+
+def card_key(queue: str, email_id: str) -> str:
+    """Return the Redis key of a card."""
+    return f"{queue}:shadow:email:{email_id}"
+
+
+def index_key(queue: str) -> str:
+    """Return the Redis key of the sorted set of pending cards."""
+    return f"{queue}:shadow:pending_ids"
+
+
 class State:
     """The state in the Redis database of a deployment's settings; nothing is cached.
 
-    `prefix` is the prefix of the keys of operator state, batches and leads. Methods raise redis.RedisError if
-    the Redis server is down.
+    `prefix` is the prefix of the keys of operator state, batches and leads, `queue` that of the cards.
+    Methods raise redis.RedisError if the Redis server is down.
     """
 
     def __init__(self, settings: Mapping[str, str]) -> None:
@@ -47,6 +66,7 @@ class State:
         )
         self.redis: Any = redis.asyncio.Redis(connection_pool=pool)  # its stubs mix sync and async results
         self.prefix = settings["STATE_REDIS_PREFIX"]
+        self.queue = queue_prefix(settings)
         self._failures = f"{settings['RATE_LIMIT_REDIS_NAMESPACE']}:login"
         self._context = settings["CONTEXT_REDIS_PREFIX"]
 
@@ -68,8 +88,8 @@ class State:
     async def operator(self) -> dict[str, Any]:
         """Return today's operator state, with zero for each missing counter."""
         text = await self.redis.get(f"{self.prefix}:operator:state:{today()}")
-        counters = {"outbound_email": 0, "outbound_linkedin": 0, "revival": 0, "cadence": 0}
-        return {"date": today(), **counters, **(json.loads(text) if text else {})}
+        counters = dict.fromkeys((*SENT, "runs"), 0)
+        return {"date": today(), **counters, "last_run": None, **(json.loads(text) if text else {})}
 
     async def save_operator(self, state: dict[str, Any]) -> None:
         """Store an operator state under its date."""
@@ -103,29 +123,39 @@ class State:
         keys = sorted([key async for key in self.redis.scan_iter(pattern, count=1000)])
         return [json.loads(text) for text in (await self.redis.mget(keys) if keys else []) if text]
 
-    # The email queue and the event log: their keys are not part of the contract.
+    # The cards of emails, and the event log, whose key is not part of the contract.
 
-    async def emails(self, queue: str) -> list[dict[str, Any]]:
-        """Return the emails of the queue `pending` or `history`, oldest first."""
-        found = await self.redis.hvals(f"{self._context}:emails:{queue}")
-        return sorted((json.loads(text) for text in found), key=lambda email: str(email["timestamp"]))
+    async def pending(self) -> list[dict[str, Any]]:
+        """Return the pending cards, oldest first."""
+        ids = await self.redis.zrange(index_key(self.queue), 0, -1)
+        texts = await self.redis.mget([card_key(self.queue, one) for one in ids]) if ids else []
+        return [card for text in texts if text and (card := json.loads(text))["status"] == "pending"]
 
-    async def email(self, email_id: str) -> dict[str, Any] | None:
-        """Return one pending email."""
-        text = await self.redis.hget(f"{self._context}:emails:pending", email_id)
-        return dict(json.loads(text)) if text else None
+    async def reviewed(self) -> list[dict[str, Any]]:
+        """Return the cards that were reviewed, sent ones included, in the order of their ids."""
+        cards = await self._records(card_key(self.queue, "*"))
+        return [card for card in cards if card["status"] != "pending"]
 
-    async def save_email(self, queue: str, email: dict[str, Any]) -> None:
-        """Put an email in the queue `pending` or `history`, and out of the other one."""
-        other = "history" if queue == "pending" else "pending"
-        await self.redis.hset(f"{self._context}:emails:{queue}", email["email_id"], json.dumps(email))
-        await self.redis.hdel(f"{self._context}:emails:{other}", email["email_id"])
+    async def pending_card(self, email_id: str) -> dict[str, Any] | None:
+        """Return one pending card."""
+        return next((card for card in await self.pending() if card["email_id"] == email_id), None)
+
+    async def save_card(self, card: dict[str, Any]) -> None:
+        """Store a card for seven days, and list it as pending or take it off that list."""
+        key, index = card_key(self.queue, card["email_id"]), index_key(self.queue)
+        await self.redis.set(key, json.dumps(card), ex=_CARD_SECONDS)
+        if card["status"] == "pending":
+            made = datetime.fromisoformat(card["timestamp"]).timestamp()
+            await self.redis.zadd(index, {card["email_id"]: made})
+        else:
+            await self.redis.zrem(index, card["email_id"])
 
     async def clear_pending(self) -> int:
-        """Delete every pending email and return how many there were."""
-        count: int = await self.redis.hlen(f"{self._context}:emails:pending")
-        await self.redis.delete(f"{self._context}:emails:pending")
-        return count
+        """Delete every pending card and return how many there were."""
+        cards = await self.pending()
+        keys = [card_key(self.queue, card["email_id"]) for card in cards]
+        await self.redis.delete(index_key(self.queue), *keys)
+        return len(cards)
 
     async def note(self, kind: str, what: object) -> None:
         """Record an event; the newest 200 are kept."""

@@ -43,7 +43,8 @@ ENVIRONMENT = Faults([
                   lambda was: f"caio:{'production' if 'staging' in was else 'staging'}:ratelimit"),
           place="RATE_LIMIT_REDIS_NAMESPACE"),
     fault("namespace-unnamed", "Contexts are kept where every environment keeps them.", "ENV-06",
-          publish("CONTEXT_REDIS_PREFIX", "caio:context"), then="OPS-08", place="CONTEXT_REDIS_PREFIX"),
+          publish("CONTEXT_REDIS_PREFIX", "caio:context"), then="STATE-06 OPS-06",
+          place="CONTEXT_REDIS_PREFIX"),
     fault("retention-in-words", "Traces are kept for a month, in words that no program reads.", "ENV-07",
           publish("TRACE_RETENTION_DAYS", "a month"), place="TRACE_RETENTION_DAYS"),
     fault("traces-kept-forever", "Traces are never cleaned up.", "ENV-07",
@@ -69,7 +70,7 @@ ENVIRONMENT = Faults([
 # fmt: on
 
 
-# STATE-05 too: the demo's own migration reports a Redis server that may evict keys as an error.
+# STATE-05 too: the deployment's own migration reports a Redis server that may evict keys as an error.
 @ENVIRONMENT.add(
     "Redis throws state away when its memory is full.", "ENV-12 STATE-05", place="maxmemory-policy"
 )

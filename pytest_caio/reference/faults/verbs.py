@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, Unpack
+
+import redis
 
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Access, Incoming, Reply, Rewrite, WebhookPost
+from pytest_caio.reference.dashboard.state import card_key, index_key, queue_prefix
 from pytest_caio.reference.faults.fault import Apply
 
 __all__ = [
@@ -19,8 +24,11 @@ __all__ = [
     "answer",
     "assign",
     "crash",
+    "edit_card",
+    "edit_files",
     "edit_json",
     "edit_report",
+    "edit_store",
     "open_door",
     "publish",
     "report",
@@ -141,7 +149,7 @@ def accept_signature(accepts: Callable[[WebhookPost], bool]) -> Apply:
 
 # Responses.
 
-Edit: TypeAlias = Callable[[dict[str, Any]], Any]
+Edit: TypeAlias = Callable[[Any], Any]
 
 
 class Picked(TypedDict, total=False):
@@ -206,7 +214,7 @@ def crash(when: Callable[[Incoming, Reply], bool]) -> Apply:
 
 
 def edit_json(path: str, edit: Edit) -> Apply:
-    """Change the JSON object in the 200 responses of one path."""
+    """Change the JSON object or array in the 200 responses of one path."""
 
     def edited(_: Incoming, reply: Reply) -> None:
         body = json.loads(reply.body)
@@ -229,6 +237,60 @@ def edit_report(edit: Edit) -> Apply:
 def report(*within: str, **fields: object) -> Apply:
     """Set fields in the dependency report, or in the object at the keys `within` it."""
     return edit_report(lambda body: _part(body, within).update(fields))
+
+
+# What is stored: Redis and the file state, once they are seeded and migrated.
+
+
+def edit_store(edit: Callable[[redis.Redis, str], object]) -> Apply:
+    """Change what Redis holds; `edit` is given a client and the prefix of the state."""
+    return lambda deployment: deployment.stored_edits.append(
+        lambda client, _: edit(client, deployment.published["STATE_REDIS_PREFIX"])
+    )
+
+
+def edit_card(email_id: str, **fields: object) -> Apply:
+    """Set fields of a card in Redis, or remove them (None); a new card is made from the sent one.
+
+    A card that is no longer pending is taken off the list of those that are.
+    """
+
+    def change(deployment: Deployment) -> None:
+        queue = queue_prefix(deployment.published)
+
+        def edit(client: redis.Redis, _: Path | None) -> None:
+            text = client.get(card_key(queue, email_id)) or client.get(card_key(queue, "email-009"))
+            card = {**json.loads(text or "{}"), "email_id": email_id, **fields}
+            told = {key: value for key, value in card.items() if value is not None}
+            client.set(card_key(queue, email_id), json.dumps(told), ex=3600)
+            if card["status"] != "pending":
+                client.zrem(index_key(queue), email_id)
+
+        deployment.stored_edits.append(edit)
+
+    return change
+
+
+def edit_files(name: str, edit: Callable[[str], str | None], *, late: bool = False) -> Apply:
+    """Change the file `name` of the file state, or remove it (None), as if it had been so all the time.
+
+    With `late` it is changed after the cutover.
+    """
+
+    def change(_: redis.Redis, hive_dir: Path | None) -> None:
+        if hive_dir is None:
+            return
+        path = hive_dir / name
+        before = (path if path.exists() else hive_dir / "operator_state.json").stat().st_mtime
+        text = edit(path.read_text("utf-8") if path.exists() else "")
+        if text is None:
+            path.unlink()
+            return
+        path.write_text(text, "utf-8")
+        moment = 4_000_000_000.0 if late else before
+        os.utime(path, (moment, moment))
+
+    return lambda deployment: deployment.stored_edits.append(change)
 
 
 def _part(body: Any, within: Iterable[str | int]) -> Any:

@@ -15,6 +15,7 @@ from typing import Self
 
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.errors import InputError
+from pytest_caio.reference.dashboard.settings import MIGRATION
 
 __all__ = ["REPLAY", "ReferenceProcess"]
 
@@ -139,7 +140,11 @@ class ReferenceProcess:
     def _profile(self) -> str:
         profile: dict[str, Mapping[str, object]] = {
             "": {"base_url": self.base_url, "inngest_functions": 4},
-            ".state": {"hive_dir": str(self.hive_dir), "cutover": datetime.now(UTC).isoformat()},
+            ".state": {
+                "hive_dir": str(self.hive_dir),
+                "cutover": datetime.now(UTC).isoformat(),
+                "summary": str(self.hive_dir / MIGRATION),
+            },
             ".replay": REPLAY,
             ".operator": {"daily_limit": 5},
             ".pack": {"cwd": str(_HERE / "pack"), "tests": ["test_critical.py"], "seconds": 120},

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import redis
+
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, variation
@@ -15,6 +17,7 @@ from pytest_caio.reference.faults.verbs import (
     assign,
     edit_json,
     edit_report,
+    edit_store,
     publish,
     report,
     rewrite,
@@ -51,6 +54,12 @@ def _date(write: Callable[[datetime], object]) -> tuple[Apply, Apply]:
     )
 
 
+def _forget_cards(client: redis.Redis, _: str) -> None:
+    """Remove every card."""
+    for key in client.scan_iter("*:shadow:*"):
+        client.delete(key)
+
+
 # fmt: off
 CONTENT = Faults([
     variation("refusals-empty", "Refusals have no body.", _refuse("application/json", b"")),
@@ -62,8 +71,7 @@ CONTENT = Faults([
     variation("redirects-absolute", "Redirects to the login are absolute.", _redirect("http")),
     variation("redirects-https", "Redirects to the login name this host with https, as an edge has it.",
               _redirect("https")),
-    variation("queues-empty", "Nothing waits and nothing was sent.",
-              say("/api/pending-emails", count=0, pending_emails=[]), say("/api/emails/history", emails=[])),
+    variation("queues-empty", "Nothing waits and nothing was sent.", edit_store(_forget_cards)),
     variation("health-degraded", "Public health says degraded, which a healthy deployment may.",
               say("/api/health", status="degraded")),
     variation("providers-by-bearer", "Instantly and HeyReach send a bearer, the other providers sign.",
