@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.environment import checked_url
-from pytest_caio.environments.keys import SECRETS, expected_values
+from pytest_caio.environments.keys import SECRETS, SENDING_KEYS, expected_values
 
 __all__ = ["GENERATED", "defaults", "shut_out"]
 
-# Only Inngest can generate its keys.
-GENERATED = tuple(key for key in SECRETS if not key.startswith("INNGEST_"))
+# Only Inngest and GHL can generate their keys.
+GENERATED = tuple(key for key in SECRETS if not key.startswith("INNGEST_") and key not in SENDING_KEYS)
 
 
 def defaults(mode: str, base_url: str) -> dict[str, str]:

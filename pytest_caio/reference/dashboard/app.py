@@ -45,6 +45,8 @@ def build_app(
         published = State(deployment.published)
         await seed(published, seed_leads, hive_dir)
         await published.close()
+        for change in deployment.once_seeded:
+            change()
         yield
         await state.close()
 
