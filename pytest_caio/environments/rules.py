@@ -24,6 +24,7 @@ from pytest_caio.environments.keys import (
     REDIS_ONLY,
     REQUIRED_KEYS,
     RUNTIME_KEYS,
+    SECRETS,
     STATE_PREFIX,
     TIER_FILTER,
     canonical,
@@ -113,7 +114,7 @@ def unusable_values(environment: Environment) -> list[str]:
     for key, secret in environment.values.items():
         value = secret.reveal()
         reference = re.search(r"\$\{(\{?[^{}]*)\}", value)
-        if key in told:
+        if key in told or not value.strip():
             continue
         if reference:
             faults.append(f"{key} {_reference_fault(reference[1])}")
@@ -133,9 +134,11 @@ def _odd(key: str, value: str) -> str:
     """Return in words the character that must not be in the value of a key, or an empty string."""
     if key in FLAGS:
         return misplaced_mark(value)
-    if names_secret(key, value):
+    if key in SECRETS or key == "REDIS_URL":
+        return odd_character(value)
+    if names_secret(key, value) and key not in RUNTIME_KEYS:
         ends = value.rstrip("\r\n")
-        return odd_character(value if key in RUNTIME_KEYS else ends[:1] + ends[-1:])
+        return odd_character(ends[:1] + ends[-1:])
     return odd_character("".join(c for c in value if not c.isprintable())) if key in RUNTIME_KEYS else ""
 
 

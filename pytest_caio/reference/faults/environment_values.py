@@ -58,10 +58,7 @@ VALUES = Faults([
 # fmt: on
 
 
-# STATE-05 too: the demo's own migration writes with this user.
-@VALUES.add(
-    "The environment file's user of Redis may only read.", "ENV-12 STATE-05", place="a user that may write"
-)
+@VALUES.add("The environment file's user of Redis may only read.", "ENV-12", place="a user that may write")
 def redis_read_only(deployment: Deployment) -> None:
     """Publish a user of the deployment's Redis that may do anything until its state is there, then read."""
     url, password = deployment.settings["REDIS_URL"], secrets.token_urlsafe(24)
