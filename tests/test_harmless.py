@@ -131,6 +131,10 @@ def test_other_dashboard_is_go(wire: str, store: str, tmp_path: Path) -> None:
         ("a listed failure", {"RDY-02", "RDY-07"}),
         ("unsigned clay", {"WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-12"}),
         ("a leak", {"RDY-10"}),
+        ("any session", {"AUTH-08"}),
+        ("a trusted proxy", {"AUTH-19"}),
+        ("a public word", {"AUTH-10"}),
+        ("a served file", {"AUTH-20"}),
     ],
 )
 def test_other_dashboard_is_found_out(broken: str, expected: set[str], store: str, tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ _EITHER = (
     {"refusals-empty", "refusals-html", "refusals-challenge"},
     {"redirects-absolute", "redirects-https"},
     {"queues-empty", "fields-left-out"},
+    {"spellings-refused", "spellings-forbidden", "spellings-not-found"},
+    {"pages-for-everything", "files-not-found"},
     {"times-in-z", "times-elsewhere", "times-without-zone"},
     {"json-charset", "json-typed"},
     {"json-indented", "json-escaped", "headers-otherwise"},
