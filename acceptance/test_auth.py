@@ -1,9 +1,23 @@
 """Endpoint authentication: nothing protected is reached without the token, or with almost the token."""
 
-from collections.abc import Mapping
-from urllib.parse import parse_qs, urlsplit
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import SplitResult, parse_qs, quote, urljoin, urlsplit
 
-from pytest_caio import Effect, Environment, Exchange, NotApplicable, Probe, cases, check, get, post, probe
+from pytest_caio import (
+    Advice,
+    Effect,
+    Environment,
+    Exchange,
+    MissingInput,
+    NotApplicable,
+    Probe,
+    cases,
+    check,
+    get,
+    post,
+    probe,
+)
 from pytest_caio.checks.credentials import (
     NEAR_MISSES,
     TOKEN_HEADER,
@@ -12,14 +26,26 @@ from pytest_caio.checks.credentials import (
     login_token,
     near_miss,
     query_token,
+    revoked_session,
     revoked_token,
+    session_signed_by,
+    session_signed_with,
     token_as,
 )
 from pytest_caio.checks.shared import DEPENDENCIES, OPERATOR_STATUS, READINESS
-from pytest_caio.contract.paths import ACTING_PATHS, LOGIN, PAGES, READING_PATHS
-from pytest_caio.contract.providers import PROVIDERS, UNREADABLE_BODY
+from pytest_caio.contract.paths import (
+    ACTING_PATHS,
+    LOGIN,
+    NAMED_PATHS,
+    PAGES,
+    PROJECT_FILES,
+    READING_PATHS,
+)
+from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS, UNREADABLE_BODY
 from pytest_caio.contract.reports import Auth, Dependencies, OperatorStatus, Readiness
+from pytest_caio.contract.signing import KNOWN_SESSION_SECRETS
 from pytest_caio.environments.rules import let_in_unsigned
+from pytest_caio.environments.secret_rules import secrets_of_file
 
 STATUS = "/api/operator/status"
 STRICT = (
@@ -33,6 +59,12 @@ SAME_TOKEN = (
 EXACT = (
     "The dashboard must compare the whole DASHBOARD_AUTH_TOKEN: have its auth guard corrected, then redeploy."
 )
+LOCKED_OUT = (
+    "the login has locked this address out after five wrong tokens: wait five minutes, and run this again"
+)
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+# A proxy in front of the deployment may refuse in these ways before the dashboard does (421: no such host).
+REFUSALS = (400, 401, 403, 421)
 LOGIN_FIX = (
     "Have the dashboard's login corrected (SESSION_SECRET_KEY set in Railway, Secure cookies), then redeploy."
 )
@@ -126,32 +158,72 @@ def test_near_misses_of_the_token(response: Exchange) -> None:
     "signed with SESSION_SECRET_KEY: have its auth guard corrected, then redeploy.",
 )
 @cases(
-    {
+    lambda environment: {
         "as bearer": get(STATUS, token_as("Authorization", "Bearer {}")),
         "as basic password": get(STATUS, token_as("Authorization", "Basic {}")),
         "as session cookie": get(STATUS, token_as("Cookie", "caio_session={}")),
         "as token cookie": get(STATUS, token_as("Cookie", "token={}")),
         "made-up session": get(
             STATUS,
-            header("Cookie", "caio_session=eyJhdXRoZW50aWNhdGVkIjogdHJ1ZX0.made.up", "a made-up session"),
+            header("Cookie", "caio_session=eyJhdXRoZW50aWNhdGVkIjogdHJ1ZX0=.made.up", "a made-up session"),
         ),
+        "unsigned session": get(
+            STATUS, header("Cookie", "caio_session=eyJhdXRoZW50aWNhdGVkIjogdHJ1ZX0=", "an unsigned session")
+        ),
+        "session signed with an empty key": get(
+            STATUS, session_signed_with("", "session signed with nothing")
+        ),
+        **{
+            f"session signed with {secret}": get(
+                STATUS, session_signed_with(secret, f"session signed with {secret}")
+            )
+            for secret in KNOWN_SESSION_SECRETS
+        },
+        **{
+            f"session signed with {key}": get(STATUS, session_signed_by(key))
+            for key in secrets_of_file(environment)
+            if key != "SESSION_SECRET_KEY"
+        },
     }
 )
 def test_token_elsewhere(response: Exchange) -> None:
-    """The token in the wrong place, or a made-up session, opens nothing."""
+    """The token in the wrong place, and a session that another secret signed, open nothing."""
     assert response.status_code == 401
 
 
 @check("AUTH-09", fix=STRICT)
-@cases({path: get(path) for path in (*READING_PATHS, *ACTING_PATHS)})
+@cases({path: get(path) for path in (*READING_PATHS, *NAMED_PATHS, *ACTING_PATHS)})
 def test_every_protected_path(response: Exchange) -> None:
     """Every protected path refuses a caller without a token."""
     assert response.status_code == 401
 
 
-# The auth guard must refuse every path that begins with /api/; other spellings are unknown pages.
+# The auth guard must refuse every path that begins with /api/: where these are not found (404), they got past it.
 GUARDED_SPELLINGS = (
     "/api/operator/status/",
+    "/api/OPERATOR/STATUS",
+    # A public word in a protected path, or behind it.
+    "/api/agents/health",
+    "/api/agents/login",
+    "/api/agents/webhooks",
+    "/api/agents/inngest",
+    "/api/operator/status/health",
+    "/api/operator/status/login",
+    "/api/health/operator/status",
+    "/api/health/ready/operator/status",
+    "/api/operator/status?next=/api/health",
+    "/api/operator/status?/login",
+)
+# Where these are not found, they are taken for paths that do not exist, and reach nothing.
+ODD_SPELLINGS = (
+    "/api/health/../operator/status",
+    "/api/health/ready/../../operator/status",
+    "/api/health/%2e%2e/operator/status",
+    "/api/health/..%2foperator/status",
+    "/api/health;/../operator/status",
+    "/api/operator/status;/api/health",
+    "/api/operator/status%3f/api/health",
+    "/api/operator/status%23/api/health",
     "/api//operator/status",
     "/api/./operator/status",
     "/api/x/../operator/status",
@@ -160,11 +232,17 @@ GUARDED_SPELLINGS = (
     "/api/operator/%73tatus",
     "/api/operator%2fstatus",
     "/%61pi/operator/status",
-    "/api/OPERATOR/STATUS",
     "/api/operator/status%00",
     "/api/operator/status%20",
 )
+# These are unknown pages, which may go to the login.
 OTHER_SPELLINGS = (
+    "/login/../api/operator/status",
+    "/inngest/../api/operator/status",
+    "/webhooks/../api/operator/status",
+    "/webhooks/clay/health/../../../api/operator/status",
+    "/static/../api/operator/status",
+    "/favicon.ico/../api/operator/status",
     "//api/operator/status",
     "///api/operator/status",
     "/API/operator/status",
@@ -184,27 +262,42 @@ OTHER_SPELLINGS = (
     by="developer",
     fix=EXACT.replace("compare the whole DASHBOARD_AUTH_TOKEN", "guard every spelling of a path"),
 )
-@cases({spelling: get(spelling) for spelling in (*GUARDED_SPELLINGS, *OTHER_SPELLINGS)})
+@cases({path: get(path) for path in (*GUARDED_SPELLINGS, *ODD_SPELLINGS, *OTHER_SPELLINGS)})
 def test_other_spellings(response: Exchange, case: str, environment: Environment) -> None:
     """No spelling of a protected path reaches it."""
     if case in GUARDED_SPELLINGS:
-        assert response.status_code in (401, 400)
-    elif response.status_code in (302, 303, 307):
+        assert response.status_code in REFUSALS
+    elif case in OTHER_SPELLINGS and response.status_code in (302, 303, 307):
         assert goes_to_login(response, environment), f"a redirect to {response.header('location')}"
     else:
-        assert response.status_code in (401, 400, 404)
+        assert response.status_code in (*REFUSALS, 404)
 
 
 def goes_to_login(response: Exchange, environment: Environment) -> bool:
     """Say whether a redirect stays on this deployment and goes to its login."""
-    target = urlsplit(response.header("location") or "")
-    # Behind a proxy that ends TLS, a deployment may redirect to itself with either scheme.
-    here = target.netloc in ("", urlsplit(environment.base_url).netloc) and target.scheme in (
-        "",
-        "http",
-        "https",
-    )
-    return here and target.path == LOGIN
+    location = response.header("location") or ""
+    return is_here(location, environment) and urlsplit(location).path == LOGIN
+
+
+def is_here(location: str, environment: Environment) -> bool:
+    """Say whether a browser stays on this deployment's host when it follows a redirect (WHATWG URL standard)."""
+    # Browsers drop tabs and line ends, read a backslash as a slash, and need no slash before a host.
+    told = re.sub(r"[\t\r\n]", "", location).strip().replace("\\", "/")
+    told = re.sub(r"^(https?:)?//+", lambda found: f"{found[1] or ''}//", told, flags=re.IGNORECASE)
+    told = re.sub(r"^(https?:)/*(?!/)", r"\1//", told, flags=re.IGNORECASE)
+    try:
+        target, here = urlsplit(urljoin(f"{environment.base_url}/", told)), urlsplit(environment.base_url)
+        # Behind a proxy that ends TLS, a deployment may redirect to itself with either scheme.
+        ports = {port_of(target), port_of(here)} - {80, 443}
+    except ValueError:
+        return False
+    same_port = target.port == here.port or not ports
+    return target.scheme in ("http", "https") and target.hostname == here.hostname and same_port
+
+
+def port_of(url: SplitResult) -> int:
+    """Return the port of a URL; where none is named, its scheme's."""
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 @check("AUTH-11", fix=STRICT)
@@ -212,7 +305,7 @@ def goes_to_login(response: Exchange, environment: Environment) -> bool:
     {
         f"{method} {path}": probe(method, path)
         for method in ("HEAD", "PUT", "PATCH", "DELETE")
-        for path in READING_PATHS
+        for path in (*READING_PATHS, *NAMED_PATHS)
     }
 )
 def test_other_methods(response: Exchange) -> None:
@@ -221,22 +314,24 @@ def test_other_methods(response: Exchange) -> None:
 
 
 def revoked_cases(environment: Environment) -> Mapping[str, Probe]:
-    """Make one case a revoked token; its number stands for it, so that it is never shown."""
-    if not environment.revoked:
+    """Make one case a revoked token or session; its number stands for it, so that it is never shown."""
+    tokens, sessions = environment.revoked
+    if not tokens and not sessions:
         raise NotApplicable("no revoked tokens were handed over (--revoked-tokens)")
     return {
-        f"revoked token {number}": get(STATUS, revoked_token(number - 1))
-        for number in range(1, len(environment.revoked) + 1)
+        **{f"revoked token {n + 1}": get(STATUS, revoked_token(n)) for n in range(len(tokens))},
+        **{f"revoked session {n + 1}": get(STATUS, revoked_session(n)) for n in range(len(sessions))},
     }
 
 
 @check(
     "AUTH-12",
-    fix="A token that was withdrawn still works: set a new DASHBOARD_AUTH_TOKEN in Railway, then redeploy.",
+    fix="What was withdrawn still works: set a new DASHBOARD_AUTH_TOKEN in Railway, and for a session a new "
+    "SESSION_SECRET_KEY, then redeploy.",
 )
 @cases(revoked_cases)
 def test_revoked_tokens(response: Exchange) -> None:
-    """A revoked token opens nothing."""
+    """A revoked token opens nothing, and neither does a session from before its rotation."""
     assert response.status_code == 401
 
 
@@ -258,11 +353,12 @@ def test_pages_go_to_the_login(response: Exchange, case: str, environment: Envir
 @post(
     LOGIN,
     login_token(),
-    headers={"Content-Type": "application/x-www-form-urlencoded"},
+    headers=FORM,
     effect=Effect.WRITE,
 )
 def test_session_cookie(response: Exchange) -> None:
     """The session cookie cannot be read by scripts, sent in clear, or sent by other sites' forms."""
+    assert response.status_code != 429, LOCKED_OUT
     assert response.status_code == 303
     cookies = [c for c in response.header_values("set-cookie") if c.startswith("caio_session=")]
     assert len(cookies) == 1, f"{len(cookies)} session cookies"
@@ -272,22 +368,26 @@ def test_session_cookie(response: Exchange) -> None:
     assert flags & {"samesite=lax", "samesite=strict"}, "the cookie lacks SameSite=Lax or Strict"
 
 
+def bearer_cases(environment: Environment) -> Mapping[str, Probe]:
+    """Try each bearer in both places; where every provider signs, there is none to try."""
+    if not any(environment.value(key) for provider in PROVIDERS.values() for key in provider.keys):
+        raise MissingInput(*BEARER_KEYS)
+    open_keys = [p.bearer_key for p in PROVIDERS.values() if let_in_unsigned(environment, p)]
+    given = [key for key in BEARER_KEYS if environment.value(key) and key not in open_keys]
+    if not given:
+        raise NotApplicable("no webhook provider sends a bearer")
+    places = (("as bearer", "Authorization", "Bearer {}"), ("as token", TOKEN_HEADER, "{}"))
+    return {
+        f"{key} {place}": get(STATUS, bearer(key, header_name=name, template=template))
+        for key in given
+        for place, name, template in places
+    }
+
+
 @check(
     "AUTH-15", fix="Give DASHBOARD_AUTH_TOKEN a value that no webhook bearer has, in Railway, then redeploy."
 )
-@cases(
-    lambda environment: {
-        f"{key} {place}": get(STATUS, bearer(key, header_name=name, template=template))
-        for key in (
-            "WEBHOOK_BEARER_TOKEN",
-            *(() if let_in_unsigned(environment, PROVIDERS["heyreach"]) else ("HEYREACH_BEARER_TOKEN",)),
-        )
-        for place, name, template in (
-            ("as bearer", "Authorization", "Bearer {}"),
-            ("as token", TOKEN_HEADER, "{}"),
-        )
-    }
-)
+@cases(bearer_cases)
 def test_webhook_bearers(response: Exchange) -> None:
     """A webhook's bearer does not open the API."""
     assert response.status_code == 401
@@ -296,7 +396,7 @@ def test_webhook_bearers(response: Exchange) -> None:
 @check("AUTH-16", by="developer", fix=LOGIN_FIX)
 @post(
     LOGIN,
-    headers={"Content-Type": "application/x-www-form-urlencoded"},
+    headers=FORM,
     body=b"token=caio-acceptance-wrong-token",
     # Five wrong tokens within five minutes lock this IP address out of the login.
     effect=Effect.ONCE,
@@ -305,8 +405,10 @@ def test_wrong_token_at_the_login(response: Exchange) -> None:
     """A wrong token at the login opens no session."""
     cookies = [c.split(";")[0] for c in response.header_values("set-cookie") if c.startswith("caio_session=")]
     assert [cookie for cookie in cookies if cookie not in ("caio_session=", 'caio_session=""')] == []
-    # 200 shows the login form again; 429 is the lockout after earlier wrong tokens.
-    assert response.status_code in (200, 400, 401, 403, 429)
+    if response.status_code == 429:  # the token was not looked at
+        raise Advice(LOCKED_OUT)
+    # 200 shows the login form again.
+    assert response.status_code in (200, 400, 401, 403)
     if response.status_code == 200:
         assert "<form" in response.text.lower(), "200 without the login form"
 
@@ -349,11 +451,24 @@ def test_malformed_credentials(response: Exchange) -> None:
     "AUTH-18",
     by="developer",
     blocking=False,
-    fix="Have the login page escape `next`, and the websocket ask for a session or token.",
+    fix="Have the login page escape `next`, the login follow it to a path of this host alone (not to one that begins "
+    "with // or /\\), and the websocket ask for a session or token.",
 )
 @cases(
     {
         "login escapes next": get("/login?next=%22%3E%3Ccaio-probe%3E"),
+        "login escapes next, a path": get("/login?next=/%22%3E%3Ccaio-probe%3E"),
+        "login escapes next, an attribute": get("/login?next=/%22%20caio-probe=%22"),
+        "login escapes next, in single quotes": get("/login?next=/%27%20caio-probe=%27"),
+        **{
+            f"after a login: next={target}": post(
+                f"{LOGIN}?next={quote(target, safe='')}",
+                login_token(target),
+                headers=FORM,
+                effect=Effect.WRITE,
+            )
+            for target in ("//other.example", "/\\other.example", "https://other.example/")
+        },
         "websocket": get(
             "/ws",
             headers={
@@ -365,10 +480,107 @@ def test_malformed_credentials(response: Exchange) -> None:
         ),
     }
 )
-def test_login_and_websocket(response: Exchange, case: str) -> None:
-    """The login page escapes `next`; the websocket refuses a caller without a session or token."""
+def test_login_and_websocket(response: Exchange, case: str, environment: Environment) -> None:
+    """The login escapes `next` and follows it on this host alone; the websocket refuses who has no session or token."""
     if case == "websocket":
         assert response.status_code in (302, 303, 307, 400, 401, 403, 404, 426)
+    elif case.startswith("after a login"):
+        assert response.status_code != 429, LOCKED_OUT
+        assert response.status_code == 303
+        assert is_here(response.header("location") or "", environment), "`next` is followed to another host"
     else:
         assert response.status_code == 200
-        assert "<caio-probe>" not in response.text, "next stands in the page as markup"
+        unescaped = ("<caio-probe>", '" caio-probe="', "=' caio-probe='", "='/' caio-probe='")
+        assert not any(text in response.text for text in unescaped), "next stands in the page as markup"
+
+
+def headers_of_proxies(environment: Environment) -> Mapping[str, Probe]:
+    """Claim, in each header that a proxy may set, to come from inside, or to ask for something public."""
+    here = environment.base_url
+    claims: dict[str, dict[str, str]] = {
+        f"{name}: {value}": {name: value}
+        for name, value in (
+            *((name, "127.0.0.1") for name in ("X-Forwarded-For", "X-Real-IP")),
+            *(("X-Forwarded-Host", host) for host in dict.fromkeys(("localhost", environment.host))),
+            *(
+                (name, path)
+                for name in ("X-Original-URL", "X-Rewrite-URL")
+                for path in ("/api/health", "/login")
+            ),
+            ("X-HTTP-Method-Override", "OPTIONS"),
+            *(("X-Internal-Request", value) for value in ("true", "1")),
+            *(
+                ("Referer", f"{origin}/sales")
+                for origin in dict.fromkeys((here, *environment.cors_origins[:1]))
+            ),
+            *(("Origin", origin) for origin in dict.fromkeys((here, *environment.cors_origins[:1]))),
+        )
+    }
+    # Others of each kind, together.
+    addresses = (
+        "X-Client-IP",
+        "X-Originating-IP",
+        "X-Cluster-Client-IP",
+        "True-Client-IP",
+        "CF-Connecting-IP",
+    )
+    claims["other headers of an address"] = {
+        **dict.fromkeys(addresses, "127.0.0.1"),
+        "Forwarded": "for=127.0.0.1;host=localhost;proto=https",
+    }
+    claims["other headers of a method"] = dict.fromkeys(("X-HTTP-Method", "X-Method-Override"), "OPTIONS")
+    claims["headers of a user"] = dict.fromkeys(("X-Forwarded-User", "X-Remote-User", "Remote-User"), "admin")
+    claims["headers of a browser"] = {"Sec-Fetch-Site": "same-origin", "X-Requested-With": "XMLHttpRequest"}
+    asked = {name: get(STATUS, headers=headers) for name, headers in claims.items()}
+    # The other way round: the guard sees a public path, and the application another.
+    rewritten = {
+        f"{name} of a public path": get("/api/health/ready", headers={name: STATUS})
+        for name in ("X-Original-URL", "X-Rewrite-URL")
+    }
+    return {**asked, **rewritten}
+
+
+@check(
+    "AUTH-19",
+    by="developer",
+    fix="Have the dashboard's auth guard decide by the token or session alone, and by the path that is served: no header "
+    "that a proxy or a caller may set counts. Then redeploy.",
+)
+@cases(headers_of_proxies)
+def test_headers_of_proxies(response: Exchange, case: str) -> None:
+    """No header that a proxy may set opens the API without a token."""
+    if case.endswith("of a public path") and response.status_code == 200:
+        response.report(Readiness)
+    else:
+        assert response.status_code in REFUSALS
+
+
+# The root, where static files are, and the ways up from there, one folder or two.
+FOLDERS = tuple(
+    """
+    / /static/ /static/../ /static/../../ /static/%2e%2e/ /static/%2e%2e/%2e%2e/ /static/..%2f /static/..%2f..%2f
+    """.split()
+)
+
+
+@check(
+    "AUTH-20",
+    by="developer",
+    fix="Have the dashboard serve no file but those made for browsers: its static folder must hold nothing else, and its "
+    "server must not leave it by dot segments. Replace every secret in a file that was served, then redeploy.",
+)
+@cases({file: tuple(get(f"{folder}{file}") for folder in FOLDERS) for file in PROJECT_FILES})
+def test_no_project_file(responses: Mapping[str, Exchange], secrets_in: Callable[[str], list[str]]) -> None:
+    """No file of the project is served, and whatever is served in its place holds no secret."""
+    for label, response in responses.items():
+        leaked = secrets_in(response.text)
+        assert not leaked, f"{label} holds the value of {', '.join(leaked)}"
+        assert not is_file(response), f"{label} is served: {response.summary}"
+
+
+def is_file(response: Exchange) -> bool:
+    """Say whether a response is a file: it has content, and is no page."""
+    content = response.text.strip().lower()
+    return (
+        200 <= response.status_code < 300 and bool(content) and not content.startswith(("<!doctype", "<html"))
+    )

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.environments.environment import Environment, load_environment, read_revoked
+from pytest_caio.environments.environment import Environment, Revoked, load_environment, read_revoked
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
-from pytest_caio.redaction.secret import Secret
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
 __all__ = ["Options", "add_options", "find_suite", "join_files"]
@@ -58,7 +57,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--revoked-tokens",
         dest="caio_revoked",
         metavar="@FILE",
-        help="tokens, one a line, that must no longer work (AUTH-12)",
+        help="tokens, or caio_session=VALUE, one a line, that must no longer work (AUTH-12)",
     )
     add(
         "--allow-writes",
@@ -238,9 +237,9 @@ class Options:
         )
 
 
-def _revoked(given: str | None, here: Path) -> tuple[Secret, ...]:
+def _revoked(given: str | None, here: Path) -> Revoked:
     if given is None:
-        return ()
+        return Revoked()
     if not given.startswith("@"):
         # Not quoted: if a conftest.py loaded the plugin, pytest has already replaced @FILE with the file's
         # first line, which is a token.

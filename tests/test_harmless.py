@@ -147,6 +147,10 @@ def test_other_dashboard_is_go(wire: str, bearers: tuple[str, ...], store: str, 
         ("an unrendered card", {"OPS-11"}),
         ("an unproved send", {"OPS-07"}),
         ("a dry run that sends", {"OPS-02"}),
+        ("any session", {"AUTH-08"}),
+        ("a trusted proxy", {"AUTH-19"}),
+        ("a public word", {"AUTH-10"}),
+        ("a served file", {"AUTH-20"}),
     ],
 )
 def test_other_dashboard_is_found_out(broken: str, expected: set[str], store: str, tmp_path: Path) -> None:

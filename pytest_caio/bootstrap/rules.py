@@ -13,16 +13,20 @@ from pytest_caio.environments.addresses import is_local, origin_fault, redis_pla
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.environment import Environment, checked_url
 from pytest_caio.environments.keys import (
+    BRAKES,
     NUMBERS,
     REDIS_NAMESPACES,
     REDIS_ONLY,
     REQUIRED_KEYS,
     RUNTIME_KEYS,
+    SENDING_KEYS,
     STRICT_FLAGS,
+    TIER_FILTER,
     typo_of,
 )
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.environments.rules import (
+    brake_fault,
     flag_fault,
     inngest_fault,
     missing_key,
@@ -32,8 +36,9 @@ from pytest_caio.environments.rules import (
     origin_faults,
     provider_without_secret,
     redis_only_fault,
+    unusable_values,
 )
-from pytest_caio.environments.secret_rules import given_secrets, secret_faults
+from pytest_caio.environments.secret_rules import given_secrets, placeholders, secret_faults
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput
 
@@ -71,6 +76,9 @@ def review(mode: str, file: EnvFile) -> Review:
         if provider_without_secret(environment, name)
     ]
     result = Review(missing)
+    with suppress(MissingInput):
+        for fault in (*unusable_values(environment), *placeholders(environment)):
+            result.faults.setdefault(fault.partition(" ")[0], fault)
     for key, fault in _blocking(environment):
         if fault:
             found = result.waivable if key in _WAIVABLE else result.faults
@@ -78,6 +86,8 @@ def review(mode: str, file: EnvFile) -> Review:
     advice = [number_fault(environment, key) for key in NUMBERS]
     for key in ("TRACE_ENVELOPE_ENABLED", "TRACE_CLEANUP_ENABLED"):
         advice.append(_fault_if_given(flag_fault, environment, key, wanted=True))
+    advice += [f"{key} is missing: nothing is sent" for key in SENDING_KEYS if missing_key(environment, key)]
+    advice += [_fault_if_given(brake_fault, environment, key) for key in (*BRAKES, TIER_FILTER)]
     keys = [entry.key for entry in file.entries]
     advice += [f"{key} is defined more than once" for key in RUNTIME_KEYS if keys.count(key) > 1]
     advice += [f"a key looks like {known}, misspelled" for known in map(typo_of, keys) if known]
@@ -86,13 +96,13 @@ def review(mode: str, file: EnvFile) -> Review:
 
 
 def _environment(mode: str, file: EnvFile) -> Environment:
-    environment = Environment(mode, "", Profile(environment=mode), file.values)
+    environment = Environment(mode, "", Profile(environment=mode), file.values, file=file)
     url = environment.value("CAIO_BASE_URL")
     with suppress(InputError, ValueError):
         # Without CAIO_BASE_URL, the host of INNGEST_WEBHOOK_URL is taken for the deployment's.
         host = urlsplit(environment.value("INNGEST_WEBHOOK_URL")).netloc
         url = checked_url(url, "CAIO_BASE_URL") if url else f"https://{host}"
-    return Environment(mode, url, Profile(environment=mode), file.values)
+    return Environment(mode, url, Profile(environment=mode), file.values, file=file)
 
 
 def _blocking(environment: Environment) -> Iterator[tuple[str, str]]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.environment import checked_url
-from pytest_caio.environments.keys import SECRETS, expected_values
+from pytest_caio.environments.keys import SECRETS, SENDING_KEYS, expected_values
+from pytest_caio.errors import InputError
 
-__all__ = ["GENERATED", "defaults", "shut_out"]
+__all__ = ["GENERATED", "OF_PROVIDERS", "chosen_ways", "credentials_to_make", "defaults", "ways_in"]
 
-# Only Inngest can generate its keys.
-GENERATED = tuple(key for key in SECRETS if not key.startswith("INNGEST_"))
+# The two ways in which a webhook provider authenticates.
+SIGNATURE, BEARER = "signature", "bearer"
+OF_PROVIDERS = {key for provider in PROVIDERS.values() for key in provider.keys}
+
+# Only Inngest and GHL can generate their keys. Of the webhook credentials, those are generated that
+# `credentials_to_make` returns.
+GENERATED = tuple(key for key in SECRETS if not key.startswith("INNGEST_") and key not in SENDING_KEYS)
 
 
 def defaults(mode: str, base_url: str) -> dict[str, str]:
@@ -36,13 +42,53 @@ def defaults(mode: str, base_url: str) -> dict[str, str]:
     return values
 
 
-def shut_out(current: Mapping[str, str]) -> set[str]:
-    """Return the webhook secrets that must not be generated: the provider uses its bearer token today.
-
-    Once a secret is set, the bearer token is ignored, and the provider is refused until it signs.
-    """
+def ways_in(values: Mapping[str, str]) -> dict[str, str]:
+    """Return how each webhook provider comes in with these values; with neither credential, by nothing."""
     return {
-        provider.secret_key
-        for provider in PROVIDERS.values()
-        if not current.get(provider.secret_key) and current.get(provider.bearer_key or "")
+        name: SIGNATURE
+        if values.get(provider.secret_key)
+        else BEARER
+        if values.get(provider.bearer_key or "")
+        else "nothing"
+        for name, provider in PROVIDERS.items()
     }
+
+
+def credentials_to_make(values: Mapping[str, str], chosen: Mapping[str, str]) -> set[str]:
+    """Return the webhook credentials that a file with these values needs, by how each provider comes in.
+
+    That is as `chosen`, by name, else as it comes in today, else by its bearer if it may send one: once a
+    webhook secret is set, the bearer is ignored, and a provider that cannot sign is shut out.
+
+    Raises InputError if a provider is to send a bearer whose signature is asked for.
+    """
+    today = ways_in(values)
+    keys = set()
+    for name, provider in PROVIDERS.items():
+        if chosen.get(name) == BEARER and today[name] == SIGNATURE:
+            raise InputError(
+                f"--provider {name}={BEARER}: {provider.secret_key} is set, and {provider.title} must sign "
+                "then; take that key out of the file first"
+            )
+        usual = BEARER if provider.bearer_key else SIGNATURE
+        way = chosen.get(name) or (usual if today[name] == "nothing" else today[name])
+        keys.add(provider.bearer_key if way == BEARER and provider.bearer_key else provider.secret_key)
+    return keys
+
+
+def chosen_ways(given: Sequence[str]) -> dict[str, str]:
+    """Return the values of `--provider` by the provider's name. Raises InputError if one cannot be used."""
+    chosen: dict[str, str] = {}
+    for text in given:
+        name, _, way = text.partition("=")
+        provider = PROVIDERS.get(name)
+        if provider is None or way not in (SIGNATURE, BEARER):
+            raise InputError(
+                f"--provider {text}: takes NAME={BEARER} or NAME={SIGNATURE}; the names are "
+                f"{', '.join(PROVIDERS)}"
+            )
+        if way == BEARER and not provider.bearer_key:
+            raise InputError(f"--provider {text}: {provider.title} sends no bearer, it can only sign")
+        if chosen.setdefault(name, way) != way:
+            raise InputError(f"--provider {text}: is given twice, with different ways")
+    return chosen

@@ -9,8 +9,9 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from pytest_caio.checks.probe import Credential, Effect, Request
-from pytest_caio.contract.signing import inngest_signature, webhook_signature
+from pytest_caio.contract.signing import inngest_signature, session_cookie, signed_part, webhook_signature
 from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.keys import secret_part
 
 __all__ = [
     "NEAR_MISSES",
@@ -26,7 +27,10 @@ __all__ = [
     "login_token",
     "near_miss",
     "query_token",
+    "revoked_session",
     "revoked_token",
+    "session_signed_by",
+    "session_signed_with",
     "signed",
     "signed_in_query",
     "token_as",
@@ -42,6 +46,8 @@ def _swap(character: str) -> str:
 
 NEAR_MISSES: dict[str, Callable[[str], str]] = {
     "a prefix": lambda token: token[: -max(1, len(token) // 4)],
+    "its first half": lambda token: token[: len(token) // 2],
+    "all but its last character": lambda token: token[:-1],
     "one more character": lambda token: token + "x",
     "other case": str.swapcase,
     "first character changed": lambda token: _swap(token[0]) + token[1:],
@@ -102,18 +108,61 @@ def revoked_token(index: int) -> Credential:
 
     def apply(request: Request, environment: Environment) -> Request:
         return request.carry(
-            f"revoked token {index + 1}", (TOKEN_HEADER, environment.revoked[index].reveal())
+            f"revoked token {index + 1}", (TOKEN_HEADER, environment.revoked.tokens[index].reveal())
         )
 
     return Credential(f"revoked token {index + 1}", (), apply)
 
 
-def login_token() -> Credential:
-    """Send the right token in the login form, which opens a session."""
+def revoked_session(index: int) -> Credential:
+    """Send the revoked session at `index` of those given."""
+    label = f"revoked session {index + 1}"
+
+    def apply(request: Request, environment: Environment) -> Request:
+        return _with_session(request, environment.revoked.sessions[index].reveal(), label)
+
+    return Credential(label, (), apply)
+
+
+def session_signed_by(key: str) -> Credential:
+    """Send a session signed with the secret `key`, of which it is the secret part that signs."""
+    label = f"session signed with {key}"
+
+    def apply(request: Request, environment: Environment) -> Request:
+        return _with_session(request, _session(secret_part(key, environment.value(key))), label)
+
+    return Credential(label, (key,), apply)
+
+
+def session_signed_with(secret: str, label: str) -> Credential:
+    """Send a session signed with a secret that anybody may know, or with none."""
+
+    def apply(request: Request, environment: Environment) -> Request:  # noqa: ARG001
+        return _with_session(request, _session(secret), label)
+
+    return Credential(label, (), apply)
+
+
+def _session(secret: str) -> str:
+    # The hour before this one: a session from the future is refused, and the clocks may differ. A whole hour,
+    # so that every process of a run sends the same session.
+    return session_cookie(secret, int(time.time()) // 3600 * 3600 - 3600)
+
+
+def _with_session(request: Request, session: str, label: str) -> Request:
+    """Return the request with a session, redacted, since it opens the dashboard where it is believed."""
+    hidden = signed_part(session)
+    headers = (*request.headers, ("Cookie", f"caio_session={session}"))
+    return replace(request, headers=headers, secrets=(*request.secrets, (label, hidden)))
+
+
+def login_token(target: str = "") -> Credential:
+    """Send the right token in the login form, which opens a session and goes on to `target`."""
 
     def apply(request: Request, environment: Environment) -> Request:
         value = quote(environment.value(TOKEN_KEY), safe="")
-        return replace(request, body=f"token={value}".encode(), secrets=((TOKEN_KEY, value),))
+        more = f"&next={quote(target, safe='')}" if target else ""
+        return replace(request, body=f"token={value}{more}".encode(), secrets=((TOKEN_KEY, value),))
 
     return Credential(f"{TOKEN_KEY} in the login form", (TOKEN_KEY,), apply)
 

@@ -14,7 +14,14 @@ import msgspec
 from pytest_caio.bootstrap import privatefile
 from pytest_caio.bootstrap.editor import EnvFileEditor
 from pytest_caio.bootstrap.rules import review
-from pytest_caio.bootstrap.values import GENERATED, defaults, shut_out
+from pytest_caio.bootstrap.values import (
+    GENERATED,
+    OF_PROVIDERS,
+    chosen_ways,
+    credentials_to_make,
+    defaults,
+    ways_in,
+)
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.environment import checked_url
 from pytest_caio.environments.keys import RUNTIME_KEYS
@@ -30,8 +37,9 @@ class Summary(msgspec.Struct, kw_only=True):
     `written` keys were missing or empty and got a value; `overwritten` ones had another value; `generated`
     ones, among both, got a new secret; `kept` ones already had a value. `missing` keys are required and were
     not given. `errors` are the reasons why nothing is written. `needs_waiver` are keys given with a value
-    that the environment gate refuses without a waiver. `other_keys` counts the keys that are not runtime
-    keys; they are kept. `changed` is whether the file was changed.
+    that the environment gate refuses without a waiver. `providers` says how each webhook provider comes in:
+    by a signature, by a bearer, or by nothing. `other_keys` counts the keys that are not runtime keys; they
+    are kept. `changed` is whether the file was changed.
     """
 
     ok: bool = False
@@ -47,6 +55,7 @@ class Summary(msgspec.Struct, kw_only=True):
     missing: list[str] = msgspec.field(default_factory=list)
     needs_waiver: list[str] = msgspec.field(default_factory=list)
     errors: list[str] = msgspec.field(default_factory=list)
+    providers: dict[str, str] = msgspec.field(default_factory=dict)
     other_keys: int = 0
 
 
@@ -87,6 +96,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="make the missing tokens and webhook secrets; Inngest's keys come from Inngest",
     )
+    add(
+        "--provider",
+        action="append",
+        default=[],
+        metavar="NAME=bearer|signature",
+        help="whether this webhook provider sends a bearer or signs; may repeat (by default a bearer, where "
+        "one may be sent and the file has no secret: a new one would shut out who cannot sign)",
+    )
     add("--dry-run", action="store_true", help="say what would be done, write nothing")
 
 
@@ -95,14 +112,16 @@ def run(args: argparse.Namespace) -> int:
 
     In the latter case nothing is written. Raises InputError for options or a file that cannot be used.
     """
-    given = _given(args)
+    given, chosen = _given(args), chosen_ways(args.provider)
+    if chosen and not args.generate_secrets:
+        raise InputError("--provider: says which secrets to make; give --generate-secrets too")
     target = privatefile.locate(args.env_file)
     before = privatefile.read(target)
     file = EnvFile.parse(before or b"", args.env_file)
     current = {key: value.reveal() for key, value in file.values.items()}
     summary = Summary(mode=args.mode, env_file=str(args.env_file), dry_run=args.dry_run)
     summary.other_keys = len(current.keys() - set(RUNTIME_KEYS))
-    changes, notes = _changes(args, current, given, summary)
+    changes = _changes(args, current, given, chosen, summary)
     text = EnvFileEditor(before or b"")
     for key, value in changes.items():
         text.put(key, value)
@@ -111,16 +130,20 @@ def run(args: argparse.Namespace) -> int:
     if any(result.values[key].reveal() != value for key, value in changes.items()):
         raise InputError(f"--env-file {args.env_file}: does not read back as it was to be written")
     reviewed = review(args.mode, result)
-    chosen = {key: reason for key, reason in reviewed.waivable.items() if key in given}
-    summary.needs_waiver = sorted(chosen)
+    summary.providers = ways_in({key: value.reveal() for key, value in result.values.items()})
+    wanted = {key: reason for key, reason in reviewed.waivable.items() if key in given}
+    summary.needs_waiver = sorted(wanted)
     summary.missing = reviewed.missing
-    overwritable = {**reviewed.faults, **{k: v for k, v in reviewed.waivable.items() if k not in chosen}}
+    overwritable = {**reviewed.faults, **{k: v for k, v in reviewed.waivable.items() if k not in wanted}}
     summary.errors += [
-        reason if key in changes else f"{reason}; correct it in the file, or add --overwrite {key}"
+        reason
+        if key in changes
+        else f"{reason}; correct it in the file"
+        + (f", or add --overwrite {key}" if key in RUNTIME_KEYS else "")
         for key, reason in overwritable.items()
     ]
     summary.ok = not summary.errors and not summary.missing
-    notes += reviewed.advice + [f"{reason}: the gate needs a waiver" for reason in chosen.values()]
+    notes = reviewed.advice + [f"{reason}: the gate needs a waiver" for reason in wanted.values()]
     if summary.ok and not args.dry_run:
         if changes:
             kept = privatefile.put_in_place(target, before, after)
@@ -137,9 +160,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _changes(
-    args: argparse.Namespace, current: Mapping[str, str], given: Mapping[str, str], summary: Summary
-) -> tuple[dict[str, str], list[str]]:
-    """Return the values to write and the notes to print; enter what is done with each key in `summary`."""
+    args: argparse.Namespace,
+    current: Mapping[str, str],
+    given: Mapping[str, str],
+    chosen: Mapping[str, str],
+    summary: Summary,
+) -> dict[str, str]:
+    """Return the values to write; enter what is done with each key in `summary`."""
     overwrite = set(args.overwrite)
     if not overwrite <= set(RUNTIME_KEYS):
         raise InputError(f"--overwrite: takes a runtime key; they are {', '.join(RUNTIME_KEYS)}")
@@ -150,9 +177,13 @@ def _changes(
     old_url = "" if address in overwrite else current.get(address, "")
     values = {**defaults(args.mode, old_url or given.get(address, "") or offered.get(address, "")), **offered}
     values |= given
-    spared = shut_out(current)
+    held = {key: value for key, value in current.items() if value.strip()}
+    made = (
+        {*GENERATED} - OF_PROVIDERS
+        | credentials_to_make({**values, **held}, chosen)
+        | (held.keys() & {*GENERATED})
+    )
     changes: dict[str, str] = {}
-    notes: list[str] = []
     for key in RUNTIME_KEYS:
         has = current.get(key, "").strip()
         if has and key not in overwrite:
@@ -163,12 +194,7 @@ def _changes(
                 )
             continue
         value = values.get(key, "")
-        if not value and args.generate_secrets and key in GENERATED:
-            if key in spared and not has:
-                notes.append(
-                    f"{key} is not made: its provider comes in by the bearer, which it would shut out"
-                )
-                continue
+        if not value and args.generate_secrets and key in made:
             value = new_secret()
             summary.generated.append(key)
         if not value:
@@ -179,7 +205,7 @@ def _changes(
         else:
             changes[key] = value
             (summary.overwritten if has else summary.written).append(key)
-    return changes, notes
+    return changes
 
 
 def _given(args: argparse.Namespace) -> dict[str, str]:

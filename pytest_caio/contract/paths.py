@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ACTING_PATHS", "LOGIN", "PAGES", "READING_PATHS", "SAFE_HEADERS"]
+__all__ = ["ACTING_PATHS", "LOGIN", "NAMED_PATHS", "PAGES", "PROJECT_FILES", "READING_PATHS", "SAFE_HEADERS"]
 
 READING_PATHS = tuple(
     """
@@ -16,6 +16,8 @@ READING_PATHS = tuple(
     /api/debug/correlation-id
     """.split()
 )
+# Reading paths with a name in them, here one that nobody has. A call's preparation is among ACTING_PATHS.
+NAMED_PATHS = ("/api/agents/caio-probe", "/api/leads/probe%40example.com/timeline")
 # Paths that act, requested with GET only because GET changes nothing. 401 is the right response; any other
 # status code means that the request got past authentication.
 ACTING_PATHS = tuple(
@@ -26,6 +28,13 @@ ACTING_PATHS = tuple(
     /api/scorecard/refresh /api/queue-watcher/trigger /api/call-prep/caio-probe /api/clay-callback
     /api/leads/bootstrap /api/leads/detect-decay /api/cadence/sync
     /api/instantly/campaigns/caio-probe/activate /api/instantly/emergency-stop /api/admin/clear-queue
+    """.split()
+)
+# Files of the project that nobody outside may read: its secrets, history, configuration and state.
+PROJECT_FILES = tuple(
+    """
+    .env .env.production .env.staging .env.local .git/config .git/HEAD config/production.json railway.toml
+    requirements.txt .hive-mind/operator_state.json
     """.split()
 )
 PAGES = ("/", "/sales", "/leads", "/scorecard")

@@ -1,13 +1,21 @@
-"""Signatures as made by the webhook providers and the Inngest SDK."""
+"""Signatures as made by the webhook providers, the Inngest SDK and the dashboard's session library."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
 
-__all__ = ["inngest_signature", "webhook_signature"]
+__all__ = ["KNOWN_SESSION_SECRETS", "inngest_signature", "session_cookie", "signed_part", "webhook_signature"]
 
+# What public source and its examples sign sessions with; the first is the dashboard's own default.
+KNOWN_SESSION_SECRETS = tuple(
+    """
+    caio-local-dev-secret secret secret-key supersecret changeme change-me your-secret-key dev-secret
+    dev-secret-key session-secret
+    """.split()
+)
 _SIGNING_KEY_PREFIX = re.compile(r"^signkey-\w+-")
 
 
@@ -24,3 +32,24 @@ def inngest_signature(signing_key: str, body: bytes, unix_seconds: int) -> str:
     key = _SIGNING_KEY_PREFIX.sub("", signing_key)
     digest = hmac.new(key.encode(), body + str(unix_seconds).encode(), hashlib.sha256).hexdigest()
     return f"t={unix_seconds}&s={digest}"
+
+
+def session_cookie(secret: str, unix_seconds: int) -> str:
+    """Return a session that is logged in, signed at `unix_seconds`, as Starlette's session middleware does.
+
+    That is itsdangerous' `TimestampSigner`, with its usual salt, SHA-1 and the key derivation of Django.
+    """
+    session = base64.b64encode(b'{"authenticated": true}')
+    at = unix_seconds.to_bytes((unix_seconds.bit_length() + 7) // 8, "big")
+    text = session + b"." + _unpadded(at)
+    key = hashlib.sha1(b"itsdangerous.Signer" + b"signer" + secret.encode()).digest()  # noqa: S324
+    return (text + b"." + _unpadded(hmac.new(key, text, hashlib.sha1).digest())).decode()
+
+
+def signed_part(session: str) -> str:
+    """Return what of a session must not be shown: its time and signature; anybody can write the rest."""
+    return session.partition(".")[2] or session
+
+
+def _unpadded(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")

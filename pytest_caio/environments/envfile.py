@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from dotenv.parser import parse_stream
-from dotenv.variables import parse_variables
+from dotenv.variables import Variable, parse_variables
 
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret
@@ -17,11 +17,16 @@ __all__ = ["Entry", "EnvFile"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One definition: the key, its value, and its line (from 1)."""
+    """One definition: the key, its value, and its line (from 1).
+
+    `undefined` are the names that the value refers to and that no line before defines: each was taken for
+    empty.
+    """
 
     key: str
     value: Secret
     line: int
+    undefined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,13 @@ class EnvFile:
                 raise InputError(f"env file {path}, line {line}: is not KEY=value")
             if binding.key is None:
                 continue
-            value = "".join(atom.resolve(known) for atom in parse_variables(binding.value or ""))
+            atoms = list(parse_variables(binding.value or ""))
+            value = "".join(atom.resolve(known) for atom in atoms)
+            undefined = tuple(
+                atom.name
+                for atom in atoms
+                if isinstance(atom, Variable) and atom.default is None and atom.name not in known
+            )
             known[binding.key] = value
-            entries.append(Entry(binding.key, Secret(value), line))
+            entries.append(Entry(binding.key, Secret(value), line, undefined))
         return cls(path, tuple(entries))

@@ -7,17 +7,29 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pytest_caio.environments.envfile import EnvFile
-from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
-from pytest_caio.environments.profiles import (
-    Profile,
-)
+from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, RUNTIME_KEYS, STATE_PREFIX, odd_character
+from pytest_caio.environments.profiles import Profile
 from pytest_caio.errors import InputError
-from pytest_caio.redaction.secret import Secret
+from pytest_caio.redaction.secret import Secret, names_secret
 
-__all__ = ["Environment", "checked_url", "load_environment", "read_revoked"]
+__all__ = ["Environment", "Revoked", "checked_url", "load_environment", "read_revoked"]
+
+_SESSION = "caio_session="
+_ASSIGNED = re.compile(r"([A-Za-z_][\w-]*)[=:](?!=*$)")
+
+
+class Revoked(NamedTuple):
+    """What must no longer open the dashboard: tokens, and values of the session cookie."""
+
+    tokens: tuple[Secret, ...] = ()
+    sessions: tuple[Secret, ...] = ()
+
+
+_NONE_REVOKED = Revoked()
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Environment:
     base_url: str
     profile: Profile
     values: Mapping[str, Secret] = field(repr=False)
-    revoked: tuple[Secret, ...] = field(default=(), repr=False)
+    revoked: Revoked = field(default=_NONE_REVOKED, repr=False)
     expect_commit: str = ""
     file: EnvFile | None = field(default=None, repr=False)  # the env file, if one was read
 
@@ -89,17 +101,50 @@ def checked_url(url: str, source: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def read_revoked(path: Path) -> tuple[Secret, ...]:
-    """Read revoked tokens, one per line; blank lines and lines that start with # are skipped.
+def read_revoked(path: Path) -> Revoked:
+    """Read revoked tokens and sessions (`caio_session=VALUE`), one per line.
 
-    Raises InputError, naming the file, if it cannot be read.
+    Blank lines and lines that start with # are skipped. Raises InputError, naming the file, if it cannot be
+    read or holds neither, and naming the line, but not its text, if a line cannot be a token.
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
         raise InputError(f"--revoked-tokens {path}: {reason}") from None
-    return tuple(Secret(line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    given = [(number, line.strip()) for number, line in enumerate(lines, 1)]
+    given = [(number, line) for number, line in given if line and not line.startswith("#")]
+    if not given:
+        raise InputError(f"--revoked-tokens {path}: holds no token; write one per line")
+    for number, line in given:
+        fault = _unlike_a_token(line.removeprefix(_SESSION))
+        if fault:
+            raise InputError(
+                f"--revoked-tokens {path}, line {number}: {fault}; write the token alone, or {_SESSION}VALUE"
+            )
+    return Revoked(
+        tuple(Secret(line) for _, line in given if not line.startswith(_SESSION)),
+        tuple(Secret(line.removeprefix(_SESSION)) for _, line in given if line.startswith(_SESSION)),
+    )
+
+
+def _unlike_a_token(line: str) -> str:
+    """Return why a line cannot be a token or session, or an empty string; it is not quoted.
+
+    Sent as it is, it would be refused even where the token in it still works.
+    """
+    odd = odd_character(line)
+    if odd:
+        return f"there is {odd} in it"
+    assigned = _ASSIGNED.match(line)
+    if assigned and (assigned[1] in RUNTIME_KEYS or names_secret(assigned[1], "")):
+        return "it is a name and its value"
+    separator = next((mark for mark in ",;" if mark in line), "")
+    if separator:
+        return f"there is a {'comma' if separator == ',' else 'semicolon'} in it"
+    if not line or line[0] + line[-1] in ("<>", "{}", "[]", "()"):
+        return "it is in brackets" if line else "the session is empty"
+    return ""
 
 
 def load_environment(
@@ -113,21 +158,23 @@ def load_environment(
     base_url: str = "",
     env_file: Path | None = None,
     token: str = "",
-    revoked: tuple[Secret, ...] = (),
+    revoked: Revoked = _NONE_REVOKED,
     expect_commit: str = "",
 ) -> Environment:
     """Return the Environment of profile `name`; the profile's relative paths are relative to `folder`.
 
     A value is taken from the command line, else from the env file, else from `<NAME>_<KEY>` and, if `shared`,
-    `<KEY>` of the process environment `process`, which is searched for `keys` only. In a run of two
+    `<KEY>` of the process environment `process`, which is searched for `keys` and the profile's
+    `required_keys` only; a last line end, as CI secrets may have one, is dropped. In a run of two
     environments it is not shared: `<KEY>` would give both the same secret. Raises InputError if there is no
     usable base URL, or if `env_file`, given by the user, cannot be read; the profile's own env file may be
     missing (CI has none).
     """
     values: dict[str, Secret] = {}
     prefix = re.sub(r"\W", "_", name).upper()
-    for key in keys:
+    for key in (*keys, *profile.required_keys):
         found = process.get(f"{prefix}_{key}", process.get(key, "") if shared else "")
+        found = found.removesuffix("\n").removesuffix("\r")
         if found:
             values[key] = Secret(found)
     own = folder / profile.env_file if profile.env_file else None

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS, UNSIGNED_KEYS
 
 __all__ = [
+    "BRAKES",
     "DEFAULT_STATE_PREFIX",
+    "FLAGS",
     "MIN_SECRET_LENGTH",
     "NUMBERS",
+    "RAMP_TIER",
     "REDIS_NAMESPACES",
     "REDIS_ONLY",
     "REQUIRED_KEYS",
     "RUNTIME_KEYS",
     "SECRETS",
+    "SENDING_KEYS",
     "STATE_PREFIX",
     "STRICT_FLAGS",
+    "TIER_FILTER",
     "canonical",
     "expected_values",
     "flag",
     "holds_runtime_key",
     "is_placeholder",
+    "is_unfilled",
+    "misplaced_mark",
+    "odd_character",
     "secret_part",
     "typo_of",
     "weakness",
@@ -40,11 +49,20 @@ _KEYS_BEFORE_PROVIDERS = """
 _KEYS_AFTER_PROVIDERS = """
     TRACE_ENVELOPE_FILE TRACE_ENVELOPE_ENABLED TRACE_RETENTION_DAYS TRACE_CLEANUP_ENABLED CAIO_BASE_URL
 """.split()
+# Without these an approval succeeds, and nothing is sent.
+SENDING_KEYS = ("GHL_API_KEY", "GHL_LOCATION_ID")
+# Flags that hold sending back, or lift a limit of it, for a while.
+BRAKES = ("EMERGENCY_STOP", "CANARY_MODE", "SUPERVISED_SEND_WINDOW_OVERRIDE")
+TIER_FILTER = "PENDING_QUEUE_TIER_FILTER"  # shows other cards than the ramp's
+RAMP_TIER = "tier_1"  # the tier of the ramp, with which supervised operation begins
 RUNTIME_KEYS = (
     *_KEYS_BEFORE_PROVIDERS,
     *BEARER_KEYS,
     *UNSIGNED_KEYS,
     *(provider.secret_key for provider in PROVIDERS.values()),
+    *SENDING_KEYS,
+    *BRAKES,
+    TIER_FILTER,
     *_KEYS_AFTER_PROVIDERS,
 )
 
@@ -65,6 +83,7 @@ SECRETS: Mapping[str, str] = MappingProxyType(
         "SESSION_SECRET_KEY": "signing sessions of the dashboard",
         **{key: _bearer_opens(key) for key in BEARER_KEYS},
         **{p.secret_key: f"signing the webhooks of {p.title}" for p in PROVIDERS.values()},
+        "GHL_API_KEY": "sending through GHL",
     }
 )
 MIN_SECRET_LENGTH = 20  # characters
@@ -116,6 +135,30 @@ _TEMPLATE = re.compile(
 # <…>, ${…}, $(…), {{…}}, [[…]], %…%: words in brackets that a program or a person should have replaced.
 _BRACKETED = re.compile(r"(?:<|\$\{+|\$\(|\{\{|\[+|%)[\w .:/-]*(?:>|\}+|\)|\]+|%)")
 _YOURS = re.compile(r"your[\W_].*[\W_]here", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"<[^<>]*>|\{\{[^{}]*\}\}|\$\([^()]*\)")
+# Between two letters or digits, `your` and the like are parts of a name.
+_UNFILLED = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?i:your|change[-_]?me|change[-_]this|replace[-_]?(?:me|this|with)|fill[-_]?(?:me|in)"
+    r"|fixme|placeholder|insert[-_](?:here|your)|goes[-_]here|x{4,})|TODO|TBD|XXX)(?![A-Za-z0-9])"
+)
+_NAMES_ONE_SECRET = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$")
+_NAMED_CHARACTERS: Mapping[str, str] = MappingProxyType(
+    {
+        "'": "a quote (')",
+        '"': 'a quote (")',
+        "`": "a backquote (`)",
+        ";": "a semicolon",
+        ",": "a comma",
+        " ": "a blank",
+        "\t": "a tab",
+        "\r": "a line end",
+        "\n": "a line end",
+        "\u00a0": "a no-break space",
+        "\u200b": "a zero-width space",
+        "\ufeff": "a byte order mark",
+    }
+)
+_AROUND_FLAGS = "'\"`;, \t\r\n\u2018\u2019\u201c\u201d\u00a0\u200b\ufeff"
 _SEQUENCES = ("abcdefghijklmnopqrstuvwxyz" * 3, "0123456789" * 8, "123456789" * 8, "0123456789abcdef" * 5)
 _FEW = 4  # distinct characters; 20 random characters have so few once in a thousand million times
 
@@ -166,6 +209,43 @@ def is_placeholder(value: str) -> bool:
     )
 
 
+def is_unfilled(key: str, value: str) -> bool:
+    """Return whether the value of a key that is none of SECRETS is a placeholder.
+
+    A setting may be any word (`production`, `redis`, `example`), so only what nobody would set counts: text
+    with `your` or `changeme` in it, words in brackets, TODO, xxxx. Of a key that names a secret, everything
+    counts that `is_placeholder` finds. A value with blanks is a sentence, in which `your` may stand.
+    """
+    text = value.strip()
+    if _NAMES_ONE_SECRET.search(key) and not text.isdigit() and flag(text) is None:
+        return is_placeholder(text)
+    return bool(_IN_BRACKETS.fullmatch(text) or (_UNFILLED.search(text) and not re.search(r"\s", text)))
+
+
+def odd_character(text: str) -> str:
+    """Return in words the first character that no secret has, or an empty string.
+
+    That is a quote, a blank, a line end, and any other character that is invisible or not ASCII.
+    """
+    odd = next((c for c in text if c in "'\"`" or not "!" <= c <= "~"), "")
+    return _in_words(odd) if odd else ""
+
+
+def misplaced_mark(value: str) -> str:
+    """Return in words the character that keeps a value from being a flag, or an empty string.
+
+    It stands before or after a word that is a flag: `true;`, `"true"`.
+    """
+    if flag(value) is not None or flag(value.strip(_AROUND_FLAGS)) is None:
+        return ""
+    return _in_words(next(c for c in value if c in _AROUND_FLAGS and not c.isspace()))
+
+
+def _in_words(character: str) -> str:
+    known = _NAMED_CHARACTERS.get(character)
+    return known or f"a {unicodedata.name(character, 'control character')} (U+{ord(character):04X})"
+
+
 def weakness(key: str, value: str) -> str:
     """Return why the value of the secret `key` is weak, or an empty string if it is not; it is not quoted.
 
@@ -195,12 +275,17 @@ def expected_values(environment: str) -> dict[str, str]:
         "CONTEXT_REDIS_PREFIX": f"caio:{name}:context",
         "CONTEXT_STATE_TTL_SECONDS": "7200" if name == "production" else "3600",
         **dict.fromkeys(UNSIGNED_KEYS, "false"),
+        **dict.fromkeys(BRAKES, "false"),
         "CORS_ALLOWED_METHODS": "GET,POST,OPTIONS",
         "CORS_ALLOWED_HEADERS": "Content-Type,X-Dashboard-Token",
         "TRACE_ENVELOPE_ENABLED": "true",
         "TRACE_RETENTION_DAYS": "30",
         "TRACE_CLEANUP_ENABLED": "true",
     }
+
+
+FLAGS = tuple(key for key, value in expected_values("production").items() if flag(value) is not None)
+"""Every runtime key that is a flag."""
 
 
 def typo_of(key: str) -> str | None:

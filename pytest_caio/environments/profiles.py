@@ -146,6 +146,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe_query_token: bool = True  # whether to send ?token= once, or rely on the reported flag
     inngest_functions: int | None = None
     ready_budget_ms: int = 1500
+    required_keys: tuple[str, ...] = ()  # further keys that sending needs, beside GHL's
     revoked_sha256: tuple[_Sha256, ...] = ()  # hex digests of secrets that must not be used again
     state: StateSection | None = None
     replay: ReplaySection | None = None

@@ -5,6 +5,7 @@ Faults name keys, never values. A rule raises MissingInput if it needs a key tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,19 +18,27 @@ from pytest_caio.environments.addresses import (
 )
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import (
+    FLAGS,
+    RAMP_TIER,
     REDIS_NAMESPACES,
     REDIS_ONLY,
     REQUIRED_KEYS,
     RUNTIME_KEYS,
+    SECRETS,
     STATE_PREFIX,
+    TIER_FILTER,
     canonical,
     expected_values,
     flag,
+    misplaced_mark,
+    odd_character,
     typo_of,
 )
-from pytest_caio.outcomes import MissingInput
+from pytest_caio.outcomes import MissingInput, NotApplicable
+from pytest_caio.redaction.secret import names_secret
 
 __all__ = [
+    "brake_fault",
     "choice_fault",
     "env_diff",
     "flag_fault",
@@ -46,6 +55,7 @@ __all__ = [
     "redis_only_fault",
     "repeated_keys",
     "shared_namespaces",
+    "unusable_values",
 ]
 
 
@@ -69,6 +79,67 @@ def flag_fault(environment: Environment, key: str, *, wanted: bool) -> str:
     if found is None:
         return f"{key} is neither true nor false"
     return "" if found is wanted else f"{key} is {str(found).lower()}"
+
+
+def brake_fault(environment: Environment, key: str) -> str:
+    """Judge a brake or override: it must be off or not set, and the tier filter that of the ramp.
+
+    Raises NotApplicable if nothing at all was given, of which a brake could be missing.
+    """
+    if not environment.values:
+        raise NotApplicable("no value of the deployment was given")
+    value = environment.value(key).strip()
+    if not value:
+        return ""
+    if key == TIER_FILTER:
+        return "" if value.lower() == RAMP_TIER else f"{key} is not {RAMP_TIER}, the tier of the ramp"
+    return flag_fault(environment, key, wanted=False)
+
+
+def unusable_values(environment: Environment) -> list[str]:
+    """Return what cannot be used as it stands: keys, with the character or the name that is wrong in them.
+
+    Secrets are judged by each character, other runtime keys by invisible ones, and flags by what stands
+    around them. Of keys that are not the dashboard's, only their ends and what they refer to are judged: a
+    private key has blanks and line ends in it. Raises MissingInput if nothing was given.
+    """
+    if not any(value.reveal() for value in environment.values.values()):
+        raise MissingInput(*REQUIRED_KEYS)
+    faults = [
+        f"{entry.key} (line {entry.line}) {_reference_fault(name)}"
+        for entry in (environment.file.entries if environment.file else ())
+        for name in entry.undefined
+    ]
+    told = {entry.key for entry in (environment.file.entries if environment.file else ()) if entry.undefined}
+    for key, secret in environment.values.items():
+        value = secret.reveal()
+        reference = re.search(r"\$\{(\{?[^{}]*)\}", value)
+        if key in told or not value.strip():
+            continue
+        if reference:
+            faults.append(f"{key} {_reference_fault(reference[1])}")
+        elif odd := _odd(key, value):
+            faults.append(f"{key} has {odd} in it")
+    return faults
+
+
+def _reference_fault(name: str) -> str:
+    if name.startswith("{"):
+        return "refers to another variable of Railway, which only Railway knows: write the value itself"
+    shown = f"${{{name}}}" if re.fullmatch("[A-Z][A-Z0-9_]*", name) else "a name in ${…}"
+    return f"refers to {shown}, which no line before it defines"
+
+
+def _odd(key: str, value: str) -> str:
+    """Return in words the character that must not be in the value of a key, or an empty string."""
+    if key in FLAGS:
+        return misplaced_mark(value)
+    if key in SECRETS or key == "REDIS_URL":
+        return odd_character(value)
+    if names_secret(key, value) and key not in RUNTIME_KEYS:
+        ends = value.rstrip("\r\n")
+        return odd_character(ends[:1] + ends[-1:])
+    return odd_character("".join(c for c in value if not c.isprintable())) if key in RUNTIME_KEYS else ""
 
 
 def choice_fault(environment: Environment, key: str, wanted: str) -> str:

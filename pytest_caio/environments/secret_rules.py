@@ -10,15 +10,24 @@ from collections.abc import Iterable
 
 from pytest_caio.environments.addresses import redis_place
 from pytest_caio.environments.environment import Environment
-from pytest_caio.environments.keys import REQUIRED_KEYS, RUNTIME_KEYS, SECRETS, secret_part, weakness
+from pytest_caio.environments.keys import (
+    REQUIRED_KEYS,
+    RUNTIME_KEYS,
+    SECRETS,
+    is_unfilled,
+    secret_part,
+    weakness,
+)
 from pytest_caio.outcomes import MissingInput, NotApplicable
 from pytest_caio.redaction.secret import Secret, names_secret
 
 __all__ = [
     "given_secrets",
+    "placeholders",
     "revoked_fault",
     "revoked_secrets",
     "secret_faults",
+    "secrets_of_file",
     "shared_database",
     "shared_secrets",
 ]
@@ -37,9 +46,18 @@ def given_secrets(environment: Environment) -> dict[str, tuple[()]]:
     return dict.fromkeys(keys, ())
 
 
+def secrets_of_file(environment: Environment) -> list[str]:
+    """Return every key given whose value is a secret, or holds one, the dashboard's own or another's."""
+    return [
+        key
+        for key, value in environment.values.items()
+        if value.reveal().strip() and names_secret(key, value.reveal())
+    ]
+
+
 def revoked_secrets(environment: Environment) -> dict[str, tuple[()]]:
     """Return the `given_secrets`. Raises NotApplicable if no revoked secrets are listed to compare with."""
-    if not environment.revoked and not environment.profile.revoked_sha256:
+    if not environment.revoked.tokens and not environment.profile.revoked_sha256:
         raise NotApplicable("no revoked secrets are listed (revoked_sha256, --revoked-tokens)")
     return given_secrets(environment)
 
@@ -57,12 +75,19 @@ def secret_faults(environment: Environment, key: str) -> list[str]:
     return [*([f"{key} {weak}"] if weak else []), *repeated]
 
 
+def placeholders(environment: Environment) -> list[str]:
+    """Return the keys, other than the `given_secrets`, whose values are a template's placeholders."""
+    judged = given_secrets(environment)
+    others = {key: value.reveal() for key, value in environment.values.items() if key not in judged}
+    return [f"{key} is a placeholder" for key, value in others.items() if is_unfilled(key, value)]
+
+
 def revoked_fault(environment: Environment, key: str) -> str:
     """Judge whether a secret, or its secret part, was revoked."""
     value = environment.value(key)
     hashes = {digest.lower() for digest in environment.profile.revoked_sha256}
     for text in {value, value.strip(), secret_part(key, value)} - {""}:
-        if Secret(text) in environment.revoked or hashlib.sha256(text.encode()).hexdigest() in hashes:
+        if Secret(text) in environment.revoked.tokens or hashlib.sha256(text.encode()).hexdigest() in hashes:
             return f"{key} was revoked"
     return ""
 

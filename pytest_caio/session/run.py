@@ -112,7 +112,9 @@ class Run:
                     process={},
                     base_url=given.base_url,
                     env_file=Path(given.env_file),
-                    revoked=environment.revoked or read_revoked(Path(given.revoked_file)),
+                    revoked=environment.revoked
+                    if any(environment.revoked)
+                    else read_revoked(Path(given.revoked_file)),
                     expect_commit=environment.expect_commit,
                 )
             )

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 from pytest_caio.checks.credentials import NEAR_MISSES, TOKEN_KEY
 from pytest_caio.checks.probe import Request
-from pytest_caio.contract.paths import ACTING_PATHS, READING_PATHS
+from pytest_caio.contract.paths import ACTING_PATHS, NAMED_PATHS, READING_PATHS
+from pytest_caio.contract.signing import signed_part
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.probing.exchange import Exchange
@@ -37,7 +38,7 @@ class RunSecrets:
     def learn_environments(self, environments: Iterable[Environment]) -> None:
         """Register the secrets of env files, command line and process environment, and their derivatives."""
         add, environments = self._redactor.add, tuple(environments)
-        self._redactor.allow(*RUNTIME_KEYS, *READING_PATHS, *ACTING_PATHS)
+        self._redactor.allow(*RUNTIME_KEYS, *READING_PATHS, *NAMED_PATHS, *ACTING_PATHS)
         self._redactor.allow(*(text for one in environments for text in (one.name, one.base_url)))
         for environment in environments:
             # A value that another overrides, in the file or from outside it, is a secret too.
@@ -47,8 +48,10 @@ class RunSecrets:
                 if names_secret(key, value.reveal()):
                     add(key, value.reveal())
             add("hash of INNGEST_SIGNING_KEY", _hash(environment.value("INNGEST_SIGNING_KEY")))
-            for number, revoked in enumerate(environment.revoked, 1):
+            for number, revoked in enumerate(environment.revoked.tokens, 1):
                 add(f"revoked token {number}", revoked.reveal())
+            for number, revoked in enumerate(environment.revoked.sessions, 1):
+                add(f"revoked session {number}", signed_part(revoked.reveal()))
             token = environment.value(TOKEN_KEY)
             for kind, change in NEAR_MISSES.items():  # also when another process sends the probe
                 add(f"{TOKEN_KEY}, {kind}", change(token) if token else "")

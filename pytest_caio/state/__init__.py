@@ -14,7 +14,18 @@ from pytest_caio.state.comparison import (
 from pytest_caio.state.keys import batch_key, lead_key, state_key
 from pytest_caio.state.migration import migrate
 from pytest_caio.state.records import Index, Problem, Record, read_index, read_records
-from pytest_caio.state.server import Server, StoreError, connect, fetch, inspect_server, members, scan
+from pytest_caio.state.server import (
+    Server,
+    Storage,
+    StoreError,
+    connect,
+    fetch,
+    inspect_server,
+    members,
+    scan,
+    storage_of,
+    write_refusals,
+)
 from pytest_caio.state.summary import Summary, read_summary, summary_faults, write_summary
 
 __all__ = [
@@ -25,6 +36,7 @@ __all__ = [
     "Problem",
     "Record",
     "Server",
+    "Storage",
     "StoreError",
     "Summary",
     "Survey",
@@ -44,7 +56,9 @@ __all__ = [
     "read_summary",
     "scan",
     "state_key",
+    "storage_of",
     "summary_faults",
     "survey",
+    "write_refusals",
     "write_summary",
 ]

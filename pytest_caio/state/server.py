@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import redis
@@ -16,6 +17,7 @@ from pytest_caio.errors import InputError
 
 __all__ = [
     "Server",
+    "Storage",
     "StoreError",
     "connect",
     "expiries",
@@ -26,6 +28,8 @@ __all__ = [
     "members",
     "replace",
     "scan",
+    "storage_of",
+    "write_refusals",
 ]
 
 _TIMEOUT_SECONDS = 15.0
@@ -48,6 +52,17 @@ class Server(msgspec.Struct, frozen=True):
     role: str | None = None
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+class Storage(msgspec.Struct, frozen=True):
+    """Where a server keeps what it holds: bytes used, bytes allowed (0: no limit), and whether on disk.
+
+    Each is None when the server hides it.
+    """
+
+    used: int | None = None
+    limit: int | None = None
+    on_disk: bool | None = None
 
 
 def connect(url: str, *, seconds: float = _TIMEOUT_SECONDS, retries: int = 3) -> redis.Redis:
@@ -89,6 +104,33 @@ def inspect_server(client: redis.Redis) -> Server:
     if role == "slave":
         faults.append("Redis is a replica: what is written to it is refused or lost; use the primary")
     return Server(policy=policy, role=role, faults=tuple(faults), notes=tuple(notes))
+
+
+def storage_of(client: redis.Redis) -> Storage:
+    """Look at a server's memory and persistence; what it hides is None."""
+    memory = _answer_or_none(lambda: client.info("memory")) or {}
+    persistence = _answer_or_none(lambda: client.info("persistence")) or {}
+    snapshots = _answer_or_none(lambda: client.config_get("save")) or {}
+    known = [bool(persistence["aof_enabled"])] if "aof_enabled" in persistence else []
+    known += [bool(snapshots["save"])] if "save" in snapshots else []
+    # With one of the two hidden, the other one off says nothing.
+    on_disk = True if True in known else False if len(known) == 2 else None
+    return Storage(memory.get("used_memory"), memory.get("maxmemory"), on_disk)
+
+
+def write_refusals(client: redis.Redis, prefixes: Sequence[str]) -> list[str]:
+    """Return why a value could not be written under each prefix; an empty text where it could.
+
+    Nothing is written: SET with XX changes an existing key only, and no key has this random name. It
+    is refused all the same where a write would be: to this user, on a replica, or with no memory left.
+    Raises StoreError when the connection fails.
+    """
+    name = f"caio-acceptance:{secrets.token_hex(16)}"
+    with _guarded(), client.pipeline(transaction=False) as pipe:
+        for prefix in prefixes:
+            pipe.set(f"{prefix}:{name}", "", xx=True, px=1)
+        answers = pipe.execute(raise_on_error=False)
+    return [_describe(answer) if isinstance(answer, Exception) else "" for answer in answers]
 
 
 def fetch(client: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:
@@ -190,20 +232,34 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (OSError, "Redis cannot be reached"),
 )
 
+_CODES: Mapping[str, str] = {
+    "NOREPLICAS": "Redis has fewer replicas than it needs to take writes (min-replicas-to-write)",
+    "MISCONF": "Redis cannot save to its disk, and so takes no writes",
+    "READONLY": "Redis is read-only: it is a replica",
+    "NOPERM": "Redis does not permit this user what the state needs",
+    "OOM": "Redis is out of memory (maxmemory)",
+}
+
 
 def _describe(error: Exception) -> str:
     for refusal, text in _REFUSALS:
         if isinstance(error, refusal):
             return text
     code = re.match(r"[A-Z]{3,}(?= )", str(error))
+    if code and code[0] in _CODES:
+        return _CODES[code[0]]
     return f"Redis refused a command ({code[0] if code else type(error).__name__})"
 
 
-def _text_or_none(ask: Callable[[], object]) -> str | None:
+def _answer_or_none(ask: Callable[[], Any]) -> Any:
     try:
-        answer = ask()
+        return ask()
     except (redis.RedisError, OSError):
         return None
+
+
+def _text_or_none(ask: Callable[[], object]) -> str | None:
+    answer = _answer_or_none(ask)
     return None if answer is None else str(answer)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import redis
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.keys import RUNTIME_KEYS
@@ -18,11 +19,12 @@ from pytest_caio.reference.dashboard.settings import fresh_settings, write_setti
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from tests.support.gate_runs import Gate, ask_gate
 
-AFTER = len(RUNTIME_KEYS) + 1  # the line after those of a whole file
-CHECKS = tuple(f"ENV-{n:02}" for n in range(1, 15))
+AFTER = len(RUNTIME_KEYS)  # the line after those of a whole file, which does not set the queue's filter
+CHECKS = tuple(f"ENV-{n:02}" for n in range(1, 18))
 URL = "http://127.0.0.1:9"
 ALONE = {"ENV-10": "not-run"}  # what an environment that is alone in its run leaves unjudged
 REVOKED = secrets.token_urlsafe(32)
+APP = secrets.token_urlsafe(32)  # the password of a user of Redis
 WEAK = "s3cr3t!"  # too short for redaction: only what never shows a value keeps it
 
 
@@ -99,6 +101,41 @@ SLIPS: Mapping[str, Slip] = {
         f"DASHBOARD_AUTH_TOKNE (line {AFTER}) looks like DASHBOARD_AUTH_TOKEN",
         "DASHBOARD_AUTH_TOKNE=x\n",
     ),
+    "yours": Slip(
+        {"ENV-08": "failed"}, more="ALERT_URL=https://your-host.net/a\n", words="ALERT_URL is a pl"
+    ),
+    "model": Slip({"ENV-08": "failed"}, more="OTHER_API_KEY=sk-xxxxxxxx\n", words="OTHER_API_KEY is a"),
+    "todo": failed("ENV-08", "INNGEST_APP_ID is a placeholder", INNGEST_APP_ID="<app-id>"),
+    "curly": failed(
+        "ENV-15", "CLAY_WEBHOOK_SECRET has a LEFT DOUBLE", CLAY_WEBHOOK_SECRET=f"\u201c{REVOKED}x"
+    ),
+    "wide": failed("ENV-15", "has a no-break space in it", CLAY_WEBHOOK_SECRET=f"{REVOKED}\u00a0x"),
+    "ends": failed("ENV-15", "has a line end in it", CLAY_WEBHOOK_SECRET=f'"{REVOKED}x\\n"'),
+    "gap": failed("ENV-15", "has a blank in it", CLAY_WEBHOOK_SECRET=f"'{REVOKED} x'"),
+    "umlaut": failed("ENV-15", "(U+00FC) in it", SESSION_SECRET_KEY=f"{REVOKED}\u00fc"),
+    "mark": failed("ENV-15", "INNGEST_APP_ID has a zero-width space", INNGEST_APP_ID="caio\u200b-alpha"),
+    "undef": failed(
+        "ENV-15", "refers to ${TRACE_HOME}, which no line before", TRACE_ENVELOPE_FILE="${TRACE_HOME}/t.jsonl"
+    ),
+    "rail": failed("ENV-15", "another variable of Railway", INNGEST_APP_ID="${{shared.APP}}"),
+    "semi": Slip(
+        {"ENV-15": "failed", "ENV-02": "failed"},
+        {"REDIS_REQUIRED": "true;"},
+        words="REDIS_REQUIRED has a semicolon in it",
+    ),
+    "other": Slip(
+        {"ENV-15": "failed"}, more=f"OTHER_API_KEY='{REVOKED}\u201d'\n", words="OTHER_API_KEY has a RIGHT"
+    ),
+    "unsent": advised("ENV-16", "GHL_API_KEY is missing", GHL_API_KEY=None),
+    "needs": Slip(
+        {"ENV-16": "advised"},
+        words="INSTANTLY_API_KEY is missing",
+        profile={"required_keys": ["INSTANTLY_API_KEY"]},
+    ),
+    "stop": advised("ENV-17", "EMERGENCY_STOP is true", EMERGENCY_STOP="yes"),
+    "canary": advised("ENV-17", "CANARY_MODE is true", CANARY_MODE="1"),
+    "window": advised("ENV-17", "OVERRIDE is neither true", SUPERVISED_SEND_WINDOW_OVERRIDE="sometimes"),
+    "tier": advised("ENV-17", "is not tier_1", "PENDING_QUEUE_TIER_FILTER=tier_3\n"),
 }
 BEARERS = ("INSTANTLY_WEBHOOK_SECRET", "HEYREACH_WEBHOOK_SECRET", "CLAY_WEBHOOK_SECRET")
 OPTIONAL = ("CAIO_BASE_URL", "TRACE_ENVELOPE_FILE", "CORS_ALLOWED_METHODS", "INNGEST_APP_ID")
@@ -107,8 +144,25 @@ HEALTHY: Mapping[str, Slip] = {
     "plain": Slip({}, {"STATE_REDIS_PREFIX": None, **dict.fromkeys(BEARERS)}),
     "spelt": Slip({}, {"DASHBOARD_AUTH_STRICT": "On", "STATE_BACKEND": "Redis", "ENVIRONMENT": "prod"}),
     "more": Slip({}, dict.fromkeys(OPTIONAL), "PORT=8080\nSENTRY_DSN=https://key@sentry.example/1\n"),
+    "given": Slip(
+        {}, more="INSTANTLY_API_KEY=k3y-of-1nstantly\n", profile={"required_keys": ["INSTANTLY_API_KEY"]}
+    ),
+    "loose": Slip({}, dict.fromkeys(("EMERGENCY_STOP", "CANARY_MODE")), "PENDING_QUEUE_TIER_FILTER=Tier_1\n"),
+    # What else is in such files: texts with `your` in them, an address, a private key, references that hold.
+    "rich": Slip(
+        {},
+        more='SUBJECT="Your pipeline, {{first_name}}"\nFROM="CAIO <ops@caio.example>"\nTIERS=[1,2]\n'
+        'PEM_PRIVATE_KEY="-----BEGIN PRIVATE KEY-----\\nMIIE vQ\\n-----END PRIVATE KEY-----\\n"\n'
+        "LIST=todo\nMAX_TOKENS=1000\nFALLBACK=${NOWHERE:-none}\nALIAS=${DASHBOARD_AUTH_STRICT}\n"
+        "CLAY_TABLE=/t/xx-y/your1\nJWT_ALGORITHM=HS256\n",
+    ),
     "clean": Slip({"ENV-09": "not-run"}, profile={"revoked_sha256": []}),
 }
+
+
+def follows(server: RedisServer) -> dict[str, str]:
+    """Return the options of a replica of a server."""
+    return {"replicaof 127.0.0.1": str(server.port), "masterauth": server.password}
 
 
 def write_file(
@@ -146,13 +200,41 @@ def gate(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> 
         "evict": {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"},
         "ttl": {"maxmemory-policy": "volatile-ttl"},
         "hide": {"rename-command CONFIG": "", "rename-command INFO": ""},
-        "half": {"rename-command CONFIG": ""},
+        "half": {"rename-command CONFIG": "", "appendonly": "yes"},
+        "mute": {"rename-command CONFIG": ""},
+        "full": {"maxmemory": "512kb"},
+        "near": {},
+        "fewer": {"min-replicas-to-write": "1"},
+        "unkept": {"save": ""},
+        "log": {"save": "", "appendonly": "yes"},
+        "reader": {},
+        "part": {},
     }
     with ExitStack() as stack:
         slips = {**SLIPS, **HEALTHY}
         for name, options in policies.items():
             server = stack.enter_context(RedisServer(options))
             slips[name] = Slip({}, {"REDIS_URL": server.url})
+            with server.client() as client:
+                if name == "near":
+                    client.set("much", "x" * 20_000_000)
+                    client.config_set("maxmemory", 23_500_000)
+                if name == "half":
+                    stack.enter_context(replica := RedisServer(follows(server)))
+                    slips["replica"] = Slip({}, {"REDIS_URL": replica.url})
+                if name in ("reader", "part"):
+                    # One may only read, and one may write everywhere but to the rate limits.
+                    rights = {"reader": ("+@all -@write", "*"), "part": ("+@all", "caio:production:[cs]*")}
+                    categories, keys = rights[name]
+                    client.acl_setuser(
+                        "app",
+                        enabled=True,
+                        passwords=[f"+{APP}"],
+                        categories=categories.split(),
+                        keys=[keys],
+                    )
+                    place = server.url.rpartition("@")[2]
+                    slips[name] = Slip({}, {"REDIS_URL": f"redis://app:{APP}@{place}"})
         denied = stack.enter_context(RedisServer())
         slips["denied"] = Slip(
             {}, {"REDIS_URL": denied.url.replace(denied.password, secrets.token_urlsafe(24))}
@@ -203,6 +285,45 @@ def test_redis_that_hides_its_policy_advises(gate: Gate) -> None:
     assert gate.apart("half") == ALONE
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("full", "are used"),
+        ("fewer", "fewer replicas than it needs"),
+        ("replica", "Redis is a replica"),
+        ("reader", "STATE_REDIS_PREFIX: Redis does not permit this user"),
+        ("part", "RATE_LIMIT_REDIS_NAMESPACE: Redis does not permit this user"),
+    ],
+)
+def test_redis_that_takes_no_writes_fails(gate: Gate, name: str, words: str) -> None:
+    """A Redis that is full, a replica, without its replicas, or read-only for this user fails."""
+    assert gate.apart(name) == {"ENV-12": "failed", **ALONE}
+    assert words in gate.observed(name, "ENV-12")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("near", "nearly full"),
+        ("unkept", "keeps nothing on disk"),
+        ("mute", "hides whether it keeps data on disk"),
+    ],
+)
+def test_redis_that_may_lose_data_advises(gate: Gate, name: str, words: str) -> None:
+    """A Redis with little room, or without a disk, is advised of; one that logs to its disk passes."""
+    assert gate.apart(name) == {"ENV-12": "advised", **ALONE}
+    assert words in gate.observed(name, "ENV-12")
+    assert gate.apart("log") == ALONE
+
+
+def test_nothing_is_written_to_redis(gate: Gate, redis_url: str) -> None:
+    """To find out whether Redis takes writes, nothing is written."""
+    assert gate.environments
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.dbsize() == 0
+        assert client.info("persistence")["rdb_changes_since_last_save"] == 0
+
+
 def test_redis_that_refuses_fails(gate: Gate) -> None:
     """A Redis that does not take the password does not answer PING."""
     assert gate.apart("denied") == {"ENV-12": "failed", **ALONE}
@@ -220,7 +341,7 @@ def test_nothing_given_is_missing_input(gate: Gate) -> None:
     outcomes = gate.outcomes("empty")
     assert {i for i, outcome in outcomes.items() if outcome == "passed"} == set()
     assert {i for i, o in outcomes.items() if o == "failed"} == {"ENV-01", "ENV-13"}
-    lacking = {"ENV-02", "ENV-03", "ENV-04", "ENV-05", "ENV-06", "ENV-08", "ENV-11", "ENV-12"}
+    lacking = {"ENV-02", "ENV-03", "ENV-04", "ENV-05", "ENV-06", "ENV-08", "ENV-11", "ENV-12", "ENV-15"}
     assert {i for i, o in outcomes.items() if o == "missing-input"} == lacking
 
 
@@ -229,7 +350,11 @@ def test_no_value_is_shown(gate: Gate, told: Gate, settings: dict[str, str]) -> 
     hidden = {
         key: settings[key] for key in settings if key.endswith(("TOKEN", "_KEY", "_SECRET", "REDIS_URL"))
     }
-    hidden |= {"weak": WEAK, "revoked": REVOKED, "placeholder": "your-clay-secret-here"}
+    hidden |= {"part of a secret": REVOKED[:12]} | {
+        "weak": WEAK,
+        "revoked": REVOKED,
+        "placeholder": "your-clay-secret-here",
+    }
     assert "PASSED" in told.shown
     assert [key for key, value in hidden.items() if value in gate.shown + told.shown] == []
 
@@ -241,10 +366,14 @@ def test_every_case_is_named_by_its_key(gate: Gate) -> None:
     assert tuple(checks) == CHECKS
     assert names["ENV-01"] >= {"SESSION_SECRET_KEY", "REDIS_URL", "DASHBOARD_AUTH_TOKEN"}
     assert names["ENV-02"] >= {"ENVIRONMENT", "DASHBOARD_AUTH_STRICT"}
-    assert names["ENV-08"] == names["ENV-09"] >= {"REDIS_URL", "HEYREACH_BEARER_TOKEN", "CLAY_WEBHOOK_SECRET"}
+    assert (
+        names["ENV-08"] - {"all other keys"}
+        == names["ENV-09"]
+        >= {"REDIS_URL", "HEYREACH_BEARER_TOKEN", "CLAY_WEBHOOK_SECRET"}
+    )
     assert names["ENV-13"] == set(PROVIDERS)
     advisory = {i for i, check in checks.items() if not check["blocking"]}
-    assert advisory == {"ENV-07", "ENV-14"}
+    assert advisory == {"ENV-07", "ENV-14", "ENV-16", "ENV-17"}
 
 
 @pytest.mark.parametrize("workers", [(), pytest.param(("-n2",), marks=pytest.mark.nightly)])

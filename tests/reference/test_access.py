@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from itsdangerous import TimestampSigner
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from pytest_caio.contract.paths import ACTING_PATHS, READING_PATHS
-from pytest_caio.reference.dashboard.decisions import local_next, new_session
+from pytest_caio.contract.paths import ACTING_PATHS, NAMED_PATHS, PROJECT_FILES, READING_PATHS
+from pytest_caio.contract.signing import session_cookie
+from pytest_caio.reference.dashboard.decisions import local_next, new_session, own_session
 from pytest_caio.reference.dashboard.pages import LOCKOUT_ATTEMPTS
 from tests.support.reference_site import Hosted, Site
+from tests.support.sessions import starlette_session
 
 STATUS = "/api/operator/status"
+TOKEN_KEY = "DASHBOARD_AUTH_TOKEN"
 ACTING = sorted(set(ACTING_PATHS))
 
 
@@ -35,7 +41,36 @@ def test_acting_path_is_guarded(path: str, method: str, site: Site) -> None:
 @pytest.mark.parametrize("path", ACTING)
 def test_acting_path_exists(path: str, site: Site) -> None:
     """A GET of an acting path with the token is 405: the path is there and was not acted on."""
-    assert site.inside(path).status_code == 405
+    # What was prepared for a call can also be read; nobody has this name.
+    assert site.inside(path).status_code == (404 if "call-prep" in path else 405)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "known"),
+    [
+        (NAMED_PATHS[0], "/api/agents/hunter"),
+        (NAMED_PATHS[1], "/api/leads/lead1@example.com/timeline"),
+        ("/api/call-prep/caio-probe", "/api/call-prep/lead1"),
+    ],
+)
+def test_path_with_a_name(unknown: str, known: str, site: Site) -> None:
+    """A path with a name in it is 401 without the token; with it 200, or 404 where nobody has the name."""
+    assert site.get(unknown).status_code == site.get(known).status_code == 401
+    assert (site.inside(unknown).status_code, site.inside(known).status_code) == (404, 200)
+
+
+@pytest.mark.parametrize("word", ["health", "login", "inngest", "webhooks"])
+def test_public_word_in_a_protected_path(word: str, site: Site) -> None:
+    """A public word in a protected path, or behind it, opens nothing."""
+    for path in (f"/api/agents/{word}", f"{STATUS}/{word}", f"{STATUS}?next=/{word}"):
+        assert site.raw(path).status_code == 401
+
+
+@pytest.mark.parametrize("file", PROJECT_FILES)
+def test_no_project_file(file: str, site: Site) -> None:
+    """No file of the project is served: its path goes to the login."""
+    for folder in ("/", "/static/", "/static/../", "/static/%2e%2e/"):
+        assert site.raw(f"{folder}{file}").status_code == 302
 
 
 @pytest.mark.parametrize("path", [STATUS, "/api/no-such-path", "/", "/login"])
@@ -149,6 +184,20 @@ def test_session_of_another_secret(site: Site) -> None:
     assert site.get(STATUS, Cookie=f"caio_session={forged}").status_code == 401
     own = new_session(site.settings)
     assert site.get(STATUS, Cookie=f"caio_session={own}").status_code == 200
+
+
+@pytest.mark.parametrize("missing", [(), ("SESSION_SECRET_KEY",), ("SESSION_SECRET_KEY", TOKEN_KEY)])
+def test_session_is_the_product_s(missing: tuple[str, ...], site: Site) -> None:
+    """Sessions are those of Starlette's middleware, under the token or the default without a secret."""
+    settings = {key: value for key, value in site.settings.items() if key not in missing}
+    secret = settings.get("SESSION_SECRET_KEY") or settings.get(TOKEN_KEY) or "caio-local-dev-secret"
+    assert own_session(settings, starlette_session(secret))
+    assert own_session(settings, session_cookie(secret, int(time.time()) - 60))
+    assert not own_session(settings, session_cookie(secret, int(time.time()) - 15 * 24 * 3600))
+    assert not own_session(settings, starlette_session(secret, authenticated=False))
+    assert not own_session(settings, starlette_session("another"))
+    for signed in (TimestampSigner(secret).sign(text).decode() for text in ("e30=", "W10=", "x", "")):
+        assert not own_session(settings, signed)
 
 
 def test_lockout(hosted: Hosted) -> None:

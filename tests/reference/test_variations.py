@@ -26,6 +26,9 @@ def face(site: Site) -> list[str]:
             for path in ("runtime/dependencies", "pending-emails", "emails/history")
         ),
         site.raw("//api/operator/status"),
+        site.raw("/api/operator/status;x"),
+        site.raw("/static/../.env"),
+        site.get("/api/operator/status", X_Original_URL="/login"),
         site.log_in(site.token),
         site.log_in("wrong"),
         site.preflight(site.origin),

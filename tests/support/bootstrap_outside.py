@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["BASE_URL", "OUTSIDE", "Ran", "Run"]
+__all__ = ["BASE_URL", "CRM", "OUTSIDE", "Ran", "Run"]
 
 # Values that cannot be generated: they come from the web pages of Redis and Inngest.
 OUTSIDE = {
@@ -14,6 +14,8 @@ OUTSIDE = {
     "INNGEST_SIGNING_KEY": "signkey-prod-9f2c7b1e5a8d4f60b3c1d7e9a2f4b6c8",
     "INNGEST_EVENT_KEY": "Hw7tZ2kPq9LxV4mRs8Yd",
 }
+# What comes from the CRM's page; without it nothing is sent, which advises.
+CRM = {"GHL_API_KEY": "pit-5c1d9e7f3a8b2c6d4e0f", "GHL_LOCATION_ID": "Lq8Zt3VwX1YpR6Nd2Kbs"}
 BASE_URL = "https://caio-7.up.railway.app"
 Run = Callable[..., "Ran"]
 

@@ -7,6 +7,7 @@ Python's own http.server, in HTTP/1.0 or chunked HTTP/1.1.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -21,6 +22,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote
 
 import redis
+from itsdangerous import BadSignature, TimestampSigner
 
 __all__ = ["OtherDashboard"]
 
@@ -59,7 +61,6 @@ class OtherDashboard:
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
         self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
-        self._sessions: set[str] = set()
         self._redis: Any = redis.Redis.from_url(redis_url, decode_responses=True)
         self.settings = {
             **dict.fromkeys(
@@ -88,6 +89,10 @@ class OtherDashboard:
             "CORS_ALLOWED_ORIGINS": ORIGIN,
             "WEBHOOK_BEARER_TOKEN": secrets.token_hex(24),
             "HEYREACH_BEARER_TOKEN": secrets.token_hex(24),
+            "GHL_API_KEY": f"pit-{secrets.token_hex(16)}",
+            "GHL_LOCATION_ID": secrets.token_hex(10),
+            "CANARY_MODE": "Off",
+            "SMTP_GREETING": "'Your swarm says hello'",
         }
         for provider in bearers:
             del self.settings[f"{provider.upper()}_WEBHOOK_SECRET"]
@@ -185,9 +190,12 @@ class OtherDashboard:
         if path in OPEN:
             return self._public(method, path, headers, body)
         if not (path + "/").startswith("/api/"):
-            session = dict(re.findall(r"(\w+)=([^;]*)", headers.get("cookie", ""))).get("caio_session")
-            if session in self._sessions:
+            if self.broken == "a served file" and path == "/static/requirements.txt":
+                return 200, {}, "fastapi==0.115\n"
+            if self._logged_in(headers):
                 return 200, {}, SALES if path == "/sales" else "<H1>Swarm</H1>"
+            if path.startswith(("/static/", "/.env")) and "/api/" not in path:
+                return 200, {}, "<HTML><BODY>The swarm is elsewhere.</BODY></HTML>"
             return (
                 303,
                 {"location": f"{self.base_url}/login?" + f"from=guard&next={quote(path, safe='')}"},
@@ -195,10 +203,27 @@ class OtherDashboard:
             )
         given = headers.get("x-dashboard-token", "").encode("latin-1")
         token = self.settings["DASHBOARD_AUTH_TOKEN"].encode()
-        right = given == token or (self.broken == "a prefix" and len(given) > 5 and token.startswith(given))
+        right = given == token or self._logged_in(headers) or self._waved_through(path, headers)
+        right = right or (self.broken == "a prefix" and len(given) > 5 and token.startswith(given))
         if not right and not (self.broken == "open history" and path == "/api/operator/history"):
             return 401, {"www-authenticate": "Token"}, "Halt! Who goes there?"
         return self._reading(method, path, body)
+
+    def _logged_in(self, headers: dict[str, str]) -> bool:
+        session = dict(re.findall(r"(\w+)=([^;]*)", headers.get("cookie", ""))).get("caio_session", "")
+        keys = ["SESSION_SECRET_KEY", *(["RB2B_WEBHOOK_SECRET"] if self.broken == "any session" else [])]
+        for key in keys:
+            try:
+                told = TimestampSigner(self.settings[key]).unsign(session, max_age=14 * 86400)
+            except BadSignature:
+                continue
+            return bool(json.loads(base64.b64decode(told)).get("authenticated"))
+        return False
+
+    def _waved_through(self, path: str, headers: dict[str, str]) -> bool:
+        if self.broken == "a trusted proxy":
+            return headers.get("x-real-ip") == "127.0.0.1"
+        return self.broken == "a public word" and path.endswith("/login")
 
     def _public(
         self, method: str, path: str, headers: dict[str, str], body: bytes
@@ -218,7 +243,10 @@ class OtherDashboard:
                 != self.settings["DASHBOARD_AUTH_TOKEN"]
             ):
                 return 403, {}, FORM
-            self._sessions.add(session := secrets.token_hex(16))
+            text = json.dumps({"since": 1, "authenticated": True}).encode()
+            session = (
+                TimestampSigner(self.settings["SESSION_SECRET_KEY"]).sign(base64.b64encode(text)).decode()
+            )
             flags = "samesite=strict; httponly; max-age=600; secure; path=/"
             return 303, {"set-cookie": f"caio_session={session}; {flags}", "location": "/"}, ""
         wise = {"x-content-type-options": "NOSNIFF", "content-security-policy": "frame-ancestors 'none'"}
@@ -236,7 +264,8 @@ class OtherDashboard:
     ) -> tuple[int, dict[str, str], Any]:
         provider = path.split("/")[2]
         if method == "GET":
-            return 200, {}, {"signature_strict_mode": True}
+            health = path == f"/webhooks/{provider}/health"
+            return (200, {}, {"signature_strict_mode": True}) if health else (404, {}, "no such hook")
         secret = self.settings.get(f"{provider.upper()}_WEBHOOK_SECRET")
         if secret:
             right = _hmac(secret, body)

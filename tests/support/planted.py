@@ -58,7 +58,9 @@ class Planted:
         values = {key: made(alphabet) for key in KEYS}
         password, key = made(string.ascii_letters), made("0123456789abcdef", 64)
         self.environment = {"DEPLOY_PASSWORD": made(), "SOME_API_KEY": made(string.ascii_letters, 40)}
-        self.revoked = [f"r{made()}", f"r{made()}"]  # not #, which begins a comment
+        # What else may stand in a header is refused as a line of the file: it holds more than the token.
+        unlike = str.maketrans("", "", "'`,;[]{}<>()=:#")
+        self.revoked = [f"r{made(HEADER.translate(unlike))}" for _ in range(2)]
         url = f"redis://default:{password}@127.0.0.1:1/0"
         lines = {**values, "REDIS_URL": url, "INNGEST_SIGNING_KEY": f"signkey-prod-{key}"}
         lines |= {"EXTRA_DSN": f"https://{made(string.ascii_lowercase)}@o1.ingest.example/12345"}

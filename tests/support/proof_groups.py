@@ -62,6 +62,8 @@ _EITHER = (
     {"history-proved", "history-silent"},
     *({"fields-left-out", name} for name in ("history-proved", "history-silent")),
     {"forecasts-high", "dry-run-partless"},
+    {"spellings-refused", "spellings-forbidden", "spellings-not-found"},
+    {"pages-for-everything", "files-not-found"},
     {"times-in-z", "times-elsewhere", "times-without-zone"},
     {"json-charset", "json-typed"},
     {"json-indented", "json-escaped", "headers-otherwise"},

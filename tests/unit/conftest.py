@@ -13,7 +13,7 @@ import pytest
 
 import pytest_caio.reference.golden as demo
 from pytest_caio.checks.probe import Request
-from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.environment import Environment, Revoked
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.prober import Prober
@@ -34,7 +34,7 @@ def make_environment() -> Callable[..., Environment]:
         **values: str,
     ) -> Environment:
         hidden = {key: Secret(value) for key, value in values.items()}
-        return Environment(name, base_url, profile or Profile(), hidden, tuple(map(Secret, revoked)))
+        return Environment(name, base_url, profile or Profile(), hidden, Revoked(tuple(map(Secret, revoked))))
 
     return make
 

@@ -53,6 +53,8 @@ def build_app(
                 write_summary(hive_dir / MIGRATION, migrate(hive_dir, client, published.prefix))
             for edit in deployment.stored_edits:
                 edit(client, hive_dir)
+        for change in deployment.once_seeded:
+            change()
         yield
         await state.close()
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
-import secrets
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner
 
 from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.contract.signing import KNOWN_SESSION_SECRETS
 from pytest_caio.reference.dashboard.settings import items
 
 if TYPE_CHECKING:
@@ -26,11 +28,12 @@ __all__ = [
     "own_session",
     "own_signature",
     "same_token",
+    "signed_session",
     "webhook_signature",
 ]
 
 SESSION_COOKIE = "caio_session"
-SESSION_SECONDS = 12 * 3600
+SESSION_SECONDS = 14 * 24 * 3600
 _PUBLIC = frozenset(
     {"/login", "/inngest", "/ChiefAIOfficer", "/docs", "/redoc", "/openapi.json", "/favicon.ico"}
 )
@@ -56,21 +59,30 @@ def same_token(settings: Mapping[str, str], given: bytes) -> bool:
 
 
 def new_session(settings: Mapping[str, str]) -> str:
-    """Return the value of a fresh, signed session cookie."""
-    return _serializer(settings).dumps(secrets.token_hex(8))
+    """Return the value of a fresh, signed session cookie, as Starlette's session middleware writes it."""
+    session = json.dumps({"authenticated": True})
+    return TimestampSigner(_session_secret(settings)).sign(base64.b64encode(session.encode())).decode()
 
 
 def own_session(settings: Mapping[str, str], given: str) -> bool:
-    """Say whether a cookie is a session that this deployment signed within the last 12 hours."""
+    """Say whether a cookie is a session that this deployment signed within the last 14 days."""
+    return signed_session(_session_secret(settings), given)
+
+
+def signed_session(secret: str, given: str) -> bool:
+    """Say whether a cookie is a session that `secret` signed within the last 14 days."""
     try:
-        _serializer(settings).loads(given, max_age=SESSION_SECONDS)
-    except BadData:
+        text = TimestampSigner(secret).unsign(given, max_age=SESSION_SECONDS)
+        session = json.loads(base64.b64decode(text))
+    except (BadData, ValueError):
         return False
-    return True
+    return isinstance(session, dict) and session.get("authenticated") is True
 
 
-def _serializer(settings: Mapping[str, str]) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(settings["SESSION_SECRET_KEY"], salt=SESSION_COOKIE)
+def _session_secret(settings: Mapping[str, str]) -> str:
+    keys = ("SESSION_SECRET_KEY", "DASHBOARD_AUTH_TOKEN")
+    given = (secret for key in keys if (secret := settings.get(key, "").strip()))
+    return next(given, KNOWN_SESSION_SECRETS[0])
 
 
 def local_next(target: str) -> str:

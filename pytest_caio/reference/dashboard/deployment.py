@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,8 +47,8 @@ class Deployment:
 
     A fault assigns to its fields, usually wrapping the old value. `settings` are the runtime variables of
     the deployment, `published` those in the operator's env file: the same keys, kept apart because with most
-    faults the deployment differs from its file. `revoked` are tokens that were valid once. Times are in
-    seconds.
+    faults the deployment differs from its file. `revoked` are tokens that were valid once, and
+    `revoked_session` is a session that an earlier SESSION_SECRET_KEY signed. Times are in seconds.
     """
 
     settings: dict[str, str]
@@ -60,6 +61,9 @@ class Deployment:
         """Set every decision to the healthy one."""
         settings = self.settings
         self.published: dict[str, str] = dict(settings)
+        self.revoked_session = decisions.new_session({"SESSION_SECRET_KEY": secrets.token_urlsafe(32)})
+        # Done once Redis holds its state.
+        self.once_seeded: list[Callable[[], object]] = []
         # Access.
         self.door: Callable[[Incoming], Access] = lambda asked: decisions.door(settings, asked)
         self.routed: Callable[[str], str] = lambda path: path

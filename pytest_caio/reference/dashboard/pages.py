@@ -73,8 +73,18 @@ def add_pages(app: FastAPI, deployment: Deployment, state: State) -> None:
             return form(target, "<p>That token is not right.</p>")
         await state.forget_login_failures(address)
         answer = RedirectResponse(target, 303)
-        cookie = new_session(deployment.settings)
-        answer.set_cookie(SESSION_COOKIE, cookie, max_age=SESSION_SECONDS, path="/", **deployment.cookie)
+        flags = [
+            f"{name}" if value is True else f"{name}={value}"
+            for name, value in deployment.cookie.items()
+            if value
+        ]
+        # As Starlette's session middleware writes it: set_cookie would put quotes around the value.
+        parts = (
+            f"{SESSION_COOKIE}={new_session(deployment.settings)}",
+            "path=/",
+            f"Max-Age={SESSION_SECONDS}",
+        )
+        answer.headers.append("set-cookie", "; ".join((*parts, *flags)))
         return answer
 
     @app.get("/ChiefAIOfficer")

@@ -19,6 +19,7 @@ __all__ = ["add_readings", "operator_status"]
 _Body: TypeAlias = dict[str, Any]
 _Leads: TypeAlias = list[dict[str, Any]]
 _Reading: TypeAlias = Callable[[Deployment, State], Awaitable[_Body | _Leads]]
+_NamedReading: TypeAlias = Callable[[Deployment, State, str], Awaitable[_Body | None]]
 
 _DAILY_LIMIT = 5
 _RAMP_TIER = "tier_1"
@@ -126,6 +127,20 @@ async def _metrics(_: Deployment, state: State) -> _Body:
 
 async def _agents(_: Deployment, __: State) -> _Body:
     return {"agents": [{"name": name, "status": "idle"} for name in _AGENTS]}
+
+
+async def _agent(_: Deployment, __: State, name: str) -> _Body | None:
+    return {"name": name, "status": "idle"} if name in _AGENTS else None
+
+
+async def _timeline(_: Deployment, state: State, name: str) -> _Body | None:
+    lead = next((lead for lead in await state.leads() if lead["email"] == name), None)
+    return lead and {"email": name, "events": [{"at": lead.get("started_at"), "what": "cadence started"}]}
+
+
+async def _call_prep(_: Deployment, state: State, name: str) -> _Body | None:
+    lead = next((lead for lead in await state.leads() if name in lead["email"]), None)
+    return lead and {"lead": lead["email"], "brief": f"{lead.get('name')} of {lead.get('company')}"}
 
 
 async def _integrations(deployment: Deployment, state: State) -> _Body:
@@ -260,6 +275,12 @@ _READINGS: Mapping[str, _Reading] = {
     "/api/debug/correlation-id": _correlation,
 }
 
+_NAMED: Mapping[str, _NamedReading] = {
+    "/api/agents/{name}": _agent,
+    "/api/leads/{name}/timeline": _timeline,
+    "/api/call-prep/{name}": _call_prep,
+}
+
 
 def add_readings(app: FastAPI, deployment: Deployment, state: State) -> None:
     """Add every read-only path to the app, except the dependency report, which `add_reports` adds."""
@@ -270,6 +291,15 @@ def add_readings(app: FastAPI, deployment: Deployment, state: State) -> None:
 
         return read
 
+    def named_handler(reading: _NamedReading) -> Callable[[str], Awaitable[Response]]:
+        async def read(name: str) -> Response:
+            body = await reading(deployment, state, name)
+            return JSONResponse(body or {"detail": "No such name"}, 200 if body else 404)
+
+        return read
+
+    for path, named in _NAMED.items():
+        app.add_api_route(path, named_handler(named), methods=["GET"], response_class=JSONResponse)
     for path, reading in _READINGS.items():
         # FastAPI's routes answer GET only; Starlette's would answer HEAD as well.
         app.add_api_route(path, handler(reading), methods=["GET"], response_class=JSONResponse)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_caio.contract import providers
 from pytest_caio.contract.providers import PROVIDERS
-from pytest_caio.environments.keys import RUNTIME_KEYS
+from pytest_caio.environments.keys import BRAKES, RUNTIME_KEYS
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import new_secret
 
@@ -82,6 +82,9 @@ def fresh_settings(
         **{key: new_secret() for key in providers.BEARER_KEYS},
         **dict.fromkeys(providers.UNSIGNED_KEYS, "false"),
         **{provider.secret_key: new_secret() for provider in PROVIDERS.values()},
+        "GHL_API_KEY": new_secret(),
+        "GHL_LOCATION_ID": secrets.token_hex(10),
+        **dict.fromkeys(BRAKES, "false"),
         "TRACE_ENVELOPE_FILE": ".hive-mind/traces/tool_trace_envelopes.jsonl",
         "TRACE_ENVELOPE_ENABLED": "true",
         "TRACE_RETENTION_DAYS": "30",

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 
 from pytest_caio.reference.faults.auth_answers import ANSWERS
 from pytest_caio.reference.faults.auth_credentials import CREDENTIALS
+from pytest_caio.reference.faults.auth_files import FILES
+from pytest_caio.reference.faults.auth_headers import HEADERS
 from pytest_caio.reference.faults.auth_paths import PATHS
 from pytest_caio.reference.faults.auth_sessions import SESSIONS
+from pytest_caio.reference.faults.auth_words import WORDS
 from pytest_caio.reference.faults.cors import CORS
 from pytest_caio.reference.faults.environment import ENVIRONMENT
+from pytest_caio.reference.faults.environment_values import VALUES
 from pytest_caio.reference.faults.fault import Fault, by_name
 from pytest_caio.reference.faults.operator import OPERATOR
 from pytest_caio.reference.faults.operator_cards import CARDS
@@ -24,7 +28,8 @@ __all__ = ["AREAS", "FAULTS", "Fault"]
 
 # One table per file.
 AREAS = (
-    *(ENVIRONMENT, CREDENTIALS, ANSWERS, SESSIONS, PATHS, SIGNATURES, WEBHOOKS, REPORTS, CORS),
+    *(ENVIRONMENT, VALUES, CREDENTIALS, ANSWERS, SESSIONS, PATHS, WORDS, HEADERS, FILES),
+    *(SIGNATURES, WEBHOOKS, REPORTS, CORS),
     *(READINESS, LEAKS, STATE, OPERATOR, CARDS),
 )
 FAULTS: Mapping[str, Fault] = by_name(*AREAS)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE, new_session
+import html
+from collections.abc import Callable
+
+from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE, new_session, signed_session
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.faults.fault import Faults, fault
-from pytest_caio.reference.faults.verbs import add_header, answer, assign, crash
+from pytest_caio.reference.faults.fault import Apply, Faults, fault
+from pytest_caio.reference.faults.verbs import add_header, admit, answer, assign, crash, using
 
 __all__ = ["SESSIONS"]
+
+
+def _believe(secret: Callable[[Deployment], str]) -> Apply:
+    """Believe also sessions that another secret signed."""
+    return using(
+        lambda d: admit(lambda asked: signed_session(secret(d), asked.cookies.get(SESSION_COOKIE, "")))
+    )
+
 
 # fmt: off
 SESSIONS = Faults([
@@ -17,7 +28,28 @@ SESSIONS = Faults([
           lambda d: d.cookie.update(httponly=False, secure=False, samesite=None), place="cookie"),
     fault("next-off-host", "After the login, the visitor is sent to whatever host the link named.", "AUTH-13",
           assign(local_next=lambda target: target),
-          answer("/sales", was=302, headers={"location": "/login?next=//other.example/sales"}), place="next"),
+          answer("/sales", was=302, headers={"location": "/login?next=//other.example/sales"}),
+          then="AUTH-18", place="next"),
+    fault("next-followed", "After the login, `next` is followed to another host.", "AUTH-18",
+          assign(local_next=lambda target: target), place="path of this host"),
+    fault("next-path-unescaped", "The login page shows a `next` that is a path as it came.", "AUTH-18",
+          assign(escape=lambda text: text), place="escape"),
+    fault("next-quotes-unescaped", "The login page shows quotes in `next` as they came.", "AUTH-18",
+          assign(escape=lambda text: html.escape(text, quote=False)), place="escape"),
+    fault("session-by-token", "A session that the dashboard's token signed is believed.", "AUTH-08",
+          _believe(lambda d: d.settings["DASHBOARD_AUTH_TOKEN"]), place="SESSION_SECRET_KEY"),
+    fault("session-by-bearer", "A session that a webhook's bearer signed is believed.", "AUTH-08",
+          _believe(lambda d: d.settings["WEBHOOK_BEARER_TOKEN"]), place="SESSION_SECRET_KEY"),
+    fault("session-by-signing-key", "A session that Inngest's key signed is believed.", "AUTH-08",
+          _believe(lambda d: d.settings["INNGEST_EVENT_KEY"]), place="SESSION_SECRET_KEY"),
+    fault("session-by-default", "A session that the public source's default signed is believed.", "AUTH-08",
+          _believe(lambda _: "caio-local-dev-secret"), place="SESSION_SECRET_KEY"),
+    fault("session-by-example", "A session that the secret of an example signed is believed.", "AUTH-08",
+          _believe(lambda _: "changeme"), place="SESSION_SECRET_KEY"),
+    fault("session-by-nothing", "A session that an empty secret signed is believed.", "AUTH-08",
+          _believe(lambda _: ""), place="SESSION_SECRET_KEY"),
+    fault("session-unsigned", "A session without a signature is believed.", "AUTH-08",
+          admit(lambda asked: "." not in asked.cookies.get(SESSION_COOKIE, ".")), place="SESSION_SECRET_KEY"),
     fault("next-unescaped", "The login page shows `next` as it came, script and all.", "AUTH-18",
           assign(escape=lambda text: text, local_next=lambda target: target), place="escape"),
     fault("websocket-open", "The websocket tells anybody the deployment's health.", "AUTH-18",
@@ -32,9 +64,11 @@ SESSIONS = Faults([
           add_header("/login", "set-cookie", f"{SESSION_COOKIE}=again", method="POST", was=303),
           place="cookie"),
     fault("login-barred", "The right token opens no session.", "AUTH-14",
-          assign(login_accepted=lambda _: False), place="login"),
+          assign(login_accepted=lambda _: False), then="AUTH-18", place="login"),
+    fault("login-locked", "The login has locked this address out.", "AUTH-14",
+          answer("/login", method="POST", status=429), then="AUTH-16 AUTH-18", place="login"),
     fault("login-stays", "After the login the visitor is left on an empty page.", "AUTH-14",
-          answer("/login", method="POST", was=303, status=200), place="login"),
+          answer("/login", method="POST", was=303, status=200), then="AUTH-18", place="login"),
     fault("login-500", "A wrong token at the login crashes the server (500).", "AUTH-16",
           crash(lambda asked, reply: (asked.method, asked.path, reply.status) == ("POST", "/login", 200)),
           place="login"),

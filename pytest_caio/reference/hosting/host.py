@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pytest_caio.errors import InputError
 from pytest_caio.reference.dashboard.app import build_app
+from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.settings import (
     RUNTIME_KEYS,
@@ -81,7 +82,8 @@ def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None
             way.apply(deployment)
         try:
             write_settings(env_file, deployment.published)
-            write_private(revoked_file, "".join(f"{token}\n" for token in deployment.revoked))
+            revoked = (*deployment.revoked, f"{SESSION_COOKIE}={deployment.revoked_session}")
+            write_private(revoked_file, "".join(f"{line}\n" for line in revoked))
             log = None
             if args.access_log is not None:
                 write_private(args.access_log, "")

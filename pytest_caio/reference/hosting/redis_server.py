@@ -46,7 +46,7 @@ def find_redis_server() -> str:
 
 
 class RedisServer:
-    """A redis-server process on a free loopback port, with a random password and without persistence.
+    """A redis-server process on a free loopback port, with a random password.
 
     `options` are redis.conf directives, for instance `{"maxmemory": "2mb"}`. Use it as a context manager,
     or call `start` and `stop`; `stop` is idempotent, and a stopped server may be started again, empty,
@@ -86,7 +86,7 @@ class RedisServer:
                 "requirepass": self.password,
                 "dir": self._folder.name,
                 "logfile": str(log),
-                "save": "",
+                "save": "3600 1",  # snapshots, of which a run of minutes makes none
                 "appendonly": "no",
                 "maxmemory-policy": "noeviction",
                 **self._options,

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_caio.reference.faults.fault import Fault, by_name
+from pytest_caio.reference.variations.access import ACCESS
 from pytest_caio.reference.variations.content import CONTENT
 from pytest_caio.reference.variations.format import FORMAT
 from pytest_caio.reference.variations.operation import OPERATION
 
 __all__ = ["VARIATIONS"]
 
-VARIATIONS: Mapping[str, Fault] = by_name(FORMAT, CONTENT, OPERATION)
+VARIATIONS: Mapping[str, Fault] = by_name(FORMAT, CONTENT, OPERATION, ACCESS)

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from pytest_caio.commands import bootstrap as command
-from tests.support.bootstrap_outside import OUTSIDE, Ran, Run
+from tests.support.bootstrap_outside import CRM, OUTSIDE, Ran, Run
 
 
 @pytest.fixture
 def env_file(tmp_path: Path) -> Path:
     """Return an env file with what comes from outside, and nothing else."""
     path = tmp_path / ".env.production"
-    path.write_text("".join(f"{key}={value}\n" for key, value in OUTSIDE.items()), encoding="utf-8")
+    path.write_text(
+        "".join(f"{key}={value}\n" for key, value in {**OUTSIDE, **CRM}.items()), encoding="utf-8"
+    )
     return path
 
 

@@ -15,7 +15,7 @@ from pytest_caio.bootstrap.values import GENERATED, defaults
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.keys import REQUIRED_KEYS, RUNTIME_KEYS, weakness
 from pytest_caio.errors import InputError
-from tests.support.bootstrap_outside import BASE_URL, OUTSIDE, Ran, Run
+from tests.support.bootstrap_outside import BASE_URL, CRM, OUTSIDE, Ran, Run
 from tests.support.places import CHECKOUT
 
 WHOLE = ("--generate-secrets", "--base-url", BASE_URL)
@@ -40,9 +40,15 @@ def test_a_whole_file(run: Run, env_file: Path, mode: str) -> None:
     """With what comes from outside in the file, it ends up with every runtime key, and passes the rules."""
     ran = run(env_file, *WHOLE, mode=mode)
     assert (ran.status, ran.summary["ok"], ran.summary["changed"], ran.err) == (0, True, True, "")
-    assert ran.summary["kept"] == [key for key in RUNTIME_KEYS if key in OUTSIDE]
-    assert ran.summary["written"] == [key for key in RUNTIME_KEYS if key not in OUTSIDE]
-    assert sorted(ran.summary["generated"]) == sorted(GENERATED)
+    # The three that may send a bearer are not made to sign; the queue's filter follows the ramp by itself.
+    spared = {"INSTANTLY_WEBHOOK_SECRET", "HEYREACH_WEBHOOK_SECRET", "CLAY_WEBHOOK_SECRET"}
+    kept = {*OUTSIDE, *CRM}
+    left = {*kept, *spared, "PENDING_QUEUE_TIER_FILTER"}
+    assert ran.summary["kept"] == [key for key in RUNTIME_KEYS if key in kept]
+    assert ran.summary["written"] == [key for key in RUNTIME_KEYS if key not in left]
+    assert set(ran.summary["generated"]) == {*GENERATED} - spared
+    bearers = dict.fromkeys(("instantly", "heyreach", "clay"), "bearer")
+    assert ran.summary["providers"] == {**bearers, "rb2b": "signature"}
     values = values_of(env_file)
     assert {key: values[key] for key in OUTSIDE} == OUTSIDE
     assert values["ENVIRONMENT"] == mode
@@ -57,8 +63,8 @@ def test_secrets_are_strong_and_shown_nowhere(run: Run, env_file: Path) -> None:
     """Each new secret is another, fit to be one, and neither it nor an old one is printed."""
     ran = run(env_file, *WHOLE)
     values = values_of(env_file)
-    made = [values[key] or "" for key in GENERATED]
-    assert len(set(made)) == len(GENERATED)
+    made = [values[key] or "" for key in ran.summary["generated"]]
+    assert len(set(made)) == len(made) == 5
     assert all(len(value) >= 40 and not weakness("SESSION_SECRET_KEY", value) for value in made)
     for value in (*made, *OUTSIDE.values()):
         assert value not in ran.out + ran.err
@@ -267,14 +273,61 @@ def test_what_may_be_waived_is_what_the_checks_say(run: Run, env_file: Path) -> 
     assert waivable == {key for key in RUNTIME_KEYS if key in fixes}
 
 
-def test_a_bearer_is_not_shut_out(run: Run, env_file: Path) -> None:
-    """For a provider that comes in by its bearer no webhook secret is made, which would refuse it."""
-    env_file.write_text(env_file.read_text("utf-8") + f"HEYREACH_BEARER_TOKEN={STRONG}\n", "utf-8")
+def test_providers_that_sign(run: Run, env_file: Path) -> None:
+    """A provider that is said to sign gets a secret, and a bearer that nobody sends is not made."""
+    ways = [f"--provider={name}=signature" for name in ("instantly", "clay")]
+    ran = run(env_file, *WHOLE, *ways)
+    assert ran.status == 0
+    values = values_of(env_file)
+    assert {"INSTANTLY_WEBHOOK_SECRET", "CLAY_WEBHOOK_SECRET", "HEYREACH_BEARER_TOKEN"} <= values.keys()
+    assert not {"WEBHOOK_BEARER_TOKEN", "HEYREACH_WEBHOOK_SECRET"} & values.keys()
+    signs = dict.fromkeys(("instantly", "clay", "rb2b"), "signature")
+    assert ran.summary["providers"] == {**signs, "heyreach": "bearer"}
+
+
+@pytest.mark.parametrize("held", ["HEYREACH_BEARER_TOKEN", "CLAY_WEBHOOK_SECRET"])
+def test_how_a_provider_comes_in_today_is_kept(run: Run, env_file: Path, held: str) -> None:
+    """A provider that has a bearer gets no secret, which would shut it out; one that signs keeps signing."""
+    env_file.write_text(env_file.read_text("utf-8") + f"{held}={STRONG}\n", "utf-8")
     ran = run(env_file, *WHOLE)
     assert ran.status == 0
     assert "HEYREACH_WEBHOOK_SECRET" not in values_of(env_file)
-    assert "HEYREACH_WEBHOOK_SECRET is not made" in ran.err
+    assert ran.summary["providers"]["heyreach"] == "bearer"
+    assert ran.summary["providers"]["clay"] == ("signature" if held.startswith("CLAY") else "bearer")
     assert run(env_file, *WHOLE).summary["changed"] is False
+
+
+def test_a_signature_is_not_displaced_by_a_bearer(run: Run, env_file: Path) -> None:
+    """Where a secret is set the bearer is ignored: whoever wants the bearer must take the secret out."""
+    env_file.write_text(env_file.read_text("utf-8") + f"CLAY_WEBHOOK_SECRET={STRONG}\n", "utf-8")
+    with pytest.raises(InputError, match="CLAY_WEBHOOK_SECRET is set, and Clay must sign"):
+        run(env_file, *WHOLE, "--provider=clay=bearer")
+
+
+def test_what_sending_needs_is_remarked_on(run: Run, env_file: Path) -> None:
+    """Without the CRM's key the file is whole, and it is said that nothing is sent."""
+    env_file.write_text("".join(f"{key}={value}\n" for key, value in OUTSIDE.items()), "utf-8")
+    ran = run(env_file, *WHOLE)
+    assert ran.status == 0
+    assert "GHL_API_KEY is missing: nothing is sent" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (f"SESSION_SECRET_KEY={STRONG}\u201d", "RIGHT DOUBLE QUOTATION MARK"),
+        ("INNGEST_APP_ID=${{shared.APP}}", "only Railway knows"),
+        ("ALERTS_URL=https://your-host.caio-7.net/hook", "ALERTS_URL is a placeholder"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(run: Run, env_file: Path, line: str, reason: str) -> None:
+    """A value that cannot be used as it stands is refused as by the gate, whatever its key."""
+    env_file.write_text(f"{env_file.read_text('utf-8')}{line}\n", "utf-8")
+    before = env_file.read_bytes()
+    ran = run(env_file, *WHOLE)
+    refused(ran, env_file, before)
+    assert any(reason in error for error in ran.summary["errors"])
+    assert STRONG not in ran.out + ran.err
 
 
 def test_advice_is_remarked_on(run: Run, env_file: Path) -> None:
@@ -313,6 +366,11 @@ def test_every_required_key_has_a_source() -> None:
         (["--redis-url", f"redis://{STRONG}@h", "--set", "REDIS_URL=x"], "REDIS_URL is given twice"),
         (["--base-url", "caio.up.railway.app"], "--base-url: must start with https://"),
         (["--base-url", "https://caio.up.railway.app/x"], "--base-url: must be scheme and host alone"),
+        (["--provider", "clay"], "--provider clay: takes NAME=bearer or NAME=signature"),
+        (["--provider", "apollo=bearer"], "the names are instantly, heyreach, clay, rb2b"),
+        (["--provider", "rb2b=bearer"], "RB2B sends no bearer, it can only sign"),
+        (["--provider", "clay=bearer", "--provider", "clay=signature"], "is given twice"),
+        (["--provider", "clay=bearer"], "give --generate-secrets too"),
         (["--overwrite", STRONG], "--overwrite: takes a runtime key"),
         (["--set", "SESSION_SECRET_KEY=${OTHER}-and-some-more"], "SESSION_SECRET_KEY: has ${ in it"),
     ],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import time
 
 import pytest
 from inngest._internal import net
+from itsdangerous import TimestampSigner
 
-from pytest_caio.contract.signing import inngest_signature, webhook_signature
+from pytest_caio.contract.signing import inngest_signature, session_cookie, signed_part, webhook_signature
+from tests.support.sessions import read_session
 
 KEY = "signkey-prod-b2ed992186a5cb19f6668aade821f502c1d00970dfd0e35128d51bac4649916c"
 
@@ -37,3 +41,24 @@ def test_the_prefix_is_no_part_of_the_key(key: str) -> None:
     bare = KEY.removeprefix("signkey-prod-").encode()
     digest = hmac.new(bare, b"body" + b"17", hashlib.sha256).hexdigest()
     assert inngest_signature(key, b"body", 17) == f"t=17&s={digest}"
+
+
+@pytest.mark.parametrize("secret", ["k\u00e9y", "changeme", "", "x" * 200])
+def test_sessions_are_the_session_library_s(secret: str) -> None:
+    """itsdangerous makes the same session, and Starlette's middleware reads it under this secret alone."""
+    at = int(time.time()) - 3600
+    session = session_cookie(secret, at)
+    signer = TimestampSigner(secret)
+    signer.get_timestamp = lambda: at  # type: ignore[method-assign]
+    assert session == signer.sign(base64.b64encode(b'{"authenticated": true}')).decode()
+    assert read_session(secret, session) == {"authenticated": True}
+    assert read_session(f"{secret}x", session) == {}
+
+
+def test_what_is_hidden_of_a_session() -> None:
+    """Its time and signature are hidden; of what is no session, all is."""
+    session = session_cookie("secret", 1_767_225_600)
+    payload, _, hidden = session.partition(".")
+    assert signed_part(session) == hidden
+    assert base64.b64decode(payload) == b'{"authenticated": true}'
+    assert signed_part("no-session") == "no-session"

@@ -303,7 +303,50 @@ def test_an_environment_shows_no_values_and_does_not_change(make_environment: Ca
 def test_revoked_tokens_are_read_one_a_line(write: Write) -> None:
     """Blank lines and comments are left out, and blanks around a token."""
     path = write("revoked.txt", "\ufeff# withdrawn in May\nfirst-token \r\n\n  second-token\n  # more\n")
-    assert read_revoked(path) == (Secret("first-token"), Secret("second-token"))
+    assert read_revoked(path) == ((Secret("first-token"), Secret("second-token")), ())
+    path = write("revoked.txt", "a-token==\ncaio_session=eyJh.Zk.x\n#c\ncaio_session=y.z\n")
+    assert read_revoked(path) == ((Secret("a-token=="),), (Secret("eyJh.Zk.x"), Secret("y.z")))
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("DASHBOARD_AUTH_TOKEN=t0ken-that-was", "it is a name and its value"),
+        ("export DASHBOARD_AUTH_TOKEN=t0ken-that-was", "there is a blank in it"),
+        ("X-Dashboard-Token:t0ken-that-was", "it is a name and its value"),
+        ("Bearer t0ken-that-was", "there is a blank in it"),
+        ("'t0ken-that-was'", "there is a quote (') in it"),
+        ("\u201ct0ken-that-was\u201d", "there is a LEFT DOUBLE QUOTATION MARK (U+201C) in it"),
+        ("t0ken-that-was\u200b", "there is a zero-width space in it"),
+        ("t0ken-that-was\t# old", "there is a tab in it"),
+        ("t0ken-that-was,t0ken-after", "there is a comma in it"),
+        ("t0ken-that-was;", "there is a semicolon in it"),
+        ("<t0ken-that-was>", "it is in brackets"),
+        ("t\u00f6ken-that-was", "there is a LATIN SMALL LETTER O WITH DIAERESIS (U+00F6) in it"),
+        ("caio_session=", "the session is empty"),
+        ("caio_session=a.b; HttpOnly", "there is a blank in it"),
+    ],
+)
+def test_a_line_that_cannot_be_a_token(write: Write, line: str, why: str) -> None:
+    """It is refused by its line, and not shown: sent as it is, it would be refused though the token works."""
+    path = write("revoked.txt", f"# of May\ngood-token\n{line}\n")
+    told = refusal(lambda: read_revoked(path))
+    assert told == f"--revoked-tokens {path}, line 3: {why}; write the token alone, or caio_session=VALUE"
+    assert "that-was" not in told
+
+
+@pytest.mark.parametrize("token", ["a-token==", "aB3.x_y~z+/", "pass#word!1", "a:value:3", "=x", "a=b"])
+def test_odd_tokens_are_tokens(write: Write, token: str) -> None:
+    """Whatever a token may be made of is taken for one."""
+    assert read_revoked(write("revoked.txt", f"{token}\n")).tokens == (Secret(token),)
+
+
+def test_no_token_at_all(write: Write) -> None:
+    """A file that was given and holds none is refused: nothing would be tried."""
+    path = write("revoked.txt", "\n# none\n")
+    assert (
+        refusal(lambda: read_revoked(path)) == f"--revoked-tokens {path}: holds no token; write one per line"
+    )
 
 
 def test_revoked_tokens_that_cannot_be_read_are_named(write: Write, tmp_path: Path) -> None:

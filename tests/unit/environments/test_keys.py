@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from pytest_caio.contract import providers
 from pytest_caio.environments import keys as runtime
-from pytest_caio.environments.keys import RUNTIME_KEYS, canonical, flag, is_placeholder, typo_of, weakness
+from pytest_caio.environments.keys import (
+    RUNTIME_KEYS,
+    canonical,
+    flag,
+    is_placeholder,
+    is_unfilled,
+    misplaced_mark,
+    odd_character,
+    typo_of,
+    weakness,
+)
 from pytest_caio.redaction.secret import names_secret
 
 ALPHABETS = (
@@ -27,7 +37,7 @@ TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 def test_runtime_keys_are_distinct() -> None:
     """Every runtime key is listed once, and so is the base URL's."""
     of_providers = (*providers.BEARER_KEYS, *providers.UNSIGNED_KEYS, *providers.PROVIDERS)
-    assert len(set(RUNTIME_KEYS)) == len(RUNTIME_KEYS) == 30 + len(of_providers)
+    assert len(set(RUNTIME_KEYS)) == len(RUNTIME_KEYS) == 36 + len(of_providers)
     assert {"CAIO_BASE_URL", "DASHBOARD_AUTH_TOKEN", "RB2B_WEBHOOK_SECRET"} <= set(RUNTIME_KEYS)
 
 
@@ -168,3 +178,82 @@ def test_other_keys_are_no_slips(key: str, more: str) -> None:
     """A key that is farther away is some other program's."""
     assert typo_of(more + key) is None
     assert typo_of(key + more) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(
+            ("CHANNEL", value)
+            for value in ("your-channel", "CHANGE_ME", "<channel>", "{{channel}}", "TODO", "XXX")
+        ),
+        ("ALERT_URL", "https://your-host.net/hook"),
+        ("ALERT_URL", "https://hooks.net/services/XXX/YYY"),
+        ("SLACK_CHANNEL", "replace-me"),
+        ("OTHER_API_KEY", "sk-xxxxxxxx"),
+        ("OTHER_API_KEY", "example"),
+        ("SMTP_PASSWORD", "changeme123"),
+    ],
+)
+def test_unfilled_settings(key: str, value: str) -> None:
+    """What nobody would set on purpose is a placeholder, whatever the key."""
+    assert is_unfilled(key, value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("MODE", value) for value in "production redis test example none true 7200 todo".split()),
+        ("MODE", ""),
+        ("GREETING", "Welcome to your dashboard, {{name}}"),
+        ("FROM", "CAIO <ops@caio.example>"),
+        ("PATH_OF_YOURS", "/srv/yours/xxy"),
+        ("ALLOWED", "[1, 2]"),
+        ("API_KEY", "0"),
+        ("API_TOKEN", "off"),
+        ("MAX_TOKENS", "1000"),
+        ("OTHER_API_KEY", "sk-Zq8mN2vB7cX4"),
+        ("COUNTER", "yourself"),
+    ],
+)
+def test_settings_that_are_words(key: str, value: str) -> None:
+    """A setting may be any word, a sentence with `your` in it, an address in brackets, a number or a flag."""
+    assert not is_unfilled(key, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("abc", ""),
+        ("aB3.x_y~z+/==!#$%&()*,-.:;<>?@[]^{|}", ""),
+        ('ab"', 'a quote (")'),
+        ("`ab", "a backquote (`)"),
+        ("a b", "a blank"),
+        ("ab\r\n", "a line end"),
+        ("a\tb", "a tab"),
+        ("a\u201cb", "a LEFT DOUBLE QUOTATION MARK (U+201C)"),
+        ("a\u00a0b", "a no-break space"),
+        ("a\u0007b", "a control character (U+0007)"),
+        ("\u0430bc", "a CYRILLIC SMALL LETTER A (U+0430)"),
+    ],
+)
+def test_odd_characters_are_named(text: str, words: str) -> None:
+    """The first character that no secret has is named; the text is not quoted."""
+    assert odd_character(text) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("true", ""),
+        (" on ", ""),
+        ("perhaps", ""),
+        ("true;", "a semicolon"),
+        ('"false"', 'a quote (")'),
+        ("\u201ctrue\u201d", "a LEFT DOUBLE QUOTATION MARK (U+201C)"),
+        ("yes,", "a comma"),
+    ],
+)
+def test_marks_around_flags_are_named(value: str, words: str) -> None:
+    """What stands around a word that would be a flag is named; another word is no flag at all."""
+    assert misplaced_mark(value) == words

@@ -1,0 +1,57 @@
+"""Variations of access: what a proxy refuses first, what is found at odd paths, how providers come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytest_caio.contract.providers import BEARER_KEYS
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
+from pytest_caio.reference.faults.fault import Apply, Faults, variation
+from pytest_caio.reference.faults.verbs import publish, rewrite, set_variable
+
+__all__ = ["ACCESS"]
+
+_ODD = ("//", ";", "%", "/./", "/../")
+
+
+def _odd_spelling(asked: Incoming) -> bool:
+    path = asked.raw_path
+    return "operator" in path.lower() and any(mark in path for mark in _ODD)
+
+
+def _forged(asked: Incoming) -> bool:
+    return any(name in asked.headers for name in ("x-forwarded-host", "x-original-url", "x-rewrite-url"))
+
+
+def _project_file(asked: Incoming) -> bool:
+    return asked.path.startswith(("/.", "/static/", "/config/")) and "/api/" not in asked.path
+
+
+def _answer(where: Callable[[Incoming], bool], status: int, body: bytes, kind: str = "text/html") -> Apply:
+    """Answer the requests that `where` selects without asking the dashboard."""
+
+    def change(asked: Incoming, reply: Reply) -> None:
+        if where(asked):
+            reply.status, reply.body = status, body
+            reply.headers["content-type"] = kind
+            del reply.headers["location"]
+
+    return rewrite(None, change)
+
+
+# fmt: off
+ACCESS = Faults([
+    variation("spellings-forbidden", "A firewall forbids odd spellings of a path.",
+              _answer(_odd_spelling, 403, b"<h1>Forbidden</h1>")),
+    variation("spellings-not-found", "Odd spellings of a path are not found.",
+              _answer(_odd_spelling, 404, b'{"detail": "Not Found"}', "application/json")),
+    variation("headers-misdirected", "A proxy does not know a host or an address that a header claims.",
+              _answer(_forged, 421, b"<h1>Misdirected Request</h1>")),
+    variation("pages-for-everything", "Whatever is not there is the start page.",
+              _answer(_project_file, 200, b"<!DOCTYPE html><html><title>CAIO</title></html>")),
+    variation("files-not-found", "Files that are not there are not found.",
+              _answer(_project_file, 404, b'{"detail": "Not Found"}', "application/json")),
+    variation("providers-sign", "Every webhook provider signs, and there is no bearer.",
+              *(change(key, None) for key in BEARER_KEYS for change in (set_variable, publish))),
+])
+# fmt: on
