@@ -132,7 +132,7 @@ class Run:
         """Register the secrets of the planned requests for redaction."""
         for planned in self.plan.cases.values():
             for request in planned.requests.values():
-                self._secrets.learn_request(request)
+                self._secrets.learn_request(request, planned.case.environment)
 
     def _start_reference(self) -> Given:
         from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - only demo needs it

@@ -19,7 +19,7 @@ def test_introspection_needs_its_inputs(tmp_path: Path) -> None:
         own = {"base_url": deployment.base_url, "environment": "production"}
         profiles = {
             "numberless": {"": {**own, "env_file": str(deployment.env_file)}},
-            "keyless": {"": {**own, "env_file": str(keyless), "inngest_functions": 4}},
+            "keyless": {"": {**own, "env_file": str(keyless), "inngest_functions": 5}},
         }
         gate = ask_gate("readiness", tmp_path, profiles=profiles)
     assert gate.apart("numberless", "not-run") == {"RDY-06": "missing-input"}

@@ -67,13 +67,18 @@ async def _revival(_: Deployment, state: State) -> _Body:
     return {"count": len(candidates), "candidates": candidates}
 
 
-async def _pending_emails(_: Deployment, state: State) -> _Body:
+async def _pending_emails(deployment: Deployment, state: State) -> _Body:
     cards = await state.emails("pending")
     return {
         "count": len(cards),
         "refreshed_at": _now(),
         "pending_emails": cards,
-        "_shadow_queue_debug": {"redis_connected": await state.ping() is not None, "source": "redis"},
+        "_shadow_queue_debug": {
+            "prefix": deployment.settings["CONTEXT_REDIS_PREFIX"],
+            "redis_connected": await state.ping() is not None,
+            "redis_returned": len(cards),
+            "filesystem_merge_enabled": False,
+        },
     }
 
 

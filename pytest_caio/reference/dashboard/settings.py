@@ -14,6 +14,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import new_secret
 
 __all__ = [
+    "FORMER_ORIGIN",
     "RUNTIME_KEYS",
     "flag",
     "fresh_settings",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 _ORIGINS = ("https://dashboard.caio.example", "https://ops.caio.example")
+FORMER_ORIGIN = "https://dashboard.old-caio.example"
+"""A site that once was the dashboard's own, and may no longer call the API."""
 
 
 def flag(settings: Mapping[str, str], key: str) -> bool:

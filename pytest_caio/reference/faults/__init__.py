@@ -13,6 +13,7 @@ from pytest_caio.reference.faults.environment import ENVIRONMENT
 from pytest_caio.reference.faults.fault import Fault, by_name
 from pytest_caio.reference.faults.operator import OPERATOR
 from pytest_caio.reference.faults.readiness import READINESS
+from pytest_caio.reference.faults.readiness_inngest import INNGEST
 from pytest_caio.reference.faults.readiness_leaks import LEAKS
 from pytest_caio.reference.faults.readiness_reports import REPORTS
 from pytest_caio.reference.faults.state import STATE
@@ -24,6 +25,6 @@ __all__ = ["AREAS", "FAULTS", "Fault"]
 # One table per file.
 AREAS = (
     *(ENVIRONMENT, CREDENTIALS, ANSWERS, SESSIONS, PATHS, SIGNATURES, WEBHOOKS, REPORTS, CORS),
-    *(READINESS, LEAKS, STATE, OPERATOR),
+    *(READINESS, INNGEST, LEAKS, STATE, OPERATOR),
 )
 FAULTS: Mapping[str, Fault] = by_name(*AREAS)

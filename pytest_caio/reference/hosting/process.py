@@ -15,6 +15,7 @@ from typing import Self
 
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.errors import InputError
+from pytest_caio.reference.dashboard.settings import FORMER_ORIGIN
 
 __all__ = ["REPLAY", "ReferenceProcess"]
 
@@ -138,7 +139,7 @@ class ReferenceProcess:
 
     def _profile(self) -> str:
         profile: dict[str, Mapping[str, object]] = {
-            "": {"base_url": self.base_url, "inngest_functions": 4},
+            "": {"base_url": self.base_url, "inngest_functions": 5, "former_origins": [FORMER_ORIGIN]},
             ".state": {"hive_dir": str(self.hive_dir), "cutover": datetime.now(UTC).isoformat()},
             ".replay": REPLAY,
             ".operator": {"daily_limit": 5},
