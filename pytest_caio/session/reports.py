@@ -11,7 +11,7 @@ import pytest
 
 from pytest_caio.checks.shared import HEALTH
 from pytest_caio.contract.reports import reported_commit
-from pytest_caio.outcomes import NoAnswer
+from pytest_caio.outcomes import Mismatch, NoAnswer
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Planned
 from pytest_caio.session.run import Run
@@ -63,7 +63,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         check=check.id,
         gate=check.gate,
         title=check.title,
-        fix=check.fix,
+        fix=(error.fix if isinstance(error, Mismatch) else "") or check.fix,
         blocking=check.blocking,
         name=redact(case.name),
         outcome=decision.outcome,

@@ -102,6 +102,8 @@ def _environment(
             )
         if check.waiver is None and result.outcome is Outcome.WAIVED:
             check.waiver = next((w for w in waivers if w.number == result.waivers[0]), None)
+        if result.outcome.severity < check.outcome.severity:
+            check.fix = result.fix  # that of the worst case
         check.outcome = min(check.outcome, result.outcome, key=lambda outcome: outcome.severity)
         check.cases.append(
             CaseRecord(
