@@ -143,7 +143,12 @@ class ReferenceProcess:
             ".state": {"hive_dir": str(self.hive_dir), "cutover": datetime.now(UTC).isoformat()},
             ".replay": REPLAY,
             ".operator": {"daily_limit": 5},
-            ".pack": {"cwd": str(_HERE / "pack"), "tests": ["test_critical.py"], "seconds": 120},
+            ".pack": {
+                "cwd": str(_HERE / "pack"),
+                "tests": ["test_critical.py"],
+                "min_tests": 14,
+                "seconds": 120,
+            },
         }
         name = json.dumps(self._environment)
         # JSON and TOML write numbers, strings and lists of strings in the same way.
