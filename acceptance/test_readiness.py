@@ -29,10 +29,13 @@ READY = "Open the deploy logs in Railway, mend the dependency that the answer na
 REDIS = "In Railway, set REDIS_URL to this environment's Redis and REDIS_REQUIRED=true, see that Redis runs, then redeploy."
 INNGEST = "In Railway, set INNGEST_SIGNING_KEY, INNGEST_EVENT_KEY and INNGEST_REQUIRED=true, then redeploy."
 CLOUD = (
-    "In production: in Railway, set INNGEST_SIGNING_KEY to the one in your env file and ENVIRONMENT to exactly production, "
-    "remove INNGEST_DEV, then redeploy. On staging the product runs Inngest in its development mode whatever the variables "
-    "say, so cloud mode takes a change in its code; hand to the developer: create the Inngest client with is_production=True "
-    "on staging too. Until then RDY-05 may be waived there, and never in production."
+    "In Railway, set INNGEST_SIGNING_KEY to the one in your env file and, in production, ENVIRONMENT to exactly production, and "
+    "remove INNGEST_DEV, then redeploy. On staging, cloud mode takes a change in the product's code."
+)
+CODE = (
+    "It takes a change in the product's code: where ENVIRONMENT is not production it runs Inngest in development mode, whatever "
+    "INNGEST_DEV says. Hand to the developer: create the Inngest client with is_production=True on staging too. Until then this "
+    "check may be waived here (docs/waivers.md), and never in production."
 )
 UNSIGNED = get("/inngest", name="unsigned introspection")
 SIGNED = get("/inngest", inngest_signed(), name="signed introspection")
@@ -94,9 +97,11 @@ def introspection(responses: Mapping[str, Exchange]) -> Introspection:
 
 @check("RDY-05", waivable=True, waivable_in_production=False, fix=CLOUD)
 @cases(introspection_cases)
-def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange]) -> None:
+def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange], environment: Environment) -> None:
     """Inngest runs in cloud mode, with the signing key that was given."""
     mode = introspection(responses).mode
+    if mode == "dev" and canonical(environment.expected_environment) != "production":
+        raise Mismatch("cloud mode", "/inngest runs in dev mode", CODE)
     assert mode == "cloud", f"/inngest runs in {mode} mode"
     if SIGNED.label not in responses:
         raise MissingInput("INNGEST_SIGNING_KEY")
