@@ -21,7 +21,8 @@ _STACK_TRACE = re.compile(
 )
 # Tokens of a known form, which no env file needs to name: of Inngest, other services, JSON Web Tokens.
 _TOKEN = re.compile(
-    r"\bsignkey-[a-z]+-[0-9a-f]{16,}|\b(?:sk|pit|ghp|xox[abp])[-_][\w-]{20,}"
+    r"\bsignkey-[a-z]+-[0-9a-f]{16,}|\bsk-(?:\w{1,8}-)*[A-Za-z0-9]{20,}|\bpit-[0-9a-f]{8}-[0-9a-f-]{20,}"
+    r"|\bghp_[A-Za-z0-9]{20,}|\bxox[abp]-[\w-]{20,}"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
 )
 _ADDRESS = re.compile(r"[\w.%+'-]+@((?:[\w-]+\.)+[^\W\d_]{2,})")
