@@ -24,7 +24,6 @@ __all__ = [
     "QueueDebug",
     "Readiness",
     "Redis",
-    "Routing",
     "WebhookHealth",
     "Webhooks",
     "reported_commit",
@@ -140,12 +139,6 @@ class PendingEmails(Struct):
     count: int
     pending_emails: list[dict[str, Any]]
     shadow_queue_debug: QueueDebug | None = field(default=None, name="_shadow_queue_debug")
-
-
-class Routing(Struct):
-    """What a deployment says of its language models."""
-
-    ready: bool
 
 
 class CadenceLead(Struct):

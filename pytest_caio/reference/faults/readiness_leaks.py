@@ -62,9 +62,9 @@ LEAKS = Faults([
     fault("token-in-login", "The page after a wrong login shows the right token.", "RDY-10",
           using(lambda d: answer("/login", method="POST", was=200, headers={
               "x-debug-expected": d.settings["DASHBOARD_AUTH_TOKEN"]})), place="change what leaked"),
-    fault("secret-in-preflight", "A refused preflight shows a secret.", "RDY-10",
+    fault("token-in-preflight", "A refused preflight shows the token.", "RDY-10",
           using(lambda d: answer(None, method="OPTIONS", was=400, last=True,
-                                 body=d.settings["RB2B_WEBHOOK_SECRET"].encode())),
+                                 body=d.settings["DASHBOARD_AUTH_TOKEN"].encode())),
           place="change what leaked"),
 ])
 # fmt: on
@@ -98,7 +98,7 @@ def trace_of_malformed(deployment: Deployment) -> None:
     """Show a stack trace to those whose token cannot be decoded."""
 
     def change(asked: Incoming, reply: Reply) -> None:
-        if not asked.headers.get("x-dashboard-token", "").isascii():
+        if not asked.headers.get("x-dashboard-token", "").isascii() and reply.status == 401:
             reply.body = b"    at decode (/app/server.js:17:3)"
 
     rewrite(None, change)(deployment)
