@@ -570,11 +570,13 @@ FOLDERS = tuple(
     "server must not leave it by dot segments. Replace every secret in a file that was served, then redeploy.",
 )
 @cases({file: tuple(get(f"{folder}{file}") for folder in FOLDERS) for file in PROJECT_FILES})
-def test_no_project_file(responses: Mapping[str, Exchange], secrets_in: Callable[[str], list[str]]) -> None:
+def test_no_project_file(
+    responses: Mapping[str, Exchange], leaks_in: Callable[[Exchange], list[str]]
+) -> None:
     """No file of the project is served, and whatever is served in its place holds no secret."""
     for label, response in responses.items():
-        leaked = secrets_in(response.text)
-        assert not leaked, f"{label} holds the value of {', '.join(leaked)}"
+        leaks = leaks_in(response)
+        assert not leaks, f"{label} shows {', '.join(leaks)}"
         assert not is_file(response), f"{label} is served: {response.summary}"
 
 

@@ -8,6 +8,10 @@ from pytest_caio.contract.paths import SAFE_HEADERS
 
 PATH = "/api/operator/status"
 ORIGINS = "In Railway, set CORS_ALLOWED_ORIGINS to the dashboard's own https origins, exact and without *, then redeploy."
+STRANGERS = (
+    "In Railway, set CORS_ALLOWED_ORIGINS to the dashboard's own https origins, exact, without * and without former ones, then "
+    "redeploy; if a look-alike is still allowed, hand to the developer: compare origins as whole texts, not by a pattern."
+)
 METHODS = "In Railway, set CORS_ALLOWED_METHODS=GET,POST,OPTIONS, then redeploy."
 HEADERS = "In Railway, set CORS_ALLOWED_HEADERS=Content-Type,X-Dashboard-Token, then redeploy."
 GUARD = "Have the CORS middleware stand in front of the dashboard's auth guard: browsers send no token on a preflight."
@@ -33,10 +37,12 @@ def request_from(origin: str) -> Probe:
 
 
 def allowed(environment: Environment) -> tuple[str, ...]:
-    """Return the origins that must be allowed."""
+    """Return the origins that must be allowed, at least one: without one there is nothing to see."""
     if not environment.cors_origins:
         raise MissingInput("CORS_ALLOWED_ORIGINS")
-    return tuple(origin for origin in environment.cors_origins if origin != "*")
+    if not environment.usable_origins:
+        raise MissingInput("CORS_ALLOWED_ORIGINS (no origin in it is one that a browser could send)")
+    return environment.usable_origins
 
 
 @check("CORS-01", fix=ORIGINS)
@@ -49,7 +55,7 @@ def test_allowed_origins(response: Exchange) -> None:
 
 
 def strangers(environment: Environment) -> dict[str, str]:
-    """Return origins that must not be allowed: a stranger, and look-alikes of the first allowed one."""
+    """Return origins that must not be allowed: a stranger, look-alikes of the first allowed one, former ones."""
     origin = allowed(environment)[0]
     parts = urlsplit(origin)
     listed = {
@@ -60,8 +66,19 @@ def strangers(environment: Environment) -> dict[str, str]:
         "look-alike prefix": f"{parts.scheme}://stranger-{parts.netloc}",
         "subdomain": f"{parts.scheme}://stranger.{parts.netloc}",
         "other port": f"{parts.scheme}://{parts.hostname}:8443",
+        # A dot of a pattern matches any character.
+        **{
+            f"letter for dot {number}": f"{parts.scheme}://{before}x{after}"
+            for number, (before, after) in enumerate(around_dots(parts.netloc), 1)
+        },
     }
-    return {name: value for name, value in listed.items() if value not in environment.cors_origins}
+    others = {name: value for name, value in listed.items() if value not in environment.cors_origins}
+    return others | {f"former {origin}": origin for origin in environment.profile.former_origins}
+
+
+def around_dots(host: str) -> list[tuple[str, str]]:
+    """Return what stands before and after each dot of a host."""
+    return [(host[:place], host[place + 1 :]) for place, sign in enumerate(host) if sign == "."]
 
 
 def stranger_cases(environment: Environment) -> Mapping[str, Probe]:
@@ -73,7 +90,7 @@ def stranger_cases(environment: Environment) -> Mapping[str, Probe]:
     }
 
 
-@check("CORS-02", fix=ORIGINS)
+@check("CORS-02", fix=STRANGERS)
 @cases(stranger_cases)
 def test_other_origins(response: Exchange) -> None:
     """No other origin is allowed, before a request or in it."""

@@ -11,11 +11,12 @@ from pytest_caio.gates.requirements import needs_pack
     "PACK-01",
     by="developer",
     fix="Run the tests named (`tests` of the profile's pack section) in the product's checkout, mend what they show, and "
-    "redeploy; where none ran, correct `tests`, `cwd` or `python` there.",
+    "redeploy; where too few ran, see what the checkout skips or deselects, or correct `tests`, `cwd`, `python` or "
+    "`min_tests` there.",
 )
 @cases(needs_pack)
 def test_critical_tests_pass(pack: PackFindings, show_table: Callable[..., None]) -> None:
-    """The product's critical tests pass, none was broken, and some ran."""
-    counts = (pack.passed, len(pack.failed), len(pack.broken), pack.skipped)
-    show_table("Critical tests", ("passed", "failed", "broke", "skipped"), [counts])
+    """The product's critical tests pass, none was broken, and enough of each file ran."""
+    counts = (pack.passed, len(pack.failed), len(pack.broken), pack.skipped, pack.deselected)
+    show_table("Critical tests", ("passed", "failed", "broke", "skipped", "deselected"), [counts])
     assert not pack.reasons, "; ".join(pack.reasons)

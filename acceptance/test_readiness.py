@@ -1,7 +1,6 @@
 """Runtime readiness and hardening: the deployment says that it is ready, and tells the truth."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,7 +8,7 @@ from typing import Any
 
 from pytest_caio import Environment, Exchange, Mismatch, MissingInput, NotApplicable, Probe, cases, check, get
 from pytest_caio.checks.credentials import inngest_signed
-from pytest_caio.checks.shared import DEPENDENCIES, HEALTH, PENDING_EMAILS, READINESS
+from pytest_caio.checks.shared import DEPENDENCIES, HEALTH, OPERATOR_STATUS, PENDING_EMAILS, READINESS
 from pytest_caio.contract.paths import LOGIN, PAGES, READING_PATHS
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.contract.reports import (
@@ -28,8 +27,13 @@ READY = "Open the deploy logs in Railway, mend the dependency that the answer na
 REDIS = "In Railway, set REDIS_URL to this environment's Redis and REDIS_REQUIRED=true, see that Redis runs, then redeploy."
 INNGEST = "In Railway, set INNGEST_SIGNING_KEY, INNGEST_EVENT_KEY and INNGEST_REQUIRED=true, then redeploy."
 CLOUD = (
-    "In Railway, set ENVIRONMENT and INNGEST_SIGNING_KEY (the one in your env file) and remove INNGEST_DEV, "
-    "then redeploy; /inngest must run in cloud mode."
+    "In Railway, set INNGEST_SIGNING_KEY to the one in your env file and, in production, ENVIRONMENT to exactly production, and "
+    "remove INNGEST_DEV, then redeploy. On staging, cloud mode takes a change in the product's code."
+)
+CODE = (
+    "It takes a change in the product's code: where ENVIRONMENT is not production it runs Inngest in development mode, whatever "
+    "INNGEST_DEV says. Hand to the developer: create the Inngest client with is_production=True on staging too. Until then this "
+    "check may be waived here (docs/waivers.md), and never in production."
 )
 UNSIGNED = get("/inngest", name="unsigned introspection")
 SIGNED = get("/inngest", inngest_signed(), name="signed introspection")
@@ -82,21 +86,26 @@ def introspection_cases(environment: Environment) -> Mapping[str, tuple[Probe, .
 def introspection(responses: Mapping[str, Exchange]) -> Introspection:
     """Return the introspection that was granted: the unsigned one of SDKs up to 0.5.18, else the signed one."""
     unsigned = responses[UNSIGNED.label]
-    refused = unsigned.status_code == 401 and unsigned.header("x-inngest-sdk-handled") == "true"
-    if not refused:
-        open_to_all = unsigned.report(Introspection)
-        if SIGNED.label not in responses or open_to_all.mode != "cloud":
-            return open_to_all
-    elif SIGNED.label not in responses:
+    if unsigned.status_code != 401 or unsigned.header("x-inngest-sdk-handled") != "true":
+        return unsigned.report(Introspection)
+    if SIGNED.label not in responses:
         raise MissingInput("INNGEST_SIGNING_KEY")
     return responses[SIGNED.label].report(Introspection)
 
 
-@check("RDY-05", fix=CLOUD)
+@check("RDY-05", waivable=True, waivable_in_production=False, fix=CLOUD)
 @cases(introspection_cases)
-def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange]) -> None:
+def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange], environment: Environment) -> None:
     """Inngest runs in cloud mode, with the signing key that was given."""
-    assert introspection(responses).mode == "cloud"
+    mode = introspection(responses).mode
+    if mode == "dev" and canonical(environment.expected_environment) != "production":
+        raise Mismatch("cloud mode", "/inngest runs in dev mode", CODE)
+    assert mode == "cloud", f"/inngest runs in {mode} mode"
+    if SIGNED.label not in responses:
+        raise MissingInput("INNGEST_SIGNING_KEY")
+    # SDKs up to 0.5.18 answer a wrong signature with 200 too, so the status code says nothing of the key.
+    known = responses[SIGNED.label].report(Introspection).authentication_succeeded is True
+    assert known, "the deployment has another signing key than INNGEST_SIGNING_KEY of the env file"
 
 
 @check(
@@ -107,9 +116,11 @@ def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange]) -> None:
 @cases(introspection_cases)
 def test_inngest_functions(responses: Mapping[str, Exchange], environment: Environment) -> None:
     """Inngest serves as many functions as the profile expects."""
-    if environment.profile.inngest_functions is None:
+    expected = environment.profile.inngest_functions
+    if expected is None:
         raise MissingInput("inngest_functions in the profile")
-    assert introspection(responses).function_count == environment.profile.inngest_functions
+    served = introspection(responses).function_count
+    assert served == expected, f"{expected} functions are expected, {served} are served"
 
 
 @check(
@@ -152,6 +163,7 @@ def test_auth_state(response: Exchange, environment: Environment) -> None:
     assert auth.query_token_enabled is environment.profile.query_token
     assert auth.token_configured is True
     assert auth.session_secret_explicit is True
+    assert auth.session_secret_source == "SESSION_SECRET_KEY"
     assert auth.webhook_signature_required is True
     assert canonical(auth.environment) == canonical(environment.expected_environment)
 
@@ -171,12 +183,6 @@ def test_documents_are_off(response: Exchange) -> None:
     assert response.status_code == 404
 
 
-CONNECTION_STRING = re.compile(
-    r"\b(rediss?|postgres(ql)?|mysql|mongodb(\+srv)?|amqps?)://\S+|://[^/\s:@\"'<>]*:[^/\s@\"'<>]+@", re.I
-)
-STACK_TRACE = re.compile(
-    r"Traceback \(most recent call last\)|File \"[^\"]+\", line \d+|^[ \t]+at \S+ \(\S+:\d+:\d+\)", re.M
-)
 PUBLIC = (
     HEALTH,
     READINESS,
@@ -194,16 +200,15 @@ PUBLIC = (
 @check(
     "RDY-10",
     by="developer",
-    fix="The answer shows what only the server may know: set DEBUG off and ENVIRONMENT in Railway, change what leaked, redeploy.",
+    everywhere=True,
+    fix="The answer shows what only the server may know: set DEBUG off and ENVIRONMENT in Railway, change what leaked (a "
+    "secret that was shown needs a new value), and redeploy; hand to the developer which answer shows it.",
 )
 @cases({probe.label: probe for probe in PUBLIC})
-def test_public_answers_leak_nothing(response: Exchange, secrets_in: Callable[[str], list[str]]) -> None:
-    """No public answer carries a secret, a connection string or a stack trace."""
-    told = "\n".join([response.text, *(f"{name}: {value}" for name, value in response.headers)])
-    leaked = secrets_in(told)
-    assert not leaked, f"the answer holds the value of {', '.join(leaked)}"
-    assert not CONNECTION_STRING.search(told), "the answer holds a connection string"
-    assert not STACK_TRACE.search(told), "the answer holds a stack trace"
+def test_answers_leak_nothing(response: Exchange, leaks_in: Callable[[Exchange], list[str]]) -> None:
+    """No answer to a caller without a right credential shows a secret, an inside of the server, or a person."""
+    leaks = leaks_in(response)
+    assert not leaks, f"the answer shows {', '.join(leaks)}"
 
 
 def transport_cases(environment: Environment) -> Mapping[str, Probe]:
@@ -280,10 +285,14 @@ def test_deployed_commit(responses: Mapping[str, Exchange], environment: Environ
             commit = commit or reported_commit(answer.json(dict[str, Any]))
         except Mismatch:
             continue
+    if not commit:
+        raise NotApplicable(
+            "no answer of the deployment names its commit; see in Railway which one is deployed"
+        )
     expected = environment.expect_commit.lower()
     shorter = min(len(commit), len(expected))
     # Fewer than seven characters do not identify a commit.
-    assert shorter >= 7, f"the deployment does not say which commit it runs, but {commit or 'nothing'}"
+    assert shorter >= 7, f"too little of the commit is named to know it by: {commit}"
     assert commit.lower()[:shorter] == expected[:shorter]
 
 
@@ -306,10 +315,45 @@ def test_security_headers(response: Exchange, environment: Environment) -> None:
         assert "max-age=" in (response.header("strict-transport-security") or "")
 
 
-@check("RDY-15", fix=REDIS)
+@check(
+    "RDY-15",
+    fix="In Railway, set REDIS_URL, STATE_BACKEND=redis, and CONTEXT_REDIS_PREFIX (else STATE_REDIS_PREFIX) as in your env "
+    "file, then redeploy: the queue of pending emails must be in this environment's Redis alone.",
+)
 @PENDING_EMAILS
-def test_nothing_contradicts_readiness(response: Exchange) -> None:
+def test_nothing_contradicts_readiness(response: Exchange, environment: Environment) -> None:
     """Nothing else that the deployment says contradicts its readiness."""
-    debug = response.report(PendingEmails).shadow_queue_debug
-    # Older deployments do not report it.
-    assert debug is None or debug.redis_connected is not False, "the queue says that Redis is not connected"
+    queue = response.report(PendingEmails).shadow_queue_debug
+    told = (queue.redis_connected, queue.prefix, queue.filesystem_merge_enabled) if queue else ()
+    if queue is None or set(told) == {None}:
+        raise NotApplicable("the queue does not say where its cards are, as older deployments do not")
+    assert queue.redis_connected in (None, True), "the queue says that Redis is not connected"
+    prefix = environment.queue_prefix
+    assert queue.prefix in (None, prefix), f"the queue is under {queue.prefix} in Redis, not under {prefix}"
+    assert not queue.filesystem_merge_enabled, "the queue adds cards from the file system to those in Redis"
+
+
+@check(
+    "RDY-16",
+    blocking=False,
+    fix="If it is not held back on purpose: in Railway, remove EMERGENCY_STOP, enable the operator, see that the keys of the "
+    "language models are set, then redeploy.",
+)
+@OPERATOR_STATUS
+@DEPENDENCIES
+def test_nothing_holds_it_back(responses: Mapping[str, Exchange]) -> None:
+    """Nothing holds the deployment back: the operator is on, it is not stopped, language models are routed."""
+    # AUTH-05 and AUTH-06 judge whether they answer; what one of them reports is judged without the other.
+    answered = [answer for answer in responses.values() if answer.status_code == 200 and answer.body]
+    if not answered:
+        raise Mismatch("the operator status, or the dependencies", responses["operator status"].summary)
+    told: dict[str, Any] = {}
+    for answer in answered:
+        told |= answer.json(dict[str, Any])
+    routing = told["llm_routing"].get("ready") if isinstance(told.get("llm_routing"), dict) else None
+    enabled, stopped = told.get("enabled"), told.get("emergency_stop")
+    if (enabled, stopped, routing) == (None, None, None):
+        raise NotApplicable("nothing is reported of the operator, the emergency stop and language models")
+    assert enabled in (None, True), "the operator is not enabled"
+    assert stopped in (None, False), "the emergency stop is on"
+    assert routing in (None, True), "the language models are not routed (llm_routing is not ready)"

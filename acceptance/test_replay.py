@@ -1,12 +1,16 @@
 """The quality threshold: golden cases replayed against the swarm, which must answer them honestly."""
 
-from pytest_caio import Environment, cases, check
-from pytest_caio.gates.replay import ReplayFindings, golden_cases, golden_set
+from pytest_caio import Environment, Mismatch, NotApplicable, cases, check
+from pytest_caio.gates.replay import Replay, ReplayFindings, golden_cases, golden_set
 from pytest_caio.gates.requirements import needs_baseline, needs_golden_set, needs_replay, needs_runner
 
 GOLDEN = "Mend the golden set (`golden_set` of the profile's replay section) where the message says; each case needs every field."
 QUALITY = "Look at the cases that RPL-02 shows, mend the agent, its tools or its sources, and replay; do not release."
 GROUND = "Escalate today: the agent claims what its sources do not say. Mend retrieval or the prompt for the cases named, then replay."
+RUNNER = (
+    "Start the runner by hand with one question, as `runner` and `cwd` of the profile's replay section say, and mend what it "
+    "prints; it must answer with actual_output, tool_trace_log, rag_context_chunks and metadata as JSON."
+)
 HONEST = (
     "Have the runner (`runner` of the profile's replay section) answer from the question alone, and keep the golden set "
     "where it cannot read it."
@@ -40,7 +44,15 @@ def test_pass_rate_is_enough(replay: ReplayFindings) -> None:
     said = f"{passed} of {len(result.cases)} cases passed, and {result.min_pass_rate:.0%} must"
     missed = ", ".join(one.id for one in result.cases if not one.passed)
     assert result.cases, "no case is usable"
+    if result.block_build and len(result.unanswered) == len(result.cases) - passed:
+        raise Mismatch("answers", f"{said}; missed: {missed}; {unanswered(result)}", RUNNER)
     assert not result.block_build, f"{said}; missed: {missed}"
+
+
+def unanswered(result: Replay) -> str:
+    """Return how many cases got no answer, and why the first did not."""
+    first = result.unanswered[0]
+    return f"{len(result.unanswered)} got no answer, {first.id} because {first.failure}"
 
 
 @check("RPL-04", by="developer", fix=GROUND)
@@ -48,7 +60,11 @@ def test_pass_rate_is_enough(replay: ReplayFindings) -> None:
 def test_answers_are_grounded(replay: ReplayFindings) -> None:
     """No answer claims what its sources do not say."""
     result = replay.result
-    assert any(one.judgement for one in result.cases), "no case was answered"
+    assert result.cases, "no case is usable"
+    if len(result.unanswered) == len(result.cases):
+        raise Mismatch("answers", unanswered(result), RUNNER)
+    if not any(answer.actual_output.strip() for answer in result.answers.values()):
+        raise Mismatch("answers", "every answer is empty", RUNNER)
     assert not result.ungrounded, f"ungrounded: {', '.join(result.ungrounded)}"
 
 
@@ -57,7 +73,9 @@ def test_answers_are_grounded(replay: ReplayFindings) -> None:
 def test_runner_is_honest(replay: ReplayFindings) -> None:
     """The runner answers from the question alone: it passes no decoy and was handed no expectation."""
     honesty = replay.result.honesty
-    assert honesty.honest is True, "; ".join(honesty.reasons)
+    if honesty.honest is None:
+        raise Mismatch("answers to the decoys", "; ".join(honesty.reasons), RUNNER)
+    assert honesty.honest, "; ".join(honesty.reasons)
 
 
 @check("RPL-06", by="developer", blocking=False, fix=FALLEN)
@@ -65,4 +83,6 @@ def test_runner_is_honest(replay: ReplayFindings) -> None:
 def test_no_case_fell(replay: ReplayFindings) -> None:
     """No case that passed with the baseline's answer fails now."""
     falls = replay.result.falls
+    if not replay.result.compared:
+        raise NotApplicable("no case of the golden set is passed by its earlier answer (baseline)")
     assert falls == (), "fallen: " + ", ".join(f"{fall.id} ({fall.why})" for fall in falls or ())

@@ -32,6 +32,7 @@ def row(check: Check) -> str:
     """Return the table row of a check."""
     kind = "blocks" if check.blocking else "advises"
     kind += ", may be waived" if check.waivable else ""
+    kind += "" if check.waivable_in_production else " (not in production)"
     title, fix = (text.replace("|", "\\|").replace("<", "&lt;") for text in (check.title, check.fix))
     return f"| {check.id} | {kind} | {title} | {fix} | {check.by} |\n"
 

@@ -22,12 +22,16 @@ class MissingInput(AssertionError):
 
 
 class Mismatch(AssertionError):
-    """A response that is not what the check requires; `expected` and `observed` describe both in words."""
+    """A response that is not what the check requires; `expected` and `observed` describe both in words.
 
-    def __init__(self, expected: str, observed: str) -> None:
+    `fix` replaces the check's own where this way to fail needs another.
+    """
+
+    def __init__(self, expected: str, observed: str, fix: str = "") -> None:
         super().__init__(f"expected {expected}; observed {observed}")
         self.expected = expected
         self.observed = observed
+        self.fix = fix
 
 
 class NoAnswer(Mismatch):

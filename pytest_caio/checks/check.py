@@ -13,6 +13,7 @@ import pytest
 
 from pytest_caio.checks.probe import Probe
 from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.keys import canonical
 from pytest_caio.outcomes import MissingInput, NotApplicable
 
 __all__ = [
@@ -56,7 +57,8 @@ class Check:
 
     `title` is a statement that is true if the check passes; `fix` tells the operator what to change, and
     where. `by` is who can make the fix: the operator (`you`), or the `developer`, to whom the operator
-    forwards it. `gate` is the gate of the runbook that the check's module is for.
+    forwards it. `gate` is the gate of the runbook that the check's module is for. `everywhere`: what
+    may not be in the responses of its cases may be in no other response of the run (see `session.leaks`).
     """
 
     id: str
@@ -64,11 +66,18 @@ class Check:
     fix: str
     blocking: bool = True
     waivable: bool = False
+    waivable_in_production: bool = True
+    everywhere: bool = False
     writes: bool = False
     by: Literal["you", "developer"] = "you"
     gate: str = ""
     probes: tuple[Probe, ...] = field(default=(), repr=False)
     cases: _Cases | None = field(default=None, repr=False)
+
+    def may_be_waived(self, environment: Environment) -> bool:
+        """Return whether a waiver may cover this check in `environment`."""
+        in_production = canonical(environment.expected_environment) == "production"
+        return self.waivable and (self.waivable_in_production or not in_production)
 
     def expand(self, environment: Environment) -> list[Case]:
         """Return this check's cases in `environment`: at least one, so that none is left out unnoticed."""
@@ -107,14 +116,16 @@ def check(
     by: Literal["you", "developer"] = "you",
     blocking: bool = True,
     waivable: bool = False,
+    waivable_in_production: bool = True,
+    everywhere: bool = False,
     writes: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Declare a test function as the check `check_id`; this must be the outermost decorator.
 
     The first sentence of the docstring is the title. `by="developer"`: only a change of the product's code
-    can fix it. `blocking=False`: a failure is advice. `waivable=True`: a waiver may cover it. `writes=True`:
-    it runs only with `--allow-writes`. Raises TypeError if the id is not of the catalogue's form, or if there
-    is no docstring.
+    can fix it. `blocking=False`: a failure is advice. `waivable=True`: a waiver may cover it, in production
+    only with `waivable_in_production`. `writes=True`: it runs only with `--allow-writes`. `everywhere=True`:
+    see `Check`. Raises TypeError if the id is not of the catalogue's form, or if there is no docstring.
     """
     if not _ID.fullmatch(check_id):
         raise TypeError(f"check id {check_id!r} is not of the form AUTH-01")
@@ -129,6 +140,8 @@ def check(
             fix,
             blocking,
             waivable,
+            waivable_in_production,
+            everywhere,
             writes,
             by,
             gate_of(inspect.getfile(function)),

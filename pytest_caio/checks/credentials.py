@@ -72,17 +72,23 @@ def header(name: str, value: str | bytes, label: str) -> Credential:
     return Credential(label, (), apply)
 
 
-def _from_keys(label: str, keys: tuple[str, ...], make: Callable[..., tuple[str, str] | None]) -> Credential:
+def _from_keys(
+    label: str,
+    keys: tuple[str, ...],
+    make: Callable[..., tuple[str, str] | None],
+    *,
+    entitled: bool = False,
+) -> Credential:
     """Send the header that `make` returns for the values of `keys`, or none if it returns None."""
 
     def apply(request: Request, environment: Environment) -> Request:
         made = make(*(environment.value(key) for key in keys))
         return request.carry(label, made) if made else request
 
-    return Credential(label, keys, apply)
+    return Credential(label, keys, apply, entitled)
 
 
-TOKEN = _from_keys(TOKEN_KEY, (TOKEN_KEY,), lambda token: (TOKEN_HEADER, token))
+TOKEN = _from_keys(TOKEN_KEY, (TOKEN_KEY,), lambda token: (TOKEN_HEADER, token), entitled=True)
 
 
 def near_miss(kind: str) -> Credential:
@@ -164,10 +170,10 @@ def login_token(target: str = "") -> Credential:
         more = f"&next={quote(target, safe='')}" if target else ""
         return replace(request, body=f"token={value}{more}".encode(), secrets=((TOKEN_KEY, value),))
 
-    return Credential(f"{TOKEN_KEY} in the login form", (TOKEN_KEY,), apply)
+    return Credential(f"{TOKEN_KEY} in the login form", (TOKEN_KEY,), apply, entitled=True)
 
 
-SESSION = Credential("the session just opened", (), lambda request, _: request)
+SESSION = Credential("the session just opened", (), lambda request, _: request, entitled=True)
 """The session that an earlier request of the same case opened; its cookie is added when this is sent."""
 
 
@@ -245,4 +251,4 @@ def inngest_signed() -> Credential:
         signature = inngest_signature(environment.value(key), request.body, int(time.time()))
         return request.carry(f"signature by {key}", ("X-Inngest-Signature", signature))
 
-    return Credential(f"signature by {key}", (key,), apply)
+    return Credential(f"signature by {key}", (key,), apply, entitled=True)

@@ -55,6 +55,7 @@ class Request:
     again_after: float = 0.0
     retry_statuses: frozenset[int] = field(default=_EDGE_STATUSES, compare=False)
     credential: str = field(default="none", compare=False)
+    entitled: bool = field(default=False, compare=False)  # its credential opens what it asks for
     # Pairs of a name to show and the secret value in this request that it replaces.
     secrets: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
@@ -72,12 +73,13 @@ class _Apply(Protocol):
 class Credential:
     """A probe's credential: shown as `name`, applied to a request with the environment's secrets.
 
-    `needs` are the keys that must be given.
+    `needs` are the keys that must be given. `entitled`: it is a right one, and opens what it is sent to.
     """
 
     name: str
     needs: tuple[str, ...]
     apply: _Apply = field(compare=False)
+    entitled: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ class Probe:
         )
         if self.credential is None:
             return request
-        return replace(self.credential.apply(request, environment), credential=self.credential.name)
+        carrying = self.credential.apply(request, environment)
+        return replace(carrying, credential=self.credential.name, entitled=self.credential.entitled)
 
     def __call__(self, function: _Function) -> _Function:
         """Declare, as a decorator, that the check `function` needs this probe's response."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
 
 __all__ = [
     "Auth",
@@ -21,6 +21,7 @@ __all__ = [
     "OperatorStatus",
     "PendingEmails",
     "ProviderAuth",
+    "QueueDebug",
     "Readiness",
     "Redis",
     "WebhookHealth",
@@ -86,6 +87,7 @@ class Auth(Struct):
     query_token_enabled: bool
     token_configured: bool
     session_secret_explicit: bool
+    session_secret_source: str
     webhook_signature_required: bool
     environment: str
 
@@ -123,8 +125,12 @@ class OperatorStatus(Struct):
     gatekeeper: _Gatekeeper
 
 
-class _QueueDebug(Struct):
-    redis_connected: bool | UnsetType | None = UNSET
+class QueueDebug(Struct):
+    """What the queue says of where its cards are."""
+
+    redis_connected: bool | None = None
+    prefix: str | None = None
+    filesystem_merge_enabled: bool | None = None
 
 
 class PendingEmails(Struct):
@@ -132,7 +138,7 @@ class PendingEmails(Struct):
 
     count: int
     pending_emails: list[dict[str, Any]]
-    shadow_queue_debug: _QueueDebug | None = field(default=None, name="_shadow_queue_debug")
+    shadow_queue_debug: QueueDebug | None = field(default=None, name="_shadow_queue_debug")
 
 
 class CadenceLead(Struct):
@@ -158,6 +164,7 @@ class Introspection(Struct):
 
     mode: str
     function_count: int
+    authentication_succeeded: bool | None = None
 
 
 _COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sha")

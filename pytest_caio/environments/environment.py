@@ -78,6 +78,18 @@ class Environment:
         listed = self.value("CORS_ALLOWED_ORIGINS").split(",")
         return tuple(dict.fromkeys(origin.strip() for origin in listed if origin.strip()))
 
+    @property
+    def usable_origins(self) -> tuple[str, ...]:
+        """Those of `cors_origins` that a browser could send: with a host, and without a wildcard."""
+        return tuple(origin for origin in self.cors_origins if "*" not in origin and _has_host(origin))
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
 
 def checked_url(url: str, source: str) -> str:
     """Return `url` without a trailing slash. Raises InputError, naming `source`, if it is not a base URL.

@@ -102,11 +102,12 @@ class PackSection(_Section, frozen=True, forbid_unknown_fields=True):
 
     `tests` are pytest node ids or paths, relative to `cwd`. `python` is the name or path of an interpreter;
     by default the one in the checkout's `.venv` or, without one, the interpreter that runs the checks.
-    `seconds` is the timeout of the whole test run.
+    `seconds` is the timeout of the whole test run, `min_tests` how many must run, and not be skipped.
     """
 
     cwd: str = "."
     tests: tuple[str, ...] = ()
+    min_tests: _Count = 1
     python: str = ""
     seconds: _Seconds = 600.0
 
@@ -145,6 +146,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     query_token: bool = False  # whether the deprecated ?token= is still enabled
     probe_query_token: bool = True  # whether to send ?token= once, or rely on the reported flag
     inngest_functions: int | None = None
+    former_origins: tuple[str, ...] = ()  # sites that once might call the API, and no longer may
     ready_budget_ms: int = 1500
     required_keys: tuple[str, ...] = ()  # further keys that sending needs, beside GHL's
     revoked_sha256: tuple[_Sha256, ...] = ()  # hex digests of secrets that must not be used again

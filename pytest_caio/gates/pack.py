@@ -31,6 +31,9 @@ _TAIL = 2000  # bytes of output
 _SHOWN = 200
 _RULES = re.compile(r"[=_-]{4,}")  # horizontal rules in pytest's output
 _NAMED = 3
+# The checkout's own options could deselect tests; this form of JUnit names the file of each test.
+_WHOLE = ("-o", "addopts=", "-o", "junit_family=xunit1")
+_DESELECTED = re.compile(r"\b(\d+) deselected\b(?=[^\n]* in [\d.]+s)")
 # pytest's exit statuses (pytest.ExitCode) that mean that there is no result.
 _STATUSES = {
     2: "they were interrupted, or could not be collected",
@@ -41,12 +44,21 @@ _STATUSES = {
 
 
 class PackFindings(msgspec.Struct, frozen=True):
-    """The results of the critical tests: counts, names of failures, and `trouble` with the run itself."""
+    """The results of the critical tests: counts, names of failures, and `trouble` with the run itself.
+
+    `files` are those of the tests that passed. `unproved` are the files and folders named in the profile of
+    which no test passed, `deselected` counts the tests that the checkout's own configuration left out, and
+    `needed` is how many must run.
+    """
 
     passed: int = 0
     skipped: int = 0
     failed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
+    deselected: int = 0
+    needed: int = 1
     trouble: str = ""
 
     @property
@@ -56,9 +68,16 @@ class PackFindings(msgspec.Struct, frozen=True):
         found = [
             _named(word, tests) for word, tests in (("failed", self.failed), ("broke", self.broken)) if tests
         ]
-        if not (ran or self.trouble):
-            found.append(f"no test ran ({self.skipped} were skipped)")
-        return (*found, *([self.trouble] if self.trouble else []))
+        if self.trouble:
+            return (*found, self.trouble)
+        if ran < self.needed:
+            count = f"{ran} tests" if ran else "no test"
+            found.append(f"{count} ran, {self.needed} must ({self.skipped} were skipped)")
+        if self.unproved:
+            found.append(f"no test passed of {', '.join(self.unproved)}")
+        if self.deselected:
+            found.append(f"{self.deselected} were deselected by the checkout's own configuration")
+        return tuple(found)
 
 
 def _named(word: str, tests: tuple[str, ...]) -> str:
@@ -88,7 +107,7 @@ class PackJob:
         section = self._section
         try:
             child = Child(
-                [_python(section), "-m", "pytest", *section.tests, f"--junitxml={junit}"],
+                [_python(section), "-m", "pytest", *_WHOLE, *section.tests, f"--junitxml={junit}"],
                 cwd=Path(section.cwd),
                 env=_without_secrets(os.environ, self._environment),
                 stopped=self._ended.is_set,
@@ -110,7 +129,13 @@ class PackJob:
             return PackFindings(trouble=f"{error}; {_ending(status, output)}")
         if status and not findings.failed and not findings.broken:
             return msgspec.structs.replace(findings, trouble=_ending(status, output))
-        return findings
+        left_out = _DESELECTED.search(output)
+        return msgspec.structs.replace(
+            findings,
+            unproved=_unproved(section, findings.files),
+            deselected=int(left_out[1]) if left_out else 0,
+            needed=section.min_tests,
+        )
 
 
 def _python(section: PackSection) -> str:
@@ -129,6 +154,19 @@ def _without_secrets(process: Mapping[str, str], environment: Environment) -> di
         for name, value in process.items()
         if not name.startswith("PYTEST_") and value not in secrets and not holds_runtime_key(name)
     }
+
+
+def _unproved(section: PackSection, files: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the files and folders of the section's tests without a test that passed."""
+    checkout = Path(section.cwd).resolve()
+    # The names in JUnit are relative to pytest's root, which is the checkout or a folder above it.
+    roots = (checkout, *checkout.parents)
+    proved: set[Path] = set()
+    for file in files:
+        path = next((root / file for root in roots if (root / file).is_file()), checkout / file).resolve()
+        proved |= {path, *path.parents}
+    named = dict.fromkeys(test.partition("::")[0] for test in section.tests)
+    return tuple(name for name in named if (checkout / name).resolve() not in proved)
 
 
 def _ending(status: int, output: str) -> str:
@@ -153,14 +191,24 @@ def read_junit(path: Path) -> PackFindings:
     passed = skipped = 0
     failed: list[str] = []
     broken: list[str] = []
+    files: dict[str, None] = {}
     for case in root.iter("testcase"):
         kinds = {part.tag: part for part in case}
         name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
         if bad := [kinds[kind] for kind in ("failure", "error") if kind in kinds]:
-            why = beginning(" ".join((bad[0].get("message") or "").split()), 120)
+            why = beginning(_why(bad[0]), _SHOWN)
             (failed if "failure" in kinds else broken).append(f"{name} ({why})" if why else name)
         elif "skipped" in kinds:
             skipped += 1
         else:
             passed += 1
-    return PackFindings(passed, skipped, tuple(failed), tuple(broken))
+            files[case.get("file", "")] = None
+    return PackFindings(passed, skipped, tuple(failed), tuple(broken), tuple(filter(None, files)))
+
+
+def _why(part: ET.Element) -> str:
+    """Return the message of a failure or an error, and the last line that says what went wrong."""
+    message = " ".join((part.get("message") or "").split())
+    lines = [" ".join(line.split()) for line in (part.text or "").splitlines() if line.strip()]
+    last = next((line[2:] for line in reversed(lines) if line.startswith("E ")), lines[-1] if lines else "")
+    return message if part.tag == "failure" or last in message else f"{message}: {last}".removeprefix(": ")

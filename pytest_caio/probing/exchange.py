@@ -126,6 +126,8 @@ class Exchange:
         if self.error:
             return ", ".join([self.error, *tries])
         parts = [str(self.status_code), *tries]
+        if self.status_code == 429:
+            parts.append("this address is locked out for now: wait five minutes, then run again")
         location = self.header("location")
         if location is not None:
             parts.append(f"redirect to {beginning(location, _SUMMARY)}")

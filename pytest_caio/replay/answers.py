@@ -81,7 +81,7 @@ def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
     try:
         reply = msgspec.json.decode(raw, type=_Reply)
     except msgspec.ValidationError as error:
-        return RunnerFailure(f"the runner's answer has a wrong shape: {error}")
+        return RunnerFailure(f"the runner's answer has a shape that the suite does not know: {error}")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         start = raw[:80].decode("utf-8", "replace").strip()
         return RunnerFailure(f"the runner printed no JSON object ({error}): it begins {start!r}")

@@ -42,7 +42,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Honesty(msgspec.Struct, frozen=True):
-    """Whether the runner is honest, and the reasons; None without decoys, as with recorded answers."""
+    """Whether the runner is honest, and the reasons; None if it answered no decoy: recordings never do."""
 
     honest: bool | None
     reasons: tuple[str, ...]
@@ -80,8 +80,9 @@ def assess_honesty(
         )
     if reasons:
         return Honesty(honest=False, reasons=tuple(reasons))
-    if not any(result.handed for result in decoys):
-        return Honesty(honest=None, reasons=("no decoy was put to a runner, so its honesty is not known",))
+    if not any(result.answer for result in decoys):
+        failure = next((f": {result.failure}" for result in decoys if result.failure), "")
+        return Honesty(honest=None, reasons=(f"it answered no decoy, so its honesty is not known{failure}",))
     return Honesty(honest=True, reasons=())
 
 

@@ -4,12 +4,15 @@ Scoring is deterministic and compares words; case, punctuation and inflected end
 A *content word* is neither filler nor a negation. Shares are rounded down, so only a complete share gives 5.
 
 - **tools**: 1 + 4 x the share of expected tools that were called, less 1 for every N other tools that were
-  called, N being the number of expected tools, at least 1. The tool of a trace entry is the part before `(`,
-  `:`, `=`, `{` or `[` if that is an expected tool, or else its first name with an underscore, or else that
-  part; blanks, `-` and `.` count as `_`.
+  called, N being the number of expected tools, at least 1. The tool of a trace entry is an expected tool that
+  is the whole entry or its part before a `(`, `:`, `=`, `{`, `[` or blank, the longest there is; or else the
+  first name with an underscore in it, or else the part before the first of these signs, blanks aside.
+  Blanks, `-`, `.` and `:` in a name count as `_`.
 - **groundedness**: a claim is a sentence with a number, or with three or more content words, that the
   question does not contain. It is grounded if 60% of those words and all of its numbers are in the retrieved
-  chunks. 1 + 4 x the share of grounded claims; 5 for an answer without claims; 1 for an empty answer.
+  chunks. 1 + 4 x the share of grounded claims; 5 for an answer without claims, such as an empty one. A label
+  at a sentence's start (`Next step: ...`) is no part of the claim, and what is labelled `Intent:` or
+  `Confidence:` is about the answer itself, and none.
 - **completeness**: 1 + 4 x the share of positive constraints met; 5 if there are none. A constraint, without
   its opening ("Must mention ..."), is met if its words occur in the answer consecutively, or if 60% of its
   content words and all of its numbers occur; if it is negated, one of those words must also occur in a
@@ -52,6 +55,10 @@ _ENOUGH = 0.6  # share of a constraint's or a claim's content words
 _CLAIM_WORDS = 3
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 _TOOL_ENDS = re.compile(r"[(:={\[]")
+_ARGUMENTS = re.compile(r"[(={\[]")
+_PART_ENDS = re.compile(r"[(:={\[\s]|$")
+_LABEL = re.compile(r"[\W_]*(\w+(?:[ /-]\w+){0,3})[*_`]*:(?=\W|$)")
+_OF_ITSELF = frozenset({"intent", "confidence"})  # labels of what an answer says of itself
 _TOOL_BAN = re.compile(
     r"(?:do not|don't|never|must not|avoid)?\s*(?:call|use|invoke|run)(?:ing)?\s+(?:the\s+)?(.+)", re.I
 )
@@ -94,7 +101,9 @@ def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
     complete = _completeness(case.positive_constraints, answer.actual_output)
     consistent = _consistency(answer.actual_output, baseline or case.baseline_text)
     parts = sentences(answer.actual_output)
-    violations = tuple(text for text in case.negative_constraints if _violated(text, parts, called))
+    # A ban names no arguments, which an expected tool may have.
+    done = called | {_normal(_ARGUMENTS.split(entry, maxsplit=1)[0]) for entry in answer.tool_trace_log}
+    violations = tuple(text for text in case.negative_constraints if _violated(text, parts, done))
     mean = (tools.value + grounded.value + complete.value + consistent.value) / 4
     why = [f"tools {tools.value}: {tools.reason}"] if tools.value <= _FAILING else []
     why += [f"groundedness {grounded.value}: {grounded.reason}"] if grounded.value <= _FAILING else []
@@ -110,7 +119,7 @@ def _share(part: int, whole: int) -> int:
 
 
 def _normal(tool: str) -> str:
-    return "_".join(re.findall(r"[^\W_]+", tool.casefold()))
+    return "_".join(re.findall(r"[^\W_]+", tool.casefold())) or tool.strip()
 
 
 def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
@@ -118,10 +127,12 @@ def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
     wanted = {_normal(tool) for tool in expected}
     called = set()
     for entry in trace:
+        # The expected tool may itself have such a sign in it, so the longest part that is one counts.
+        parts = [_normal(entry[: end.start()]) for end in _PART_ENDS.finditer(entry)]
+        expected_tool = next((part for part in reversed(parts) if part in wanted), "")
         head = _normal(_TOOL_ENDS.split(entry, maxsplit=1)[0])
         names = [_normal(name) for name in _NAME.findall(entry)]
-        named = next((name for name in names if "_" in name), head)
-        called.add(head if head in wanted else named)
+        called.add(expected_tool or next((name for name in names if "_" in name), head))
     return frozenset(called) - {""}
 
 
@@ -145,13 +156,14 @@ def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
 
 
 def _groundedness(question: str, answer: Answer) -> Score:
-    if not answer.actual_output.strip():
-        return Score(1, "the answer is empty")
     asked = meaning(words(question))
     sources = meaning(words("\n".join(answer.rag_context_chunks)))
     loose, claims = [], 0
     for sentence in split_sentences(answer.actual_output):
-        new = meaning(words(sentence)) - asked
+        label = _LABEL.match(sentence)
+        if label and label[1].casefold() in _OF_ITSELF:
+            continue
+        new = meaning(words(sentence[label.end() :] if label else sentence)) - asked
         if len(new) >= _CLAIM_WORDS or _numbers(new):
             claims += 1
             if not _covers(sources, new):
@@ -167,7 +179,12 @@ def _completeness(constraints: Sequence[str], output: str) -> Score:
     if not constraints:
         return Score(5, "nothing is demanded of the text")
     said, parts = words(output), sentences(output)
-    unmet = [text for text in constraints if not _met(text, said, parts)]
+    # A constraint without a word can only be met literally.
+    unmet = [
+        text
+        for text in constraints
+        if not (_met(text, said, parts) if words(text) else text.strip() in output)
+    ]
     reason = f"{len(constraints) - len(unmet)} of {len(constraints)} positive constraints are met"
     reason += f"; not met: {'; '.join(unmet[:3])}" if unmet else ""
     return Score(_share(len(constraints) - len(unmet), len(constraints)), reason)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question
 from pytest_caio.replay.decoys import Trial, make_decoys, mingle
-from pytest_caio.replay.golden import GoldenCase, GoldenSet
+from pytest_caio.replay.golden import GoldenSet
 from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty
 from pytest_caio.replay.judge import judge
 from pytest_caio.replay.runners import Runner
@@ -31,7 +31,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     `cases` are in the order of the golden set; `decoys` are separate and count in no figure. `pass_rate` is
     the share, 0 to 1, of the usable cases that passed, 0 if there are none; `block_build` is whether it is
     below `min_pass_rate`. `ungrounded` are the ids of cases that fail groundedness (each escalates the same
-    day). `falls` are the regressions, None without a baseline. `problems` are those of the golden set.
+    day). `falls` are the regressions, None without a baseline, of the `compared` cases: those that pass with
+    their baseline answer. `problems` are those of the golden set.
     """
 
     cases: tuple[CaseResult, ...]
@@ -42,8 +43,14 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     ungrounded: tuple[str, ...]
     honesty: Honesty
     falls: tuple[Fall, ...] | None
+    compared: int
     problems: tuple[str, ...]
     duration_s: float
+
+    @property
+    def unanswered(self) -> tuple[CaseResult, ...]:
+        """The cases that the runner did not answer."""
+        return tuple(result for result in self.cases if result.answer is None)
 
     @property
     def answers(self) -> dict[str, Answer]:
@@ -74,6 +81,7 @@ def run_replay(
     exchanges = runner.ask([Question(trial.case.id, trial.case.input_query) for trial in trials])
     results = [result_of(trial, it, before) for trial, it in zip(trials, exchanges, strict=True)]
     cases = tuple(result for result in results if result.kind == "real")
+    sound = {case.id for case in golden.cases if case.id in before and judge(case, before[case.id]).passed}
     pass_rate = sum(result.passed for result in cases) / len(cases) if cases else 0.0
     return Replay(
         cases=cases,
@@ -83,7 +91,8 @@ def run_replay(
         block_build=pass_rate < min_pass_rate,
         ungrounded=tuple(it.id for it in cases if it.judgement and not it.judgement.grounded),
         honesty=assess_honesty(results, command=runner.command, golden_set=golden.path),
-        falls=None if baseline is None else _falls(golden.cases, cases, baseline),
+        falls=None if baseline is None else _falls(sound, cases),
+        compared=len(sound),
         problems=golden.problems,
         duration_s=round(time.monotonic() - started, 3),
     )
@@ -110,11 +119,7 @@ def result_of(trial: Trial, exchange: Answered, baseline: Mapping[str, Answer]) 
     )
 
 
-def _falls(
-    cases: tuple[GoldenCase, ...], results: tuple[CaseResult, ...], baseline: Mapping[str, Answer]
-) -> tuple[Fall, ...]:
+def _falls(sound: Set[str], results: Iterable[CaseResult]) -> tuple[Fall, ...]:
     return tuple(
-        Fall(case.id, result.why)
-        for case, result in zip(cases, results, strict=True)
-        if not result.passed and case.id in baseline and judge(case, baseline[case.id]).passed
+        Fall(result.id, result.why) for result in results if not result.passed and result.id in sound
     )

@@ -8,11 +8,12 @@ import pytest
 
 from pytest_caio.outcomes import NoAnswer, NotApplicable
 from pytest_caio.session.fixtures import ANSWERS, TABLES
-from pytest_caio.session.reports import observe
+from pytest_caio.session.leaks import LeakWatch
+from pytest_caio.session.reports import attach_leaks, observe
 from pytest_caio.session.run import Run
 from pytest_caio.text import explained, printable
 from pytest_caio.verdict.outcome import NEEDS_WRITES, NOT_APPLICABLE, UNREACHABLE
-from pytest_caio.verdict.record import result_of
+from pytest_caio.verdict.record import results_of
 
 __all__ = ["CaseHooks"]
 
@@ -23,6 +24,7 @@ class CaseHooks:
     def __init__(self, run: Run, *, worker: bool) -> None:
         self._run = run
         self._worker = worker
+        self._leaks = LeakWatch(run)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -75,11 +77,13 @@ class CaseHooks:
         if planned is not None and isinstance(item, pytest.Function):
             seen = item.stash.get(ANSWERS, {}), item.stash.get(TABLES, [])
             observe(self._run, item, call, report, planned, *seen)
+            if report.when == "call":
+                attach_leaks(report, self._leaks.results(item.nodeid, seen[0]))
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a result, from this process or a worker, to the tally."""
-        result = result_of(report)
-        if result is not None and not self._worker:
-            self._run.tally.add(result)
+        if not self._worker:
+            for result in results_of(report):
+                self._run.tally.add(result)

@@ -11,6 +11,7 @@ import pytest
 from pytest_caio.checks.check import Case
 from pytest_caio.environments.environment import Environment
 from pytest_caio.gates.jobs import JOBS, Job
+from pytest_caio.gates.leaks import find_leaks
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.system.jobs import Jobs
@@ -52,9 +53,9 @@ class CheckFixtures:
         return _caio_case.name
 
     @pytest.fixture
-    def secrets_in(self) -> Callable[[str], list[str]]:
-        """A function that returns the names of the run's secrets in a text, in any encoding."""
-        return self._redactor.secrets_in
+    def leaks_in(self, _caio_case: Case) -> Callable[[Exchange], list[str]]:
+        """A function that returns what a response shows that its caller may not see, in words."""
+        return lambda answer: find_leaks(answer, _caio_case.environment, self._redactor.secrets_in)
 
     @pytest.fixture
     def responses(self, request: pytest.FixtureRequest) -> Mapping[str, Exchange]:

@@ -33,7 +33,7 @@ def narrowings(config: pytest.Config, run: Run, exitstatus: int, stopped_by: str
     missing = [gate for gate in GATES if gate not in gates]
     if missing and not narrowed:
         narrowed.append(f"gates that did not run: {', '.join(missing)}")
-    lacking = run.planned - len(run.tally.results)
+    lacking = run.planned - len({result.nodeid for result in run.tally.results})
     if lacking > 0:
         narrowed.append(f"{lacking} cases did not run: the run was stopped early")
     if exitstatus not in (0, 1, 5) or stopped_by:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from pytest_caio.checks.shared import HEALTH
 from pytest_caio.contract.reports import reported_commit
-from pytest_caio.outcomes import NoAnswer
+from pytest_caio.outcomes import Mismatch, NoAnswer
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Planned
 from pytest_caio.session.run import Run
@@ -19,7 +20,7 @@ from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.outcome import Outcome, decide
 from pytest_caio.verdict.record import Result, Table, exchange_record
 
-__all__ = ["observe"]
+__all__ = ["attach_leaks", "exchange_key", "observe"]
 
 _LONGEST = 600  # characters of what was expected or observed
 
@@ -41,6 +42,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         return
     check, case, redact = planned.check, planned.case, run.redactor.redact
     waivers = run.options.waivers.covering(case.environment.name, check.id, case.name, run.today)
+    waivable = check.may_be_waived(case.environment)
     # Retried answers come first, since a long summary is cut at its end.
     ordered = sorted(answers.items(), key=lambda one: not one[1].retries)
     error = call.excinfo.value if call.excinfo else None
@@ -54,14 +56,14 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         asserted=isinstance(error, AssertionError | pytest.fail.Exception),
         comparison=run.comparison,
         # A waiver covers judgements only, not a missing response or a failed setup or teardown.
-        waived=report.when == "call" and not isinstance(error, NoAnswer) and check.waivable and bool(waivers),
+        waived=report.when == "call" and not isinstance(error, NoAnswer) and waivable and bool(waivers),
     )
     result = Result(
         environment=case.environment.name,
         check=check.id,
         gate=check.gate,
         title=check.title,
-        fix=check.fix,
+        fix=(error.fix if isinstance(error, Mismatch) else "") or check.fix,
         blocking=check.blocking,
         name=redact(case.name),
         outcome=decision.outcome,
@@ -73,7 +75,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         applicable=decision.applicable,
         unreachable=decision.unreachable,
         of=case.of,
-        waivable=check.waivable,
+        waivable=waivable,
         waivers=[waiver.number for waiver in waivers],
         retried="; ".join(dict.fromkeys(a.retries for a in answers.values() if a.retries)),
         tables=[msgspec.convert(run.redactor.redact_all(msgspec.to_builtins(t)), Table) for t in tables],
@@ -86,12 +88,27 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         report.wasxfail = f"advises: {result.observed}"
         if isinstance(report.longrepr, tuple):  # drop the skip's file and line, which are ours
             report.longrepr = result.observed
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     for answer in answers.values():
-        result.exchanges[f"{worker}{id(answer)}"] = exchange_record(answer, redact)
+        result.exchanges[exchange_key(answer)] = exchange_record(answer, redact)
         if answer.request.target == HEALTH.target and answer.status_code == 200:
             result.commit = redact(_commit(answer))
-    report.caio = msgspec.to_builtins(result) if worker else result  # type: ignore[attr-defined]  # sent along to the controller
+    report.caio = _carried(result)  # type: ignore[attr-defined]
+
+
+def attach_leaks(report: pytest.TestReport, leaks: Sequence[Result]) -> None:
+    """Attach further results, of the check that judges every response, to a case's report."""
+    if leaks:
+        report.caio_leaks = [_carried(leak) for leak in leaks]  # type: ignore[attr-defined]
+
+
+def _carried(result: Result) -> Any:
+    """Return a result as a report carries it: a worker's is sent to the controller."""
+    return msgspec.to_builtins(result) if os.environ.get("PYTEST_XDIST_WORKER") else result
+
+
+def exchange_key(answer: Exchange) -> str:
+    """Return a key of an exchange that no other of the run has, in any process."""
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', '')}{id(answer)}"
 
 
 def _reason(report: pytest.TestReport) -> str:

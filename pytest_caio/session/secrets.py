@@ -12,7 +12,8 @@ from urllib.parse import unquote
 from pytest_caio.checks.credentials import NEAR_MISSES, TOKEN_KEY
 from pytest_caio.checks.probe import Request
 from pytest_caio.contract.paths import ACTING_PATHS, NAMED_PATHS, READING_PATHS
-from pytest_caio.contract.signing import signed_part
+from pytest_caio.contract.providers import ROUTES
+from pytest_caio.contract.signing import signed_part, webhook_signature
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.probing.exchange import Exchange
@@ -59,10 +60,18 @@ class RunSecrets:
             if names_secret(key, text) and not names_path(key, text):
                 add(key, text)
 
-    def learn_request(self, request: Request) -> None:
-        """Register the secrets that a request carries, near misses and signatures included."""
+    def learn_request(self, request: Request, environment: Environment) -> None:
+        """Register the secrets that a request carries, near misses and signatures included.
+
+        So is the right signature of what is sent to a webhook, which a response must not show.
+        """
         for name, value in request.secrets:
             self._redactor.add(name, value)
+        provider = ROUTES.get(request.target.partition("?")[0])
+        secret = environment.value(provider.secret_key) if provider else ""
+        if provider and secret:
+            signature = webhook_signature(secret, request.body)
+            self._redactor.add(f"signature by {provider.secret_key}", signature)
 
     def learn_answer(self, exchange: Exchange) -> None:
         """Register the cookies that a response sets."""

@@ -28,6 +28,7 @@ __all__ = [
     "WaiverRecord",
     "exchange_record",
     "result_of",
+    "results_of",
 ]
 
 # The counters of a gate in display order: field of GateRecord, displayed word, outcomes counted.
@@ -261,3 +262,9 @@ def result_of(report: object) -> Result | None:
     """Return the result attached to a pytest report, also when it came from a worker; None without one."""
     carried = getattr(report, "caio", None)
     return msgspec.convert(carried, Result) if isinstance(carried, dict) else carried
+
+
+def results_of(report: object) -> list[Result]:
+    """Return every result attached to a pytest report: of its case, and of leaks in the case's responses."""
+    own = result_of(report)
+    return [*([own] if own else []), *msgspec.convert(getattr(report, "caio_leaks", []), list[Result])]

@@ -24,16 +24,20 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """The results so far by test case; a case may report more than once, as when its teardown fails."""
+    """The results so far by test case; a case may report more than once, as when its teardown fails.
+
+    Responses of a case that leak are results of another check, with the same node id.
+    """
 
     def __init__(self) -> None:
-        self._results: dict[str, Result] = {}
+        self._results: dict[tuple[str, str], Result] = {}
 
     def add(self, result: Result) -> None:
         """Add a case's result; of two results of one case, keep the worse."""
-        known = self._results.get(result.nodeid)
+        key = (result.nodeid, f"{result.check} {result.name}")
+        known = self._results.get(key)
         if known is None or result.outcome.severity < known.outcome.severity:
-            self._results[result.nodeid] = result
+            self._results[key] = result
 
     @property
     def results(self) -> list[Result]:
@@ -98,6 +102,8 @@ def _environment(
             )
         if check.waiver is None and result.outcome is Outcome.WAIVED:
             check.waiver = next((w for w in waivers if w.number == result.waivers[0]), None)
+        if result.outcome.severity < check.outcome.severity:
+            check.fix = result.fix  # that of the worst case
         check.outcome = min(check.outcome, result.outcome, key=lambda outcome: outcome.severity)
         check.cases.append(
             CaseRecord(

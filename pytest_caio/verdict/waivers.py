@@ -138,7 +138,8 @@ def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
     if not own:
         return f"is unused, there is no check {waiver.check}; correct its id, or remove it" if whole else ""
     if not all(result.waivable for result in own):
-        return f"{waiver.check} cannot be waived; mend what it found, and remove the waiver"
+        where = f"{waiver.check} cannot be waived in {waiver.environment}"
+        return f"{where}; mend what it found, and remove the waiver"
     complete = len(own) >= own[0].of
     if any(result.unreachable for result in here) or all(result.outcome in _NOT_JUDGED for result in own):
         return ""

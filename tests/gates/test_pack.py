@@ -54,6 +54,9 @@ TESTS = {
         "    path = request.config.option.xmlpath\n"
         "    atexit.register(lambda: pathlib.Path(path).write_text('<testsuite'))\n"
     ),
+    "deselecting": "import pytest\ndef test_it(): pass\n@pytest.mark.slow\ndef test_other(): assert False\n",
+    "hooking": "def test_it(): pass\ndef test_other(): assert False\n",
+    "half": "def test_it(): pass\n",
     "prying": (
         "import os\n"
         "def test_it():\n"
@@ -67,10 +70,14 @@ RED = {
     "failing": "1 failed: test_it.test_it (AssertionError: sums are off",
     "erroring": "1 broke: test_it.test_it (failed on setup with",
     "leaving": "1 broke: test_it.test_it (failed on teardown with",
-    "unimportable": "1 broke: test_it (collection failure)",
+    "unimportable": "1 broke: test_it (collection failure: ModuleNotFoundError: No module named",
+    "deselecting": "1 failed: test_it.test_other (assert False)",
+    "hooking": "1 were deselected by the checkout's own configuration",
+    "half": "no test passed of test_skipped.py, more",
+    "few": "1 tests ran, 2 must (1 were skipped)",
     "empty": "they ended with status 5, no test was collected",
-    "skipped": "no test ran (1 were skipped)",
-    "expected": "no test ran (1 were skipped)",
+    "skipped": "no test ran, 1 must (1 were skipped); no test passed of test_it.py",
+    "expected": "no test ran, 1 must (1 were skipped)",
     "crashing": "the tests left no result; they ended with status 3",
     "vanishing": "the tests left no result; they ended with status 0",
     "garbling": "the tests' result is no JUnit file",
@@ -86,7 +93,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in TESTS.items():
         (made / name).mkdir()
         (made / name / "test_it.py").write_text(text, "utf-8")
-        (made / name / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n", "utf-8")
+        own = "-m 'not slow'" if name == "deselecting" else "--no-such-option"
+        markers = "markers =\n    slow: takes long"
+        (made / name / "pytest.ini").write_text(f"[pytest]\naddopts = {own}\n{markers}\n", "utf-8")
+    (made / "hooking" / "conftest.py").write_text(
+        "def pytest_collection_modifyitems(config, items):\n"
+        "    config.hook.pytest_deselected(items=items[1:])\n"
+        "    del items[1:]\n",
+        "utf-8",
+    )
+    (made / "half" / "test_skipped.py").write_text(TESTS["skipped"], "utf-8")
+    (made / "half" / "more").mkdir()
+    (made / "half" / "more" / "test_more.py").write_text("", "utf-8")
+    (made / "passing" / "pytest.ini").unlink()
     return made
 
 
@@ -102,7 +121,10 @@ def gate(folder: Path) -> Gate:
     """One run of the gate for a pack of each kind."""
     (folder / "caio.env").write_text("".join(f"{k}={v}\n" for k, v in SECRETS.items()), "utf-8")
     profiles = {name: profile(folder, name) for name in TESTS if name != "hanging"}
+    profiles["half"] = profile(folder, "half", tests=["test_it.py", "test_skipped.py", "more"])
     profiles |= {
+        "few": profile(folder, "skipping", min_tests=2),
+        "folder": profile(folder, "passing", tests=[str(folder / "passing"), "."], min_tests=1),
         "unstartable": profile(folder, "passing", python="./no-such-python"),
         "single": profile(folder, "failing", tests=["test_it.py::test_other"]),
         "missing": profile(folder, "passing", tests=["test_gone.py::test_it"]),
@@ -127,7 +149,7 @@ def hanging(folder: Path) -> Gate:
     )
 
 
-@pytest.mark.parametrize("name", ["passing", "skipping", "shouting", "prying", "single"])
+@pytest.mark.parametrize("name", ["passing", "skipping", "shouting", "prying", "single", "folder"])
 def test_pack_that_passes(gate: Gate, name: str) -> None:
     """Tests of which some ran and none failed pass; they know no secret and nothing of this pytest."""
     assert gate.apart(name) == {}, gate.observed(name, "PACK-01")
@@ -136,7 +158,7 @@ def test_pack_that_passes(gate: Gate, name: str) -> None:
 def test_counts_are_shown(gate: Gate) -> None:
     """The evidence says how many tests passed, also where all did."""
     (check,) = gate.environments["skipping"]["checks"]
-    assert check["cases"][0]["tables"][0]["rows"] == [["1", "0", "0", "1"]]
+    assert check["cases"][0]["tables"][0]["rows"] == [["1", "0", "0", "1", "0"]]
 
 
 @pytest.mark.parametrize("name", RED)
@@ -231,7 +253,7 @@ def test_interpreter_of_the_checkout_is_used(tmp_path: Path, folder: Path) -> No
     own.write_text("#!/bin/sh\necho the venv of the checkout >&2\nexit 9\n", "utf-8")
     own.chmod(0o755)
     assert "status 9: ...the venv of the checkout" in packing(tmp_path)().trouble
-    assert packing(tmp_path, python=sys.executable)() == PackFindings(passed=1)
+    assert packing(tmp_path, python=sys.executable)() == PackFindings(passed=1, files=("test_it.py",))
 
 
 def test_path_of_an_interpreter_starts_at_the_profiles(tmp_path: Path) -> None:
@@ -248,7 +270,7 @@ def test_path_of_an_interpreter_starts_at_the_profiles(tmp_path: Path) -> None:
         ('tests = ["-k", "critical"]', "tests are pytest's ids or paths, not options"),
         ('tests = [""]', "tests are pytest's ids or paths, not options"),
         ("seconds = 0", "Expected `float` > 0.0 (key seconds)"),
-        ('test = ["tests"]', "unknown key test; the keys are cwd, tests, python, seconds"),
+        ('test = ["tests"]', "unknown key test; the keys are cwd, tests, min_tests, python"),
     ],
 )
 def test_section_that_cannot_be_used(tmp_path: Path, keys: str, words: str) -> None:
@@ -276,4 +298,4 @@ def test_reasons_name_the_first() -> None:
         "1 broke: e",
     )
     assert PackFindings(passed=1, skipped=4).reasons == ()
-    assert PackFindings(skipped=4).reasons == ("no test ran (4 were skipped)",)
+    assert PackFindings(skipped=4).reasons == ("no test ran, 1 must (4 were skipped)",)

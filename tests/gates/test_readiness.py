@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.support.gate_runs import ask_gate
+import pytest
+
+from tests.support.gate_runs import SUITE, ask_gate
 from tests.support.hosted import HostedDeployment
 
 
@@ -19,10 +22,84 @@ def test_introspection_needs_its_inputs(tmp_path: Path) -> None:
         own = {"base_url": deployment.base_url, "environment": "production"}
         profiles = {
             "numberless": {"": {**own, "env_file": str(deployment.env_file)}},
-            "keyless": {"": {**own, "env_file": str(keyless), "inngest_functions": 4}},
+            "keyless": {"": {**own, "env_file": str(keyless), "inngest_functions": 5}},
         }
         gate = ask_gate("readiness", tmp_path, profiles=profiles)
     assert gate.apart("numberless", "not-run") == {"RDY-06": "missing-input"}
     assert gate.apart("keyless", "not-run") == dict.fromkeys(("RDY-05", "RDY-06"), "missing-input")
     assert "inngest_functions in the profile" in gate.observed("numberless", "RDY-06")
     assert "INNGEST_SIGNING_KEY" in gate.observed("keyless", "RDY-05")
+
+
+def own_profile(deployment: HostedDeployment, **keys: object) -> dict[str, object]:
+    """Return the keys of a profile for a deployment."""
+    files = {"env_file": str(deployment.env_file)}
+    return {"base_url": deployment.base_url, "inngest_functions": 5, **files, **keys}
+
+
+def made(folder: Path) -> Path:
+    """Make a folder."""
+    folder.mkdir()
+    return folder
+
+
+def test_dev_mode_may_be_waived_but_in_production(tmp_path: Path) -> None:
+    """On staging, dev mode takes a change in code and may be waived; in production neither is so."""
+    waivers = tmp_path / "waivers.toml"
+    waivers.write_text(
+        "\n".join(
+            f'[[waiver]]\ncheck = "RDY-05"\nenvironment = "{name}"\nowner = "PTO"\nreason = "code"\n'
+            f"expires = {datetime.now(UTC).date() + timedelta(days=7)}\n"
+            for name in ("waived", "production")
+        ),
+        "utf-8",
+    )
+    with HostedDeployment(environment="staging", faults=["inngest-dev"], access_log=False) as deployment:
+        own = own_profile(deployment, environment="staging")
+        profiles = {
+            "staging": {"": own},
+            "waived": {"": own},
+            "production": {"": {**own, "environment": "production"}},
+        }
+        gate = ask_gate("readiness", tmp_path, f"--waivers={waivers}", profiles=profiles)
+    assert gate.apart("staging", "not-run") == {"RDY-05": "failed"}
+    assert "a change in the product's code" in gate.fix("staging", "RDY-05")
+    assert gate.apart("waived", "not-run") == {"RDY-05": "waived"}
+    assert gate.outcomes("production")["RDY-05"] == "failed"
+    assert "In Railway" in gate.fix("production", "RDY-05")
+    assert "RDY-05 cannot be waived in production" in gate.shown
+
+
+def test_functions_are_counted(tmp_path: Path) -> None:
+    """The number of functions expected and that of those served are both said."""
+    with HostedDeployment(environment="production", access_log=False) as deployment:
+        own = own_profile(deployment, environment="production", inngest_functions=6)
+        gate = ask_gate("readiness", tmp_path, profiles={"one": {"": own}})
+    assert "6 functions are expected, 5 are served" in gate.observed("one", "RDY-06")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_leaks_are_found_whichever_check_asked(workers: tuple[str, ...], tmp_path: Path) -> None:
+    """What only another check asks for is judged too, once, also where workers ask."""
+    faults = ["token-in-login", "connection-in-webhook"]
+    with HostedDeployment(environment="production", faults=faults, access_log=False) as deployment:
+        own = own_profile(deployment, environment="production")
+        gates = [str(SUITE / f"test_{gate}.py") for gate in ("auth", "webhooks")]
+        gate = ask_gate("readiness", tmp_path, *gates, *workers, profiles={"one": {"": own}})
+    assert gate.apart("one", "not-run", "advised") == {"RDY-10": "failed"}
+    (check,) = [c for c in gate.environments["one"]["checks"] if c["id"] == "RDY-10"]
+    told = [case for case in check["cases"] if case["outcome"] == "failed"]
+    assert len([case for case in told if "AUTH-16" in case["name"]]) == 1
+    assert all(len(case["exchanges"]) == 1 for case in told)
+    assert "the value of DASHBOARD_AUTH_TOKEN" in gate.observed("one", "RDY-10")
+    assert "a connection string" in gate.observed("one", "RDY-10")
+
+
+def test_leaks_are_judged_where_the_check_is_asked(tmp_path: Path) -> None:
+    """A run without RDY-10 judges no leak, and one of its gate alone judges what that gate asks."""
+    with HostedDeployment(environment="production", faults=["token-in-login"], access_log=False) as site:
+        own = own_profile(site, environment="production")
+        alone = ask_gate("auth", made(tmp_path / "auth"), profiles={"one": {"": own}})
+        gate = ask_gate("readiness", made(tmp_path / "readiness"), profiles={"one": {"": own}})
+    assert "RDY-10" not in alone.outcomes("one")
+    assert gate.outcomes("one")["RDY-10"] == "passed"

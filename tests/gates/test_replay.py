@@ -57,6 +57,11 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
     cases = json.loads(GOLDEN.read_text("utf-8"))
     (folder / "twice.json").write_text(json.dumps([*cases, cases[0]]), "utf-8")
     (folder / "empty.json").write_text("[]", "utf-8")
+    colons = [
+        {**case, "expected_tools": [f"Gateway.execute:crm.{tool}" for tool in case["expected_tools"]]}
+        for case in cases
+    ]
+    (folder / "colons.json").write_text(json.dumps(colons), "utf-8")
     (folder / "unreadable.jsonl").write_text("no answers\n", "utf-8")
     copier = SUPPORT / "copier.py"
     return ask_gate(
@@ -70,6 +75,12 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
             "empty": profile(golden_set="empty.json", min_pass_rate=0.0),
             "dying": profile(runner=wayward("dies", "OUT-101", "OUT-102", "OUT-103"), baseline=str(answers)),
             "dead": profile(runner='python -c "raise SystemExit(3)"'),
+            "mute": profile(runner=wayward("nothing", *(case["id"] for case in cases))),
+            "silent": profile(runner=wayward("nothing", "OUT-101")),
+            "labelling": profile(runner=wayward("labelling", "OUT-101")),
+            "shapeless": profile(runner=wayward("shapeless")),
+            "unstartable": profile(runner="./no-such-runner"),
+            "colons": profile(golden_set="colons.json", runner=wayward("colons")),
             "ungrounded": profile(runner=wayward("ungrounded", "OUT-101")),
             "copier": profile(runner=f'python "{copier}" id'),
             "recorded": profile(runner=None, answers=str(answers)),
@@ -120,7 +131,37 @@ def test_fallen_case_advises(gate: Gate) -> None:
 def test_dead_runner_passes_nothing(gate: Gate) -> None:
     """A runner that never answers is below the threshold, and nothing is said to be grounded."""
     assert gate.outcomes("dead")["RPL-03"] == gate.outcomes("dead")["RPL-04"] == "failed"
-    assert "no case was answered" in gate.observed("dead", "RPL-04")
+    assert gate.outcomes("dead")["RPL-05"] == "failed"
+    for check in ("RPL-03", "RPL-04", "RPL-05"):
+        assert "(status 3)" in gate.observed("dead", check)
+        assert "Start the runner by hand" in gate.fix("dead", check)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("shapeless", "a shape that the suite does not know: Object missing required field `actual_output`"),
+        ("unstartable", "the program './no-such-runner' was not found"),
+        ("mute", "every answer is empty"),
+    ],
+)
+def test_runner_that_gives_no_answer_is_told(gate: Gate, name: str, words: str) -> None:
+    """A runner that does not start, or answers in another shape, or nothing, is told: nobody escalates it."""
+    assert words in gate.observed(name, "RPL-04")
+    assert "Escalate" not in gate.fix(name, "RPL-04")
+
+
+@pytest.mark.parametrize("name", ["silent", "labelling"])
+def test_what_claims_nothing_is_within_the_error_budget(gate: Gate, name: str) -> None:
+    """An answer that is empty, or a label alone, is a miss and claims nothing."""
+    assert gate.apart(name, "not-run") == {"RPL-02": "advised"}
+    assert "OUT-101" in gate.missed(name)
+
+
+def test_tools_with_colons_are_tools(gate: Gate) -> None:
+    """A golden set whose tools have colons in their names is passed as one whose tools have none."""
+    assert gate.apart("colons", "not-run") == {"RPL-02": "advised"}
+    assert gate.missed("colons") == gate.missed("healthy") == ["OUT-144"]
 
 
 def test_nothing_replayed_passes_nothing(gate: Gate) -> None:

@@ -57,7 +57,7 @@ def profiles(deployments: dict[str, HostedDeployment]) -> str:
         assert ready.state is not None
         assert ready.state.cutover is not None
         assert ready.replay is not None
-        own = {"base_url": deployment.base_url, "env_file": str(deployment.env_file), "inngest_functions": 4}
+        own = {"base_url": deployment.base_url, "env_file": str(deployment.env_file), "inngest_functions": 5}
         state = {"hive_dir": ready.state.hive_dir, "cutover": ready.state.cutover.isoformat()}
         replay = {key: getattr(ready.replay, key) for key in ("golden_set", "runner", "cwd", "protocol")}
         assert ready.operator is not None

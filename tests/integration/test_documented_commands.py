@@ -111,7 +111,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     with ExitStack() as stack:
         names = ("staging", "production")
         deployments = {n: stack.enter_context(HostedDeployment(environment=n)) for n in names}
-        profiles = "[demo]\nreference = true\ninngest_functions = 4\n"
+        profiles = "[demo]\nreference = true\ninngest_functions = 5\n"
         for name, deployment in deployments.items():
             shutil.copy(deployment.env_file, path / f".env.{name}")
             ready = deployment.profiles_file.read_text("utf-8")

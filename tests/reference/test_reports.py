@@ -68,12 +68,12 @@ def test_no_documents(path: str, site: Site) -> None:
 
 
 def test_inngest(site: Site) -> None:
-    """The SDK refuses unsigned introspection, and a signed one shows four functions in cloud mode."""
+    """The SDK refuses unsigned introspection, and a signed one shows five functions in cloud mode."""
     unsigned = site.get("/inngest")
     assert unsigned.status_code == 401
     assert unsigned.headers["x-inngest-sdk-handled"] == "true"
     told = site.introspect().json()
-    assert (told["mode"], told["function_count"]) == ("cloud", 4)
+    assert (told["mode"], told["function_count"]) == ("cloud", 5)
     assert told["app_id"] == site.settings["INNGEST_APP_ID"]
     assert site.introspect("signkey-prod-" + "0" * 64).status_code == 401
     # An unsigned registration is refused, and a run of a function as well.
@@ -85,12 +85,14 @@ def test_old_inngest(hosted: Hosted) -> None:
     """The old SDK's answer to unsigned introspection is 200 with fewer fields, to a signed one the same."""
     with hosted(inngest_sdk="old") as site:
         assert site.get("/inngest").json() == {
-            "function_count": 4,
+            "function_count": 5,
             "has_event_key": True,
             "has_signing_key": True,
             "mode": "cloud",
         }
-        assert site.introspect().json()["app_id"] == site.settings["INNGEST_APP_ID"]
+        assert site.introspect().json()["authentication_succeeded"] is True
+        # A wrong signature is answered 200 too, with what everybody is told.
+        assert site.introspect("signkey-prod-" + "0" * 64).json() == site.get("/inngest").json()
 
 
 def test_preflight_of_allowed_origins(site: Site) -> None:

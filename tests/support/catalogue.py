@@ -15,7 +15,7 @@ _GATES: Mapping[str, tuple[int, set[int]]] = {
     "ENV": (17, {7, 14, 16, 17}),
     "AUTH": (20, {14, 17, 18}),
     "WH": (13, {9, 10}),
-    "RDY": (15, {12, 13, 14}),
+    "RDY": (16, {12, 13, 14, 16}),
     "CORS": (6, set()),
     "STATE": (6, set()),
     "RPL": (6, {2, 6}),
@@ -27,4 +27,4 @@ BLOCKS: Mapping[str, bool] = {
     for gate, (count, advise) in _GATES.items()
     for number in range(1, count + 1)
 }
-WAIVABLE = frozenset({"ENV-05", "ENV-11", "WH-08"})
+WAIVABLE = frozenset({"ENV-05", "ENV-11", "WH-08", "RDY-05"})

@@ -41,6 +41,16 @@ class Gate:
         (check,) = [c for c in self.environments[profile]["checks"] if c["id"] == check_id]
         return "; ".join(case["observed"] for case in check["cases"] if case["outcome"] != "passed")
 
+    def fix(self, profile: str, check_id: str) -> str:
+        """Return what a check says is to be done."""
+        (check,) = [c for c in self.environments[profile]["checks"] if c["id"] == check_id]
+        return str(check["fix"])
+
+    def missed(self, profile: str) -> list[str]:
+        """Return the golden cases that were not answered as expected."""
+        (check,) = [c for c in self.environments[profile]["checks"] if c["id"] == "RPL-02"]
+        return [case["name"] for case in check["cases"] if case["outcome"] != "passed"]
+
 
 def toml(profiles: Mapping[str, Mapping[str, Table]]) -> str:
     """Return profiles as TOML, each a mapping of its sections; the empty name has the profile's own keys."""

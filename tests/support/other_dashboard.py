@@ -52,8 +52,9 @@ class OtherDashboard:
         wire: str = "HTTP/1.0",
         tls: ssl.SSLContext | None = None,
         bearers: tuple[str, ...] = (),
+        old_sdk: bool = False,
     ) -> None:
-        self.lead, self.broken, self.wire = lead, broken, wire
+        self.lead, self.broken, self.wire, self.old_sdk = lead, broken, wire, old_sdk
         self.acted: list[str] = []  # the webhooks whose posts were acted on
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         if tls:  # the handshake is for each connection's own thread
@@ -206,7 +207,8 @@ class OtherDashboard:
         right = given == token or self._logged_in(headers) or self._waved_through(path, headers)
         right = right or (self.broken == "a prefix" and len(given) > 5 and token.startswith(given))
         if not right and not (self.broken == "open history" and path == "/api/operator/history"):
-            return 401, {"www-authenticate": "Token"}, "Halt! Who goes there?"
+            leak = {"owner": "joan@of-arc.fr"} if self.broken == "a leak in a refusal" else None
+            return 401, {"www-authenticate": "Token"}, leak or "Halt! Who goes there?"
         return self._reading(method, path, body)
 
     def _logged_in(self, headers: dict[str, str]) -> bool:
@@ -255,9 +257,17 @@ class OtherDashboard:
     def _introspection(self, method: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
         told = re.fullmatch(r"t=(\d+)&s=(\w+)", headers.get("x-inngest-signature", ""))
         key = self.settings["INNGEST_SIGNING_KEY"].split("-", 2)[2]
-        if method != "GET" or not told or _hmac(key, told[1].encode()) != told[2]:
-            return 401, {"x-inngest-sdk-handled": "true"}, {"code": "sig_verification_failed"}
-        return 200, {}, {"function_count": 4, "schema_version": "2024-05-24", "mode": "cloud"}
+        public = {"function_count": 5, "schema_version": "2024-05-24", "mode": "cloud"}
+        if (
+            method == "GET"
+            and told
+            and _hmac(key, told[1].encode()) == told[2]
+            and self.broken != "another key"
+        ):
+            return 200, {}, {**public, "authentication_succeeded": True}
+        if method == "GET" and self.old_sdk:
+            return 200, {}, public
+        return 401, {"x-inngest-sdk-handled": "true"}, {"code": "sig_verification_failed"}
 
     def _webhook(
         self, method: str, path: str, headers: dict[str, str], body: bytes
@@ -309,7 +319,11 @@ class OtherDashboard:
                 "emergency_stop": False,
                 "enabled": True,
             },
-            "/api/pending-emails": {**self._waiting(), "refreshed_at": now},
+            "/api/pending-emails": {
+                **self._waiting(),
+                "refreshed_at": now,
+                **({} if self.old_sdk else {"_shadow_queue_debug": self._queue()}),
+            },
             "/api/emails/history": {"emails": []},
             "/api/cadence/leads": [{"step": 2, "email": self.lead}],
             "/api/operator/history": {"days": []},
@@ -339,6 +353,10 @@ class OtherDashboard:
             "count": len(cards),
         }
 
+    def _queue(self) -> dict[str, Any]:
+        merged = self.broken == "a merged queue"
+        return {"filesystem_merge_enabled": merged, "merged_count": 0, "prefix": "staging/context"}
+
     def _dependencies(self, now: str) -> dict[str, Any]:
         failed = ["inngest"] if self.broken == "a listed failure" else []
         way = {"authed": True, "unsigned_allowlisted": False}
@@ -348,6 +366,7 @@ class OtherDashboard:
                 "environment": "Staging",
                 "webhook_signature_required": True,
                 "session_secret_explicit": True,
+                "session_secret_source": "SESSION_SECRET_KEY",
                 "token_configured": True,
                 "query_token_enabled": False,
                 "strict_mode": True,

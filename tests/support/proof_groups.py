@@ -45,6 +45,15 @@ APART: Mapping[str, tuple[str, ...]] = {
     "traceback-leaked": ("AUTH-01",),
     "signing-key-leaked": ("RDY-05",),
     "password-leaked": ("login-page-500",),
+    "trace-of-malformed": ("AUTH-01", "AUTH-07", "AUTH-17"),
+    "token-in-login": ("AUTH-16", "login-page-500"),
+    "token-in-preflight": ("CORS-02", "CORS-06"),
+    "person-in-refusal": ("AUTH-09",),
+    "connection-in-webhook": ("WH-03",),
+    # What these say is not said where the report is another.
+    "models-unrouted": ("AUTH-06",),
+    "operator-off": ("AUTH-05",),
+    "emergency-stopped": ("AUTH-05",),
     # It leaks the secret for sessions, which is known by the env file.
     "secret-encoded": (
         *("session-secret-unset", "session-secret-implicit"),

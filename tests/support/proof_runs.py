@@ -80,8 +80,9 @@ _CLAY_MISSING = frozenset(
 DIFFERENT = (
     Case("", frozenset({"AUTH-04", "RDY-08"}), profile="query_token = true"),
     Case("query-token", frozenset({"AUTH-04", "RDY-08"}), profile="probe_query_token = false"),
-    Case("", frozenset({"RDY-06"}), profile="inngest_functions = 5"),
+    Case("", frozenset({"RDY-06"}), profile="inngest_functions = 6"),
     Case("inngest-few", frozenset({"RDY-06"}), ("--inngest-sdk", "old")),
+    Case("inngest-wrong-key", frozenset({"RDY-05"}), ("--inngest-sdk", "old")),
     Case("inngest-dev", frozenset({"RDY-05"}), ("--inngest-sdk", "old")),
     Case("clay-unsigned", frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-12", "WH-13"}), BEARERS),
     Case("heyreach-unguarded", frozenset({"WH-08", "WH-12"}), BEARERS),
@@ -103,7 +104,7 @@ def run(
     if not any(argument.startswith("--profiles") for argument in arguments):  # the demo's, with a long limit
         folder.mkdir(parents=True, exist_ok=True)
         demo = folder.parent / f"{folder.name}.toml"
-        own = ("[demo]", "reference = true", 'environment = "demo"', "inngest_functions = 4")
+        own = ("[demo]", "reference = true", 'environment = "demo"', "inngest_functions = 5")
         demo.write_text("\n".join([*own, f"ready_budget_ms = {READY_BUDGET_MS}", ""]), "utf-8")
         arguments = (*arguments, f"--profiles={demo}")
     done = forked.run(

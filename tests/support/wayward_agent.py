@@ -1,7 +1,9 @@
 """The demo's agent with faults: `python wayward_agent.py WAY [ID ...]`, in the lines protocol.
 
-For the cases with these ids it `dies`, or is `ungrounded` (drops what it had retrieved); with `idle` it never
-responds. Each case that it receives is appended to the file that the variable WAYWARD_LOG names.
+For the cases with these ids it `dies`, is `ungrounded` (drops what it had retrieved), says `nothing`, or
+is `labelling` (says what it took the question for). For all cases, with `idle` it never responds, with
+`shapeless` it responds in another form, and with `colons` it names its tools as a gateway does. Each case
+that it receives is appended to the file that the variable WAYWARD_LOG names.
 """
 
 # ruff: noqa: T201 (a runner answers on standard output)
@@ -30,5 +32,13 @@ if __name__ == "__main__":
         if asked["id"] in ids:
             if way == "dies":
                 sys.exit("the model key is missing")
+            if way == "nothing":
+                said |= {"actual_output": "", "tool_trace_log": []}
+            if way == "labelling":
+                said["actual_output"] = "Intent: schedule the quarterly forecast meeting of the finance board"
             said["rag_context_chunks"] = []
+        if way == "colons":
+            said["tool_trace_log"] = [f"Gateway.execute:crm.{tool}" for tool in said["tool_trace_log"]]
+        if way == "shapeless":
+            said = {"answer": said["actual_output"]}
         print(json.dumps(said), flush=True)

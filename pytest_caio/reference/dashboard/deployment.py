@@ -97,7 +97,7 @@ class Deployment:
         # Inngest, and whether the API's documentation is served.
         self.inngest_mounted = True
         self.inngest_dev = False
-        self.inngest_functions = 4
+        self.inngest_functions = 5
         self.inngest_signing_key: str = settings["INNGEST_SIGNING_KEY"]
         self.docs = False
         # Edits of the dependency report (readiness is derived from it), and rewrites of whole responses.
@@ -146,7 +146,7 @@ def refusal(deployment: Deployment, post: WebhookPost) -> int | None:
 
 
 def old_introspection(deployment: Deployment, asked: Incoming, reply: Reply) -> None:
-    """Answer unsigned introspection as the Inngest SDK did up to 0.5.18: 200, with fewer fields."""
+    """Answer a wrongly signed or unsigned introspection as SDKs did up to 0.5.18: 200, fewer fields."""
     if asked.path == "/inngest" and asked.method == "GET" and reply.status == 401:
         reply.status = 200
         reply.body = json.dumps(

@@ -26,11 +26,12 @@ _FUNCTIONS = {
     "cadence-sync": "0 */4 * * *",
     "pending-queue-watch": "*/15 * * * *",
     "lead-decay-scan": "30 6 * * *",
+    "daily-health-digest": "0 12 * * *",
 }
 
 
 def add_inngest(app: FastAPI, deployment: Deployment, state: State) -> None:
-    """Mount /inngest with the first `deployment.inngest_functions` of the four functions."""
+    """Mount /inngest with the first `deployment.inngest_functions` of the five functions."""
     settings = deployment.settings
     client = inngest.Inngest(
         app_id=settings["INNGEST_APP_ID"],

@@ -32,6 +32,7 @@ async def dependency_report(deployment: Deployment, state: State) -> dict[str, A
         "checked_at": datetime.now(UTC).isoformat(),
         "required_failures": failures,
         "dependencies": dependencies,
+        "llm_routing": {"ready": True},
         "auth": {
             "strict_mode": flag(settings, "DASHBOARD_AUTH_STRICT"),
             "query_token_enabled": flag(settings, "DASHBOARD_QUERY_TOKEN_ENABLED"),

@@ -14,6 +14,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import new_secret
 
 __all__ = [
+    "FORMER_ORIGIN",
     "MIGRATION",
     "RUNTIME_KEYS",
     "flag",
@@ -26,6 +27,8 @@ __all__ = [
 MIGRATION = "migration.json"
 """The file, in the folder of the file state, with the summary of its migration."""
 _ORIGINS = ("https://dashboard.caio.example", "https://ops.caio.example")
+FORMER_ORIGIN = "https://dashboard.old-caio.example"
+"""A site that once was the dashboard's own, and may no longer call the API."""
 
 
 def flag(settings: Mapping[str, str], key: str) -> bool:

@@ -18,6 +18,7 @@ from pytest_caio.reference.faults.fault import Fault, by_name
 from pytest_caio.reference.faults.operator import OPERATOR
 from pytest_caio.reference.faults.operator_cards import CARDS
 from pytest_caio.reference.faults.readiness import READINESS
+from pytest_caio.reference.faults.readiness_inngest import INNGEST
 from pytest_caio.reference.faults.readiness_leaks import LEAKS
 from pytest_caio.reference.faults.readiness_reports import REPORTS
 from pytest_caio.reference.faults.state import STATE
@@ -30,6 +31,6 @@ __all__ = ["AREAS", "FAULTS", "Fault"]
 AREAS = (
     *(ENVIRONMENT, VALUES, CREDENTIALS, ANSWERS, SESSIONS, PATHS, WORDS, HEADERS, FILES),
     *(SIGNATURES, WEBHOOKS, REPORTS, CORS),
-    *(READINESS, LEAKS, STATE, OPERATOR, CARDS),
+    *(READINESS, INNGEST, LEAKS, STATE, OPERATOR, CARDS),
 )
 FAULTS: Mapping[str, Fault] = by_name(*AREAS)

@@ -33,7 +33,7 @@ def _authorised_status(status: int, body: bytes, **headers: str) -> Apply:
 ANSWERS = Faults([
     fault("token-refused", "The right token is refused: every call is unauthorised.", "AUTH-05 AUTH-06",
           assign(token_accepted=lambda _: False), place="DASHBOARD_AUTH_TOKEN",
-          then=f"{UNREAD} RDY-02 RDY-15 STATE-06 "
+          then=f"{UNREAD} RDY-02 RDY-15 RDY-16 STATE-06 "
                "OPS-01 OPS-02 OPS-03 OPS-04 OPS-05 OPS-06 OPS-07 OPS-08 OPS-09 OPS-11"),
     fault("status-500", "The operator status breaks for those who may see it (500).", "AUTH-05",
           _authorised_status(500, b"Internal Server Error"), then=UNSEEN, place="deploy logs"),

@@ -7,6 +7,7 @@ from functools import partial
 
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
+from pytest_caio.reference.dashboard.settings import FORMER_ORIGIN
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
 from pytest_caio.reference.faults.verbs import answer, rewrite
 
@@ -51,6 +52,10 @@ CORS = Faults([
     fault("origin-http", "Allowed sites may call the API over plain http.", "CORS-02",
           lambda d: d.cors.origins.extend([one.replace("https://", "http://") for one in d.cors.origins]),
           place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-pattern", "The allowed sites are read as patterns: a dot is any letter.", "CORS-02",
+          lambda d: setattr(d.cors, "origin_regex", "|".join(d.cors.origins)), place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-former", "A site that once was the dashboard's own may still call the API.", "CORS-02",
+          lambda d: d.cors.origins.append(FORMER_ORIGIN), place="CORS_ALLOWED_ORIGINS"),
     fault("origin-missing", "One allowed site was forgotten: its browser is refused.", "CORS-01",
           lambda d: d.cors.origins.pop(0), place="CORS_ALLOWED_ORIGINS"),
     fault("extra-method", "Other sites may delete.", "CORS-04",

@@ -43,7 +43,7 @@ ENVIRONMENT = Faults([
                   lambda was: f"caio:{'production' if 'staging' in was else 'staging'}:ratelimit"),
           place="RATE_LIMIT_REDIS_NAMESPACE"),
     fault("namespace-unnamed", "Contexts are kept where every environment keeps them.", "ENV-06",
-          publish("CONTEXT_REDIS_PREFIX", "caio:context"), then="STATE-06 OPS-06",
+          publish("CONTEXT_REDIS_PREFIX", "caio:context"), then="STATE-06 OPS-06 RDY-15",
           place="CONTEXT_REDIS_PREFIX"),
     fault("retention-in-words", "Traces are kept for a month, in words that no program reads.", "ENV-07",
           publish("TRACE_RETENTION_DAYS", "a month"), place="TRACE_RETENTION_DAYS"),

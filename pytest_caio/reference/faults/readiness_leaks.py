@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import traceback
+from contextvars import ContextVar
 from urllib.parse import quote
 
+from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.reference.dashboard.decisions import webhook_signature
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Incoming, Reply
+from pytest_caio.reference.dashboard.messages import Incoming, Reply, WebhookPost
 from pytest_caio.reference.faults.fault import Faults, fault
 from pytest_caio.reference.faults.verbs import answer, rewrite, say, using
 
 __all__ = ["LEAKS"]
+
+
+_PERSON = "jane.doe@northwind-freight.com"
 
 
 def _base64(text: str) -> str:
@@ -41,6 +48,24 @@ LEAKS = Faults([
           using(lambda d: answer(
               "/inngest", was=401, body=json.dumps({"expected": d.inngest_signing_key}).encode())),
           place="change what leaked"),
+    fault("token-of-others", "A public answer shows the key of another service.", "RDY-10",
+          say("/api/health", models={"key": f"sk-{secrets.token_hex(24)}"}), place="change what leaked"),
+    fault("person-named", "A public answer names the e-mail address of a person.", "RDY-10",
+          say("/api/health", last_lead=_PERSON), place="change what leaked"),
+    # These leak in answers that only other checks ask for.
+    fault("person-in-refusal", "The refusal of an approval names whom the email is for.", "RDY-10",
+          answer("/api/emails/caio-probe/approve", was=401, body=json.dumps({"detail": _PERSON}).encode()),
+          place="change what leaked"),
+    fault("connection-in-webhook", "A webhook's refusal shows how a database is reached.", "RDY-10",
+          answer("/webhooks/clay", method="POST", was=401, body=b"no secret at postgres://db.internal/caio"),
+          place="change what leaked"),
+    fault("token-in-login", "The page after a wrong login shows the right token.", "RDY-10",
+          using(lambda d: answer("/login", method="POST", was=200, headers={
+              "x-debug-expected": d.settings["DASHBOARD_AUTH_TOKEN"]})), place="change what leaked"),
+    fault("token-in-preflight", "A refused preflight shows the token.", "RDY-10",
+          using(lambda d: answer(None, method="OPTIONS", was=400, last=True,
+                                 body=d.settings["DASHBOARD_AUTH_TOKEN"].encode())),
+          place="change what leaked"),
 ])
 # fmt: on
 
@@ -66,3 +91,34 @@ def password_leaked(deployment: Deployment) -> None:
         reply.body += b"<!-- tcp://caio:hunter2@db.internal:5432 -->"
 
     rewrite("/login", change, method="GET")(deployment)
+
+
+@LEAKS.add("A malformed token is refused with the insides of the program.", "RDY-10", place="DEBUG")
+def trace_of_malformed(deployment: Deployment) -> None:
+    """Show a stack trace to those whose token cannot be decoded."""
+
+    def change(asked: Incoming, reply: Reply) -> None:
+        if not asked.headers.get("x-dashboard-token", "").isascii() and reply.status == 401:
+            reply.body = b"    at decode (/app/server.js:17:3)"
+
+    rewrite(None, change)(deployment)
+
+
+@LEAKS.add("A webhook's refusal shows the signature that it expected.", "RDY-10", place="change what leaked")
+def signature_expected(deployment: Deployment) -> None:
+    """Show the right signature of what was sent in the refusal of a wrong one."""
+    expected: ContextVar[str] = ContextVar("expected", default="")
+    was = deployment.webhook_refusal
+
+    def refusal(post: WebhookPost) -> int | None:
+        secret = deployment.settings.get(PROVIDERS[post.provider].secret_key)
+        expected.set(webhook_signature(secret, post.body) if secret else "")
+        return was(post)
+
+    def change(_: Incoming, reply: Reply) -> None:
+        reply.body = json.dumps({"detail": f"Invalid signature, expected {expected.get()}"}).encode()
+
+    deployment.webhook_refusal = refusal
+    for provider in PROVIDERS.values():
+        for path in provider.routes:
+            rewrite(path, change, method="POST", was=401)(deployment)

@@ -15,7 +15,7 @@ from typing import Self
 
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.errors import InputError
-from pytest_caio.reference.dashboard.settings import MIGRATION
+from pytest_caio.reference.dashboard.settings import FORMER_ORIGIN, MIGRATION
 
 __all__ = ["REPLAY", "ReferenceProcess"]
 
@@ -139,7 +139,7 @@ class ReferenceProcess:
 
     def _profile(self) -> str:
         profile: dict[str, Mapping[str, object]] = {
-            "": {"base_url": self.base_url, "inngest_functions": 4},
+            "": {"base_url": self.base_url, "inngest_functions": 5, "former_origins": [FORMER_ORIGIN]},
             ".state": {
                 "hive_dir": str(self.hive_dir),
                 "cutover": datetime.now(UTC).isoformat(),
@@ -147,7 +147,12 @@ class ReferenceProcess:
             },
             ".replay": REPLAY,
             ".operator": {"daily_limit": 5},
-            ".pack": {"cwd": str(_HERE / "pack"), "tests": ["test_critical.py"], "seconds": 120},
+            ".pack": {
+                "cwd": str(_HERE / "pack"),
+                "tests": ["test_critical.py"],
+                "min_tests": 14,
+                "seconds": 120,
+            },
         }
         name = json.dumps(self._environment)
         # JSON and TOML write numbers, strings and lists of strings in the same way.

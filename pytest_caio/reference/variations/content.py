@@ -27,6 +27,7 @@ from pytest_caio.reference.faults.verbs import (
 
 __all__ = ["CONTENT"]
 
+_READY = "/api/health/ready"
 _ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
 
 
@@ -50,7 +51,7 @@ def _date(write: Callable[[datetime], object]) -> tuple[Apply, Apply]:
     """Format the time in the dependency report with `write`; give the time in readiness in seconds."""
     return (
         edit_report(lambda body: body.update(checked_at=write(datetime.now(UTC)))),
-        edit_json("/api/health/ready", lambda body: body.update(timestamp=datetime.now(UTC).timestamp())),
+        edit_json(_READY, lambda body: body.update(timestamp=datetime.now(UTC).timestamp())),
     )
 
 
@@ -88,6 +89,10 @@ CONTENT = Faults([
               add_header("/login", "set-cookie", 'caio_session=""; Max-Age=0; Path=/',
                          method="POST", was=200),
               answer("/login", method="POST", was=200, status=401)),
+    variation("commit-unsaid", "No answer names the commit that runs, as none of a deployment seen does.",
+              *(edit_json(path, lambda body: body.pop("commit", None)) for path in ("/api/health", _READY))),
+    variation("models-unreported", "Nothing is said of language models, as older deployments do not.",
+              edit_report(lambda body: body.pop("llm_routing"))),
     variation("answers-slow", "Every answer takes its time, within the budget.", assign(latency=0.2)),
 ])
 # fmt: on
@@ -121,7 +126,7 @@ def spellings_refused(deployment: Deployment) -> None:
 def fields_left_out(deployment: Deployment) -> None:
     """Leave out every field that the contract does not require, proof fields included."""
     proof = ("proof_status", "proof_source", "proof_timestamp", "proof_evidence_id")
-    spare = {"latency_ms", "message", "status", "app_id", "token_header", "session_secret_source"}
+    spare = {"latency_ms", "message", "status", "app_id", "token_header", "llm_routing"}
 
     def thinned(value: Any) -> Any:
         if isinstance(value, dict):

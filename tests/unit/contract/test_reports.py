@@ -120,7 +120,7 @@ REPORTS: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
     "pending": (contract.PendingEmails, {"count": 0, "pending_emails": [], "refreshed_at": "x"}),
     "webhook health": (contract.WebhookHealth, {"signature_strict_mode": True, "provider": "clay"}),
-    "introspection": (contract.Introspection, {"mode": "cloud", "function_count": 4, "schema_version": "x"}),
+    "introspection": (contract.Introspection, {"mode": "cloud", "function_count": 5, "schema_version": "x"}),
     "auth": (
         contract.Auth,
         {
@@ -129,7 +129,7 @@ REPORTS: dict[str, tuple[Any, dict[str, Any]]] = {
             "token_header": "X-Dashboard-Token",
             "token_configured": True,
             "session_secret_explicit": True,
-            "session_secret_source": "env",
+            "session_secret_source": "SESSION_SECRET_KEY",
             "webhook_signature_required": True,
             "environment": "staging",
         },
@@ -153,6 +153,7 @@ def test_reports_of_a_deployment_are_read(model: Any, report: dict[str, Any]) ->
         "message",
         "latency_ms",
         "_shadow_queue_debug",
+        "authentication_succeeded",
     }
 
 
@@ -176,7 +177,7 @@ def test_truth_is_a_boolean(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("told", "connected"),
-    [({}, msgspec.UNSET), ({"redis_connected": None}, None), ({"redis_connected": False}, False)],
+    [({}, None), ({"redis_connected": None}, None), ({"redis_connected": False}, False)],
 )
 def test_the_queue_s_own_view_of_redis(told: dict[str, Any], connected: object) -> None:
     """The queue may say whether it reaches Redis, or nothing."""

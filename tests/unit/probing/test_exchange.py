@@ -181,3 +181,8 @@ def test_a_summary_is_escaped_and_hides_personal_data() -> None:
     people = Exchange(request, datetime.now(UTC), 1.5, 200, (), body)
     assert people.shown.startswith('{"count":1,"leads":[{"id":"lead-7","name":"[8 characters]"')
     assert people.summary == f"200, {people.shown}"
+
+
+def test_a_lock_out_says_so() -> None:
+    """An answer of 429 is told as what it is: no fault of the deployment, and over in some minutes."""
+    assert "this address is locked out for now: wait five minutes" in answer(b"{}", 429).summary

@@ -44,6 +44,12 @@ def answer(text: str = "", tools: Sequence[str] = (), chunks: Sequence[str] | No
         (["crm_lookup"], ["calling crm_lookup"], 5),
         (["crm_lookup"], ["crm_lookup_v2"], 1),
         (["crm_lookup"], [], 1),
+        (["Gateway.execute:crm.read_contact"], ["Gateway.execute:crm.read_contact"], 5),
+        (["Gateway.execute:crm.read_contact"], ['Gateway.execute:crm.read_contact({"id": 1}) ok'], 5),
+        (["Gateway.execute:crm.read_contact"], ["Gateway.execute:crm.delete_contact"], 1),
+        (["Gateway.execute:crm.read_contact"], ["Gateway.execute"], 1),
+        (["Gateway.execute"], ["Gateway.execute:crm.read_contact"], 5),
+        (["Gateway.execute", "Gateway.execute:mail.send"], ["Gateway.execute:mail.send now"], 3),
         (["crm_lookup"], ["crm_lookup", "a_b"], 4),
         (["crm_lookup"], ["crm_lookup", "a_b", "c_d", "e_f"], 2),
         (["a", "b"], ["b", "a", "a"], 5),
@@ -63,7 +69,13 @@ def test_tools_are_what_was_called_of_what_was_expected(
 @pytest.mark.parametrize(
     ("text", "chunks", "score"),
     [
-        ("", ["anything"], 1),
+        ("", ["anything"], 5),
+        ("Intent: schedule the quarterly forecast meeting", [], 5),
+        ("**Intent:** schedule the quarterly forecast meeting\nConfidence: 0.92", [], 5),
+        ("Recommended next step: call Dana", [], 5),
+        ("Next step: Corvane ships frozen salmon abroad.", [], 1),
+        ("Company size: 240", ["240 people"], 5),
+        ("Company size: 250", ["240 people"], 1),
         ("Corvane employs 240 people in trucking.", ["Corvane: 240 people employed, trucking"], 5),
         ("Corvane employs 250 people in trucking.", ["Corvane: 240 people employed, trucking"], 1),
         ("Corvane ships frozen salmon abroad.", [], 1),
@@ -108,6 +120,8 @@ def test_a_positive_constraint_is_met_by_its_words(constraint: str, text: str, m
         ("Don't mention competitors", "Our competitor is slow.", [], True),
         ("Guarantees of revenue", "There is a guarantee of revenue", [], True),
         ("Do not call send_email", "Done.", ["send_email(to=1)"], True),
+        ("Do not call Gateway.execute:mail.send", "Done.", ["Gateway.execute:mail.send"], True),
+        ("Do not call Gateway.execute:mail.send", "Done.", ["Gateway.execute:crm.read"], False),
         ("Never use the send_email or book_meeting tool.", "Done.", ["book-meeting"], True),
         ("Do not call send_email before approval", "Done.", ["send_email"], False),
     ],
@@ -207,3 +221,31 @@ def test_case_and_punctuation_do_not_count(some_case: GoldenCase, some_answer: A
     loud = msgspec.structs.replace(some_answer, actual_output=text)
     one, other = judge(some_case, some_answer), judge(some_case, loud)
     assert [one.completeness.value, one.violations] == [other.completeness.value, other.violations]
+
+
+# Words of demands and words of bans have none in common: what is demanded of an answer is not forbidden too.
+DEMANDED = st.sampled_from(
+    ("Mentions", "States that", "Dana", "tier 1", "1,400", "isn't", "naïve", "größer", "的")
+)
+FORBIDDEN = st.sampled_from(("zebra", "promise", "guarantee", "revenue", "42"))
+TOOL_PARTS = st.sampled_from(("Gateway", "crm", "read_contact", "search", "Lookup2", "größe"))
+A_TOOL = st.lists(
+    st.tuples(TOOL_PARTS, st.sampled_from((".", ":", "_", "-", "/", " ", "::"))), min_size=1
+).map(lambda parts: "".join(part + sign for part, sign in parts))
+PERFECT = st.builds(
+    case,
+    tools=st.lists(A_TOOL, max_size=4),
+    positive=st.lists(st.lists(DEMANDED, min_size=1, max_size=5).map(" ".join), max_size=4),
+    negative=st.lists(
+        st.lists(FORBIDDEN, min_size=1, max_size=3).map(lambda words: f"Do not {' '.join(words)}"), max_size=3
+    ),
+)
+
+
+@given(PERFECT, st.sampled_from((". ", "\n", ".\n- ")))
+def test_a_perfect_answer_passes(some_case: GoldenCase, between: str) -> None:
+    """Who calls the expected tools and says what is demanded, from a source, passes with full scores."""
+    text = between.join(some_case.positive_constraints)
+    judged = judge(some_case, answer(text, some_case.expected_tools))
+    assert judged.passed, judged.why
+    assert (judged.tools.value, judged.groundedness.value, judged.completeness.value) == (5, 5, 5)

@@ -115,3 +115,26 @@ def test_the_demo_agent_is_light_and_knows_no_case() -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
             assert all(name in allowed or name.startswith("pytest_caio.reference.golden") for name in names)
+
+
+def test_perfect_answers_pass_all_cases(demo_set: GoldenSet) -> None:
+    """Perfect answers to fifty cases pass all of them, also where the tools have colons in their names."""
+    cases = tuple(
+        msgspec.structs.replace(
+            case, expected_tools=tuple(f"Gateway.execute:crm.{tool}" for tool in case.expected_tools)
+        )
+        for case in demo_set.cases
+    )
+    answers = {}
+    for case in cases:
+        text = "\n".join(case.positive_constraints)
+        answers[case.id] = Answer(text, case.expected_tools, (text,))
+    outcome = run_replay(msgspec.structs.replace(demo_set, cases=cases), RecordedRunner(answers))
+    assert [(result.id, result.why) for result in outcome.cases if not result.passed] == []
+    assert (len(outcome.cases), outcome.pass_rate, outcome.ungrounded) == (50, 1.0, ())
+
+
+def test_a_baseline_of_nothing_compares_nothing(demo_set: GoldenSet) -> None:
+    """Earlier answers of which none passed show no fall, and nothing was compared."""
+    outcome = run_replay(demo_set, RecordedRunner({}), baseline={"OUT-101": Answer("", (), ())})
+    assert (outcome.falls, outcome.compared, len(outcome.unanswered)) == ((), 0, 50)

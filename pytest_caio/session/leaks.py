@@ -1,0 +1,75 @@
+"""Applies a check that holds everywhere to the responses of all checks, in the process that got them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_caio.checks.check import Check
+from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.gates.leaks import find_leaks
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.session.reports import exchange_key
+from pytest_caio.session.run import Run
+from pytest_caio.text import beginning, printable
+from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.record import Result, exchange_record
+
+__all__ = ["LeakWatch"]
+
+_LONGEST = 600  # characters of what was observed
+
+
+class LeakWatch:
+    """Judges each response to a request without a right credential once, whichever check asked for it.
+
+    A response that shows what it may not becomes a result of the check that is declared `everywhere`, beside
+    the result of the case that asked. A run in which that check was not selected judges none.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._judged: set[Exchange] = set()
+        self._own: set[Request] | None = None  # what the check asks itself, and judges in its own cases
+
+    def results(self, nodeid: str, answers: Mapping[str, Exchange]) -> list[Result]:
+        """Return a result for each response of a case that shows what it may not, if not judged before."""
+        cases = self._run.plan.cases
+        everywhere = next((one.check for one in cases.values() if one.check.everywhere), None)
+        if everywhere is None:
+            return []
+        if self._own is None:
+            own = (one for one in cases.values() if one.check is everywhere)
+            self._own = {request for one in own for request in one.requests.values()}
+        found = []
+        for label, answer in answers.items():
+            if answer in self._judged or answer.request in self._own or _may_see(answer.request):
+                continue
+            self._judged.add(answer)
+            leaks = find_leaks(answer, cases[nodeid].case.environment, self._run.redactor.secrets_in)
+            if leaks:
+                found.append(self._result(everywhere, nodeid, label, answer, leaks))
+        return found
+
+    def _result(self, check: Check, nodeid: str, label: str, answer: Exchange, leaks: list[str]) -> Result:
+        asked, redact = self._run.plan.cases[nodeid], self._run.redactor.redact
+        return Result(
+            environment=asked.case.environment.name,
+            check=check.id,
+            gate=check.gate,
+            title=check.title,
+            fix=check.fix,
+            blocking=check.blocking,
+            name=redact(f"{label} (asked by {asked.check.id})"),
+            outcome=Outcome.FAILED,
+            nodeid=nodeid,
+            expected="nothing in it that its caller may not see",
+            observed=beginning(
+                printable(redact(f"the answer shows {', '.join(leaks)}; {answer.summary}")), _LONGEST
+            ),
+            exchanges={exchange_key(answer): exchange_record(answer, redact)},
+        )
+
+
+def _may_see(request: Request) -> bool:
+    """Return whether a request has a right credential; what the deployment acts on always has one."""
+    return request.entitled or request.effect is Effect.WRITE
