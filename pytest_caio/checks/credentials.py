@@ -93,14 +93,15 @@ TOKEN = _from_keys(TOKEN_KEY, (TOKEN_KEY,), lambda token: (TOKEN_HEADER, token),
 
 def near_miss(kind: str) -> Credential:
     """Send almost the token; `kind` is a key of NEAR_MISSES. Trimming blanks never makes it the token."""
-    change = NEAR_MISSES[kind]
+    return _from_keys(
+        f"{TOKEN_KEY}, {kind}", (TOKEN_KEY,), lambda token: (TOKEN_HEADER, _almost(kind, token))
+    )
 
-    def make(token: str) -> tuple[str, str]:
-        missed = change(token)
-        # A token without letters has no other case: a random value is sent instead.
-        return TOKEN_HEADER, missed if missed != token else secrets.token_urlsafe(24)
 
-    return _from_keys(f"{TOKEN_KEY}, {kind}", (TOKEN_KEY,), make)
+def _almost(kind: str, value: str) -> str:
+    """Return almost the value; one without letters has no other case, so a random one is made instead."""
+    missed = NEAR_MISSES[kind](value)
+    return missed if missed != value else secrets.token_urlsafe(24)
 
 
 def token_as(header_name: str, template: str) -> Credential:
@@ -202,9 +203,12 @@ def bearer(
     key: str, *, header_name: str = "Authorization", template: str = "Bearer {}", miss: str = ""
 ) -> Credential:
     """Send the secret `key` as a bearer token (RFC 6750), or almost: `miss` is a key of NEAR_MISSES."""
-    change = NEAR_MISSES[miss] if miss else str
     label = f"{key} as bearer, {miss}" if miss else f"{key} as bearer"
-    return _from_keys(label, (key,), lambda value: (header_name, template.format(change(value))))
+
+    def make(value: str) -> tuple[str, str]:
+        return header_name, template.format(_almost(miss, value) if miss else value)
+
+    return _from_keys(label, (key,), make)
 
 
 def bearer_in_query(key: str, names: Iterable[str]) -> Credential:

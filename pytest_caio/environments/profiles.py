@@ -144,7 +144,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     environment: str = ""  # the name that the deployment must report, by default the profile's
     reference: bool = False  # start the embedded reference deployment and test that
     query_token: bool = False  # whether the deprecated ?token= is still enabled
-    probe_query_token: bool = True  # whether to send ?token= once, or rely on the reported flag
+    probe_query_token: bool = True  # whether to send what a server logs: ?token=, bearers in queries
     inngest_functions: int | None = None
     former_origins: tuple[str, ...] = ()  # sites that once might call the API, and no longer may
     ready_budget_ms: int = 1500

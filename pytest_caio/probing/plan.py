@@ -150,7 +150,7 @@ def _target(request: Request) -> str:
         target = target.replace(value, f"[{name}]") if value else target
     origin = dict(request.headers).get("Origin")
     target += f" from {origin}" if origin else ""
-    return target if len(target) <= 100 else f"{target[:99]}…"
+    return target if len(target) <= 100 else f"{target[:97]}..."  # an ASCII terminal has no ellipsis
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +94,23 @@ def test_a_plan_is_the_same_in_every_order(order: str, ask: Ask, plan: Outcome, 
     outcome = ask("acceptance", "--plan", order, to=calm, plugins=True)
     assert (outcome.status, outcome.sent) == (0, ())
     assert listed(outcome) == listed(plan)
+
+
+def test_credentials_are_kept_out_of_logs_where_the_profile_says_so(
+    ask: Ask, plan: Outcome, calm: Deployment, tmp_path: Path
+) -> None:
+    """With `probe_query_token = false`, neither the token nor a bearer is sent where a log keeps it."""
+    kept = [row.credential for row in plan_rows(plan.stdout) if "log keeps" in row.effect]
+    bearers = ("HEYREACH_BEARER_TOKEN", "WEBHOOK_BEARER_TOKEN", "WEBHOOK_BEARER_TOKEN")
+    assert sorted(kept) == ["DASHBOARD_AUTH_TOKEN as ?token=", *(f"{key} in the query" for key in bearers)]
+    profiles = tmp_path / "profiles.toml"
+    own = calm.reference.profiles_file.read_text("utf-8")
+    profiles.write_text(own.replace("\n", "\nprobe_query_token = false\n", 1), "utf-8")
+    options = [option for option in calm.arguments if not option.startswith("--profiles")]
+    outcome = ask("acceptance", "--plan", *options, f"--profiles={profiles}")
+    rows = plan_rows(outcome.stdout)
+    assert len(rows) == len(plan_rows(plan.stdout)) - len(kept)
+    assert [row for row in rows if "log keeps" in row.effect] == []
 
 
 def test_lacking_inputs_are_listed(ask: Ask, calm: Deployment) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_caio.checks import credentials
-from pytest_caio.checks.probe import Credential, Request, get, post
+from pytest_caio.checks.probe import Credential, Effect, Request, get, post
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.redaction.secret import Secret
@@ -150,9 +150,56 @@ def test_signed_requests(environment: Environment, details: dict, signed: bytes)
 
 
 def test_signatures_are_told_apart() -> None:
-    """A good signature, one over another body and one over none are three credentials."""
-    names = {credentials.signed("K", "X", **details).name for details in ({}, {"over": b"x"}, {"over": b""})}
-    assert len(names) == 3
+    """A good signature, one over another body, one over none and each near miss are different credentials."""
+    misses = [{"miss": kind} for kind in credentials.NEAR_SIGNATURES]
+    every = [{}, {"over": b"x"}, {"over": b""}, *misses]
+    assert len({credentials.signed("K", "X", **details).name for details in every}) == len(every)
+
+
+@pytest.mark.parametrize("kind", credentials.NEAR_SIGNATURES)
+@settings(derandomize=True, database=None, deadline=None, max_examples=50)
+@given(body=st.binary(max_size=20))
+def test_a_near_signature_is_never_the_right_one(kind: str, body: bytes) -> None:
+    """Whatever is signed, no near miss of the signature is right, and each is hexadecimal and hidden."""
+    environment = Environment(
+        "e", "http://a", Profile(), {"CLAY_WEBHOOK_SECRET": Secret("clay-secret-value")}
+    )
+    right = hmac.new(b"clay-secret-value", body, hashlib.sha256).hexdigest()
+    request = sent(credentials.signed("CLAY_WEBHOOK_SECRET", "X", miss=kind), environment, body)
+    [(_, value)] = request.headers
+    assert value != right
+    assert re.fullmatch("[0-9a-f]+", value)
+    assert right[1:31] in value
+    assert request.secrets == ((f"signature by CLAY_WEBHOOK_SECRET, {kind}", value),)
+
+
+@pytest.mark.parametrize("kind", credentials.NEAR_MISSES)
+@pytest.mark.parametrize("right", ["webhook-bearer-value", "1234567890-1234567890"])
+def test_a_near_bearer_is_never_the_right_one(make_environment: Callable, kind: str, right: str) -> None:
+    """Almost a bearer is sent as a bearer is, and is hidden, also where the bearer has no letters."""
+    environment = make_environment(WEBHOOK_BEARER_TOKEN=right)
+    request = sent(credentials.bearer("WEBHOOK_BEARER_TOKEN", miss=kind), environment)
+    [(name, value)] = request.headers
+    assert (name, value.split()[0]) == ("Authorization", "Bearer")
+    assert value != f"Bearer {right}"
+    assert request.secrets == ((f"WEBHOOK_BEARER_TOKEN as bearer, {kind}", value),)
+
+
+def test_a_bearer_in_the_query(environment: Environment) -> None:
+    """A bearer stands in the query under every name, is hidden, and is said to stay in the server's log."""
+    request = sent(credentials.bearer_in_query("WEBHOOK_BEARER_TOKEN", ("token", "auth")), environment)
+    assert request.target == "/x?token=webhook-bearer-value&auth=webhook-bearer-value"
+    assert request.secrets == (("WEBHOOK_BEARER_TOKEN", "webhook-bearer-value"),)
+    assert (request.headers, request.effect) == ((), Effect.LOGGED)
+
+
+def test_a_signature_in_the_query(environment: Environment) -> None:
+    """A right signature stands in the query and is hidden; in a log it is good for nothing but this body."""
+    request = sent(credentials.signed_in_query("CLAY_WEBHOOK_SECRET", ("signature",)), environment)
+    digest = hmac.new(b"clay-secret-value", b"body", hashlib.sha256).hexdigest()
+    assert request.target == f"/x?signature={digest}"
+    assert request.secrets == (("signature by CLAY_WEBHOOK_SECRET in the query", digest),)
+    assert (request.headers, request.effect) == ((), Effect.HARMLESS)
 
 
 def test_an_inngest_signature_is_of_now(environment: Environment) -> None:
