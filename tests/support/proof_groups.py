@@ -57,12 +57,12 @@ _EITHER = (
     *({"fields-left-out", name} for name in ("card-of-another-tier", "card-excluded")),
     {"history-proved", "history-silent"},
     *({"fields-left-out", name} for name in ("history-proved", "history-silent")),
-    {"forecasts-high", "dry-run-partless"},
     {"times-in-z", "times-elsewhere", "times-without-zone"},
     {"json-charset", "json-typed"},
     {"json-indented", "json-escaped", "headers-otherwise"},
     {"fields-added", "headers-otherwise"},
     {"answers-packed", "headers-otherwise"},
+    {"policy-silent", "headers-otherwise"},
 )
 # They change what the others look at.
 _LAST = ("answers-packed", "headers-otherwise")
