@@ -142,8 +142,8 @@ def fetch(client: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:
 def members(client: redis.Redis, key: str) -> list[str]:
     """Return the members of a sorted set in their order, none for a missing one. Raises StoreError."""
     with _guarded():
-        found = cast("list[bytes]", client.zrange(key, 0, -1))
-    return [member.decode("utf-8", "backslashreplace") for member in found]
+        found = cast("list[bytes | str]", client.zrange(key, 0, -1))
+    return [(_bytes(member) or b"").decode("utf-8", "backslashreplace") for member in found]
 
 
 def expiries(client: redis.Redis, keys: Sequence[str | bytes]) -> list[int]:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_caio.checks.probe import get
 from pytest_caio.contract.cards import Card, Queue
-from pytest_caio.contract.operation import EmailHistory
+from pytest_caio.contract.operation import Email, EmailHistory
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.errors import InputError
@@ -26,14 +26,14 @@ from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.dashboard.settings import fresh_settings, write_settings
 from pytest_caio.reference.faults import FAULTS
-from pytest_caio.reference.faults.verbs import edit_json, open_door, rewrite, say
+from pytest_caio.reference.faults.verbs import edit_json, open_door, publish, rewrite
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.hosting.server import Server, loopback_socket
+from pytest_caio.reference.variations import VARIATIONS as WAYS
 from tests.support.gate_runs import Gate, ask_gate
 
 # What a red check says of a fault: fault, check, words.
 SAID = [
-    ("dry-run-dispatches", "OPS-01", "it dispatched: {'instantly': 2}"),
     ("dry-run-errors", "OPS-01", "campaign not found"),
     ("ramp-limit-high", "OPS-03", "email_limit_override is 250"),
     ("ramp-unlimited", "OPS-03", "got `null`"),
@@ -41,16 +41,16 @@ SAID = [
     (
         "cards-unclassified",
         "OPS-05",
-        "email-003 lacks classifier.target_platform, classifier.queue_origin",
+        "email-001 lacks classifier.target_platform, classifier.queue_origin",
     ),
-    ("cards-old", "OPS-06", "3 cards, the first: email-003 is 300 minutes old; 1 sendable, 1 resolvable"),
+    ("cards-old", "OPS-06", "2 cards, the first: email-002 is 300 minutes old; 1 sendable, 1 resolvable"),
     ("cards-undated", "OPS-06", "does not say when it was made"),
     ("sent-half-proved", "OPS-07", "1 emails, the first: email-another: no proof_evidence_id"),
     ("sent-disproved", "OPS-07", "proof_status does not say proved"),
     ("no-clean-days", "OPS-09", "0 of 3 days were clean"),
     ("bookmark-elsewhere", "OPS-10", "a redirect to https://other.example/sales"),
 ]
-PROOF = ("sent_via_ghl", "proof_status", "proof_source", "proof_timestamp", "proof_evidence_id")
+LAWFUL = dict.fromkeys(("unsubscribe_present", "signature_present", "cta_present", "footer_present"), True)
 NOW = datetime(2026, 2, 24, 12, tzinfo=UTC)
 
 
@@ -58,23 +58,31 @@ def healthy(_: Deployment) -> None:
     """Leave the deployment as it is."""
 
 
-def empty_queue(deployment: Deployment) -> None:
-    """Have nothing pending."""
-    say("/api/pending-emails", count=0, pending_emails=[])(deployment)
+def nothing_there(deployment: Deployment) -> None:
+    """Have nothing pending, and nothing sent."""
+    WAYS["queues-empty"].apply(deployment)
 
 
-def empty_history(deployment: Deployment) -> None:
-    """Have reviewed nothing yet."""
-    say("/api/emails/history", emails=[])(deployment)
-
-
-def older(deployment: Deployment) -> None:
-    """Leave every field of proof out, as older deployments do."""
+def training_only(deployment: Deployment) -> None:
+    """Have cards for training alone, which lack what others have."""
 
     def edit(body: dict[str, Any]) -> None:
-        body["emails"] = [{k: v for k, v in email.items() if k not in PROOF} for email in body["emails"]]
+        body["pending_emails"] = [{"email_id": "t-1", "synthetic": True, "timestamp": "2020-01-01"}]
+        body["count"] = 1
 
-    edit_json("/api/emails/history", edit)(deployment)
+    WAYS["queues-empty"].apply(deployment)
+    edit_json("/api/pending-emails", edit)(deployment)
+
+
+def unread(deployment: Deployment) -> None:
+    """Have a Redis that the machine which asks cannot reach."""
+    publish("REDIS_URL", "redis://127.0.0.1:9/0")(deployment)
+
+
+def unread_and_told(deployment: Deployment) -> None:
+    """Have such a Redis, and a history with its proofs."""
+    unread(deployment)
+    WAYS["history-proved"].apply(deployment)
 
 
 def zoneless(deployment: Deployment) -> None:
@@ -95,7 +103,8 @@ def absolute(deployment: Deployment) -> None:
     """Redirect with whole URLs of this host."""
 
     def change(asked: Incoming, reply: Reply) -> None:
-        reply.headers["location"] = f"http://{asked.headers['host']}{reply.headers['location']}"
+        if "location" in reply.headers:
+            reply.headers["location"] = f"http://{asked.headers['host']}{reply.headers['location']}"
 
     for path in ("/sales", "/ChiefAIOfficer"):
         rewrite(path, change)(deployment)
@@ -106,11 +115,14 @@ def wired(deployment: Deployment) -> None:
     open_door(lambda asked: asked.path == "/sales")(deployment)
 
 
+# What a queue without a card about a person shows nothing of.
+UNSEEN = dict.fromkeys(("OPS-05", "OPS-06", "OPS-11"), "not-run")
 VARIATIONS: Mapping[Callable[[Deployment], None], dict[str, str]] = {
     healthy: {},
-    empty_queue: {},
-    empty_history: {"OPS-08": "advised"},
-    older: {"OPS-07": "not-run", "OPS-08": "advised"},
+    nothing_there: {**UNSEEN, "OPS-07": "not-run", "OPS-08": "advised"},
+    training_only: {**UNSEEN, "OPS-07": "not-run", "OPS-08": "advised"},
+    unread: {"OPS-07": "not-run", "OPS-08": "advised"},
+    unread_and_told: {},
     zoneless: {},
     absolute: {},
     wired: {},
@@ -128,6 +140,7 @@ def serving(
     change(deployment)
     env_file = folder / f"{bound.getsockname()[1]}.env"
     write_settings(env_file, deployment.published)
+    deployment.published["REDIS_URL"] = redis_url  # where its state is, whatever the file says
     server = Server(build_app(deployment, 3), bound)
     started = threading.Event()
     thread = threading.Thread(target=server.serve_until_stopped, args=(started.set,))
@@ -190,8 +203,8 @@ def test_profile_sets_the_limit(gate: Gate) -> None:
 
 def test_record_proves_a_send(gate: Gate) -> None:
     """A record of supervised sends stands in for the deployment's own proof; a broken one says where."""
-    assert gate.apart("recorded") == {}
-    assert gate.apart("malformed") == gate.apart("absent") == {"OPS-08": "advised"}
+    assert gate.apart("recorded", "not-run") == {}
+    assert gate.apart("malformed", "not-run") == gate.apart("absent", "not-run") == {"OPS-08": "advised"}
     assert "sends of [malformed.operator] (broken.json, case 1: " in gate.observed("malformed", "OPS-08")
     assert "gone.json: cannot be read" in gate.observed("absent", "OPS-08")
 
@@ -347,9 +360,67 @@ def test_proof_of_a_send(email: dict[str, Any], doubts: str) -> None:
         **email,
     }
     history = answer(json.dumps({"emails": [told]}).encode()).report(EmailHistory)
-    assert [one.doubts for one in history.sent] == [doubts]
-    assert bool(history.unproved) is bool(doubts)
-    assert bool(history.proved_sends) is not bool(doubts)
+    (email,) = history.emails
+    assert (email.sent, email.doubts, email.proved) == (True, doubts, not doubts)
+    assert history.sent == [email]
+
+
+@pytest.mark.parametrize(
+    ("email", "sent"),
+    [
+        ({"status": "Sent"}, True),
+        ({"status": "sent_unresolved"}, True),
+        ({"status": "sent_via_ghl"}, True),
+        ({"status": "approved", "sent_via_ghl": True}, True),
+        ({"status": "approved", "sent_via_ghl": False}, False),
+        ({"status": "approved"}, False),
+        ({"status": "unsent"}, False),
+        ({}, False),
+    ],
+)
+def test_what_counts_as_sent(email: dict[str, Any], sent: bool) -> None:
+    """An email counts as sent by its status, or where GHL sent it, whatever its status."""
+    assert Email(**email).sent is sent
+
+
+def test_history_without_proof() -> None:
+    """A history that never tells of proof tells of no sent email; with one proof, all must have theirs."""
+    plain = {"email_id": "e", "to": "j@c.example", "status": "sent"}
+    silent = answer(json.dumps({"emails": [plain, plain]}).encode()).report(EmailHistory)
+    assert silent.sent == []
+    telling = answer(json.dumps({"emails": [plain, {**plain, "proof_status": "proved"}]}).encode())
+    assert len(telling.report(EmailHistory).sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "unlawful"),
+    [
+        ({}, []),
+        ({"tier": " Tier_1"}, []),
+        ({"body": "{ {x} } @media print {p {color: red}} {{"}, []),
+        ({"body_template": "Hello {{first_name}}"}, []),
+        ({"tier": "tier_2"}, ["it is of tier_2, and the ramp lets out tier_1 alone"]),
+        ({"tier": None}, ["it is of no tier, and the ramp lets out tier_1 alone"]),
+        ({"subject": "Hi {{ name }}"}, ["subject is not rendered"]),
+        ({"body_html": "<p>{{{name}}}</p>"}, ["body_html is not rendered"]),
+        ({"compliance_checks": {**LAWFUL, "cta_present": False}}, ["cta_present is not true"]),
+        ({"compliance_checks": {**LAWFUL, "footer_present": 1}}, ["footer_present is not true"]),
+        ({"compliance_checks": []}, [f"{key} is not true" for key in LAWFUL]),
+    ],
+)
+def test_card_that_may_not_go_out(fields: dict[str, Any], unlawful: list[str]) -> None:
+    """What the law or the ramp asks for and a card lacks is named."""
+    lawful = {"tier": "tier_1", "subject": "Hi", "body": "Hello", "compliance_checks": LAWFUL}
+    queue = answer(json.dumps({"count": 1, "pending_emails": [{**lawful, **fields}]}).encode()).report(Queue)
+    assert queue.cards[0].unlawful == unlawful
+
+
+@pytest.mark.parametrize("origin", ["website_visitor", "rb2b", "RB2B-Visitors", "Website"])
+def test_visitors_have_no_campaign(origin: str) -> None:
+    """The card of a website visitor has a reference to a campaign, which is empty."""
+    classifier = {"target_platform": "ghl", "queue_origin": origin, "sync_state": "s"}
+    assert card(classifier=classifier, campaign_ref={"internal_id": ""}).lacks == []
+    assert card(classifier=classifier, campaign_ref=None).lacks == ["campaign_ref.internal_id"]
 
 
 @pytest.mark.parametrize(

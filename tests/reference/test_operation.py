@@ -40,7 +40,7 @@ def test_leads_are_read_anew(hosted: Hosted) -> None:
         client.set(lead_key(prefix, " New@Example.com "), json.dumps({"email": "new@example.com"}))
         client.set(lead_key("other", "other@example.com"), json.dumps({"email": "other@example.com"}))
         client.set(f"{prefix}:cadence:lead:nameless", json.dumps({"name": "Nobody"}))
-        seen = {lead["email"] for lead in site.inside("/api/cadence/leads").json()["leads"]}
+        seen = {lead["email"] for lead in site.inside("/api/cadence/leads").json()}
         assert seen == {"new@example.com", *(f"lead{number}@example.com" for number in (1, 2, 3))}
         assert lead_key(prefix, "new@example.com") == lead_key(prefix, " New@Example.com ")
 
@@ -56,7 +56,7 @@ def test_operator_status(site: Site) -> None:
 
 
 def test_dry_run(hosted: Hosted) -> None:
-    """A dry run reports one, dispatches nothing, moves no counter and gives its lock back."""
+    """A dry run reports one and what would go out, counts itself alone, and gives its lock back."""
     with hosted() as site, redis_of(site) as client:
         before = site.inside(STATUS).json()["today"]
         for motion in ("outbound", "all", "outbound"):
@@ -64,10 +64,15 @@ def test_dry_run(hosted: Hosted) -> None:
             assert report["dry_run"] is True
             assert report["motion"] == motion
             assert report["errors"] == []
-            for channel in ("instantly_report", "heyreach_report"):
-                assert report[channel] == {"dry_run": True, "total_dispatched": 0, "errors": []}
+            for channel, total in (("instantly_report", 2), ("heyreach_report", 0)):
+                assert report[channel] == {"dry_run": True, "total_dispatched": total, "errors": []}
             assert report["revival_dispatched"] == report["cadence_dispatched"] == 0
-        assert site.inside(STATUS).json()["today"] == before
+        after = site.inside(STATUS).json()["today"]
+        assert after.pop("runs") == before.pop("runs") + 3
+        assert after.pop("last_run") != before.pop("last_run")
+        assert after == before
+        partless = site.inside(TRIGGER, "POST", json={"dry_run": True, "motion": "cadence"}).json()
+        assert partless["instantly_report"] is partless["heyreach_report"] is None
         assert not list(client.scan_iter("*:locks:*"))
 
 
@@ -113,10 +118,10 @@ def test_pending_emails(site: Site) -> None:
 
 
 def test_review_of_emails(hosted: Hosted) -> None:
-    """An approved card is history with proof, a rejected one without, a synthetic one stays."""
-    with hosted() as site:
+    """An approved card is sent, its proof in Redis alone; a rejected one is told of, a training one stays."""
+    with hosted() as site, redis_of(site) as client:
         sent = site.inside("/api/emails/email-001/approve", "POST").json()
-        assert sent["status"] == "sent"
+        assert sent["status"] == "sent_proved"
         assert sent["proof_evidence_id"]
         assert site.inside("/api/emails/email-002/reject", "POST").json()["status"] == "rejected"
         assert site.inside("/api/emails/email-003/approve", "POST").status_code == 409
@@ -124,8 +129,12 @@ def test_review_of_emails(hosted: Hosted) -> None:
         left = site.inside("/api/pending-emails").json()["pending_emails"]
         assert [card["email_id"] for card in left] == ["email-003"]
         history = {email["email_id"]: email for email in site.inside("/api/emails/history").json()["emails"]}
-        assert history["email-001"]["proof_status"] == "proved"
+        assert "email-001" not in history
         assert "proof_status" not in history["email-002"]
+        queue = site.settings["CONTEXT_REDIS_PREFIX"]
+        assert json.loads(str(client.get(f"{queue}:shadow:email:email-001")))["proof_status"] == "proved"
+        assert client.zrange(f"{queue}:shadow:pending_ids", 0, -1) == ["email-003"]
+        assert 0 < client.ttl(f"{queue}:shadow:email:email-003") <= 7 * 24 * 3600
 
 
 def test_queue_administration(hosted: Hosted) -> None:

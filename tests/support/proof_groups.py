@@ -70,7 +70,6 @@ _EITHER = (
     *({"fields-left-out", name} for name in ("card-of-another-tier", "card-excluded")),
     {"history-proved", "history-silent"},
     *({"fields-left-out", name} for name in ("history-proved", "history-silent")),
-    {"forecasts-high", "dry-run-partless"},
     {"spellings-refused", "spellings-forbidden", "spellings-not-found"},
     {"pages-for-everything", "files-not-found"},
     {"times-in-z", "times-elsewhere", "times-without-zone"},
@@ -78,6 +77,7 @@ _EITHER = (
     {"json-indented", "json-escaped", "headers-otherwise"},
     {"fields-added", "headers-otherwise"},
     {"answers-packed", "headers-otherwise"},
+    {"policy-silent", "headers-otherwise"},
 )
 # They change what the others look at.
 _LAST = ("answers-packed", "headers-otherwise")

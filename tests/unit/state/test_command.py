@@ -15,7 +15,7 @@ import redis
 from pytest_caio.commands import migrate_state
 from pytest_caio.errors import InputError
 from pytest_caio.reference.hosting.redis_server import RedisServer
-from pytest_caio.state import compare, migrate, read_summary, summary_faults
+from pytest_caio.state import migrate, read_summary, summary_faults, survey
 from tests.support.forked import Process
 
 MakeHive = Callable[..., Path]
@@ -31,7 +31,7 @@ def _parse(*options: object) -> argparse.Namespace:
 def test_stdout_is_one_json_object(
     make_hive: MakeHive, command: Command, redis_server: RedisServer, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """A run prints its summary alone, writes the same to --summary, and exits 0."""
+    """A run prints its summary alone, writes it with each record's digest to --summary, and exits 0."""
     hive, place = make_hive(), tmp_path / "summary.json"
     process = command(redis_server.url, hive, "--summary", str(place))
     out, err = process.communicate(timeout=60)
@@ -50,8 +50,10 @@ def test_stdout_is_one_json_object(
         "seconds",
     }
     assert wanted <= summary.keys()
-    assert json.loads(place.read_bytes()) == summary
-    assert summary_faults(read_summary(place), compare(hive, client, "caio")) == ()
+    written = json.loads(place.read_bytes())
+    assert len(written.pop("digests")) == sum(summary["counts"].values())
+    assert written == summary
+    assert summary_faults(read_summary(place), "caio", survey(client, "caio")) == ()
 
 
 def test_a_run_that_is_not_ok_exits_1(make_hive: MakeHive, command: Command, tmp_path: Path) -> None:
