@@ -133,6 +133,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 }
 
 
+# As browsers send it; with a path or a wildcard, nobody would send it, and its refusal would show nothing.
+_Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s*?#@]+$")]
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{64}$")]
 
 
@@ -146,7 +148,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     query_token: bool = False  # whether the deprecated ?token= is still enabled
     probe_query_token: bool = True  # whether to send what a server logs: ?token=, bearers in queries
     inngest_functions: int | None = None
-    former_origins: tuple[str, ...] = ()  # sites that once might call the API, and no longer may
+    former_origins: tuple[_Origin, ...] = ()  # sites that once might call the API, and no longer may
     ready_budget_ms: int = 1500
     required_keys: tuple[str, ...] = ()  # further keys that sending needs, beside GHL's
     revoked_sha256: tuple[_Sha256, ...] = ()  # hex digests of secrets that must not be used again

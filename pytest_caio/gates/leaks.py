@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from pytest_caio.contract.signing import inngest_signature
 from pytest_caio.environments.environment import Environment
 from pytest_caio.probing.exchange import Exchange
 
@@ -25,6 +26,8 @@ _TOKEN = re.compile(
     r"|\bghp_[A-Za-z0-9]{20,}|\bxox[abp]-[\w-]{20,}"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
 )
+# A signature of Inngest's, also as it stands in HTML and in a URL.
+_INNGEST_SIGNATURE = re.compile(r"\bt=(\d{9,11})(?:&|&amp;|%26)s(?:=|%3D)([0-9a-f]{64})", re.I)
 _ADDRESS = re.compile(r"[\w.%+'-]+@((?:[\w-]+\.)+[^\W\d_]{2,})")
 # Names that belong to nobody (RFC 2606, RFC 6761).
 _NOBODYS = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost)$", re.I)
@@ -42,11 +45,21 @@ def find_leaks(
         for sent in {value, quote(value, safe="")} - {""}:
             text = text.replace(sent, "")
     found = [f"the value of {name}" for name in secrets_in(text)]
+    found += ["a right signature of what was sent"] if _signs(exchange, environment, text) else []
     found += ["a token"] if _TOKEN.search(text) and not found else []
     found += ["a connection string"] if _CONNECTION_STRING.search(text) else []
     found += ["a stack trace"] if _STACK_TRACE.search(text) else []
     found += ["the e-mail address of a person"] if _persons_in(exchange, environment) else []
     return found
+
+
+def _signs(exchange: Exchange, environment: Environment, text: str) -> bool:
+    """Return whether a text has Inngest's right signature of the request; the redactor knows the others."""
+    key, body = environment.value("INNGEST_SIGNING_KEY"), exchange.request.body
+    return bool(key) and any(
+        inngest_signature(key, body, int(time)) == f"t={time}&s={digest.lower()}"
+        for time, digest in _INNGEST_SIGNATURE.findall(text)
+    )
 
 
 def _persons_in(exchange: Exchange, environment: Environment) -> bool:

@@ -24,7 +24,8 @@ __all__ = ["Redactor", "Span"]
 
 # Credentials that the deployment generates, which no input contains.
 _MADE = re.compile(
-    r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=|(?i:set-cookie)\W{1,8}[\w-]{1,64}=)"
+    r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=|(?i:set-cookie)\W{1,8}[\w-]{1,64}="
+    r"|\bt=\d{9,11}(?:&|&amp;|%26)s(?:=|%3[Dd]))"
     r"[\w.+/=%-]{8,}"
 )
 _HALF_CODE = re.compile(r"%[0-9A-Fa-f]?\Z")

@@ -44,6 +44,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     "connection-leaked": ("RDY-01",),
     "traceback-leaked": ("AUTH-01",),
     "signing-key-leaked": ("RDY-05",),
+    "inngest-signature-expected": ("RDY-05",),
     "password-leaked": ("login-page-500",),
     "trace-of-malformed": ("AUTH-01", "AUTH-07", "AUTH-17"),
     "token-in-login": ("AUTH-16", "login-page-500"),

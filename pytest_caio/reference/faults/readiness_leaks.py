@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import time
 import traceback
 from contextvars import ContextVar
 from urllib.parse import quote
 
 from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.contract.signing import inngest_signature
 from pytest_caio.reference.dashboard.decisions import webhook_signature
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply, WebhookPost
@@ -122,3 +124,16 @@ def signature_expected(deployment: Deployment) -> None:
     for provider in PROVIDERS.values():
         for path in provider.routes:
             rewrite(path, change, method="POST", was=401)(deployment)
+
+
+@LEAKS.add(
+    "The refusal of an introspection shows the signature expected.", "RDY-10", place="change what leaked"
+)
+def inngest_signature_expected(deployment: Deployment) -> None:
+    """Show a signature with which the introspection could have been asked for."""
+
+    def change(_: Incoming, reply: Reply) -> None:
+        signature = inngest_signature(deployment.inngest_signing_key, b"", int(time.time()))
+        reply.body = json.dumps({"code": "unauthorized", "expected": signature}).encode()
+
+    rewrite("/inngest", change, method="GET", was=401)(deployment)

@@ -13,6 +13,7 @@ from pytest_caio.environments.environment import Environment, checked_url, load_
 from pytest_caio.environments.profiles import Profile, read_profiles
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret
+from tests.support.places import CHECKOUT
 
 SECRET = "hunter2-hunter2"
 Write = Callable[[str, str | bytes], Path]
@@ -388,3 +389,34 @@ def test_the_profile_of_the_architecture_is_read(tmp_path: Path) -> None:
     assert profile.operator.daily_limit == 5
     assert profile.pack is not None
     assert profile.pack.cwd == str(tmp_path.resolve())
+
+
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_shipped_profiles_expect_the_same_of_the_product(name: str) -> None:
+    """The shipped profiles expect five functions, and the runbook's critical tests, most of them run."""
+    profile = read_profiles(CHECKOUT / "acceptance" / "environments.toml")[name]
+    assert profile.inngest_functions == 5
+    assert profile.pack is not None
+    names = " ".join(profile.pack.tests)
+    for part in (
+        "gatekeeper_integration",
+        "runtime_reliability",
+        "determinism_flows",
+        "trace_envelope",
+        "replay",
+    ):
+        assert part in names
+    for part in ("batch_snapshot", "dedup_and_send_path", "state_store", "instantly", "webhook_signature"):
+        assert part in names
+    assert profile.pack.min_tests >= len(profile.pack.tests) == 10
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://old.example/", "old.example", "*", "https://*.old.example", "null"]
+)
+def test_former_origin_is_an_origin(origin: str, tmp_path: Path) -> None:
+    """A former origin is written as browsers send it: else its refusal would show nothing."""
+    path = tmp_path / "profiles.toml"
+    path.write_text(f'[a]\nformer_origins = ["{origin}"]\n', "utf-8")
+    with pytest.raises(InputError, match=r"line 2: \[a\].*former_origins"):
+        read_profiles(path)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pytest_caio.checks.probe import Request
+from pytest_caio.contract.signing import inngest_signature
 from pytest_caio.environments.environment import Environment
 from pytest_caio.gates.leaks import find_leaks
 from pytest_caio.probing.exchange import Exchange
@@ -73,6 +74,19 @@ def test_leaks_are_found(body: str, leak: str, make_environment: Make) -> None:
 def test_what_is_no_leak(body: str, make_environment: Make) -> None:
     """Refusals, the deployment's own addresses, those of nobody, and pages with addresses are no leaks."""
     assert leaks(make_environment, body) == []
+
+
+@pytest.mark.parametrize("shown", ["{}", "?sign={}", "<p>{}</p>"])
+def test_signature_of_inngest_is_a_leak(shown: str, make_environment: Make) -> None:
+    """Inngest's right signature of what was sent is a leak; one by another key is none."""
+    key = "signkey-test-" + "0a1b" * 8
+    request = Request("GET", "http://127.0.0.1:9", "/inngest")
+    environment = make_environment(INNGEST_SIGNING_KEY=key)
+    for own, found in ((key, ["a right signature of what was sent"]), (f"{key}x", [])):
+        body = shown.format(inngest_signature(own, b"", 1_790_000_000))
+        exchange = Exchange(request, datetime.now(UTC), 1.0, 401, (), body.encode())
+        assert find_leaks(exchange, environment, SECRETS) == found
+        assert body.rpartition("s=")[2][:64] not in Redactor({}).redact(body)
 
 
 def test_headers_are_read(make_environment: Make) -> None:
