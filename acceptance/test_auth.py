@@ -1,8 +1,7 @@
 """Endpoint authentication: nothing protected is reached without the token, or with almost the token."""
 
-import re
 from collections.abc import Callable, Mapping
-from urllib.parse import SplitResult, parse_qs, quote, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from pytest_caio import (
     Advice,
@@ -44,6 +43,7 @@ from pytest_caio.contract.paths import (
 from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS, WEBHOOK_EVENT
 from pytest_caio.contract.reports import Auth, Dependencies, OperatorStatus, Readiness
 from pytest_caio.contract.signing import KNOWN_SESSION_SECRETS
+from pytest_caio.environments.addresses import stays_on
 from pytest_caio.environments.rules import let_in_unsigned
 from pytest_caio.environments.secret_rules import secrets_of_file
 
@@ -276,28 +276,7 @@ def test_other_spellings(response: Exchange, case: str, environment: Environment
 def goes_to_login(response: Exchange, environment: Environment) -> bool:
     """Say whether a redirect stays on this deployment and goes to its login."""
     location = response.header("location") or ""
-    return is_here(location, environment) and urlsplit(location).path == LOGIN
-
-
-def is_here(location: str, environment: Environment) -> bool:
-    """Say whether a browser stays on this deployment's host when it follows a redirect (WHATWG URL standard)."""
-    # Browsers drop tabs and line ends, read a backslash as a slash, and need no slash before a host.
-    told = re.sub(r"[\t\r\n]", "", location).strip().replace("\\", "/")
-    told = re.sub(r"^(https?:)?//+", lambda found: f"{found[1] or ''}//", told, flags=re.IGNORECASE)
-    told = re.sub(r"^(https?:)/*(?!/)", r"\1//", told, flags=re.IGNORECASE)
-    try:
-        target, here = urlsplit(urljoin(f"{environment.base_url}/", told)), urlsplit(environment.base_url)
-        # Behind a proxy that ends TLS, a deployment may redirect to itself with either scheme.
-        ports = {port_of(target), port_of(here)} - {80, 443}
-    except ValueError:
-        return False
-    same_port = target.port == here.port or not ports
-    return target.scheme in ("http", "https") and target.hostname == here.hostname and same_port
-
-
-def port_of(url: SplitResult) -> int:
-    """Return the port of a URL; where none is named, its scheme's."""
-    return url.port or (443 if url.scheme == "https" else 80)
+    return stays_on(environment.base_url, location) and urlsplit(location).path == LOGIN
 
 
 @check("AUTH-11", fix=STRICT)
@@ -487,7 +466,9 @@ def test_login_and_websocket(response: Exchange, case: str, environment: Environ
     elif case.startswith("after a login"):
         assert response.status_code != 429, LOCKED_OUT
         assert response.status_code == 303
-        assert is_here(response.header("location") or "", environment), "`next` is followed to another host"
+        assert stays_on(environment.base_url, response.header("location") or ""), (
+            "`next` is followed to another host"
+        )
     else:
         assert response.status_code == 200
         unescaped = ("<caio-probe>", '" caio-probe="', "=' caio-probe='", "='/' caio-probe='")
