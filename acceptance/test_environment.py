@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_caio import Advice, Environment, NotApplicable, cases, check
@@ -237,9 +237,14 @@ def test_redis_answers_and_keeps(redis_server: RedisFindings, case: str) -> None
 
 @check("ENV-13", fix=PROVIDER)
 @cases(dict.fromkeys(PROVIDERS, ()))
-def test_providers_have_a_secret(environment: Environment, case: str) -> None:
+def test_providers_have_a_secret(
+    environment: Environment, case: str, show_table: Callable[..., None]
+) -> None:
     """Every webhook provider has a secret or a bearer."""
     provider = PROVIDERS[case]
+    if case == next(iter(PROVIDERS)):
+        ways = [(one.title, one.way_in(environment.values)) for one in PROVIDERS.values()]
+        show_table("How webhook providers come in", ("provider", "by"), ways)
     if let_in_unsigned(environment, provider):
         raise NotApplicable(f"{provider.title} is let in unsigned, which ENV-11 judges")
     wrong = provider_without_secret(environment, case)

@@ -43,15 +43,8 @@ def defaults(mode: str, base_url: str) -> dict[str, str]:
 
 
 def ways_in(values: Mapping[str, str]) -> dict[str, str]:
-    """Return how each webhook provider comes in with these values; with neither credential, by nothing."""
-    return {
-        name: SIGNATURE
-        if values.get(provider.secret_key)
-        else BEARER
-        if values.get(provider.bearer_key or "")
-        else "nothing"
-        for name, provider in PROVIDERS.items()
-    }
+    """Return how each webhook provider comes in with these values, by its name."""
+    return {name: provider.way_in(values) for name, provider in PROVIDERS.items()}
 
 
 def credentials_to_make(values: Mapping[str, str], chosen: Mapping[str, str]) -> set[str]:

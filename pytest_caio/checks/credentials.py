@@ -132,11 +132,11 @@ def revoked_session(index: int) -> Credential:
 
 
 def session_signed_by(key: str) -> Credential:
-    """Send a session signed with the secret `key`, of which it is the secret part that signs."""
+    """Send a session signed with the secret `key`; of a URL, its password signs."""
     label = f"session signed with {key}"
 
     def apply(request: Request, environment: Environment) -> Request:
-        return _with_session(request, _session(secret_part(key, environment.value(key))), label)
+        return _with_session(request, _session(_signing(key, environment.value(key))), label)
 
     return Credential(label, (key,), apply)
 
@@ -148,6 +148,10 @@ def session_signed_with(secret: str, label: str) -> Credential:
         return _with_session(request, _session(secret), label)
 
     return Credential(label, (), apply)
+
+
+def _signing(key: str, value: str) -> str:
+    return secret_part(key, value) if key == "REDIS_URL" else value
 
 
 def _session(secret: str) -> str:

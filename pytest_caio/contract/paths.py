@@ -17,7 +17,7 @@ READING_PATHS = tuple(
     """.split()
 )
 # Reading paths with a name in them, here one that nobody has. A call's preparation is among ACTING_PATHS.
-NAMED_PATHS = ("/api/agents/caio-probe", "/api/leads/probe%40example.com/timeline")
+NAMED_PATHS = ("/api/agents/caio-probe", "/api/leads/caio-probe/timeline")
 # Paths that act, requested with GET only because GET changes nothing. 401 is the right response; any other
 # status code means that the request got past authentication.
 ACTING_PATHS = tuple(

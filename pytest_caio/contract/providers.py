@@ -44,6 +44,12 @@ class WebhookProvider:
         """The environment variables of its credentials, the secret's first; at least one must be set."""
         return (self.secret_key, self.bearer_key) if self.bearer_key else (self.secret_key,)
 
+    def way_in(self, values: Mapping[str, object]) -> str:
+        """Return how it authenticates where these values are set: by a signature, a bearer, or nothing."""
+        if values.get(self.secret_key):
+            return "signature"
+        return "bearer" if values.get(self.bearer_key or "") else "nothing"
+
     @property
     def health(self) -> str:
         """The path of its health report."""

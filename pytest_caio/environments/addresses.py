@@ -6,7 +6,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urljoin, urlsplit
 
 from pytest_caio.environments.keys import canonical
 
@@ -18,6 +18,7 @@ __all__ = [
     "origin_fault",
     "redis_place",
     "seen_from",
+    "stays_on",
 ]
 
 _ALIASES = {"production": ("production", "prod")}
@@ -143,3 +144,24 @@ def seen_from(url: str) -> str:
 
 def _has_word(text: str, word: str) -> bool:
     return bool(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text.lower()))
+
+
+def stays_on(base_url: str, location: str) -> bool:
+    """Return whether a browser stays on the host of `base_url` when it follows `location`.
+
+    Browsers drop tabs and line ends, read a backslash as a slash, and take what follows any number of slashes
+    for a host (WHATWG URL standard). Behind a proxy that ends TLS, a deployment may redirect to itself with
+    either scheme.
+    """
+    told = re.sub(r"[\t\r\n]", "", location).strip().replace("\\", "/")
+    told = re.sub(r"^(?:(https?:)/*|//+)", lambda found: f"{found[1] or ''}//", told, flags=re.IGNORECASE)
+    try:
+        target, here = urlsplit(urljoin(f"{base_url}/", told)), urlsplit(base_url)
+        same_port = _port(target) == _port(here) or {_port(target), _port(here)} == {80, 443}
+    except ValueError:
+        return False
+    return target.scheme in ("http", "https") and target.hostname == here.hostname and same_port
+
+
+def _port(url: SplitResult) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)

@@ -37,8 +37,13 @@ APART: Mapping[str, tuple[str, ...]] = {
     # These are made of what the others take away: bearers, a secret, the Redis that is configured.
     "bearer-as-token": ("secret-missing", "clay-vouched-for", "heyreach-open", "heyreach-unsigned"),
     "bearer-opens-api": ("secret-missing", "clay-vouched-for", "heyreach-open", "heyreach-unsigned"),
+    "session-by-bearer": ("secret-missing", "clay-vouched-for"),
     "secret-leaked": ("secret-missing", "clay-vouched-for"),
     "redis-evicts": ("redis-down",),
+    "redis-read-only": ("redis-down",),
+    # To whom every health is open, readiness is too.
+    "health-anywhere": ("readiness-guarded",),
+    "health-before": ("readiness-guarded",),
     # These leak in an answer that the others replace: a readiness that is 200, the refusals of the operator
     # status and of an introspection, the login page.
     "connection-leaked": ("RDY-01",),

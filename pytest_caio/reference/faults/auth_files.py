@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
-from pytest_caio.reference.faults.verbs import rewrite
+from pytest_caio.reference.faults.verbs import rewrite, using
 
 __all__ = ["FILES"]
 
@@ -39,6 +39,9 @@ FILES = Faults([
           _at('{"limits": {"daily": 25}}', "/config/production.json"), place="static folder"),
     fault("state-served", "The file state is served as a static file.", "AUTH-20",
           _at('{"date": "2026-02-23"}', "/static/.hive-mind/operator_state.json"), place="static folder"),
+    fault("secret-in-page", "A page in a file's place shows the dashboard's token.", "AUTH-20",
+          using(lambda d: _at(f"<!doctype html>{d.settings['DASHBOARD_AUTH_TOKEN']}", "/static/.env")),
+          place="Replace every secret"),
     fault("static-left", "Dots lead from the static files to every file of the project.", "AUTH-20",
           _serve("fastapi\n", lambda asked: asked.raw_path == "/static/../requirements.txt"),
           place="dot segments"),

@@ -41,7 +41,7 @@ SESSIONS = Faults([
     fault("session-by-bearer", "A session that a webhook's bearer signed is believed.", "AUTH-08",
           _believe(lambda d: d.settings["WEBHOOK_BEARER_TOKEN"]), place="SESSION_SECRET_KEY"),
     fault("session-by-signing-key", "A session that Inngest's key signed is believed.", "AUTH-08",
-          _believe(lambda d: d.settings["INNGEST_EVENT_KEY"]), place="SESSION_SECRET_KEY"),
+          _believe(lambda d: d.settings["INNGEST_SIGNING_KEY"]), place="SESSION_SECRET_KEY"),
     fault("session-by-default", "A session that the public source's default signed is believed.", "AUTH-08",
           _believe(lambda _: "caio-local-dev-secret"), place="SESSION_SECRET_KEY"),
     fault("session-by-example", "A session that the secret of an example signed is believed.", "AUTH-08",

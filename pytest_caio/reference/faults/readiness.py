@@ -45,7 +45,7 @@ READINESS = Faults([
           report(checked_at="2026-01-05T08:00:00+00:00"), place="redeploy"),
     fault("redis-down", "Redis is down.", "RDY-01 RDY-02 RDY-03",
           set_variable("REDIS_URL", "redis://127.0.0.1:1/0"), place="REDIS_URL",
-          then="AUTH-03 AUTH-05 AUTH-14 AUTH-16 RDY-15 STATE-06 "
+          then="AUTH-03 AUTH-05 AUTH-14 AUTH-16 AUTH-18 RDY-15 STATE-06 "
                "OPS-01 OPS-02 OPS-03 OPS-04 OPS-05 OPS-06 OPS-07 OPS-08 OPS-09 OPS-11 WH-09"),
     fault("redis-unminded", "Redis is not connected, and readiness does not mind.", "RDY-03",
           report("dependencies", "redis", connected=False, latency_ms=None), place="REDIS_URL"),
