@@ -31,10 +31,22 @@ def test_introspection_needs_its_inputs(tmp_path: Path) -> None:
     assert "INNGEST_SIGNING_KEY" in gate.observed("keyless", "RDY-05")
 
 
+def test_key_is_needed_where_anybody_is_told(tmp_path: Path) -> None:
+    """An older SDK tells everybody how many functions there are; the key is proved by a signature alone."""
+    keyless = tmp_path / "keyless.env"
+    with HostedDeployment("--inngest-sdk", "old", environment="production", access_log=False) as deployment:
+        lines = deployment.env_file.read_text("utf-8").splitlines(keepends=True)
+        keyless.write_text("".join(line for line in lines if "SIGNING_KEY" not in line), "utf-8")
+        own = own_profile(deployment, environment="production", env_file=str(keyless))
+        gate = ask_gate("readiness", tmp_path, profiles={"one": {"": own}})
+    assert gate.apart("one", "not-run") == {"RDY-05": "missing-input"}
+    assert "INNGEST_SIGNING_KEY" in gate.observed("one", "RDY-05")
+
+
 def own_profile(deployment: HostedDeployment, **keys: object) -> dict[str, object]:
     """Return the keys of a profile for a deployment."""
-    files = {"env_file": str(deployment.env_file)}
-    return {"base_url": deployment.base_url, "inngest_functions": 5, **files, **keys}
+    usual = {"base_url": deployment.base_url, "env_file": str(deployment.env_file), "inngest_functions": 5}
+    return {**usual, **keys}
 
 
 def made(folder: Path) -> Path:
@@ -63,7 +75,9 @@ def test_dev_mode_may_be_waived_but_in_production(tmp_path: Path) -> None:
         }
         gate = ask_gate("readiness", tmp_path, f"--waivers={waivers}", profiles=profiles)
     assert gate.apart("staging", "not-run") == {"RDY-05": "failed"}
-    assert "a change in the product's code" in gate.fix("staging", "RDY-05")
+    assert "Hand to the developer" in gate.fix("staging", "RDY-05")
+    assert "runs in dev mode" in gate.observed("staging", "RDY-05")
+    assert "runs in dev mode" in gate.observed("production", "RDY-05")
     assert gate.apart("waived", "not-run") == {"RDY-05": "waived"}
     assert gate.outcomes("production")["RDY-05"] == "failed"
     assert "In Railway" in gate.fix("production", "RDY-05")
