@@ -14,7 +14,7 @@ from pytest_caio.reference.faults.verbs import answer, open_door, rewrite, route
 __all__ = ["PATHS"]
 
 # These checks try credentials, spellings and methods on the operator status: red if it is open.
-STATUS_OPEN = "AUTH-04 AUTH-07 AUTH-08 AUTH-10 AUTH-11 AUTH-12 AUTH-15 AUTH-17"
+STATUS_OPEN = "AUTH-04 AUTH-07 AUTH-08 AUTH-10 AUTH-11 AUTH-12 AUTH-15 AUTH-17 AUTH-19"
 PAGES = ("/", "/sales", "/leads", "/scorecard")
 
 
