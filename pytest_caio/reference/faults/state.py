@@ -53,7 +53,7 @@ STATE = Faults([
           set_variable("REDIS_URL", lambda was: was.rpartition("/")[0] + "/1"),
           then="OPS-06 OPS-09", place="REDIS_URL"),
     fault("wrong-queue-prefix", "The deployment looks for its cards under another prefix and shows none.",
-          "STATE-06", set_variable("CONTEXT_REDIS_PREFIX", "caio"), then="OPS-06",
+          "STATE-06", set_variable("CONTEXT_REDIS_PREFIX", "caio"), then="OPS-06 RDY-15",
           place="CONTEXT_REDIS_PREFIX"),
     fault("lead-dropped", "The deployment drops one lead without a word.", "STATE-06",
           edit_json(_LEADS, lambda leads: leads.pop(0)), place="lead records"),
