@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["APART", "SEED_VARIABLE", "fault_groups", "seed", "touched", "variation_groups"]
 
 SEED_VARIABLE = "FAULT_GROUPS_SEED"
+_OF_CARDS = ("OPS-05", "OPS-06", "OPS-11", "STATE-06")
 # Faults that hide others or are hidden by them, though they turn other checks red: never in a group with what
 # is named here, a fault or whichever turns that check red.
 APART: Mapping[str, tuple[str, ...]] = {
@@ -30,8 +31,9 @@ APART: Mapping[str, tuple[str, ...]] = {
     # A provider without a credential is then let in, not answered 503.
     "signatures-optional": ("secret-missing", "clay-vouched-for"),
     # With the state elsewhere no card waits and no email was sent, so that none can be wrong.
-    "namespace-unnamed": ("OPS-05", "OPS-06", "OPS-07"),
-    "wrong-database": ("OPS-05", "OPS-06", "OPS-07"),
+    "namespace-unnamed": (*_OF_CARDS, "OPS-07"),
+    "wrong-database": (*_OF_CARDS, "OPS-07"),
+    "redis-emptied": (*_OF_CARDS, "OPS-07"),
     # The guard before the policy lets by the preflights of what it does not guard.
     "preflight-guarded": ("AUTH-01",),
     # These are made of what the others take away: bearers, a secret, the Redis that is configured.
