@@ -25,9 +25,14 @@ APART: Mapping[str, tuple[str, ...]] = {
     "signed-refused": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12"),
     # A provider without a credential is then let in, not answered 503.
     "signatures-optional": ("secret-missing", "clay-vouched-for"),
-    # With the state elsewhere no card waits and no email was sent, so that none can be wrong.
-    "namespace-unnamed": ("OPS-05", "OPS-06", "OPS-07"),
-    "wrong-database": ("OPS-05", "OPS-06", "OPS-07"),
+    # Where no card is shown, or all that was kept is gone, none can be wrong.
+    **dict.fromkeys(
+        ("namespace-unnamed", "wrong-database", "wrong-queue-prefix", "cards-withheld"),
+        ("OPS-05", "OPS-06", "OPS-11", "STATE-06"),
+    ),
+    "redis-emptied": ("OPS-05", "OPS-06", "OPS-07", "OPS-11", "STATE-03", "STATE-06"),
+    # Without a session nobody sees the page behind it.
+    **dict.fromkeys(("sales-unwired-inside", "sales-broken-inside", "sales-asks-again"), ("AUTH-14",)),
     # The guard before the policy lets by the preflights of what it does not guard.
     "preflight-guarded": ("AUTH-01",),
     # These are made of what the others take away: bearers, a secret, the Redis that is configured.
@@ -55,6 +60,7 @@ _EITHER = (
     *({"queues-empty", name} for name in ("cards-of-visitors", "card-of-another-tier", "card-excluded")),
     # What the queue leaves out it says in the part that an older one does not have.
     *({"fields-left-out", name} for name in ("card-of-another-tier", "card-excluded")),
+    {"card-of-another-tier", "card-excluded"},  # together they leave no card to show
     {"history-proved", "history-silent"},
     *({"fields-left-out", name} for name in ("history-proved", "history-silent")),
     {"times-in-z", "times-elsewhere", "times-without-zone"},
