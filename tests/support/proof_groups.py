@@ -60,7 +60,6 @@ _EITHER = (
     *({"queues-empty", name} for name in ("cards-of-visitors", "card-of-another-tier", "card-excluded")),
     # What the queue leaves out it says in the part that an older one does not have.
     *({"fields-left-out", name} for name in ("card-of-another-tier", "card-excluded")),
-    {"card-of-another-tier", "card-excluded"},  # together they leave no card to show
     {"history-proved", "history-silent"},
     *({"fields-left-out", name} for name in ("history-proved", "history-silent")),
     {"times-in-z", "times-elsewhere", "times-without-zone"},
