@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pytest_caio import Environment, Exchange, NotApplicable, cases, check, get
+from pytest_caio import Environment, Exchange, NotApplicable, Probe, cases, check, get
 from pytest_caio.checks.credentials import SESSION, TOKEN
 from pytest_caio.checks.shared import LOG_IN, OPERATOR_STATUS, PENDING_EMAILS
 from pytest_caio.contract.cards import CARD_COLUMNS, RAMP_TIER, Card, Poll, Queue
@@ -43,6 +43,11 @@ LAWFUL = (
 PROOF = "Look the email up in GHL; if it did not go out, correct its status; have the proof of sends corrected before any more are approved."
 
 
+def status(when: str, sample: int) -> Probe:
+    """Return the probe that reads the operator status before, between or after dry runs."""
+    return get(OPERATOR_STATUS.target, TOKEN, name=f"status {when}", sample=sample)
+
+
 @check("OPS-01", by="developer", blocking=False, writes=True, fix=DRY)
 @cases({motion: dry_run(motion) for motion in MOTIONS})
 def test_dry_run_is_dry(response: Exchange, case: str, show_table: Callable[..., None]) -> None:
@@ -54,20 +59,20 @@ def test_dry_run_is_dry(response: Exchange, case: str, show_table: Callable[...,
     live = [name for name, part in report.channels.items() if part.dry_run is not True]
     assert not live, f"a part of it was no dry run: {', '.join(live)}"
     errors = [*report.errors, *(error for part in report.channels.values() for error in part.errors)]
-    assert not errors, f"it ended with errors: {errors}"
+    assert not errors, f"it ended with errors: {', '.join(map(str, errors))}"
 
 
 @check("OPS-02", by="developer", writes=True, fix=COUNTED)
 @cases(
     {
         motion: (
-            get(OPERATOR_STATUS.target, TOKEN, name="status before", sample=1),
+            status("before", 3 * number + 1),
             dry_run(motion, name="first run", sample=1),
-            get(OPERATOR_STATUS.target, TOKEN, name="status between", sample=2),
+            status("between", 3 * number + 2),
             dry_run(motion, name="second run", sample=2),
-            get(OPERATOR_STATUS.target, TOKEN, name="status after", sample=3),
+            status("after", 3 * number + 3),
         )
-        for motion in MOTIONS
+        for number, motion in enumerate(MOTIONS)
     }
 )
 def test_dry_run_sends_nothing(responses: Mapping[str, Exchange]) -> None:
@@ -78,7 +83,8 @@ def test_dry_run_sends_nothing(responses: Mapping[str, Exchange]) -> None:
     for run in ("first run", "second run"):
         responses[run].report(DryRun)
     # A supervised send may have come between once, and not each time.
-    assert between in (before, after), f"it went from {before} to {between}, then to {after}"
+    first, second = before.until(between), between.until(after)
+    assert not (first and second), f"a dry run changed {first}, and the next one {second}"
 
 
 @check("OPS-03", fix=RAMP)
@@ -131,7 +137,8 @@ def test_cards_are_recent(response: Exchange, queue: QueueFindings, show_table: 
     held = [card for card in queue.pending.values() if not card.synthetic]
     assert shown.real or not held, f"{len(held)} cards are held in Redis, and none is shown"
     assert shown.cards or not shown.held, f"the queue holds {shown.held} cards, and shows none"
-    overdue = [said for card in real_cards(shown) if (said := card.overdue(now))]
+    cards = [card for shown_card in real_cards(shown) for card in (shown_card, queue.dated(shown_card))]
+    overdue = list(dict.fromkeys(said for card in cards if (said := card.overdue(now))))
     assert not overdue, f"{len(overdue)} cards, the first: {overdue[0]}; {shown.counts}"
 
 
@@ -174,6 +181,8 @@ def test_days_were_clean(response: Exchange, show_table: Callable[..., None]) ->
     """As many supervised days were clean as are required."""
     days = response.report(CleanDays, at="ramp")
     completed, required = days.clean_days_completed, days.clean_days_required
+    if required < 1:
+        raise NotApplicable("no clean day is required")
     show_table("Clean supervised days", ("completed", "required"), [(completed, required)])
     assert completed >= required, f"{completed} of {required} days were clean"
 
@@ -188,7 +197,7 @@ def test_days_were_clean(response: Exchange, show_table: Callable[..., None]) ->
     {
         "/sales": get("/sales"),
         "/ChiefAIOfficer": get("/ChiefAIOfficer"),
-        "/sales with a session": (LOG_IN, get("/sales", SESSION, name="the page")),
+        "/sales with a session": (LOG_IN, get("/sales", SESSION, name="the page", sample=1)),
     }
 )
 def test_sales_page_is_alive(responses: Mapping[str, Exchange], case: str, environment: Environment) -> None:

@@ -12,9 +12,8 @@ from pytest_caio.gates.queue import compare_cards
 from pytest_caio.gates.requirements import needs_cutover, needs_files, needs_redis, needs_summary, needs_twins
 
 if TYPE_CHECKING:
-    from pytest_caio.gates.queue import CardView, QueueFindings
+    from pytest_caio.gates.queue import QueueFindings
     from pytest_caio.gates.state import StateFindings
-    from pytest_caio.state import LeadView
 
 MIGRATE = (
     "Run `python -m pytest_caio migrate-state --env-file FILE --hive-dir DIR --summary SUMMARY` and correct what its "
@@ -86,14 +85,15 @@ def test_deployment_sees_the_state(
     response: Exchange, case: str, environment: Environment, state: StateFindings, queue: QueueFindings
 ) -> None:
     """The deployment's cadence leads and pending cards are those that Redis holds."""
-    view: CardView | LeadView
     if case == "leads":
         listed = response.body.lstrip().startswith(b"[")
         leads = response.report(list[CadenceLead]) if listed else response.report(CadenceLeads).leads
         view = state.leads_against(lead.email for lead in leads)
+        unseen, unknown = view.unseen, view.unknown
     else:
-        view = compare_cards(response.report(Queue), queue, environment)
-        if view.nothing:
+        found = compare_cards(response.report(Queue), queue, environment)
+        if found.nothing:
             raise NotApplicable("no card waits, neither in Redis nor in the deployment's queue")
-    assert not view.unseen, f"{case} in Redis that the deployment does not see: {listed_first(view.unseen)}"
-    assert not view.unknown, f"{case} it sees that Redis does not hold: {listed_first(view.unknown)}"
+        unseen, unknown = found.unseen, found.unknown
+    assert not unseen, f"{case} in Redis that the deployment does not see: {listed_first(unseen)}"
+    assert not unknown, f"{case} it sees that Redis does not hold: {listed_first(unknown)}"

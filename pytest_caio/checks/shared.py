@@ -33,4 +33,5 @@ LOG_IN = post(
     headers={"Content-Type": "application/x-www-form-urlencoded"},
     effect=Effect.WRITE,
     name="login",
+    sample=1,  # another login than that of AUTH-14
 )

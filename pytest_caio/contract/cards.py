@@ -140,6 +140,10 @@ class Queue(Struct):
     pending_emails: list[dict[str, Any]]
     debug: Any = msgspec.field(default=None, name="_shadow_queue_debug")
 
+    def __repr__(self) -> str:
+        """Name no lead and no message: a traceback may show it."""
+        return f"<queue of {len(self.pending_emails)} cards>"
+
     @property
     def cards(self) -> list[Card]:
         """The cards, in the deployment's order."""

@@ -64,6 +64,11 @@ class Sent(Struct):
     revival: int
     cadence: int
 
+    def until(self, later: Sent) -> str:
+        """Which counters differ later, in words; empty if none does."""
+        pairs = ((name, getattr(self, name), getattr(later, name)) for name in self.__struct_fields__)
+        return ", ".join(f"{name} from {was} to {now}" for name, was, now in pairs if was != now)
+
 
 class Gatekeeper(Struct):
     """What a deployment says of its gatekeeper."""
@@ -94,6 +99,7 @@ class Email(Struct):
     status: Any = None
     tier: Any = None
     synthetic: Any = False
+    timestamp: Any = None
     sent_via_ghl: Any = UNSET
     proof_status: Any = UNSET
     proof_source: Any = UNSET

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from pytest_caio.contract.cards import Queue, card_key, index_key
+from pytest_caio.contract.cards import Card, Queue, card_key, index_key, moment_of
 from pytest_caio.contract.operation import Email
 from pytest_caio.environments.addresses import seen_from
 from pytest_caio.environments.environment import Environment
@@ -51,6 +51,13 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True):
     def sent(self) -> list[Email]:
         """The emails that were sent."""
         return [card for card in self.cards if card.sent]
+
+    def dated(self, card: Card) -> Card:
+        """Return a shown card with the time at which it was made by what Redis holds, where it says so."""
+        kept = self.pending.get(str(card.email_id))
+        if kept is None or moment_of(kept.timestamp) is None:
+            return card
+        return msgspec.structs.replace(card, timestamp=kept.timestamp)
 
     def against(self, queue: Queue) -> CardView:
         """Compare the cards that a deployment shows with these. Raises Mismatch when Redis did not answer.

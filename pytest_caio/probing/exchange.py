@@ -109,10 +109,10 @@ class Exchange:
 
     @property
     def opened_session(self) -> str:
-        """The session cookie that the response sets, as `name=value`; empty if it sets none."""
+        """The session cookie that the response sets, as `name=value`; empty if it sets none, or several."""
         cookies = [cookie.partition(";")[0].strip() for cookie in self.header_values("set-cookie")]
         opened = [cookie for cookie in cookies if cookie.startswith(_SESSION) and cookie != _SESSION]
-        return opened[-1] if opened else ""
+        return opened[0] if len(opened) == 1 else ""
 
     @property
     def retries(self) -> str:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pytest_caio.contract.paths import READING_PATHS
-from pytest_caio.reference.dashboard.seed import history_email, pending_email
+from pytest_caio.reference.dashboard.seed import pending_card, reviewed_card
 from pytest_caio.reference.dashboard.state import State
 from tests.support.bad_servers import relaying
 from tests.support.suite_runs import Deployment, Outcome, run_suite, serving
@@ -46,12 +46,12 @@ async def _fill(settings: dict[str, str]) -> None:
     """Add a lead, cards, a history and a batch about a person with many details."""
     state = State(settings)
     contact = {**{key: value for key, value in PERSON.items() if key != "email"}, **WRITTEN}
-    card = {**pending_email(777, "contact-777"), **contact, "to": PERSON["email"], "lead": PERSON}
+    card = {**pending_card(777, "contact-777"), **contact, "to": PERSON["email"], "lead": PERSON}
     try:
         await state.save_lead({**PERSON, "tier": "tier_1", "status": "stalled", "current_step": 2})
-        sent = {**card, **history_email({**card, "email_id": "email-888"}, "sent")}
-        await state.save_email("history", sent)
-        await state.save_email("pending", card)
+        for email_id, status in (("email-888", "sent_proved"), ("email-889", "rejected")):
+            await state.save_card(reviewed_card({**card, "email_id": email_id}, status))
+        await state.save_card(card)
         message = {"recipients": [PERSON["email"], PERSON["name"]], "content": WRITTEN["body"]}
         batch = {"batch_id": "batch_777", "status": "pending", "motion": "outbound", "emails": [message]}
         await state.save_batch({**batch, "created_at": card["timestamp"]})

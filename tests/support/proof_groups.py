@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["APART", "SEED_VARIABLE", "fault_groups", "seed", "touched", "variation_groups"]
 
 SEED_VARIABLE = "FAULT_GROUPS_SEED"
-_OF_CARDS = ("OPS-05", "OPS-06", "OPS-11", "STATE-06")
 # Faults that hide others or are hidden by them, though they turn other checks red: never in a group with what
 # is named here, a fault or whichever turns that check red.
 APART: Mapping[str, tuple[str, ...]] = {
@@ -30,10 +29,14 @@ APART: Mapping[str, tuple[str, ...]] = {
     "nonsense-500": ("any-signature", "malformed-signature"),
     # A provider without a credential is then let in, not answered 503.
     "signatures-optional": ("secret-missing", "clay-vouched-for"),
-    # With the state elsewhere no card waits and no email was sent, so that none can be wrong.
-    "namespace-unnamed": (*_OF_CARDS, "OPS-07"),
-    "wrong-database": (*_OF_CARDS, "OPS-07"),
-    "redis-emptied": (*_OF_CARDS, "OPS-07"),
+    # Where no card is shown, or all that was kept is gone, none can be wrong.
+    **dict.fromkeys(
+        ("namespace-unnamed", "wrong-database", "wrong-queue-prefix", "cards-withheld"),
+        ("OPS-05", "OPS-06", "OPS-11", "STATE-06"),
+    ),
+    "redis-emptied": ("OPS-05", "OPS-06", "OPS-07", "OPS-11", "STATE-03", "STATE-06"),
+    # Without a session nobody sees the page behind it.
+    **dict.fromkeys(("sales-unwired-inside", "sales-broken-inside", "sales-asks-again"), ("AUTH-14",)),
     # The guard before the policy lets by the preflights of what it does not guard.
     "preflight-guarded": ("AUTH-01",),
     # These are made of what the others take away: bearers, a secret, the Redis that is configured.
