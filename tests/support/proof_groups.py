@@ -19,6 +19,8 @@ SEED_VARIABLE = "FAULT_GROUPS_SEED"
 APART: Mapping[str, tuple[str, ...]] = {
     # To whom any token opens, an answer of 403 or 404 looks like a refusal of a malformed one.
     "any-token": ("status-403", "status-404"),
+    # Who is let in by a header is answered as the token is, here 403, as if refused by a proxy.
+    "status-403": ("AUTH-19",),
     # Where no token is right, none is too good either; and who needs none is not refused.
     "token-refused": ("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
     # Webhooks that refuse everything open to nobody.
