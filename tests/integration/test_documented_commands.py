@@ -79,7 +79,8 @@ class Checkout:
 
     def filled(self, words: Sequence[str]) -> list[str]:
         """Return the words with known placeholders replaced; fail for a placeholder that is not known."""
-        known = {"SHA": COMMIT, ".hive-mind": str(self.deployments["production"].hive_dir)}
+        hive, summary = self.deployments["production"].hive_dir, self.scratch / "summary.json"
+        known = {"SHA": COMMIT, ".hive-mind": str(hive), "SUMMARY": str(summary)}
         filled = [known.get(word, word) for word in words]
         left = [word for word in filled if re.fullmatch(r"[A-Z][A-Z-]+", word)]
         assert not left, f"what {left[0]} stands for is not known"
@@ -224,7 +225,7 @@ def take_command(checkout: Checkout, words: Sequence[str]) -> None:
         assert f"pytest_caio {words[0]}" in done.stdout
     else:
         assert json.loads(done.stdout)["ok"] is True
-    for summary in values(words, "--summary"):
+    for summary in values(filled, "--summary"):
         assert json.loads((checkout.path / summary).read_text("utf-8"))["ok"] is True
 
 

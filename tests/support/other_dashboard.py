@@ -1,7 +1,7 @@
 """A dashboard written from the contract alone: other words, other order, nothing of the reference deployment.
 
 `OtherDashboard(redis_url, lead, broken)` serves on loopback while it is entered; `broken` names what is wrong
-with it, if anything, and `bearers` the providers that send a bearer and have no secret. Its wire is that of
+with it, and `bearers` the providers that send a bearer and have no secret. Its wire is that of
 Python's own http.server, in HTTP/1.0 or chunked HTTP/1.1.
 """
 
@@ -16,6 +16,7 @@ import secrets
 import ssl
 import threading
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -47,7 +48,7 @@ class OtherDashboard:
         self,
         redis_url: str,
         lead: str,
-        broken: str = "",
+        broken: Collection[str] = (),
         *,
         wire: str = "HTTP/1.0",
         tls: ssl.SSLContext | None = None,
@@ -120,8 +121,8 @@ class OtherDashboard:
             "proof_source": "ghl",
             "proof_status": "verified",
         }
-        unproved = {"status": "sent_unresolved"} if self.broken == "an unproved send" else {}
-        unlawful = {"html_body": "Dear {{ name }}"} if self.broken == "an unrendered card" else {}
+        unproved = {"status": "sent_unresolved"} if "an unproved send" in self.broken else {}
+        unlawful = {"html_body": "Dear {{ name }}"} if "an unrendered card" in self.broken else {}
         cards = (
             {"email_id": "v-1", "contact_id": 7, "classifier": visitor, "campaign_ref": {"internal_id": ""}},
             {
@@ -155,7 +156,7 @@ class OtherDashboard:
         path = unquote(target.partition("?")[0])
         origin = headers.get("origin", "")
         shared = {}
-        if origin == ORIGIN or (self.broken == "any origin" and origin):
+        if origin == ORIGIN or ("any origin" in self.broken and origin):
             shared = {"access-control-allow-origin": origin, "access-control-allow-credentials": "true"}
         if method == "OPTIONS":
             return self._preflight(headers, shared)
@@ -191,7 +192,7 @@ class OtherDashboard:
         if path in OPEN:
             return self._public(method, path, headers, body)
         if not (path + "/").startswith("/api/"):
-            if self.broken == "a served file" and path == "/static/requirements.txt":
+            if "a served file" in self.broken and path == "/static/requirements.txt":
                 return 200, {}, "fastapi==0.115\n"
             if self._logged_in(headers):
                 return 200, {}, SALES if path == "/sales" else "<H1>Swarm</H1>"
@@ -205,15 +206,15 @@ class OtherDashboard:
         given = headers.get("x-dashboard-token", "").encode("latin-1")
         token = self.settings["DASHBOARD_AUTH_TOKEN"].encode()
         right = given == token or self._logged_in(headers) or self._waved_through(path, headers)
-        right = right or (self.broken == "a prefix" and len(given) > 5 and token.startswith(given))
-        if not right and not (self.broken == "open history" and path == "/api/operator/history"):
-            leak = {"owner": "joan@of-arc.fr"} if self.broken == "a leak in a refusal" else None
+        right = right or ("a prefix" in self.broken and len(given) > 5 and token.startswith(given))
+        if not right and not ("open history" in self.broken and path == "/api/operator/history"):
+            leak = {"owner": "joan@of-arc.fr"} if "a leak in a refusal" in self.broken else None
             return 401, {"www-authenticate": "Token"}, leak or "Halt! Who goes there?"
         return self._reading(method, path, body)
 
     def _logged_in(self, headers: dict[str, str]) -> bool:
         session = dict(re.findall(r"(\w+)=([^;]*)", headers.get("cookie", ""))).get("caio_session", "")
-        keys = ["SESSION_SECRET_KEY", *(["RB2B_WEBHOOK_SECRET"] if self.broken == "any session" else [])]
+        keys = ["SESSION_SECRET_KEY", *(["RB2B_WEBHOOK_SECRET"] if "any session" in self.broken else [])]
         for key in keys:
             try:
                 told = TimestampSigner(self.settings[key]).unsign(session, max_age=14 * 86400)
@@ -223,15 +224,14 @@ class OtherDashboard:
         return False
 
     def _waved_through(self, path: str, headers: dict[str, str]) -> bool:
-        if self.broken == "a trusted proxy":
-            return headers.get("x-real-ip") == "127.0.0.1"
-        return self.broken == "a public word" and path.endswith("/login")
+        trusted = "a trusted proxy" in self.broken and headers.get("x-real-ip") == "127.0.0.1"
+        return trusted or ("a public word" in self.broken and path.endswith("/login"))
 
     def _public(
         self, method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], Any]:
         if path == "/api/health":
-            leak = {"boot": self.settings["SESSION_SECRET_KEY"]} if self.broken == "a leak" else {}
+            leak = {"boot": self.settings["SESSION_SECRET_KEY"]} if "a leak" in self.broken else {}
             return 200, {}, {"status": "degraded", **leak}
         if path == "/api/health/ready":
             return 200, {}, {"uptime": 17, "status": "ready"}
@@ -262,7 +262,7 @@ class OtherDashboard:
             method == "GET"
             and told
             and _hmac(key, told[1].encode()) == told[2]
-            and self.broken != "another key"
+            and "another key" not in self.broken
         ):
             return 200, {}, {**public, "authentication_succeeded": True}
         if method == "GET" and self.old_sdk:
@@ -283,7 +283,7 @@ class OtherDashboard:
         else:
             key = "HEYREACH_BEARER_TOKEN" if provider == "heyreach" else "WEBHOOK_BEARER_TOKEN"
             right, given = f"Bearer {self.settings[key]}", [headers.get("authorization", "")]
-        if right not in given and not (self.broken == "unsigned clay" and provider == "clay"):
+        if right not in given and not ("unsigned clay" in self.broken and provider == "clay"):
             return 401, {}, ""
         try:
             event = json.loads(body)
@@ -338,13 +338,13 @@ class OtherDashboard:
 
     def _count_run(self, now: str) -> None:
         record = {**self._today(), "last_run": now, "date": f"{datetime.now(UTC):%F}"}
-        for counter in ("runs", *(["outbound_email"] if self.broken == "a dry run that sends" else [])):
+        for counter in ("runs", *(["outbound_email"] if "a dry run that sends" in self.broken else [])):
             record[counter] += 1
         key = f"{self.settings['STATE_REDIS_PREFIX']}:operator:state:{record['date']}"
         self._redis.set(key, json.dumps(record))
 
     def _waiting(self) -> dict[str, Any]:
-        queue = "caio" if self.broken == "another queue" else self.settings["CONTEXT_REDIS_PREFIX"]
+        queue = "caio" if "another queue" in self.broken else self.settings["CONTEXT_REDIS_PREFIX"]
         ids = self._redis.zrange(f"{queue}:shadow:pending_ids", 0, -1)
         cards = [json.loads(self._redis.get(f"{queue}:shadow:email:{one}")) for one in ids]
         cards.append({"email_id": "practice", "synthetic": True, "subject": "Hello {{ you }}"})
@@ -354,11 +354,11 @@ class OtherDashboard:
         }
 
     def _queue(self) -> dict[str, Any]:
-        merged = self.broken == "a merged queue"
+        merged = "a merged queue" in self.broken
         return {"filesystem_merge_enabled": merged, "merged_count": 0, "prefix": "staging/context"}
 
     def _dependencies(self, now: str) -> dict[str, Any]:
-        failed = ["inngest"] if self.broken == "a listed failure" else []
+        failed = ["inngest"] if "a listed failure" in self.broken else []
         way = {"authed": True, "unsigned_allowlisted": False}
         sound = {"ready": True, "required": True, "configured": True}
         return {
