@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import msgspec
 
@@ -147,8 +147,9 @@ class Exchange:
 
 
 def _words(model: Any) -> str:
-    """Return a model in words: the first line of its docstring, else "an object", or "a list" of a type."""
-    doc = (getattr(model, "__doc__", None) or "").split("\n")[0].rstrip(".")
-    if not isinstance(model, type):
-        return "a list"
-    return doc[:1].lower() + doc[1:] if issubclass(model, msgspec.Struct) and doc else "an object"
+    """Return a model in words: the first line of a report's docstring, else "a list" or "an object"."""
+    kind = get_origin(model) or model
+    doc = (kind.__doc__ or "").split("\n")[0].rstrip(".")
+    if issubclass(kind, msgspec.Struct) and doc:
+        return doc[:1].lower() + doc[1:]
+    return "a list" if issubclass(kind, list) else "an object"

@@ -36,6 +36,9 @@ APART: Mapping[str, tuple[str, ...]] = {
         ("namespace-unnamed", "wrong-database", "wrong-queue-prefix", "cards-withheld"),
         ("OPS-05", "OPS-06", "OPS-11", "STATE-06"),
     ),
+    # A secret that is gone has no blank in it, and a card that is not shown has no date.
+    **dict.fromkeys(("event-key-empty", "secret-placeholder"), ("ENV-15",)),
+    "card-dropped": ("OPS-06",),
     "redis-emptied": ("OPS-05", "OPS-06", "OPS-07", "OPS-11", "STATE-03", "STATE-06"),
     # Without a session nobody sees the page behind it.
     **dict.fromkeys(("sales-unwired-inside", "sales-broken-inside", "sales-asks-again"), ("AUTH-14",)),

@@ -41,7 +41,7 @@ FILES = Faults([
           _at('{"date": "2026-02-23"}', "/static/.hive-mind/operator_state.json"), place="static folder"),
     fault("secret-in-page", "A page in a file's place shows the dashboard's token.", "AUTH-20",
           using(lambda d: _at(f"<!doctype html>{d.settings['DASHBOARD_AUTH_TOKEN']}", "/static/.env")),
-          place="Replace every secret"),
+          then="RDY-10", place="Replace every secret"),
     fault("static-left", "Dots lead from the static files to every file of the project.", "AUTH-20",
           _serve("fastapi\n", lambda asked: asked.raw_path == "/static/../requirements.txt"),
           place="dot segments"),

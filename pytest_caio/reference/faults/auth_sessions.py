@@ -62,7 +62,7 @@ SESSIONS = Faults([
           lambda d: d.cookie.update(samesite="none"), place="cookie"),
     fault("cookie-twice", "The login sets the session cookie twice, once without its flags.", "AUTH-14",
           add_header("/login", "set-cookie", f"{SESSION_COOKIE}=again", method="POST", was=303),
-          then="OPS-10", place="cookie"),
+          place="cookie"),
     fault("login-barred", "The right token opens no session.", "AUTH-14",
           assign(login_accepted=lambda _: False), then="AUTH-18", place="login"),
     fault("login-locked", "The login has locked this address out.", "AUTH-14",

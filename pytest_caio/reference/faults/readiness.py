@@ -32,7 +32,7 @@ READINESS = Faults([
     fault("readiness-html", "Readiness answers with a page instead of JSON.", "RDY-01",
           answer(_READY, body=b"<!doctype html><title>ok</title>",
                  headers={"content-type": "text/html; charset=utf-8"}),
-          then="AUTH-03 AUTH-19 RDY-07", place="deploy logs"),
+          then="AUTH-03 RDY-07", place="deploy logs"),
     fault("readiness-contradicts", "Readiness says ready while the dependencies say a required one failed.",
           "RDY-02 RDY-07",
           say(_DEPENDENCIES, ready=False, status="degraded"),
