@@ -57,6 +57,8 @@ APART: Mapping[str, tuple[str, ...]] = {
     # These leak in an answer that the others replace: a readiness that is 200, the refusals of the operator
     # status and of an introspection, the login page.
     "connection-leaked": ("RDY-01",),
+    # It answers what belongs to another path where readiness is, which these replace.
+    "original-url-served": ("RDY-01",),
     "traceback-leaked": ("AUTH-01",),
     "signing-key-leaked": ("RDY-05",),
     "inngest-signature-expected": ("RDY-05",),
