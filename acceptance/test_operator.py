@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pytest_caio import Environment, Exchange, NotApplicable, Probe, cases, check, get
@@ -13,6 +13,7 @@ from pytest_caio.checks.shared import LOG_IN, OPERATOR_STATUS, PENDING_EMAILS
 from pytest_caio.contract.cards import CARD_COLUMNS, RAMP_TIER, Card, Poll, Queue
 from pytest_caio.contract.operation import CleanDays, DryRun, EmailHistory, Gatekeeper, Ramp, Sent
 from pytest_caio.contract.paths import LOGIN
+from pytest_caio.environments.addresses import stays_on
 from pytest_caio.gates.operator import (
     EMAIL_HISTORY,
     POLL_AGAIN,
@@ -239,7 +240,5 @@ def real_cards(queue: Queue) -> list[Card]:
 
 def leads_to(response: Exchange, environment: Environment, *paths: str) -> bool:
     """Say whether a redirect stays on this deployment and goes to one of `paths`."""
-    target: Any = urlsplit(response.header("location") or "")
-    here = ("", urlsplit(environment.base_url).netloc)
-    # Behind a proxy that ends TLS, a deployment may redirect to itself with either scheme.
-    return target.netloc in here and target.scheme in ("", "http", "https") and target.path in paths
+    location = response.header("location") or ""
+    return stays_on(environment.base_url, location) and urlsplit(location).path in paths

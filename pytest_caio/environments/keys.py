@@ -15,7 +15,6 @@ __all__ = [
     "FLAGS",
     "MIN_SECRET_LENGTH",
     "NUMBERS",
-    "RAMP_TIER",
     "REDIS_NAMESPACES",
     "REDIS_ONLY",
     "REQUIRED_KEYS",
@@ -54,7 +53,6 @@ SENDING_KEYS = ("GHL_API_KEY", "GHL_LOCATION_ID")
 # Flags that hold sending back, or lift a limit of it, for a while.
 BRAKES = ("EMERGENCY_STOP", "CANARY_MODE", "SUPERVISED_SEND_WINDOW_OVERRIDE")
 TIER_FILTER = "PENDING_QUEUE_TIER_FILTER"  # shows other cards than the ramp's
-RAMP_TIER = "tier_1"  # the tier of the ramp, with which supervised operation begins
 RUNTIME_KEYS = (
     *_KEYS_BEFORE_PROVIDERS,
     *BEARER_KEYS,

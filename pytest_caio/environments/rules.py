@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pytest_caio.contract.cards import RAMP_TIER
 from pytest_caio.contract.providers import PROVIDERS, WebhookProvider
 from pytest_caio.environments.addresses import (
     foreign_names,
@@ -19,7 +20,6 @@ from pytest_caio.environments.addresses import (
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import (
     FLAGS,
-    RAMP_TIER,
     REDIS_NAMESPACES,
     REDIS_ONLY,
     REQUIRED_KEYS,
@@ -105,12 +105,13 @@ def unusable_values(environment: Environment) -> list[str]:
     """
     if not any(value.reveal() for value in environment.values.values()):
         raise MissingInput(*REQUIRED_KEYS)
+    entries = environment.file.entries if environment.file else ()
     faults = [
         f"{entry.key} (line {entry.line}) {_reference_fault(name)}"
-        for entry in (environment.file.entries if environment.file else ())
+        for entry in entries
         for name in entry.undefined
     ]
-    told = {entry.key for entry in (environment.file.entries if environment.file else ()) if entry.undefined}
+    told = {entry.key for entry in entries if entry.undefined}
     for key, secret in environment.values.items():
         value = secret.reveal()
         reference = re.search(r"\$\{(\{?[^{}]*)\}", value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import msgspec
 
@@ -31,7 +32,7 @@ class CardView(msgspec.Struct, frozen=True):
     nothing: bool = False
 
 
-class QueueFindings(msgspec.Struct, frozen=True, kw_only=True):
+class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The cards in Redis, with masked recipients, and the ids of the queue's index, oldest first.
 
     `silence` is why they could not be read, empty when they were.
@@ -41,7 +42,7 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True):
     index: tuple[str, ...] = ()
     cards: tuple[Email, ...] = ()
 
-    @property
+    @cached_property
     def pending(self) -> Mapping[str, Email]:
         """The pending cards by id: those of the index that are still kept and still pending."""
         kept = {str(card.email_id): card for card in self.cards if card.status in (None, "pending")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from pytest_caio.checks.check import Check
 from pytest_caio.checks.probe import Effect, Request
@@ -29,20 +30,22 @@ class LeakWatch:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._judged: set[Exchange] = set()
-        self._own: set[Request] | None = None  # what the check asks itself, and judges in its own cases
+
+    @cached_property
+    def _everywhere(self) -> tuple[Check | None, set[Request]]:
+        """The check, if the run has it, and what it asks itself, which its own cases judge."""
+        asking = [one for one in self._run.plan.cases.values() if one.check.everywhere]
+        own = {request for one in asking for request in one.requests.values()}
+        return (asking[0].check if asking else None), own
 
     def results(self, nodeid: str, answers: Mapping[str, Exchange]) -> list[Result]:
         """Return a result for each response of a case that shows what it may not, if not judged before."""
-        cases = self._run.plan.cases
-        everywhere = next((one.check for one in cases.values() if one.check.everywhere), None)
+        cases, (everywhere, own) = self._run.plan.cases, self._everywhere
         if everywhere is None:
             return []
-        if self._own is None:
-            own = (one for one in cases.values() if one.check is everywhere)
-            self._own = {request for one in own for request in one.requests.values()}
         found = []
         for label, answer in answers.items():
-            if answer in self._judged or answer.request in self._own or _may_see(answer.request):
+            if answer in self._judged or answer.request in own or _may_see(answer.request):
                 continue
             self._judged.add(answer)
             leaks = find_leaks(answer, cases[nodeid].case.environment, self._run.redactor.secrets_in)

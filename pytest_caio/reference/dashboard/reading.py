@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
+from pytest_caio.contract.cards import RAMP_TIER
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.state import SENT, State, today
 
@@ -22,7 +23,6 @@ _Reading: TypeAlias = Callable[[Deployment, State], Awaitable[_Body | _Leads]]
 _NamedReading: TypeAlias = Callable[[Deployment, State, str], Awaitable[_Body | None]]
 
 _DAILY_LIMIT = 5
-_RAMP_TIER = "tier_1"
 _CLEAN_DAYS = 3
 _AGENTS = ("hunter", "enricher", "segmentor", "crafter", "gatekeeper", "operator")
 _REJECTION_TAGS = ("wrong_person", "bad_timing", "tone", "inaccurate_claim", "duplicate")
@@ -42,7 +42,7 @@ async def operator_status(deployment: Deployment, state: State) -> _Body:
         "emergency_stop": bool(operator.get("emergency_stop")),
         "ramp": {
             "active": True,
-            "tier_filter": _RAMP_TIER,
+            "tier_filter": RAMP_TIER,
             "email_limit_override": _DAILY_LIMIT,
             "clean_days_required": _CLEAN_DAYS,
             "clean_days_completed": operator.get("clean_days_completed", 0),
@@ -69,7 +69,7 @@ async def _revival(_: Deployment, state: State) -> _Body:
 
 async def _pending_emails(_: Deployment, state: State) -> _Body:
     held = await state.pending()
-    cards = [card for card in held if card["tier"] == _RAMP_TIER]
+    cards = [card for card in held if card["tier"] == RAMP_TIER]
     return {
         "count": len(cards),
         "refreshed_at": _now(),
@@ -80,7 +80,7 @@ async def _pending_emails(_: Deployment, state: State) -> _Body:
             "redis_returned": len(held),
             "filesystem_merge_enabled": False,
             "merged_count": len(cards),
-            "queue_tier_filter": _RAMP_TIER,
+            "queue_tier_filter": RAMP_TIER,
             "excluded_non_actionable_count": 0,
         },
     }

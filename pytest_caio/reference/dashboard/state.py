@@ -13,7 +13,9 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-__all__ = ["SENT", "State", "card_key", "index_key", "lead_key", "queue_prefix", "today"]
+from pytest_caio.contract.cards import card_key, index_key
+
+__all__ = ["SENT", "State", "lead_key", "queue_prefix", "today"]
 
 SENT = ("outbound_email", "outbound_linkedin", "revival", "cadence")
 """The day's counters of what went out."""
@@ -34,16 +36,6 @@ def lead_key(prefix: str, email: str) -> str:
 def queue_prefix(settings: Mapping[str, str]) -> str:
     """Return the prefix under which the cards of emails are kept."""
     return settings.get("CONTEXT_REDIS_PREFIX") or settings.get("STATE_REDIS_PREFIX") or "caio"
-
-
-def card_key(queue: str, email_id: str) -> str:
-    """Return the Redis key of a card."""
-    return f"{queue}:shadow:email:{email_id}"
-
-
-def index_key(queue: str) -> str:
-    """Return the Redis key of the sorted set of pending cards."""
-    return f"{queue}:shadow:pending_ids"
 
 
 class State:

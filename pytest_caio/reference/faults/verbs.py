@@ -10,9 +10,10 @@ from typing import Any, TypeAlias, TypedDict, Unpack
 
 import redis
 
+from pytest_caio.contract.cards import card_key, index_key
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Access, Incoming, Reply, Rewrite, WebhookPost
-from pytest_caio.reference.dashboard.state import card_key, index_key, queue_prefix
+from pytest_caio.reference.dashboard.state import queue_prefix
 from pytest_caio.reference.faults.fault import Apply
 
 __all__ = [
