@@ -148,13 +148,13 @@ def own_test(mutant: Mutant) -> str:
 def noticed(mutant: Mutant) -> str:
     """Return the first fault that the mutant misses, else the test file that fails, else an empty string."""
     check = mutant.check
-    named = [Case(name, frozenset(f.reds)) for name, f in FAULTS.items() if check in f.reds]
-    named += [Case(name, frozenset(f.reds)) for name, f in FAULTS.items() if check in f.consequences]
+    named = [Case((name,), frozenset(f.reds)) for name, f in FAULTS.items() if check in f.reds]
+    named += [Case((name,), frozenset(f.reds)) for name, f in FAULTS.items() if check in f.consequences]
     named += [case for case in DIFFERENT if check in case.reds]
     with checkout_of(mutant) as checkout:
         for case in named:
             if misses(checkout, mutant, case):
-                return " ".join(filter(None, (case.fault, case.profile, *case.options)))
+                return " ".join((*case.faults, *case.profile, *case.options))
         test = own_test(mutant)
         return test if test and fails(checkout, test) else ""
 

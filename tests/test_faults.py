@@ -51,7 +51,7 @@ def prove(names: Sequence[str], folder: Path) -> None:
         if check["outcome"] not in ("passed", "not-run", USUAL.get(i))
     }
     assert own <= checks.keys()
-    assert sorted(changed) == sorted(checks.keys() & red)
+    assert sorted(changed) == sorted(checks.keys() & red), reds(evidence)
     # Red, which is more than not asked: a check that did not run says nothing of the fault.
     assert {i: changed[i] for i in own} == {i: "failed" if BLOCKS[i] else "advised" for i in own}
     # Where a fault takes an input away, who needed it says so, and blocks.
@@ -82,10 +82,10 @@ def test_fault_alone_turns_its_checks_red(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "case",
     DIFFERENT,
-    ids=lambda case: f"{case.fault} {case.profile}{' '.join(case.options)}",
+    ids=lambda case: " ".join([*case.faults, *case.profile, *case.options]),
 )
 def test_fault_of_another_deployment_is_found(case: Case, tmp_path: Path) -> None:
-    """A fault is found as exactly where the deployment, or what its profile expects, is not the usual one."""
+    """Faults turn exactly their checks red on a deployment, or with a profile, other than the usual one."""
     status, evidence = ask(tmp_path, *case.options, faults=case.faults, profile=case.profile, suite=ASKING)
     assert set(reds(evidence)) == case.reds
     assert (evidence["verdict"], status) == ("NO-GO", 1)

@@ -12,13 +12,13 @@ from typing import Any
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.text import beginning
 
-__all__ = ["expected_of", "failure_of"]
+__all__ = ["expected_of", "failure_of", "read_assertions"]
 
 _LONGEST = 300
 
 
 @functools.lru_cache(maxsize=64)
-def _assertions(path: str) -> tuple[ast.Assert, ...]:
+def read_assertions(path: str) -> tuple[ast.Assert, ...]:
     """Return the assertions of a source file; cached, since all checks of a gate are in one file."""
     try:
         tree = ast.parse(Path(path).read_text("utf-8"))
@@ -43,7 +43,7 @@ def expected_of(function: Callable[..., Any]) -> str:
     """Return the source text of the assertions of `function`, joined by `; `."""
     code = function.__code__
     lines = {line for *_, line in code.co_lines() if line is not None}
-    found = [node for node in _assertions(code.co_filename) if node.lineno in lines]
+    found = [node for node in read_assertions(code.co_filename) if node.lineno in lines]
     return "; ".join(_plain(node.test) for node in sorted(found, key=lambda node: node.lineno))
 
 
@@ -80,7 +80,7 @@ def _failed_assertion(traceback: TracebackType | None) -> ast.Assert | None:
     while traceback is not None:
         line, path = traceback.tb_lineno, traceback.tb_frame.f_code.co_filename
         if not path.startswith("<") and "site-packages" not in path:
-            for node in _assertions(path):
+            for node in read_assertions(path):
                 if node.lineno <= line <= (node.end_lineno or node.lineno):
                     found = node
         traceback = traceback.tb_next

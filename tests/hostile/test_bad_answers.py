@@ -108,7 +108,25 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+# Each of these takes the same way through the code as another one of ANSWERS.
+LIKE_OTHERS = (
+    "closes at once",
+    "pours chunks",
+    "a number beyond all",
+    "1 MiB of line ends",
+    "1 MiB of backslashes",
+    "an old answer without head",
+    "bytes after the end",
+    "a length too short",
+    "a negative length",
+    "two lengths",
+    "length and chunks",
+    "rubbish for a status",
+    "a status out of range",
+)
+
+
+@pytest.mark.parametrize("name", some_nightly(ANSWERS, *LIKE_OTHERS))
 def test_a_bad_answer_is_no_go(name: str, ask_at: Ask, pace: Pace) -> None:
     """A run against a bad response is NO-GO soon, names what was received, and leaves complete evidence."""
     handle, words = ANSWERS[name]

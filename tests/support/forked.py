@@ -246,6 +246,13 @@ class _Warming:
             importlib.import_module(name)
         _import_all(importlib.import_module("pytest_caio"))
         importlib.import_module("pytest_caio.reference.hosting.process")
+        _read_assertions(importlib.import_module("pytest_caio.verdict.expectation"))
+
+
+def _read_assertions(expectation: ModuleType) -> None:
+    """Parse the assertions of the checkout's suite, which each run would do again."""
+    for path in (Path(__file__).parents[2] / "acceptance").glob("test_*.py"):
+        expectation.read_assertions(str(path))
 
 
 def _import_all(package: ModuleType) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from binascii import a2b_base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -53,14 +53,15 @@ def _run_on(data: bytes, line_break: re.Pattern[bytes], carriage_return: bytes) 
     return b"".join([*(end[:-1] if end.endswith((b"'", b'"')) else end for end in ends), last])
 
 
-def _codes(data: bytes) -> bytes:
-    """Return everything that `data` encodes in base64 or hex, at every alignment."""
+def _codes(views: Sequence[bytes]) -> bytes:
+    """Return everything that the views encode in base64 or hex, at every alignment; a repeated run once."""
     pieces = []
-    for run in _BASE64.findall(data.replace(b"-", b"+").replace(b"_", b"/")):
+    texts = [view.replace(b"-", b"+").replace(b"_", b"/") for view in views]
+    for run in {run for text in texts for run in _BASE64.findall(text)}:
         for part in (run[n:] for n in range(4)):
             # Drop the incomplete last byte: its missing bits, filled with zeros, would decode as "@".
             pieces.append(a2b_base64(part + b"A" * (-len(part) % 4))[: len(part) * 6 // 8])
-    for run in _HEX.findall(data):
+    for run in {run for view in views for run in _HEX.findall(view)}:
         pieces += [bytes.fromhex(run[n : n + (len(run) - n) // 2 * 2].decode()) for n in range(2)]
     return b"\0".join(pieces)
 
@@ -79,8 +80,7 @@ def _views(whole: bytes) -> set[bytes]:
     views |= {_joined(view) for view in list(views)}
     plain = _escapes(_html(_escapes(_html(data))))  # an HTML report contains JSON that contains HTML
     views |= {plain, _joined(plain), _html(plain)}
-    views |= {_codes(view) for view in (data, _joined(data), plain, _joined(plain), unquote_to_bytes(plain))}
-    return views
+    return views | {_codes((data, _joined(data), plain, _joined(plain), unquote_to_bytes(plain)))}
 
 
 class Scanner:
