@@ -92,7 +92,7 @@ def test_functions_are_counted(tmp_path: Path) -> None:
     assert "6 functions are expected, 5 are served" in gate.observed("one", "RDY-06")
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n2",), marks=pytest.mark.nightly)])
 def test_leaks_are_found_whichever_check_asked(workers: tuple[str, ...], tmp_path: Path) -> None:
     """What only another check asks for is judged too, once, also where workers ask."""
     faults = ["token-in-login", "connection-in-webhook"]

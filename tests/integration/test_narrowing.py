@@ -47,7 +47,10 @@ def test_incompleteness_is_said_first(one_gate: Outcome) -> None:
         ["acceptance/test_auth.py::test_status_needs_a_token"],
         ["acceptance/test_cors.py"],
         ["acceptance", "-m", "cors", "--deselect", "acceptance/test_cors.py::test_methods"],
-        ["acceptance", "--deselect", "acceptance/test_auth.py::test_status_needs_a_token"],
+        pytest.param(
+            ["acceptance", "--deselect", "acceptance/test_auth.py::test_status_needs_a_token"],
+            marks=pytest.mark.nightly,
+        ),
     ],
     ids=["-k", "node id", "one file", "-m and --deselect", "--deselect"],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.broken_runs import Broken, hanging_profile
+from tests.support.nightly import some_nightly
 from tests.support.pace import stretched, wait_for, within
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
@@ -34,7 +35,7 @@ def under_way(broken: Broken, *options: str) -> Broken:
     return broken
 
 
-@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("name", some_nightly(SIGNALS, "SIGTERM twice", "SIGTERM to all with workers"))
 def test_a_signal_ends_the_run_cleanly(broken: Broken, name: str) -> None:
     """After a signal the run exits soon with 2, names the signal, and leaves no process or temporary file."""
     number, to_all, times, options = SIGNALS[name]

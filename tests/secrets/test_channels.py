@@ -44,7 +44,9 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", some_nightly(WAYS, "not captured", "quiet, with logs"))
+@pytest.mark.parametrize(
+    "way", some_nightly(WAYS, "not captured", "quiet, with logs", "full trace", "fixtures")
+)
 def test_no_output_contains_a_secret(way: str, tmp_path: Path) -> None:
     """With an echoing deployment and tests that print every secret, no output of the run contains one."""
     planted = Planted(tmp_path, HEADER.replace("'", "") if way != "workers" else string.ascii_letters)
