@@ -109,6 +109,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def lean(folder: Path) -> str:
+    """Return an interpreter whose pytest loads no installed plugin, which takes longer than these tests."""
+    if os.name == "nt":
+        return sys.executable
+    path = folder / "python"
+    path.write_text(f'#!/bin/sh\nPYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec "{sys.executable}" "$@"\n', "utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
 def profile(folder: Path, name: str, **section: object) -> Mapping[str, Mapping[str, object]]:
     """Return a profile whose critical tests are the pack of this name."""
     usual = {"cwd": str(folder / name), "tests": ["test_it.py"], "seconds": 300}
@@ -120,13 +130,17 @@ def profile(folder: Path, name: str, **section: object) -> Mapping[str, Mapping[
 def gate(folder: Path) -> Gate:
     """One run of the gate for a pack of each kind."""
     (folder / "caio.env").write_text("".join(f"{k}={v}\n" for k, v in SECRETS.items()), "utf-8")
-    profiles = {name: profile(folder, name) for name in TESTS if name != "hanging"}
-    profiles["half"] = profile(folder, "half", tests=["test_it.py", "test_skipped.py", "more"])
+    python = lean(folder)
+    profiles = {name: profile(folder, name, python=python) for name in TESTS if name != "hanging"}
+    profiles["prying"] = profile(folder, "prying")
+    profiles["half"] = profile(folder, "half", tests=["test_it.py", "test_skipped.py", "more"], python=python)
     profiles |= {
-        "few": profile(folder, "skipping", min_tests=2),
-        "folder": profile(folder, "passing", tests=[str(folder / "passing"), "."], min_tests=1),
+        "few": profile(folder, "skipping", min_tests=2, python=python),
+        "folder": profile(
+            folder, "passing", tests=[str(folder / "passing"), "."], min_tests=1, python=python
+        ),
         "unstartable": profile(folder, "passing", python="./no-such-python"),
-        "single": profile(folder, "failing", tests=["test_it.py::test_other"]),
+        "single": profile(folder, "failing", tests=["test_it.py::test_other"], python=python),
         "missing": profile(folder, "passing", tests=["test_gone.py::test_it"]),
         "homeless": profile(folder, "passing", cwd=str(folder / "gone")),
         "untested": profile(folder, "passing", tests=[]),
