@@ -1,4 +1,4 @@
-"""The proof: every check has a fault that turns it red, exactly, and without a fault nothing is red."""
+"""Every check has a fault that turns exactly it and its consequences red; without a fault nothing is red."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from tests.support.proof_runs import (
 )
 
 SUITE = {check.id: check for check in declared(CHECKOUT / "acceptance")}
-# OPS-04 asks twice, a second apart, what OPS-05 and OPS-06 ask too.
+# OPS-04 sends the requests of OPS-05 and OPS-06 twice, a second apart.
 WAITS = "--deselect=acceptance/test_operator.py::test_queue_is_fresh"
 SEED = seed()
 GROUPS = fault_groups(AREAS, SEED)
 
 
 def prove(names: Sequence[str], folder: Path) -> None:
-    """Assert that faults of one deployment turn their checks and consequences red and no others.
+    """Assert that faults of one deployment turn their checks and consequences red and no other check.
 
-    Each is red as its check is when it fails, and the fix of each fault's first check says where to mend it.
+    A blocking check must fail, another one advise. The fix of each fault's first check says where to mend it.
     """
     faults = [FAULTS[name] for name in names]
     own = {red for fault in faults for red in fault.reds}
@@ -44,7 +44,7 @@ def prove(names: Sequence[str], folder: Path) -> None:
     suite = ASKING if "OPS-04" in own else (*ASKING, WAITS)
     status, evidence = ask(folder, faults=names, suite=suite)
     checks = {check["id"]: check for check in evidence["environments"][0]["checks"]}
-    # Where a fault leaves nothing to see, who saw nothing says so, and is not red.
+    # A check that had nothing to judge because of a fault is not run, and so not red.
     changed = {
         i: check["outcome"]
         for i, check in checks.items()
@@ -52,23 +52,23 @@ def prove(names: Sequence[str], folder: Path) -> None:
     }
     assert own <= checks.keys()
     assert sorted(changed) == sorted(checks.keys() & red), reds(evidence)
-    # Red, which is more than not asked: a check that did not run says nothing of the fault.
+    # Missing input would not be enough: a check that did not run does not detect the fault.
     assert {i: changed[i] for i in own} == {i: "failed" if BLOCKS[i] else "advised" for i in own}
-    # Where a fault takes an input away, who needed it says so, and blocks.
+    # A consequence may be a missing input, where the fault removes one.
     assert set(changed.values()) <= {"failed", "advised", "missing-input"}
     assert not [c for c in checks.values() for case in c["cases"] if case["outcome"] == "error"]
     assert [i for i in changed if not any(case["observed"] for case in checks[i]["cases"])] == []
     for fault in faults:
         assert fault.place
         assert fault.place in checks[fault.reds[0]]["fix"]
-    # A blocking check may advise, where it could see nothing: of a login that is locked, for one.
+    # A blocking check advises where it could not judge, for example a locked login.
     blocked = any(BLOCKS[i] and outcome != "advised" for i, outcome in changed.items())
     assert (evidence["verdict"], status) == (("NO-GO", 1) if blocked else ("INCOMPLETE", 0))
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=[f"{SEED}-{number:02}" for number in range(len(GROUPS))])
 def test_faults_turn_their_checks_red(group: Sequence[str], tmp_path: Path) -> None:
-    """Faults of one deployment turn their checks and consequences red and no others, and fixes say where."""
+    """Faults of one deployment turn exactly their checks and consequences red, and fixes say where."""
     prove_together(group, prove, tmp_path)
 
 
@@ -92,7 +92,7 @@ def test_fault_of_another_deployment_is_found(case: Case, tmp_path: Path) -> Non
 
 
 def test_no_fault_is_go(tmp_path: Path) -> None:
-    """Without a fault nothing is red, the verdict is GO, and checks block as the catalogue says."""
+    """Without a fault nothing is red, the verdict is GO, and the catalogue's blocking checks block."""
     status, evidence = run(tmp_path)
     checks = evidence["environments"][0]["checks"]
     assert {c["id"]: c["outcome"] for c in checks if c["outcome"] != "passed"} == USUAL
@@ -101,20 +101,20 @@ def test_no_fault_is_go(tmp_path: Path) -> None:
 
 
 def test_the_suite_is_the_catalogue() -> None:
-    """The suite declares the catalogue's checks as the catalogue has them, none missing and none besides."""
+    """The suite declares exactly the checks of the catalogue, blocking and waivable as it says."""
     assert {i: check.blocking for i, check in SUITE.items()} == BLOCKS
     assert {i for i, check in SUITE.items() if check.waivable} == WAIVABLE
 
 
 def test_every_check_has_a_fault() -> None:
-    """Every check of the suite has a fault that turns it red, or a test of its own that says so."""
+    """Every check of the suite has a fault that turns it red, or another test that does."""
     reached = {check for fault in FAULTS.values() for check in fault.reds}
     assert sorted(BLOCKS.keys() - reached - ELSEWHERE.keys()) == []
 
 
 @pytest.mark.parametrize("check", ELSEWHERE)
 def test_what_is_proved_elsewhere_is_named_there(check: str) -> None:
-    """A check that no fault turns red stands in the tests that are said to prove it."""
+    """A check that no fault turns red is named in the tests that prove it."""
     place = CHECKOUT / ELSEWHERE[check]
     told = "".join(path.read_text("utf-8") for path in (place, *place.rglob("*.py")) if path.is_file())
     assert re.search(rf"\b{check}\b", told)
@@ -122,7 +122,7 @@ def test_what_is_proved_elsewhere_is_named_there(check: str) -> None:
 
 @pytest.mark.parametrize("seed", ["1", "2", "3", SEED])
 def test_groups_are_sound(seed: str) -> None:
-    """Each fault is in one group, beside none of its file and none that turns one of its checks red."""
+    """Each fault is in one group, without another of its file or another that turns one of its checks red."""
     groups = fault_groups(AREAS, seed)
     assert sorted(name for group in groups for name in group) == sorted(FAULTS)
     for group in groups:
@@ -149,19 +149,19 @@ def test_a_group_names_what_fails(masked: set[str], told: str, tmp_path: Path) -
     assert told in str(failure.value)
 
 
-def test_what_is_kept_apart_is_there() -> None:
-    """Each fault that is kept apart is one, and what it is kept apart from is a fault or a check."""
+def test_faults_kept_apart_exist() -> None:
+    """APART names existing faults, and each is kept apart from existing faults or checks."""
     assert APART.keys() <= FAULTS.keys()
     assert {name for names in APART.values() for name in names} <= FAULTS.keys() | BLOCKS.keys()
 
 
-def test_there_are_faults_enough() -> None:
-    """There are ninety faults or more that the suite sees, each said in its own words."""
+def test_there_are_enough_faults() -> None:
+    """There are at least ninety faults, each with a sentence of its own."""
     assert len(FAULTS) >= 90
     assert len({fault.says for fault in FAULTS.values()}) == len(FAULTS)
 
 
 def test_the_page_is_current() -> None:
-    """docs/detection.md is what `python docs/detection.py` writes."""
+    """docs/detection.md has the content that `python docs/detection.py` writes."""
     docs = CHECKOUT / "docs"
     assert (docs / "detection.md").read_text("utf-8") == runpy.run_path(str(docs / "detection.py"))["page"]()

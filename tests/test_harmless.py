@@ -1,4 +1,4 @@
-"""No false alarm: a deployment that differs in what is its own affair is GO, and nothing blocking is red."""
+"""No false alarm: a deployment that differs only in what the contract leaves open is GO."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OTHERS = {
     "bearers in place of secrets": BEARERS,
     "no leads": ("--seed-leads", "0"),
 }
-# The other dashboard has sent nothing yet, and does not say all that ENV-07 compares.
+# The other dashboard has sent nothing yet, and reports only some of the values that ENV-07 compares.
 ADVISED = {"OPS-08", "ENV-07"}
 UNPROVED = {"queues-empty", "fields-left-out"}
 
@@ -45,27 +45,27 @@ UNPROVED = {"queues-empty", "fields-left-out"}
 def prove(names: Sequence[str], folder: Path) -> None:
     """Assert that a deployment with these variations is GO, and nothing is red."""
     status, evidence = ask(folder, *(part for name in names for part in ("--variation", name)))
-    # Where nothing was sent, or no send is told of as proved, that is advised, and blocks nothing.
+    # Where nothing was sent, or no send is reported as proved, OPS-08 advises, which does not block.
     assert reds(evidence).keys() <= (set() if UNPROVED.isdisjoint(names) else {"OPS-08"})
     assert (status, evidence["verdict"]) == (0, "GO")
 
 
 @pytest.mark.parametrize("group", variation_groups(VARIATIONS))
 def test_harmless_variations_are_go(group: Sequence[str], tmp_path: Path) -> None:
-    """Variations that a healthy deployment may have turn nothing red, all that can hold together."""
+    """Variations of a healthy deployment turn nothing red, as many together as are possible."""
     prove_together(group, prove, tmp_path)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_harmless_variation_alone_is_go(name: str, tmp_path: Path) -> None:
-    """A variation that a healthy deployment may have turns nothing red."""
+    """A variation of a healthy deployment turns nothing red."""
     prove([name], tmp_path)
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_deployment_is_go(name: str, tmp_path: Path) -> None:
-    """A healthy deployment with an older SDK, or with bearers for secrets, is GO, and nothing is red."""
+    """A healthy deployment with an older SDK, bearers instead of secrets, or no leads is GO."""
     status, evidence = ask(tmp_path, *OTHERS[name])
     assert reds(evidence) == {}
     assert (status, evidence["verdict"]) == (0, "GO")
@@ -73,7 +73,7 @@ def test_other_deployment_is_go(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
-    """A Redis that holds one lead, as the other dashboard sees it."""
+    """A Redis server with one lead, stored as the other dashboard stores it."""
     server = RedisServer()
     server.start()
     try:
@@ -130,16 +130,16 @@ def ask_other(
 def test_other_dashboard_is_go(
     wire: str, bearers: tuple[str, ...], old_sdk: bool, store: str, tmp_path: Path
 ) -> None:
-    """A dashboard that others wrote is GO, over HTTP/1.0 and in chunks, by secrets and with some bearers."""
+    """The independent dashboard is GO, over HTTP/1.0 and in chunks, with secrets and with some bearers."""
     with OtherDashboard(store, LEAD, wire=wire, bearers=bearers, old_sdk=old_sdk) as dashboard:
         status, evidence = ask_other(dashboard, tmp_path)
-    # Everything that was let in was acted on: never a bounce or an unsubscribe.
+    # The dashboard acts on everything that it accepts, and it never accepted a bounce or an unsubscribe.
     assert set(dashboard.acted) == {"instantly/reply", "instantly/open", "heyreach", "clay", "rb2b"}
     assert {i: said for i, said in reds(evidence).items() if i not in ADVISED} == {}
     assert (status, evidence["verdict"]) == (0, "GO")
 
 
-# What may be wrong with the other dashboard, and the checks that turn red.
+# Faults of the other dashboard, and the checks that turn red.
 BROKEN = {
     "open history": {"AUTH-09", "AUTH-11"},
     "a prefix": {"AUTH-07"},
@@ -159,7 +159,7 @@ BROKEN = {
     "another key": {"RDY-05", "RDY-06"},
     "a merged queue": {"RDY-15"},
 }
-# One of these would hide another: cards that are not shown cannot be wrong.
+# These would hide others: a card that is not shown cannot be wrong.
 BESIDE = ("an unrendered card", "a leak in a refusal", "a merged queue")
 
 
@@ -175,20 +175,20 @@ def prove_broken(names: Sequence[str], folder: Path, store: str) -> None:
     "names", [tuple(name for name in BROKEN if name not in BESIDE), BESIDE], ids=["most", "beside"]
 )
 def test_other_dashboard_is_found_out(names: tuple[str, ...], store: str, tmp_path: Path) -> None:
-    """A dashboard that others wrote is NO-GO for each of its defects, and for nothing else."""
+    """The independent dashboard with defects turns exactly the checks of its defects red."""
     prove_together(names, functools.partial(prove_broken, store=store), tmp_path)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", BROKEN)
 def test_other_dashboard_is_found_out_for_each(name: str, store: str, tmp_path: Path) -> None:
-    """A dashboard that others wrote is NO-GO for one defect alone, and for nothing else."""
+    """The independent dashboard with one defect turns exactly the checks of that defect red."""
     prove_broken([name], tmp_path, store)
 
 
 @pytest.mark.parametrize(("days", "expected"), [(90, set()), (9, {"RDY-11"})])
 def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_path: Path) -> None:
-    """Over https everything is judged as over http, and RDY-11 looks at how long the certificate lasts."""
+    """Over https all is judged as over http, and RDY-11 judges how long the certificate is valid."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -199,7 +199,7 @@ def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_pa
         trusted = str(tmp_path / "authority.pem")
         status, evidence = ask_other(dashboard, tmp_path, suite=suite, SSL_CERT_FILE=trusted)
     outcomes = {check["id"]: check["outcome"] for check in evidence["environments"][0]["checks"]}
-    # It sends no HSTS, which advises.
+    # It does not send HSTS, so RDY-14 advises.
     assert set(reds(evidence)) - ADVISED - {"RDY-14"} == expected
     assert outcomes["RDY-11"] == ("failed" if expected else "passed")
     assert (status, evidence["verdict"]) == ((1, "NO-GO") if expected else (0, "GO"))

@@ -1,4 +1,4 @@
-"""Groups that one run proves: faults that turn red what is their own, variations that can hold together."""
+"""Groups for one run each: faults that turn different checks red, variations that can hold together."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ if TYPE_CHECKING:
 __all__ = ["APART", "SEED_VARIABLE", "fault_groups", "seed", "touched", "variation_groups"]
 
 SEED_VARIABLE = "FAULT_GROUPS_SEED"
-# Faults that hide others or are hidden by them, though they turn other checks red: never in a group with what
-# is named here, a fault or whichever turns that check red.
+# Faults that hide other faults, or are hidden by them, although they turn different checks red. Each is kept
+# out of a group with the faults named here, and with every fault that turns a check named here red.
 APART: Mapping[str, tuple[str, ...]] = {
-    # To whom any token opens, an answer of 403 or 404 looks like a refusal of a malformed one.
+    # Where any token is accepted, a 403 or 404 looks like the refusal of a malformed token.
     "any-token": ("status-403", "status-404"),
-    # Who is let in by a header is answered as the token is, here 403, as if refused by a proxy.
+    # A caller who gets in by a header gets the same 403 as one with the token, as if a proxy had refused.
     "status-403": ("AUTH-19",),
-    # Where no token is right, none is too good either; and who needs none is not refused.
+    # Where no token is accepted, no wrong one is; and a caller who needs no token is not refused.
     "token-refused": ("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
-    # Webhooks that refuse everything open to nobody.
+    # Webhooks that refuse everything accept no wrong signature.
     "signed-refused": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12", "WH-13"),
-    # With Clay's secret gone, nothing is wrong about saying so, and it can be found nowhere.
+    # Without Clay's secret, the report is right to say so, and no response can contain the secret.
     **dict.fromkeys(("bearer-prefix", "bearer-any-case"), ("secret-unsaid", "secret-leaked")),
-    # A malformed credential that is let in would then crash on the body.
+    # A malformed credential that is accepted leads to a crash on the body.
     "nonsense-500": ("any-signature", "malformed-signature"),
     # A provider without a credential is then let in, not answered 503.
     "signatures-optional": ("secret-missing", "clay-vouched-for"),
-    # Where no card is shown, or all that was kept is gone, none can be wrong.
+    # Where no card is shown, or the stored state is gone, no card can be wrong.
     **dict.fromkeys(
         ("namespace-unnamed", "wrong-database", "wrong-queue-prefix", "cards-withheld"),
         ("OPS-05", "OPS-06", "OPS-11", "STATE-06"),
     ),
-    # A secret that is gone has no blank in it, and a card that is not shown has no date.
+    # A missing secret has no blank in it, and a card that is not shown has no date.
     **dict.fromkeys(("event-key-empty", "secret-placeholder"), ("ENV-15",)),
     "card-dropped": ("OPS-06",),
     "redis-emptied": ("OPS-05", "OPS-06", "OPS-07", "OPS-11", "STATE-03", "STATE-06"),
-    # Without a session nobody sees the page behind it.
+    # Without a session the page behind the login cannot be seen.
     **dict.fromkeys(("sales-unwired-inside", "sales-broken-inside", "sales-asks-again"), ("AUTH-14",)),
-    # The guard before the policy lets by the preflights of what it does not guard.
+    # A guard in front of the CORS policy lets preflights of unguarded paths pass.
     "preflight-guarded": ("AUTH-01",),
-    # These are made of what the others take away: bearers, a secret, the Redis that is configured.
+    # These use what the others remove: bearers, a secret, the configured Redis.
     "bearer-as-token": ("secret-missing", "clay-vouched-for", "heyreach-open", "heyreach-unsigned"),
     "bearer-opens-api": ("secret-missing", "clay-vouched-for", "heyreach-open", "heyreach-unsigned"),
     "session-by-bearer": ("secret-missing", "clay-vouched-for"),
     "secret-leaked": ("secret-missing", "clay-vouched-for"),
     "redis-evicts": ("redis-down",),
     "redis-read-only": ("redis-down",),
-    # To whom every health is open, readiness is too.
+    # Where all health paths are public, readiness is too.
     "health-anywhere": ("readiness-guarded",),
     "health-before": ("readiness-guarded",),
-    # These leak in an answer that the others replace: a readiness that is 200, the refusals of the operator
+    # These leak in a response that the others replace: readiness with 200, the refusals of the operator
     # status and of an introspection, the login page.
     "connection-leaked": ("RDY-01",),
-    # It answers what belongs to another path where readiness is, which these replace.
+    # It serves another path's response in place of readiness, which these replace.
     "original-url-served": ("RDY-01",),
     "traceback-leaked": ("AUTH-01",),
     "signing-key-leaked": ("RDY-05",),
@@ -68,23 +68,23 @@ APART: Mapping[str, tuple[str, ...]] = {
     "token-in-preflight": ("CORS-02", "CORS-06"),
     "person-in-refusal": ("AUTH-09",),
     "connection-in-webhook": ("WH-03",),
-    # What these say is not said where the report is another.
+    # These change a report that the others replace.
     "models-unrouted": ("AUTH-06",),
     "operator-off": ("AUTH-05",),
     "emergency-stopped": ("AUTH-05",),
-    # It leaks the secret for sessions, which is known by the env file.
+    # It leaks the session secret, which is recognized by the env file's value.
     "secret-encoded": (
         *("session-secret-unset", "session-secret-implicit"),
         *("secret-short", "secret-reused", "secret-revoked"),
     ),
 }
-# Variations of which one alone can hold: another would undo it, or could not read what it left.
+# Variations that exclude each other: one would undo the other, or could not parse its result.
 _EITHER = (
     {"refusals-empty", "refusals-html", "refusals-challenge"},
     {"redirects-absolute", "redirects-https"},
     {"queues-empty", "fields-left-out"},
     *({"queues-empty", name} for name in ("cards-of-visitors", "card-of-another-tier", "card-excluded")),
-    # What the queue leaves out it says in the part that an older one does not have.
+    # The queue reports what it leaves out in a field that older deployments do not have.
     *({"fields-left-out", name} for name in ("card-of-another-tier", "card-excluded")),
     {"history-proved", "history-silent"},
     *({"fields-left-out", name} for name in ("history-proved", "history-silent")),
@@ -97,28 +97,28 @@ _EITHER = (
     {"answers-packed", "headers-otherwise"},
     {"policy-silent", "headers-otherwise"},
 )
-# They change what the others look at.
+# These change the responses that the others edit.
 _LAST = ("answers-packed", "headers-otherwise")
 
 
 def seed() -> str:
-    """Return the seed of this run's groups: the environment's, else one that is drawn now.
+    """Return the seed of this run's groups, from the environment, or else a random one.
 
-    A drawn one is put into the environment, so that every process that this one starts has it too.
+    A random seed is put into the environment, so that child processes use the same.
     """
     return os.environ.setdefault(SEED_VARIABLE, str(secrets.randbelow(10_000)))
 
 
 def fault_groups(areas: Sequence[Iterable[Fault]], seed: str) -> list[list[str]]:
-    """Return the name of every fault of these areas once, in groups that the seed shuffles.
+    """Return the name of every fault of these areas once, in groups shuffled by the seed.
 
-    A group has at most one fault of each area, since those of an area often change the same decision, and is
-    in the order of the areas: what two faults do together does not depend on the seed.
+    A group has at most one fault of each area, since faults of one area often change the same decision. It is
+    in the order of the areas, so that the effect of two faults together does not depend on the seed.
     """
     faults = [(file, fault) for file, area in enumerate(areas) for fault in area]
     order = [fault.name for _, fault in faults]
     random.Random(seed).shuffle(faults)
-    # Those that turn most red come first: later they would fit nowhere.
+    # The faults that turn most checks red come first, since later they would fit into no group.
     faults.sort(key=lambda one: len(touched(one[1])), reverse=True)
     groups: list[list[str]] = []
     held: dict[str, tuple[int, Fault]] = {}
@@ -133,7 +133,7 @@ def fault_groups(areas: Sequence[Iterable[Fault]], seed: str) -> list[list[str]]
 
 
 def variation_groups(variations: Iterable[str]) -> list[list[str]]:
-    """Return every variation once, in as few groups as can hold, each in an order in which all show."""
+    """Return every variation once, in few groups, each in an order in which all take effect."""
     names = list(variations)
     against = {name: set().union(*(either for either in _EITHER if name in either)) for name in names}
     groups: list[list[str]] = [[] for _ in range(max(map(len, _EITHER)))]
