@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
 
-__all__ = ["ready_folder", "write_whole"]
+__all__ = ["ready_folder", "spare_of", "write_whole"]
 
 
 def ready_folder(folder: Path, option: str) -> None:
@@ -25,7 +25,8 @@ def ready_folder(folder: Path, option: str) -> None:
 def write_whole(path: Path, content: bytes) -> str:
     """Write a file atomically; return why it could not be written, empty on success.
 
-    After a failure the path does not exist: evidence of an earlier run must not pass for this one's.
+    After a failure the path does not exist: evidence of an earlier run must not pass for this one's. Only a
+    file that another program holds open may be left, since Windows does not let it be replaced or removed.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,5 +34,15 @@ def write_whole(path: Path, content: bytes) -> str:
     except OSError as error:
         with contextlib.suppress(OSError):
             path.unlink()
-        return f"the evidence {path} could not be written: {error.strerror}"
+        if isinstance(error, PermissionError) and path.is_file():
+            return (
+                f"the evidence {path} could not be written: it is of an earlier run, and another program has "
+                f"it open; it is in {spare_of(path).name} now. Close that program, and run again"
+            )
+        return f"the evidence {path} could not be written: {error.strerror or 'it is in use'}"
     return ""
+
+
+def spare_of(path: Path) -> Path:
+    """Return where evidence is written if another program holds the file of an earlier run open."""
+    return path.with_name(f"{path.stem}-2{path.suffix}")
