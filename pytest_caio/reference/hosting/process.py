@@ -16,6 +16,8 @@ from typing import Self
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.errors import InputError
 from pytest_caio.reference.dashboard.settings import FORMER_ORIGIN, MIGRATION
+from pytest_caio.system.child import utf8_environment
+from pytest_caio.system.watchdog import NEW_GROUP
 
 __all__ = ["REPLAY", "ReferenceProcess"]
 
@@ -104,10 +106,11 @@ class ReferenceProcess:
                 stderr=sink,
                 text=True,
                 encoding="utf-8",
-                env=_own_environment(os.environ),
+                errors="replace",
+                env=utf8_environment(_own_environment(os.environ)),
                 # In its own process group: Ctrl-C reaches only the run, which then stops its deployment.
-                start_new_session=sys.platform != "win32",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                start_new_session=True,
+                creationflags=NEW_GROUP,
             )
         line = self._first_line()
         try:
