@@ -98,7 +98,7 @@ class Checkout:
             cwd=folder or self.path,
             env=self.environment(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )
@@ -249,7 +249,7 @@ def take_serve(checkout: Checkout, words: Sequence[str]) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
+        encoding="utf-8",
     ) as process:
         assert process.stdout is not None
         try:
@@ -344,7 +344,7 @@ def take_pipe(checkout: Checkout, words: Sequence[str]) -> None:
             cwd=folder,
             env=clean_environment(NO_PROXY="*"),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=30,
             check=True,
         )

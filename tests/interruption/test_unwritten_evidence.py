@@ -164,7 +164,7 @@ def test_earlier_evidence_is_removed_when_writing_fails(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-B", "-c", LIMIT.format(bytes=1000) + code, str(path)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert "could not be written: File too large" in done.stdout
