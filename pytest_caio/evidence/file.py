@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.text import printable
 
 __all__ = ["ready_folder", "spare_of", "write_whole"]
 
@@ -34,12 +35,14 @@ def write_whole(path: Path, content: bytes) -> str:
     except OSError as error:
         with contextlib.suppress(OSError):
             path.unlink()
+        reason = error.strerror or "it is in use"
         if isinstance(error, PermissionError) and path.is_file():
-            return (
-                f"the evidence {path} could not be written: it is of an earlier run, and another program has "
-                f"it open; it is in {spare_of(path).name} now. Close that program, and run again"
+            reason = (
+                "the file is of an earlier run, and another program has it open; this run's is "
+                f"{spare_of(path).name}. Close that program, and run again"
             )
-        return f"the evidence {path} could not be written: {error.strerror or 'it is in use'}"
+        # A path need not be valid Unicode, which JSON must be.
+        return printable(f"the evidence {path} could not be written: {reason}")
     return ""
 
 

@@ -23,7 +23,7 @@ from pytest_caio.session.narrowing import narrowings, selection
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
 from pytest_caio.system.signals import SignalHandler
-from pytest_caio.text import printable
+from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.judge import NO_GO
 from pytest_caio.verdict.record import Record
@@ -158,7 +158,7 @@ class AcceptanceSession:
             return None
         if self._run.options.plan:
             lines = self._run.plan.table(writes=self._run.options.writes)
-            sys.stdout.write("\n" + "\n".join(lines) + "\n")
+            sys.stdout.write(encodable("\n" + "\n".join(lines) + "\n", sys.stdout.encoding))
             return True
         self._signals.raise_if_interrupted()
         if not self._assignment.worker:

@@ -137,7 +137,7 @@ def test_a_report_that_another_program_has_open(broken: Broken, deployment: Depl
         asked = ("acceptance/test_cors.py", *deployment.arguments, f"--html={path}")
         assert broken.run(*asked, "-p", "tests.support.windows_files") == 1, broken.stdout
     lines = told(broken).splitlines()
-    assert any("another program has it open; it is in own-2.html now" in line for line in lines)
+    assert any("another program has it open; this run's is own-2.html" in line for line in lines)
     assert next(line for line in broken.lines if line.startswith("evidence: ")).endswith("own-2.html")
     assert "another program has it open" in path.with_name("own-2.html").read_text("utf-8")
     assert path.read_text("utf-8") == "GO"

@@ -72,7 +72,7 @@ def test_evidence_of_an_earlier_run_that_stays_open(path: Path, monkeypatch: pyt
     monkeypatch.setattr("pytest_caio.system.atomicfile._PATIENCE", 0.1)
     with path.open("rb"):
         said = write_whole(path, b"after")
-    assert "another program has it open; it is in report-2.html now" in said
+    assert "another program has it open; this run's is report-2.html" in said
     assert "\n" not in said
     assert write_whole(spare_of(path), b"after") == ""
     assert path.read_bytes() == b"before"
