@@ -38,7 +38,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--token",
         dest="caio_token",
         metavar="VALUE|@FILE",
-        help="dashboard token, over the env file's; @FILE keeps it out of process lists and shell history",
+        help="dashboard token, over the env file's; @FILE keeps it out of process lists and shell history, "
+        'in PowerShell with the quotes: "--token=@FILE"',
     )
     add("--env-file", dest="caio_env_file", metavar="PATH", help="runtime env file, over the profile's")
     add(
@@ -57,7 +58,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--revoked-tokens",
         dest="caio_revoked",
         metavar="@FILE",
-        help="tokens, or caio_session=VALUE, one a line, that must no longer work (AUTH-12)",
+        help="tokens, or caio_session=VALUE, one a line, that must no longer work (AUTH-12), in PowerShell "
+        'with the quotes: "--revoked-tokens=@FILE"',
     )
     add(
         "--allow-writes",
@@ -243,7 +245,7 @@ def _revoked(given: str | None, here: Path) -> Revoked:
     if not given.startswith("@"):
         # Not quoted: if a conftest.py loaded the plugin, pytest has already replaced @FILE with the file's
         # first line, which is a token.
-        raise InputError("--revoked-tokens: takes a file, written --revoked-tokens=@FILE")
+        raise InputError('--revoked-tokens: takes a file, written "--revoked-tokens=@FILE"')
     return read_revoked(here / given[1:])
 
 

@@ -285,6 +285,11 @@ def take_install(checkout: Checkout, words: Sequence[str]) -> None:
     assert wanted is None or wanted in extras
 
 
+def take_browser(checkout: Checkout, words: Sequence[str]) -> None:
+    """See that the Makefile, where there is no other, installs the same browser."""
+    assert "$(BIN)/playwright install chromium" in (CHECKOUT / "Makefile").read_text("utf-8")
+
+
 def take_venv(checkout: Checkout, words: Sequence[str]) -> None:
     """See that Python can create virtual environments."""
     assert importlib.util.find_spec("venv")
