@@ -13,14 +13,23 @@ from pytest_caio.text import printable
 __all__ = ["ready_folder", "spare_of", "write_whole"]
 
 
-def ready_folder(folder: Path, option: str) -> None:
-    """Create a folder for evidence. Raises InputError, naming the option, when it is not writable."""
+def ready_folder(folder: Path, option: str, name: str) -> None:
+    """Create a folder for evidence.
+
+    Raises InputError, naming the option, when no file with a name as long as `name` can be written there:
+    Windows bounds the length of a whole path.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        # With the ending of a temporary file (see `write_atomically`), and a name on every system.
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{name}.", suffix=".tmp"):
             pass
     except OSError as error:
-        raise InputError(f"{option}: {folder} cannot be written to: {error.strerror}") from None
+        reason = error.strerror or "it is in use"
+        if isinstance(error, FileNotFoundError) and folder.is_dir():
+            length = len(str(folder / name))
+            reason = f"its path is too long for this system ({length} characters with the file's name)"
+        raise InputError(f"{option}: {folder} cannot be written to: {reason}") from None
 
 
 def write_whole(path: Path, content: bytes) -> str:

@@ -141,7 +141,7 @@ def register(config: pytest.Config, path: Path) -> HtmlReport:
         there = Path(os.path.expandvars(asked)).expanduser().absolute()
         if there.is_dir():
             raise InputError(f"--html {asked}: is a folder; name a file")
-        ready_folder(there.parent, f"--html {asked}")
+        ready_folder(there.parent, f"--html {asked}", there.name)
     config.option.htmlpath = asked or str(path)
     config.option.self_contained_html = True
     report = HtmlReport(config, there)

@@ -67,7 +67,7 @@ class AcceptanceSession:
         RedactionHooks(config, run.redactor).install()
         quiet = options.plan or config.option.collectonly or config.option.help
         if not worker and not quiet:
-            ready_folder(options.evidence, "--evidence-dir")
+            ready_folder(options.evidence, "--evidence-dir", f"{options.stem}.html")
             if config.pluginmanager.hasplugin("html"):
                 from pytest_caio.evidence import html  # noqa: PLC0415 - needs pytest-html
 

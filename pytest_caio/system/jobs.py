@@ -12,7 +12,6 @@ from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -125,7 +124,8 @@ class Jobs:
 
 
 def _path(folder: str, name: str) -> Path:
-    return Path(folder) / f"{quote(name, safe='')}.json"
+    # In hexadecimal: file systems may not distinguish capitals, or exclude characters.
+    return Path(folder) / f"{name.encode().hex()}.json"
 
 
 def _sign(path: Path) -> Path:
