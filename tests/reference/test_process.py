@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import httpx
@@ -288,3 +289,11 @@ def test_settings_are_fresh() -> None:
         assert flag({"A": value}, "A")
     for value in ("0", "false", "", "si"):
         assert not flag({"A": value}, "A")
+
+
+def test_profile_with_any_folder() -> None:
+    """The profile can be read whatever characters its folders have, as the user's folder on Windows may."""
+    reference = ReferenceProcess(environment="dä:mö 😀")
+    reference.hive_dir = Path('C:\\Users\\Jörg 😀 "x" 漢\\.hive-mind')
+    (profile,) = tomllib.loads(reference._profile()).values()
+    assert profile["state"]["hive_dir"] == str(reference.hive_dir)

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -157,10 +158,12 @@ class ReferenceProcess:
                 "seconds": 120,
             },
         }
-        name = json.dumps(self._environment)
-        # JSON and TOML write numbers, strings and lists of strings in the same way.
+        # JSON and TOML write numbers, strings and lists of strings in the same way, but for characters beyond
+        # the basic plane, which JSON would escape as two halves.
+        write = partial(json.dumps, ensure_ascii=False)
         return "".join(
-            f"[{name}{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+            f"[{write(self._environment)}{section}]\n"
+            + "".join(f"{key} = {write(value)}\n" for key, value in keys.items())
             for section, keys in profile.items()
         )
 
