@@ -130,7 +130,6 @@ def fails(checkout: Path, test: str) -> bool:
         cwd=checkout,
         env={**os.environ, "PYTEST_ADDOPTS": ""},
         capture_output=True,
-        text=True,
         encoding="utf-8",
         check=False,
     )

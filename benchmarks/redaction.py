@@ -74,7 +74,6 @@ def part_of_a_run(folder: Path) -> dict[str, float]:
             "REDACTION_TIMES": str(times),
         },
         capture_output=True,
-        text=True,
         encoding="utf-8",
         check=False,
     )

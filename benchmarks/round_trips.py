@@ -32,7 +32,6 @@ def timed(arguments: list[str]) -> tuple[float, str]:
         # Bytecode is cached, as on other machines: later runs are measured, not the first one.
         env={**os.environ, "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": ""},
         capture_output=True,
-        text=True,
         encoding="utf-8",
         check=False,
     )

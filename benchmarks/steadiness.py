@@ -46,7 +46,6 @@ def once() -> tuple[bool, str, float]:
             cwd=CHECKOUT,
             env={**os.environ, "PYTEST_ADDOPTS": ""},
             capture_output=True,
-            text=True,
             encoding="utf-8",
             check=False,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from pytest_caio.verdict.waivers import Waivers, read_waivers
 __all__ = ["Options", "add_options", "find_suite", "join_files"]
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
+# On Windows a colon would even write into a stream of another file, which no folder shows.
+_NOT_IN_A_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
 
@@ -38,7 +41,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--token",
         dest="caio_token",
         metavar="VALUE|@FILE",
-        help="dashboard token, over the env file's; @FILE keeps it out of process lists and shell history",
+        help="dashboard token, over the env file's; @FILE keeps it out of process lists and shell history, "
+        'in PowerShell with the quotes: "--token=@FILE"',
     )
     add("--env-file", dest="caio_env_file", metavar="PATH", help="runtime env file, over the profile's")
     add(
@@ -57,7 +61,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--revoked-tokens",
         dest="caio_revoked",
         metavar="@FILE",
-        help="tokens, or caio_session=VALUE, one a line, that must no longer work (AUTH-12)",
+        help="tokens, or caio_session=VALUE, one a line, that must no longer work (AUTH-12), in PowerShell "
+        'with the quotes: "--revoked-tokens=@FILE"',
     )
     add(
         "--allow-writes",
@@ -225,7 +230,7 @@ class Options:
             suite=folder,
             environments=environments,
             evidence=evidence,
-            stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
+            stem=f"{_NOT_IN_A_NAME.sub('_', '+'.join(names)[:_LONGEST])}-{stamp}",
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),
@@ -243,7 +248,7 @@ def _revoked(given: str | None, here: Path) -> Revoked:
     if not given.startswith("@"):
         # Not quoted: if a conftest.py loaded the plugin, pytest has already replaced @FILE with the file's
         # first line, which is a token.
-        raise InputError("--revoked-tokens: takes a file, written --revoked-tokens=@FILE")
+        raise InputError('--revoked-tokens: takes a file, written "--revoked-tokens=@FILE"')
     return read_revoked(here / given[1:])
 
 

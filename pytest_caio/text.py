@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["beginning", "explained", "printable"]
+__all__ = ["beginning", "encodable", "explained", "printable"]
 
 _BETWEEN_WORDS = " \t\r\n\"',;<>{}"
 _LONGEST_WORD = 200
@@ -23,6 +23,12 @@ def printable(text: str) -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """Return `text` with every character escaped that the encoding of a stream lacks, as code pages do."""
+    name = encoding or "utf-8"
+    return text.encode(name, "backslashreplace").decode(name)
 
 
 def explained(text: str) -> str:

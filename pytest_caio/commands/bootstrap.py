@@ -66,7 +66,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "What the file holds is kept. A missing key is taken from these options, then from MODE_KEY of the "
         "process environment (PRODUCTION_REDIS_URL), then from the mode's values. Either the file is whole "
         "and passes the environment gate, or nothing is written. A secret on the command line can be seen in "
-        "process lists and in the shell's history: put it into the file, or give @FILE."
+        'process lists and in the shell\'s history: put it into the file, or give "@FILE" '
+        "(PowerShell needs the quotes)."
     )
     add("--env-file", type=Path, required=True, metavar="FILE", help="the file to fill in, or to make")
     add("--mode", choices=("production", "staging"), required=True, help="what the deployment is")

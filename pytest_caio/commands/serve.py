@@ -92,8 +92,9 @@ def run(args: argparse.Namespace) -> int:
     Raises InputError for options that cannot be used.
     """
     forget_variables()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # SIGBREAK: Ctrl-Break, on Windows
+        if number := getattr(signal, name, None):
+            signal.signal(number, _leave)
     try:
         hosting = importlib.import_module("pytest_caio.reference.hosting.host")
     except ModuleNotFoundError as error:

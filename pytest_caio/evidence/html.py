@@ -37,13 +37,14 @@ def _shown(text: str) -> str:
 class HtmlReport:
     """The changes to pytest-html's report: verdict banner, gate table, extra columns and exchanges.
 
-    pytest-html would write its file while other plugins may still end the run; `write` writes it afterwards.
+    pytest-html would write its file while other plugins may still end the run; `write` writes it afterwards,
+    usually to `path`.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, path: Path) -> None:
+        self.path = path
         self._plugins = config.pluginmanager
         self._report: Any = None
-        self._path = Path()
         self._text = ""
         self._render: Callable[[], None] = lambda: None
         self._ours: list[str] = []
@@ -53,7 +54,7 @@ class HtmlReport:
         """Keep the report, whose title is known only at the end, and prevent pytest-html from writing it."""
         self._report = report
         writer: Any = next(one for one in self._plugins.get_plugins() if isinstance(one, BaseReport))
-        self._path, self._render = writer._report_path, writer._generate_report
+        self._render = writer._generate_report
         writer._generate_report, writer._write_report = lambda: None, self._keep
 
     def _keep(self, text: str) -> None:
@@ -66,7 +67,7 @@ class HtmlReport:
             self._plugins.unregister(one)
         return (yield)
 
-    def write(self, record: Record) -> str:
+    def write(self, record: Record, path: Path) -> str:
         """Write the report, headed by the verdict; return why it could not be written, empty on success."""
         if self._report is None:  # pytest-html has not started its report
             return ""
@@ -79,7 +80,7 @@ class HtmlReport:
         self._render()
         # The reload button has no use in a finished report, and the policy would block its handler.
         text = self._text.replace(' onclick="location.reload()"', "")
-        return write_whole(self._path, with_csp(text).encode("utf-8", "backslashreplace"))
+        return write_whole(path, with_csp(text).encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -134,14 +135,16 @@ def register(config: pytest.Config, path: Path) -> HtmlReport:
     Raises InputError when --html is a folder, or its folder is not writable.
     """
     asked = config.option.htmlpath
+    there = path
     if asked:
-        there = Path(os.path.expandvars(asked)).expanduser()  # as pytest-html expands it
+        # As pytest-html expands it. Absolute, since a check may change the working directory.
+        there = Path(os.path.expandvars(asked)).expanduser().absolute()
         if there.is_dir():
             raise InputError(f"--html {asked}: is a folder; name a file")
-        ready_folder(there.parent, f"--html {asked}")
+        ready_folder(there.parent, f"--html {asked}", there.name)
     config.option.htmlpath = asked or str(path)
     config.option.self_contained_html = True
-    report = HtmlReport(config)
+    report = HtmlReport(config, there)
     config.pluginmanager.register(report, "caio-html")
     return report
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.environments.profiles import PackSection
 from pytest_caio.redaction.secret import names_secret
 from pytest_caio.system.child import Child, ChildError
+from pytest_caio.system.program import find_program
 from pytest_caio.system.watchdog import Watchdog
 from pytest_caio.text import beginning
 
@@ -140,7 +140,7 @@ class PackJob:
 
 def _python(section: PackSection) -> str:
     if section.python:
-        return shutil.which(section.python) or section.python
+        return find_program(section.python, Path(section.cwd)) or section.python
     own = Path(section.cwd, ".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
     return str(own) if own.is_file() else sys.executable
 

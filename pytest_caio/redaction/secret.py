@@ -57,6 +57,8 @@ def names_secret(key: str, value: str) -> bool:
 
 def names_path(key: str, value: str) -> bool:
     """Return whether `key` or `value` names a path on this machine: a secret's location is no secret."""
+    if value.startswith(("//", "\\\\")):  # on Windows another machine, which must not be asked for a secret
+        return bool(_PATH_NAME.search(key))
     return bool(_PATH_NAME.search(key)) or os.path.exists(os.path.expanduser(value))  # noqa: PTH110, PTH111 - never raises
 
 

@@ -107,5 +107,12 @@ class _Watched:
             self._show(self._redactor.redact(held))
 
     def _show(self, text: str) -> None:
-        if text:
-            self._write(text.encode(self._encoding, "surrogateescape") if self._encoding else text)
+        if not text:
+            return
+        if not self._encoding:
+            self._write(text)
+            return
+        try:
+            self._write(text.encode(self._encoding, "surrogateescape"))
+        except UnicodeEncodeError:  # the name of a secret has a character that the stream's code page lacks
+            self._write(text.encode(self._encoding, "backslashreplace"))

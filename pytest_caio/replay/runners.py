@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
 import sys
 import threading
 import time
@@ -19,12 +17,15 @@ import msgspec
 from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure, parse_answer
 from pytest_caio.system.child import Child, ChildError
+from pytest_caio.system.program import find_program, split_words
 from pytest_caio.system.watchdog import Watchdog
 
 __all__ = ["PROTOCOLS", "CommandRunner", "RecordedRunner", "Runner", "missing_script", "split_command"]
 
 PROTOCOLS = ("process", "lines")
 _AFTERMATH = 5.0  # seconds for killing processes and collecting results after the total time
+# `python3` too: on Windows it is usually a stub that opens the Store.
+_WINDOWS_PYTHONS = ("python", "python.exe", "python3", "python3.exe")
 _FAREWELL = 0.5  # seconds for a runner of the lines protocol to exit by itself
 
 
@@ -146,25 +147,18 @@ class CommandRunner:
 
 
 def split_command(command: str | Sequence[str], *, windows: bool = os.name == "nt") -> tuple[str, ...]:
-    """Return the words of a command; on Windows a backslash is part of a path, and quotes only group.
+    """Return the words of a command (see `split_words`); a first word `python` is this interpreter.
 
     Raises InputError for an empty command or an unclosed quote.
     """
-    if isinstance(command, str):
-        try:
-            words = shlex.split(command, posix=not windows)
-        except ValueError as error:
-            raise InputError(f"replay.runner: the command cannot be split into words: {error}") from error
-        if windows:  # without POSIX rules, shlex keeps the quotes around a word
-            words = [
-                word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word
-                for word in words
-            ]
-    else:
-        words = list(command)
+    try:
+        words = split_words(command, windows=windows) if isinstance(command, str) else list(command)
+    except ValueError as error:
+        raise InputError(f"replay.runner: the command cannot be split into words: {error}") from error
     if not words or not words[0]:
         raise InputError("replay.runner: the command is empty")
-    return (sys.executable, *words[1:]) if words[0] == "python" else tuple(words)
+    own = words[0] == "python" or (windows and words[0].lower() in _WINDOWS_PYTHONS)
+    return (sys.executable, *words[1:]) if own else tuple(words)
 
 
 def missing_script(command: str, cwd: Path) -> str:
@@ -177,12 +171,10 @@ def missing_script(command: str, cwd: Path) -> str:
 
 
 def _find_program(word: str, cwd: Path | None) -> str:
-    """Return the program's absolute path: systems differ in what a relative path is relative to."""
-    path = str((cwd or Path()) / word) if Path(word).name != word else word
-    found = shutil.which(path)
+    found = find_program(word, cwd or Path())
     if found is None:
         raise InputError(f"replay.runner: the program {word!r} was not found, or is not executable")
-    return str(Path(found).absolute())
+    return found
 
 
 def _gather(

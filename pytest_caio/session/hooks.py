@@ -14,7 +14,7 @@ from pytest_caio.checks.check import GATES, MARK, Case, check_of, measures_time
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError
 from pytest_caio.evidence import jsonfile, terminal
-from pytest_caio.evidence.file import ready_folder
+from pytest_caio.evidence.file import ready_folder, spare_of
 from pytest_caio.gates.jobs import JOBS
 from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.cases import CaseHooks
@@ -23,7 +23,7 @@ from pytest_caio.session.narrowing import narrowings, selection
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
 from pytest_caio.system.signals import SignalHandler
-from pytest_caio.text import printable
+from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.judge import NO_GO
 from pytest_caio.verdict.record import Record
@@ -46,7 +46,7 @@ class AcceptanceSession:
         self._interrupted = ""
         path = options.evidence / f"{options.stem}.json"
         # The evidence files by path, each with the function that writes it.
-        self._evidence: dict[Path, Callable[[Record], str]] = {path: lambda r: jsonfile.write(r, path)}
+        self._evidence: dict[Path, Callable[[Record, Path], str]] = {path: jsonfile.write}
 
     @classmethod
     def register(cls, config: pytest.Config, options: Options) -> Self:
@@ -67,12 +67,12 @@ class AcceptanceSession:
         RedactionHooks(config, run.redactor).install()
         quiet = options.plan or config.option.collectonly or config.option.help
         if not worker and not quiet:
-            ready_folder(options.evidence, "--evidence-dir")
+            ready_folder(options.evidence, "--evidence-dir", f"{options.stem}.html")
             if config.pluginmanager.hasplugin("html"):
                 from pytest_caio.evidence import html  # noqa: PLC0415 - needs pytest-html
 
                 report = html.register(config, options.evidence / f"{options.stem}.html")
-                session._evidence = {Path(config.option.htmlpath): report.write, **session._evidence}
+                session._evidence = {report.path: report.write, **session._evidence}
         return session
 
     def _say(self, line: str) -> None:
@@ -158,7 +158,7 @@ class AcceptanceSession:
             return None
         if self._run.options.plan:
             lines = self._run.plan.table(writes=self._run.options.writes)
-            sys.stdout.write("\n" + "\n".join(lines) + "\n")
+            sys.stdout.write(encodable("\n" + "\n".join(lines) + "\n", sys.stdout.encoding))
             return True
         self._signals.raise_if_interrupted()
         if not self._assignment.worker:
@@ -237,15 +237,19 @@ class AcceptanceSession:
 
     def _leave_evidence(self, session: pytest.Session, record: Record, narrowed: list[str]) -> None:
         """Write every evidence file, without which no run is GO, and print the summary."""
-        troubles = [trouble for write in self._evidence.values() if (trouble := write(record))]
-        if troubles:
+        troubles = {path: write(record, path) for path, write in self._evidence.items()}
+        written = list(self._evidence)
+        if any(troubles.values()):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-            record = self._run.finish(selection(self._config), [*narrowed, *troubles])
-            for write in self._evidence.values():
-                write(record)
+            narrowed = [*narrowed, *filter(None, troubles.values())]
+            record = self._run.finish(selection(self._config), narrowed)
+            # A file that could not be written and is there is an earlier run's, which another program holds.
+            written = [spare_of(path) if troubles[path] and path.is_file() else path for path in written]
+            for place, write in zip(written, self._evidence.values(), strict=True):
+                write(record, place)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            terminal.write(record, [path for path in self._evidence if path.is_file()], reporter)
+            terminal.write(record, [path for path in written if path.is_file()], reporter)
 
     def pytest_unconfigure(self) -> None:
         """Stop what the run started, even if the session did not finish, and restore the signal handlers."""

@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase as fnmatch  # as on the deployment, whatever this system is
 from pathlib import Path, PurePosixPath
 
 import msgspec

@@ -5,9 +5,32 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-__all__ = ["write_atomically"]
+__all__ = ["once_free", "write_atomically"]
+
+_Value = TypeVar("_Value")
+_PATIENCE = 2.0  # seconds: a virus scanner or an indexer holds a file for much less
+_PAUSE = 0.02  # seconds between two tries
+
+
+def once_free(action: Callable[[], _Value]) -> _Value:
+    """Return `action()`, tried again for up to two seconds while another program holds the file open.
+
+    Windows refuses to replace, remove or read a file that another program has open in certain ways. Raises
+    the last PermissionError, or at once any other error.
+    """
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return action()
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_PAUSE)
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
@@ -25,10 +48,10 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)  # noqa: PTH105 - replaces on Windows too
+        once_free(lambda: os.replace(beside, path))  # noqa: PTH105 - replaces on Windows too
     except BaseException:
         with contextlib.suppress(OSError):
-            beside.unlink()
+            once_free(beside.unlink)
         raise
     _sync_folder(path.parent)
 

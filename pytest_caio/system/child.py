@@ -13,14 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from pytest_caio.system.watchdog import Watchdog
+from pytest_caio.system.watchdog import NEW_GROUP, Watchdog
 
-__all__ = ["OUTPUT_LIMIT", "Child", "ChildError"]
+__all__ = ["OUTPUT_LIMIT", "Child", "ChildError", "utf8_environment"]
 
 OUTPUT_LIMIT = 1 << 20  # bytes of standard output kept for one case
 _STDERR_KEPT = 2000  # bytes: enough for the end of a traceback
 _TICK = 0.1  # seconds between two checks of the deadline and of `stopped`
 _GRACE = 0.5  # seconds for the pipe of an ended process to close: a grandchild may hold it open for ever
+
+
+def utf8_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment, by default this process's, in which Python's standard streams are UTF-8.
+
+    Its files are too, unless the environment says otherwise. On Windows Python would use the machine's code
+    page, which deployments do not have, and which lacks most characters.
+    """
+    given = os.environ if environment is None else environment
+    return {"PYTHONUTF8": "1", **given, "PYTHONIOENCODING": "utf-8"}
 
 
 class ChildError(Exception):
@@ -66,6 +76,8 @@ class Child:
     than OUTPUT_LIMIT bytes of output are an error, except with `tail`: then the last `tail` bytes are kept.
     `watchdog`, if given, ends the process if this process is killed.
 
+    If it is Python, it reads and writes UTF-8 (see `utf8_environment`).
+
     `close` ends the process and its descendants: on POSIX the whole process group (a descendant that
     starts its own session escapes), on Windows the tree below a process that is still running.
     Raises OSError if the program cannot be started.
@@ -86,11 +98,12 @@ class Child:
         self._process = subprocess.Popen(
             argv,
             cwd=cwd,
-            env=env,
+            env=utf8_environment(env),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            creationflags=NEW_GROUP,
         )
         if watchdog is not None:
             watchdog.watch(self._process.pid)

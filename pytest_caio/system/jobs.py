@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
 import time
@@ -11,17 +12,20 @@ from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
-from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.system.atomicfile import once_free, write_atomically
 from pytest_caio.system.waiting import wait_for
 
 __all__ = ["Jobs"]
 
 _Found = TypeVar("_Found", bound=msgspec.Struct)
 _GLANCE = 0.02  # seconds between two looks at a result file
+_PULSE = 2.0  # seconds between two signs that a job is still under way
+# Looks without such a sign after which a worker gives up. A number, since a clock also counts the time in
+# which the machine was asleep; 30 seconds or more.
+_LOOKS = 1500
 _END_SECONDS = 10.0  # for jobs to stop; one that does not must not delay the end of the run
 
 
@@ -31,12 +35,17 @@ class Jobs:
     Without workers they run in threads of the only process. With workers they run in threads of the
     controller, which writes the results to the folder that `share` returns; a worker gets this folder as
     `results_folder`. `say` writes a line of progress to the terminal.
+
+    In the folder, a job that is under way has an empty file, which nobody opens and the controller touches
+    every two seconds; its result gets a name of its own. So no file is replaced or removed while a worker
+    reads it, which Windows would refuse, and a worker stops waiting when the controller can no longer answer.
     """
 
     def __init__(self, say: Callable[[str], None], results_folder: str = "") -> None:
         self._say = say
         self._results_folder = Path(results_folder) if results_folder else None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._closed = threading.Event()
         self._futures: dict[str, Future[Any]] = {}
         self._ends: list[Callable[[], None]] = []
         self._results: dict[str, msgspec.Struct] = {}
@@ -45,6 +54,7 @@ class Jobs:
         """Return the folder in which workers find the results of jobs that are started from now on."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="caio-run-", ignore_cleanup_errors=True)
+            threading.Thread(target=self._pulse, args=(self._folder.name,), daemon=True).start()
         return self._folder.name
 
     def start(
@@ -58,7 +68,7 @@ class Jobs:
         path = None
         if self._folder is not None:
             path = _path(self._folder.name, name)
-            path.touch()  # empty until the job ends; without the file, a worker knows it was not started
+            _sign(path).touch()
         # Not an executor: the interpreter would wait for its threads at exit, however long they take.
         threading.Thread(target=_do, args=(work, future, path), name=f"caio {name}", daemon=True).start()
 
@@ -76,14 +86,7 @@ class Jobs:
 
     def _await(self, name: str, kind: type[_Found]) -> _Found:
         if self._results_folder is not None:
-            path = _path(str(self._results_folder), name)
-            if not path.exists():
-                raise LookupError(f"{name} was not started")
-            try:
-                while not (text := path.read_text("utf-8")):
-                    time.sleep(_GLANCE)
-            except FileNotFoundError:
-                raise RuntimeError(f"the {name} was given up") from None
+            text = _read_result(_path(str(self._results_folder), name), name)
             value, trouble = json.loads(text)
             if trouble:
                 raise RuntimeError(trouble)
@@ -98,6 +101,7 @@ class Jobs:
 
     def close(self) -> None:
         """Stop the jobs under way within ten seconds, and remove the folder; may be called twice."""
+        self._closed.set()
         while self._ends:
             self._ends.pop()()
         wait(self._futures.values(), _END_SECONDS)
@@ -105,12 +109,50 @@ class Jobs:
             with suppress(InvalidStateError):  # most are done
                 future.set_exception(TimeoutError(f"the {name} did not end in time"))
         if self._folder is not None:
+            for name in self._futures:  # one by one: the folder cannot be removed while a worker reads in it
+                with suppress(OSError):
+                    _sign(_path(self._folder.name, name)).unlink()
             self._folder.cleanup()
             self._folder = None
 
+    def _pulse(self, folder: str) -> None:
+        while not self._closed.wait(_PULSE):
+            for name, future in list(self._futures.items()):
+                if not future.done():
+                    with suppress(OSError):
+                        os.utime(_sign(_path(folder, name)))
+
 
 def _path(folder: str, name: str) -> Path:
-    return Path(folder) / f"{quote(name, safe='')}.json"
+    # In hexadecimal: file systems may not distinguish capitals, or exclude characters.
+    return Path(folder) / f"{name.encode().hex()}.json"
+
+
+def _sign(path: Path) -> Path:
+    """Return the path of the file that is there while the job of this result is under way."""
+    return path.with_suffix(".begun")
+
+
+def _read_result(path: Path, name: str) -> str:
+    """Wait for a result of the controller, and return it.
+
+    Raises LookupError if its job was not started, and RuntimeError if there will be none.
+    """
+    sign = _sign(path)
+    if not (sign.exists() or path.exists()):
+        raise LookupError(f"{name} was not started")
+    seen, looks = 0, 0
+    while looks < _LOOKS:
+        try:
+            touched = sign.stat().st_mtime_ns
+        except OSError:
+            looks = _LOOKS  # the job has ended: this look is the last
+        else:
+            seen, looks = touched, looks + 1 if touched == seen else 0
+        with suppress(FileNotFoundError):
+            return once_free(lambda: path.read_text("utf-8"))
+        time.sleep(_GLANCE)
+    raise RuntimeError(f"the {name} was given up")
 
 
 def _do(work: Callable[[], msgspec.Struct], future: Future[Any], path: Path | None) -> None:
@@ -121,22 +163,19 @@ def _do(work: Callable[[], msgspec.Struct], future: Future[Any], path: Path | No
             _publish(path, found)
     except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
         if path is not None:
-            _publish_trouble(path, error)
+            with suppress(OSError):
+                _publish(path, None, f"{type(error).__name__}: {error}")
         with suppress(InvalidStateError):
             future.set_exception(error)
     else:
         with suppress(InvalidStateError):  # `close` did not wait for it any longer
             future.set_result(found)
+    finally:
+        if path is not None:
+            with suppress(OSError):
+                once_free(lambda: _sign(path).unlink(missing_ok=True))
 
 
 def _publish(path: Path, found: msgspec.Struct | None, trouble: str = "") -> None:
     # A file name need not be valid Unicode; the standard library's json writes it, msgspec would not.
     write_atomically(path, json.dumps([found and msgspec.to_builtins(found), trouble]).encode())
-
-
-def _publish_trouble(path: Path, error: BaseException) -> None:
-    try:
-        _publish(path, None, f"{type(error).__name__}: {error}")
-    except OSError:  # without the file a worker stops waiting
-        with suppress(OSError):
-            path.unlink(missing_ok=True)

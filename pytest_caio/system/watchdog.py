@@ -7,7 +7,10 @@ import subprocess
 import sys
 import threading
 
-__all__ = ["Watchdog"]
+__all__ = ["NEW_GROUP", "Watchdog"]
+
+# Windows has no sessions: there Ctrl-C reaches all processes of a console but those of a new group.
+NEW_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 # Started without site or package imports, which would take ten times as long. Each input line is one command.
 _PROGRAM = """
@@ -50,6 +53,7 @@ class Watchdog:
             text=True,
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C must not end it
+            creationflags=NEW_GROUP,
         )
 
     def watch(self, process_id: int, folder: str = "") -> None:

@@ -98,7 +98,7 @@ class Checkout:
             cwd=folder or self.path,
             env=self.environment(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )
@@ -249,7 +249,7 @@ def take_serve(checkout: Checkout, words: Sequence[str]) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
+        encoding="utf-8",
     ) as process:
         assert process.stdout is not None
         try:
@@ -283,6 +283,11 @@ def take_install(checkout: Checkout, words: Sequence[str]) -> None:
     ]
     (wanted,) = re.fullmatch(r"\.(?:\[(\w+)\])?", words[0]).groups()  # type: ignore[union-attr]
     assert wanted is None or wanted in extras
+
+
+def take_browser(checkout: Checkout, words: Sequence[str]) -> None:
+    """See that the Makefile, where there is no other, installs the same browser."""
+    assert "$(BIN)/playwright install chromium" in (CHECKOUT / "Makefile").read_text("utf-8")
 
 
 def take_venv(checkout: Checkout, words: Sequence[str]) -> None:
@@ -344,7 +349,7 @@ def take_pipe(checkout: Checkout, words: Sequence[str]) -> None:
             cwd=folder,
             env=clean_environment(NO_PROXY="*"),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=30,
             check=True,
         )

@@ -24,7 +24,6 @@ def run(*command: str | Path, cwd: Path) -> str:
         env=clean_environment(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         encoding="utf-8",
         timeout=180,
         check=False,

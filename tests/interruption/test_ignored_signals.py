@@ -36,7 +36,7 @@ def test_tests_that_are_started_with_sigint_ignored(workers: tuple[str, ...]) ->
         cwd=CHECKOUT,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=90,
         check=False,
     )

@@ -12,6 +12,7 @@ import pytest
 from pytest_caio.evidence.file import write_whole
 from tests.support.broken_runs import Broken
 from tests.support.suite_runs import Deployment
+from tests.support.windows_files import LINUX_ONLY
 
 CORS = "acceptance/test_cors.py"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="limits and mounts of POSIX")
@@ -124,6 +125,25 @@ def test_the_report_where_html_says(broken: Broken, deployment: Deployment) -> N
     assert sorted(p.name for p in broken.folder.iterdir()) == ["evidence", "own.html", "temporary"]
 
 
+@LINUX_ONLY
+def test_a_report_that_another_program_has_open(broken: Broken, deployment: Deployment) -> None:
+    """Where another program holds the file of --html open, as on Windows, the evidence is kept beside it.
+
+    The run says so in one line, and is INCOMPLETE: the file of that name is an earlier run's.
+    """
+    path = broken.folder / "own.html"
+    path.write_text("GO", "utf-8")
+    with path.open("rb"):
+        asked = ("acceptance/test_cors.py", *deployment.arguments, f"--html={path}")
+        assert broken.run(*asked, "-p", "tests.support.windows_files") == 1, broken.stdout
+    lines = told(broken).splitlines()
+    assert any("another program has it open; this run's is own-2.html" in line for line in lines)
+    assert next(line for line in broken.lines if line.startswith("evidence: ")).endswith("own-2.html")
+    assert "another program has it open" in path.with_name("own-2.html").read_text("utf-8")
+    assert path.read_text("utf-8") == "GO"
+    assert broken.record["verdict"] == "INCOMPLETE"
+
+
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
     """Where a folder has the file's name, it stays, no temporary file is left, and an error is returned."""
     (tmp_path / "evidence.json").mkdir()
@@ -144,7 +164,7 @@ def test_earlier_evidence_is_removed_when_writing_fails(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-B", "-c", LIMIT.format(bytes=1000) + code, str(path)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert "could not be written: File too large" in done.stdout

@@ -36,7 +36,7 @@ def test_list_prints_every_fault() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest_caio", "serve", "--fault", "list"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
         check=True,
     )

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import httpx
@@ -162,7 +163,10 @@ def test_end_with_its_parent() -> None:
         "p = ReferenceProcess().start()\nprint(p.base_url, p._process.pid, flush=True)\ninput()\nos._exit(1)"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", start + die], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", start + die],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
     )
     assert parent.stdout is not None
     serving = psutil.Process(int(parent.stdout.readline().split()[1]))
@@ -194,7 +198,7 @@ def test_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert running.stdout is not None
@@ -262,7 +266,7 @@ def test_options_refused(options: tuple[str, ...], words: str) -> None:
 def test_refusal_is_one_line() -> None:
     """The command ends with status 2 and one line on stderr for an option that cannot be used."""
     done = subprocess.run(
-        [*SERVE, "--host", "192.0.2.1"], capture_output=True, text=True, timeout=30, check=False
+        [*SERVE, "--host", "192.0.2.1"], capture_output=True, encoding="utf-8", timeout=30, check=False
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "--host 192.0.2.1" in done.stderr
@@ -285,3 +289,11 @@ def test_settings_are_fresh() -> None:
         assert flag({"A": value}, "A")
     for value in ("0", "false", "", "si"):
         assert not flag({"A": value}, "A")
+
+
+def test_profile_with_any_folder() -> None:
+    """The profile can be read whatever characters its folders have, as the user's folder on Windows may."""
+    reference = ReferenceProcess(environment="dä:mö 😀")
+    reference.hive_dir = Path('C:\\Users\\Jörg 😀 "x" 漢\\.hive-mind')
+    (profile,) = tomllib.loads(reference._profile()).values()
+    assert profile["state"]["hive_dir"] == str(reference.hive_dir)

@@ -217,7 +217,7 @@ def restarting(address: tuple[str, int], *, after: int, seconds: float) -> Itera
     """Relay to the deployment at `address`; after `after` responses, refuse connections for `seconds`."""
     lock, over = threading.Lock(), threading.Event()
     seen, open_now = 0, list[socket.socket]()
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    listener = _listen(0)
     port = listener.getsockname()[1]
     down = threading.Event()
 
@@ -251,13 +251,12 @@ def restarting(address: tuple[str, int], *, after: int, seconds: float) -> Itera
         down.wait()
         if over.is_set():
             return
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        _close(listener)
         _end(open_now)
         if over.wait(seconds):  # the client may have given up by then
             return
         down.clear()
-        listener = socket.create_server(("127.0.0.1", port), backlog=512)
+        listener = _listen(port)
 
     threads = [threading.Thread(target=work, daemon=True) for work in (accept, restart)]
     for thread in threads:
@@ -267,12 +266,22 @@ def restarting(address: tuple[str, int], *, after: int, seconds: float) -> Itera
     finally:
         over.set()
         down.set()
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        _close(listener)
         for thread in threads:
             thread.join(timeout=5)
         _end(open_now)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.create_server(("127.0.0.1", port), backlog=512)
+    listener.settimeout(0.05)  # on macOS nothing else wakes a thread that accepts
+    return listener
+
+
+def _close(listener: socket.socket) -> None:
+    with suppress(OSError):  # Windows and macOS do not shut down a socket that listens
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
 
 
 def _end(connections: list[socket.socket]) -> None:

@@ -63,7 +63,8 @@ class Broken:
     def start(self, *arguments: str, fresh: bool = False) -> Broken:
         """Start pytest, with the run's folder on its path."""
         self.temporary.mkdir(exist_ok=True)
-        own = {_MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.temporary))  # POSIX, and Windows
+        own = {_MARK: self.mark, **temporary, "PYTHONDONTWRITEBYTECODE": "1"}
         how = {"environment": own, "path": [self.folder], "fresh": fresh}
         self.process = start_suite(arguments, self.evidence, **how)  # type: ignore[arg-type]
         return self

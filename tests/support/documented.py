@@ -19,7 +19,7 @@ _NO_COMMANDS = ("toml", "python")
 _PROGRAMS = re.compile(r"(python3?|py|pip|pytest|make|caio|\.venv\S*) \S|\.ci/\w+")
 # Blocks use the interpreter of .venv, since the documents do not say to activate it.
 _INTERPRETERS = {"sh": ".venv/bin/python", "powershell": ".venv/Scripts/python", "ci": "python"}
-_OTHER_PYTHONS = ("python3", "py")  # these create .venv
+_OTHER_PYTHONS = ("python3", "py")  # these create .venv; `py -3.13` chooses one
 # Placeholders in the documents for paths of the reader.
 _PLACEHOLDERS = {"PATH": ".hive-mind", "DIR": ".hive-mind", "FILE": ".env.production"}
 _MATCH = r"\.Matches\[0\]\.Groups\[1\]\.Value"
@@ -110,7 +110,7 @@ def step_of(command: Command) -> Step:
             return Step("edit", (path,))
         case "make", [_, *_]:
             return Step("make", tuple(words))
-        case _, ["-m", "venv", ".venv"] if program in _OTHER_PYTHONS:
+        case _, ["-m", "venv", ".venv"] | ["-3.13", "-m", "venv", ".venv"] if program in _OTHER_PYTHONS:
             return Step("venv", ())
     if command.shell == "inline" and program == "pytest":
         return _python(("-m", "pytest", *words)) or unknown
@@ -128,6 +128,8 @@ def _python(words: tuple[str, ...]) -> Step | None:
     match words:
         case "-m", "pip", "install", "--editable", package:
             return Step("install", (package,))
+        case "-m", "playwright", "install", "chromium":
+            return Step("browser", ())
         case ("-m", "pytest", "acceptance") | ("-m", "pytest", "tests", *_):
             return Step("recipe", words)  # what `make acceptance` and `make test` run
         case "-m", "pytest", path, "-k", name if path.startswith("tests/"):

@@ -100,7 +100,6 @@ def start(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         encoding="utf-8",
         errors="replace",
         start_new_session=sys.platform != "win32",
@@ -208,7 +207,7 @@ class _Server:
 
     def start(self, words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Forked:
         ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
-        with tempfile.TemporaryFile("w+") as told:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
             json.dump([list(words), str(cwd), dict(environment)], told)
             told.flush()
             if self._process.poll() is not None:

@@ -47,6 +47,9 @@ def answer(way: str, count: int, text: str) -> None:
         print("x" * 4096, file=sys.stderr)
     if way == "orphan":  # a child outlives it and keeps its output open
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    if way == "words":  # as an agent prints the words of a person, in whatever encoding Python has
+        print(json.dumps(GOOD | {"actual_output": "Grüße — ✓ 漢"}, ensure_ascii=False), flush=True)
+        return
     said = {
         "rubbish": "Traceback: no answer today",
         "silent": "",

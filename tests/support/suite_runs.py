@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -192,7 +193,9 @@ def clean_environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not _NOISE.fullmatch(name) and not holds_runtime_key(name)
     }
-    return {**kept, **more}
+    # On Windows child processes would print a code page, and the tests read UTF-8.
+    spoken = {"PYTHONIOENCODING": "utf-8"} if sys.platform == "win32" else {}
+    return {**kept, **spoken, **more}
 
 
 def start_suite(

@@ -32,7 +32,7 @@ def pytest_unconfigure():
         "input": sys.__stdin__.read(), "bytecode": sys.dont_write_bytecode,
         "main": sys.modules["__main__"].__file__,
     }
-    with open(os.environ["TOLD"], "w") as file:
+    with open(os.environ["TOLD"], "w", encoding="utf-8") as file:
         json.dump([told, random.random()], file)
 """
 ENDS = {
@@ -169,7 +169,7 @@ def test_the_fork_server_ends_with_the_tests(tmp_path: Path) -> None:
         "print(forked._server()._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     server = int(done.stdout)

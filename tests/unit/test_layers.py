@@ -85,7 +85,7 @@ def test_imports_go_to_lower_layers() -> None:
         ],
         cwd=CHECKOUT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

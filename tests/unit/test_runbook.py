@@ -41,7 +41,7 @@ def options_of(command: str) -> frozenset[str]:
     words = command.split()
     module = words[:2] if words[0] in ("pytest_caio", "pip") else [*words[:1], "acceptance"]
     asked = [sys.executable, "-m", *module, "--help"]
-    ran = subprocess.run(asked, capture_output=True, text=True, cwd=CHECKOUT, timeout=120, check=False)
+    ran = subprocess.run(asked, capture_output=True, encoding="utf-8", cwd=CHECKOUT, timeout=120, check=False)
     assert ran.returncode == 0, f"{module}: there is no such command"
     return frozenset(OPTION.findall(ran.stdout))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.text import beginning, explained, printable
+from pytest_caio.text import beginning, encodable, explained, printable
 
 quick = settings(derandomize=True, database=None, deadline=None)
 
@@ -73,3 +73,17 @@ def test_cut_text_is_a_beginning_with_an_ellipsis(text: str, length: int) -> Non
 def test_an_explained_assertion_keeps_pytests_lines(said: str, shown: str) -> None:
     """A check's message becomes one line, pytest's explanation keeps its lines, and both are escaped."""
     assert explained(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("cp850", "dämö \\u2026 \\u6f22 \\udcff"),
+        ("cp1252", "dämö … \\u6f22 \\udcff"),
+        ("ascii", "d\\xe4m\\xf6 \\u2026 \\u6f22 \\udcff"),
+        (None, "dämö … 漢 \\udcff"),
+    ],
+)
+def test_a_code_page_lacks_characters(encoding: str | None, shown: str) -> None:
+    """What a stream cannot encode is escaped, so that printing it never ends a run."""
+    assert encodable("dämö … 漢 \udcff", encoding) == shown

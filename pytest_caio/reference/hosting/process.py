@@ -10,12 +10,15 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.errors import InputError
 from pytest_caio.reference.dashboard.settings import FORMER_ORIGIN, MIGRATION
+from pytest_caio.system.child import utf8_environment
+from pytest_caio.system.watchdog import NEW_GROUP
 
 __all__ = ["REPLAY", "ReferenceProcess"]
 
@@ -104,10 +107,11 @@ class ReferenceProcess:
                 stderr=sink,
                 text=True,
                 encoding="utf-8",
-                env=_own_environment(os.environ),
+                errors="replace",
+                env=utf8_environment(_own_environment(os.environ)),
                 # In its own process group: Ctrl-C reaches only the run, which then stops its deployment.
-                start_new_session=sys.platform != "win32",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                start_new_session=True,
+                creationflags=NEW_GROUP,
             )
         line = self._first_line()
         try:
@@ -154,10 +158,12 @@ class ReferenceProcess:
                 "seconds": 120,
             },
         }
-        name = json.dumps(self._environment)
-        # JSON and TOML write numbers, strings and lists of strings in the same way.
+        # JSON and TOML write numbers, strings and lists of strings in the same way, but for characters beyond
+        # the basic plane, which JSON would escape as two halves.
+        write = partial(json.dumps, ensure_ascii=False)
         return "".join(
-            f"[{name}{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+            f"[{write(self._environment)}{section}]\n"
+            + "".join(f"{key} = {write(value)}\n" for key, value in keys.items())
             for section, keys in profile.items()
         )
 

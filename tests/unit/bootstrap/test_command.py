@@ -389,8 +389,12 @@ def test_options_that_cannot_be_used(run: Run, env_file: Path, options: list[str
 def test_the_command_line(env_file: Path) -> None:
     """From a shell: one JSON object on stdout, exit 0; input that cannot be used is one line and exit 2."""
     start = [sys.executable, "-m", "pytest_caio", "bootstrap", "--mode", "production", "--env-file"]
-    good = subprocess.run([*start, env_file, *WHOLE], capture_output=True, text=True, check=False, timeout=60)
+    good = subprocess.run(
+        [*start, env_file, *WHOLE], capture_output=True, encoding="utf-8", check=False, timeout=60
+    )
     assert (good.returncode, good.stdout.count("\n"), good.stderr) == (0, 1, "")
-    bad = subprocess.run([*start, env_file.parent], capture_output=True, text=True, check=False, timeout=60)
+    bad = subprocess.run(
+        [*start, env_file.parent], capture_output=True, encoding="utf-8", check=False, timeout=60
+    )
     assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
     assert "is a folder" in bad.stderr

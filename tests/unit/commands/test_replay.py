@@ -224,7 +224,7 @@ def test_ctrl_c_ends_the_runner(demo_path: Path, tmp_path: Path) -> None:
         env=os.environ | {"MISFIT_PIDS": str(pids)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     ) as run:
         try:
             assert run.stderr is not None

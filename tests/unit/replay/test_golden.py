@@ -77,7 +77,7 @@ def test_every_field_at_fault_is_named(tmp_path: Path) -> None:
     """A case with two faults has two problems, not the first of them."""
     path = tmp_path / "set.json"
     path.write_text(
-        json.dumps([{"id": 1, "input_query": "x", "expected_tools": [], "positive_constraints": []}])
+        json.dumps([{"id": 1, "input_query": "x", "expected_tools": [], "positive_constraints": []}]), "utf-8"
     )
     problems = load_golden(path, 0).problems
     assert [p.split(", field ")[1] for p in problems] == [

@@ -20,6 +20,7 @@ import pytest
 from pytest_caio.errors import InputError
 from pytest_caio.replay import Answer, CommandRunner, Question, RunnerFailure, runners
 from pytest_caio.replay.runners import split_command
+from pytest_caio.system.program import find_program
 from tests.support.pace import stretched, wait_for, within
 from tests.support.places import CHECKOUT, SUPPORT
 
@@ -84,6 +85,15 @@ def test_only_the_slow_case_is_lost(misfit: Misfit, protocol: str) -> None:
     questions = [*QUESTIONS[:2], Question("S", "a slow one"), *QUESTIONS[2:]]
     exchanges = misfit("nap", protocol, case_seconds=stretched(1.2), workers=1).ask(questions)
     assert [isinstance(exchange.outcome, Answer) for exchange in exchanges] == [True, True, False, True, True]
+
+
+@BOTH
+def test_answers_in_any_script(misfit: Misfit, protocol: str) -> None:
+    """A runner that prints non-ASCII JSON is understood, also where Python prints a code page (Windows)."""
+    env = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    (exchange,) = misfit("words", protocol, env=env).ask(QUESTIONS[:1])
+    assert isinstance(exchange.outcome, Answer), exchange.outcome
+    assert exchange.outcome.actual_output == "Grüße — ✓ 漢"
 
 
 def test_a_runner_that_dies_is_started_again(misfit: Misfit) -> None:
@@ -196,7 +206,12 @@ def test_an_interruption_does_not_wait_for_the_runner(tmp_path: Path) -> None:
         (["python", "a b"], False, (sys.executable, "a b")),
         (r"python C:\tools\run.py", True, (sys.executable, r"C:\tools\run.py")),
         (r'"C:\Program Files\run.exe" --k "a b"', True, (r"C:\Program Files\run.exe", "--k", "a b")),
+        (r'python --x="C:\tool box\y" z', True, (sys.executable, r"--x=C:\tool box\y", "z")),
+        (r'"C:\tool box\"run.exe "C:\x\"', True, ("C:\\tool box\\run.exe", "C:\\x\\")),
+        (r"python C:\Users\O'Brien\x.py 'a b'", True, (sys.executable, r"C:\Users\O'Brien\x.py", "a b")),
+        ('npm run "" agent ', True, ("npm", "run", "", "agent")),
         ("python3 x.py", False, ("python3", "x.py")),
+        ("Python3.exe x.py", True, (sys.executable, "x.py")),
     ],
 )
 def test_commands_are_split_as_the_system_writes_them(
@@ -204,6 +219,42 @@ def test_commands_are_split_as_the_system_writes_them(
 ) -> None:
     """A command is a list, or text by the rules of the system; `python` is this interpreter."""
     assert split_command(command, windows=windows) == words
+
+
+@pytest.mark.parametrize("command", ['python "open', r'python "C:\x', '"'])
+def test_a_quote_that_is_left_open_on_windows(command: str) -> None:
+    """On Windows too, a quote without an end is named."""
+    with pytest.raises(InputError, match="cannot be split into words"):
+        split_command(command, windows=True)
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("agent", "here/agent.cmd"),  # the runner's folder comes before PATH
+        ("npm", "path/npm.cmd"),  # never the shell script of the same name
+        ("npm.cmd", "path/npm.cmd"),
+        ("tool", "path/tool.exe"),
+        ("bin/run", "here/bin/run.bat"),
+        ("./agent", "here/agent.cmd"),
+        ("bin/tool", None),  # a path is not searched for in PATH
+        ("notes", None),  # notes.txt is no program
+        ("agent.py", None),
+    ],
+)
+def test_programs_are_found_as_windows_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, found: str | None
+) -> None:
+    """A runner without `.exe` is found by the endings of PATHEXT, in the profile's cwd and in PATH."""
+    for name in ("here/agent.cmd", "here/agent.py", "here/notes.txt", "here/bin/run.bat", "path/agent.exe"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("npm", "npm.cmd", "tool.exe"):
+        (tmp_path / "path" / name).touch()
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.setenv("PATHEXT", ".COM;.EXE;.BAT;.CMD")
+    program = find_program(word, tmp_path / "here", windows=True)
+    assert program == (found and str(tmp_path / found))
 
 
 @pytest.mark.parametrize("command", ["", [], [""], "python 'open", "no-such-program-here", "./no/such/file"])

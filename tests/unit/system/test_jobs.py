@@ -14,6 +14,7 @@ import pytest
 from pytest_caio.system.atomicfile import write_atomically
 from pytest_caio.system.jobs import Jobs
 from tests.support.pace import within
+from tests.support.windows_files import LINUX_ONLY, refuse_open_files
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -138,6 +139,61 @@ def test_a_full_disk_is_an_error(owner: Jobs, worker: Jobs, monkeypatch: pytest.
         owner.result("it", Found)
     with pytest.raises((RuntimeError, LookupError), match=r"given up|not started"):
         worker.result("it", Found)
+
+
+@LINUX_ONLY
+def test_a_result_that_workers_hold_open(owner: Jobs, worker: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`os.replace` onto a file that workers read is refused on Windows: no file of a job is replaced.
+
+    Every file in the folder is held open from the moment at which it is there, as slow readers do.
+    """
+    refuse_open_files(monkeypatch)
+    monkeypatch.setattr("pytest_caio.system.atomicfile._PATIENCE", 0.2)
+    folder, go, over = Path(owner.share()), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ExitStack() as stack:
+            held: set[Path] = set()
+            while not over.wait(0.005):
+                for path in {*folder.glob("*.json")} - held:
+                    stack.enter_context(path.open("rb"))
+                    held.add(path)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    owner.start("it", lambda: Found() if go.wait(10) else broken())
+    threading.Timer(0.1, go.set).start()
+    try:
+        assert worker.result("it", Found) == owner.result("it", Found) == Found()
+    finally:
+        over.set()
+        holding.join()
+
+
+def test_a_worker_does_not_wait_for_a_controller_that_is_gone(
+    owner: Jobs, worker: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job without result or sign of life is given up, even if all its files stay: the wait has an end."""
+    monkeypatch.setattr("pytest_caio.system.jobs._LOOKS", 5)
+    over = threading.Event()
+    owner.start("it", lambda: (over.wait(10), Found())[1])
+    try:
+        with pytest.raises(RuntimeError, match="the it was given up"):
+            worker.result("it", Found)
+    finally:
+        over.set()
+
+
+def test_a_long_job_shows_that_it_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker goes on waiting for a job that takes long, as the controller shows signs of life."""
+    monkeypatch.setattr("pytest_caio.system.jobs._PULSE", 0.02)
+    monkeypatch.setattr("pytest_caio.system.jobs._LOOKS", 20)
+    over = threading.Event()
+    with closing(Jobs(lambda _: None)) as controller:
+        reader = Jobs(lambda _: None, controller.share())
+        controller.start("it", lambda: Found() if over.wait(10) else broken())
+        threading.Timer(0.6, over.set).start()
+        assert reader.result("it", Found) == Found()
 
 
 def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
