@@ -9,7 +9,6 @@ import msgspec
 
 from pytest_caio.contract.cards import Card, Queue, card_key, index_key, moment_of
 from pytest_caio.contract.operation import Email
-from pytest_caio.environments.addresses import seen_from
 from pytest_caio.environments.environment import Environment
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import Mismatch
@@ -110,7 +109,7 @@ def examine_queue(environment: Environment) -> QueueFindings:
                 batch = ordered[start : start + _PAGE]
                 cards += [_card(key, text) for key, text in zip(batch, fetch(client, batch), strict=True)]
     except StoreError as error:
-        return QueueFindings(silence=f"{error}: {seen_from(url)}")
+        return QueueFindings(silence=str(error))
     except InputError as error:
         return QueueFindings(silence=str(error))
     return QueueFindings(index=tuple(index), cards=tuple(card for card in cards if card is not None))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_caio.environments.addresses import seen_from
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import StateSection
@@ -121,7 +120,7 @@ def examine_state(environment: Environment) -> StateFindings:
                 migrated = summary.digests if summary else None
                 compared = compare(hive, client, prefix, cutover=section.cutover, migrated=migrated)
     except StoreError as error:
-        trouble = f"{error}: {seen_from(url)}"
+        trouble = str(error)
     except InputError as error:
         trouble = "" if surveyed else str(error)  # else the files are at fault, and are read again below
     if compared is None and hive is not None:

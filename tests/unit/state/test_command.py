@@ -106,9 +106,15 @@ def test_a_prefix_from_the_env_file_is_used(
         (b"STATE_REDIS_PREFIX=caio\n", "REDIS_URL is missing"),
         (b"REDIS_URL=\n", "REDIS_URL is missing"),
         (b"REDIS_URL=http://:s3cret-word@host:1/0\n", "no Redis URL"),
-        (b"REDIS_URL=redis://:s3cret-word@host:port/0\n", "no Redis URL"),
-        (b"REDIS_URL=redis://:s3cret-word@host:1/0?db=s3cret-word\n", "no Redis URL"),
-        (b"REDIS_URL=redis://:s3cret-word@host:1/0?s3cret-word=1\n", "no Redis URL"),
+        (b"REDIS_URL=redis://:s3cret-word@host:port/0\n", "REDIS_URL has a port that is no number"),
+        (
+            b"REDIS_URL=redis://:s3cret-word@host:1/0?db=s3cret-word\n",
+            "REDIS_URL has an option db with a value",
+        ),
+        (
+            b"REDIS_URL=redis://:s3cret-word@host:1/0?s3cret-word=1\n",
+            "REDIS_URL has an option that the client",
+        ),
         (b"REDIS_URL=s3cret-word\n", "no Redis URL"),
     ],
 )
