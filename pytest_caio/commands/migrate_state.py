@@ -8,7 +8,10 @@ import time
 from pathlib import Path
 
 from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
+from pytest_caio.environments.profiles import Profile
+from pytest_caio.environments.rules import unusable_values
 from pytest_caio.errors import InputError
 from pytest_caio.state.migration import migrate, unfinished
 from pytest_caio.state.server import connect
@@ -71,11 +74,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(path: Path) -> tuple[str, str]:
-    values = {key: value.reveal().strip() for key, value in EnvFile.read(path).values.items()}
-    url = values.get("REDIS_URL", "")
+    """Return REDIS_URL and the state's prefix of an env file, judged as the environment gate judges them."""
+    file = EnvFile.read(path)
+    environment = Environment("", "", Profile(), file.values, file=file)
+    url, prefix = (environment.value(key).strip() for key in ("REDIS_URL", STATE_PREFIX))
     if not url:
         raise InputError(f"env file {path}: REDIS_URL is missing")
-    return url, values.get(STATE_PREFIX, "") or DEFAULT_STATE_PREFIX
+    for fault in unusable_values(environment):
+        if fault.partition(" ")[0] in ("REDIS_URL", STATE_PREFIX):
+            raise InputError(f"env file {path}: {fault}")
+    return url, prefix or DEFAULT_STATE_PREFIX
 
 
 class _Lines:

@@ -9,7 +9,13 @@ from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, REDIS_NAMESPACES
 from pytest_caio.errors import InputError
 from pytest_caio.state import Storage, StoreError, connect, inspect_server, storage_of, write_refusals
 
-__all__ = ["RedisFindings", "examine_redis"]
+__all__ = ["UNANSWERED", "RedisFindings", "examine_redis"]
+
+UNANSWERED = (
+    "Do what the message says with REDIS_URL in the env file, or with the Redis that it leads to; "
+    "ENV-12 judges the same. Then run this again."
+)
+"""The fix of a check that lacks what Redis did not answer."""
 
 
 class RedisFindings(msgspec.Struct, frozen=True):

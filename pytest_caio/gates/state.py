@@ -11,6 +11,7 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import StateSection
 from pytest_caio.errors import InputError
+from pytest_caio.gates.redis_server import UNANSWERED
 from pytest_caio.outcomes import Mismatch, MissingInput, NotApplicable
 from pytest_caio.state import (
     Comparison,
@@ -27,6 +28,7 @@ from pytest_caio.state import (
     summary_faults,
     survey,
 )
+from pytest_caio.system.paths import is_file
 
 __all__ = ["StateFindings", "examine_state"]
 
@@ -64,7 +66,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
         """Records that differ in Redis. Raises as `files` does, or Mismatch when Redis did not answer."""
         found = self.files
         if self.redis_trouble:
-            raise Mismatch("Redis answers", self.redis_trouble)
+            raise Mismatch("Redis answers", self.redis_trouble, UNANSWERED)
         if not any(found.counts.values()):
             raise NotApplicable("no file of state is a record (STATE-02): there is nothing to compare")
         return found.unequal
@@ -73,7 +75,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> Survey:
         """The survey of the state's keys in Redis. Raises Mismatch when Redis did not answer."""
         if self.surveyed is None:
-            raise Mismatch("Redis answers", self.redis_trouble)
+            raise Mismatch("Redis answers", self.redis_trouble, UNANSWERED)
         return self.surveyed
 
     @property
@@ -143,7 +145,7 @@ def examine_state(environment: Environment) -> StateFindings:
 def _read_summary(environment: Environment, section: StateSection) -> tuple[Summary | None, str, str]:
     """Return the migration's summary, or why it cannot be read, or the input that is missing."""
     path = Path(section.summary)
-    if not section.summary or not path.is_file():
+    if not section.summary or not is_file(path):
         return None, "", f"summary of [{environment.name}.state] (no such file: {path})"
     try:
         return read_summary(path), "", ""
