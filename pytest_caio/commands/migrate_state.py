@@ -11,7 +11,7 @@ from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import Profile
-from pytest_caio.environments.rules import unusable_values
+from pytest_caio.environments.rules import unusable
 from pytest_caio.errors import InputError
 from pytest_caio.state.migration import migrate, unfinished
 from pytest_caio.state.server import connect
@@ -78,11 +78,10 @@ def _settings(path: Path) -> tuple[str, str]:
     file = EnvFile.read(path)
     environment = Environment("", "", Profile(), file.values, file=file)
     url, prefix = (environment.value(key).strip() for key in ("REDIS_URL", STATE_PREFIX))
+    if fault := unusable(environment, "REDIS_URL", STATE_PREFIX):
+        raise InputError(f"env file {path}: {fault}")
     if not url:
         raise InputError(f"env file {path}: REDIS_URL is missing")
-    for fault in unusable_values(environment):
-        if fault.partition(" ")[0] in ("REDIS_URL", STATE_PREFIX):
-            raise InputError(f"env file {path}: {fault}")
     return url, prefix or DEFAULT_STATE_PREFIX
 
 
