@@ -8,14 +8,14 @@ from urllib.parse import unquote, unquote_plus
 
 __all__ = ["url_credentials"]
 
-_URL = re.compile(r"([A-Za-z][\w+.-]*)://(\S*)", re.ASCII)
+_URL = re.compile(r"([A-Za-z][\w+.-]*)://(.*)", re.ASCII | re.DOTALL)
 _NEXT_URL = re.compile(r"[\s,;]+(?=[A-Za-z][\w+.-]*://)", re.ASCII)
 # Of these, a path or query may have an @ in it; of all others, an @ follows a password.
 _WEB = ("http", "https", "ws", "wss")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)", re.ASCII)
 _HOST = r"(?:[\w.-]*|\[[\da-fA-F:.]*\])(?::\d{1,5})?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*(?:[/?#]|$)", re.ASCII)
-_OPTION = re.compile(r"[?&#;]([\w.-]+)=([^&\s]+)")
+_OPTION = re.compile(r"[?&#;]([\w.-]+)=([^&]+)")
 _NAMES_CREDENTIAL = re.compile(
     r"user(?:_?name)?|pass|pwd|.*(?:password|passwd|passphrase|token|secret|key|auth|sig|signature|credential)s?",
     re.IGNORECASE,
@@ -41,7 +41,7 @@ def url_credentials(value: str) -> list[str]:
 
 
 def _parts(scheme: str, rest: str) -> Iterator[str]:
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    authority = re.split(r"[/?#\s]", rest, maxsplit=1)[0]
     ends = {authority.rfind("@")}
     port = authority.partition(":")[2]
     if scheme not in _WEB or (port and "@" not in authority and not _PORT.match(port)):
