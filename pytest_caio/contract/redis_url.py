@@ -91,7 +91,10 @@ def _fault_of_place(parts: SplitResult) -> str:
     if parts.scheme == "unix":
         if not hasattr(socket, "AF_UNIX"):
             return "is a socket of this machine (unix://), which Windows does not have: use redis://"
-        return "" if parts.path.strip("/") else "names no socket: write unix:///folder/redis.sock"
+        host = parts.netloc.rpartition("@")[2]
+        return (
+            "" if parts.path.strip("/") and not host else "names no socket: write unix:///folder/redis.sock"
+        )
     try:
         port = parts.port
     except ValueError:

@@ -16,6 +16,7 @@ _SECRET_NAME = re.compile(
 )
 _SWITCH_NAME = re.compile(r"_(ENABLED|REQUIRED|HEADER|ALLOWLIST|DAYS|SECONDS)$", re.IGNORECASE)
 _PATH_NAME = re.compile(r"_(FILE|PATH|DIR|SOCK)$", re.IGNORECASE)
+_URL = re.compile(r"\s*[A-Za-z][\w+.-]*://", re.ASCII)
 _URL_NAME = re.compile(r"(?:^|_)(?:URL|URI)$", re.IGNORECASE)
 
 
@@ -57,9 +58,10 @@ def names_secret(key: str, value: str) -> bool:
     """
     if _SECRET_NAME.search(key) and not _SWITCH_NAME.search(key):
         return True
-    if "://" in value:
-        return bool(url_credentials(value))
-    return bool(value.strip() and _URL_NAME.search(key) and ("@" in value or key.endswith("REDIS_URL")))
+    if "://" in value and url_credentials(value):
+        return True
+    whole = _URL_NAME.search(key) and not _URL.match(value) and ("@" in value or key.endswith("REDIS_URL"))
+    return bool(value.strip() and whole)
 
 
 def names_path(key: str, value: str) -> bool:

@@ -15,7 +15,8 @@ _WEB = ("http", "https", "ws", "wss")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)", re.ASCII)
 _HOST = r"(?:[\w.-]*|\[[\da-fA-F:.]*\])(?::\d{1,5})?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*(?:[/?#]|$)", re.ASCII)
-_OPTION = re.compile(r"[?&#;]([\w.-]+)=([^&]+)")
+# A raw & may be part of a password: what follows it is another option only if a plain name does.
+_OPTION = re.compile(r"[?&#;]([\w.-]+)=((?:[^&]|&(?![a-z_]+=))+)")
 _NAMES_CREDENTIAL = re.compile(
     r"user(?:_?name)?|pass|pwd|.*(?:password|passwd|passphrase|token|secret|key|auth|sig|signature|credential)s?",
     re.IGNORECASE,
