@@ -17,7 +17,7 @@ from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
-__all__ = ["Options", "add_options", "find_suite", "join_files"]
+__all__ = ["Options", "add_options", "find_suite", "given_token", "join_files"]
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 # On Windows a colon would even write into a stream of another file, which no folder shows.
@@ -264,3 +264,8 @@ def _token(given: str | None, here: Path) -> str:
     if not given.strip():
         raise InputError("--token: is empty")
     return given
+
+
+def given_token(given: str | None, here: Path) -> str:
+    """Return the token of `--token VALUE|@FILE`, empty without it. Raises InputError if it cannot be used."""
+    return _token(given, here)

@@ -9,7 +9,8 @@ from typing import ParamSpec
 from urllib.parse import urlsplit
 
 from pytest_caio.contract.providers import PROVIDERS, UNSIGNED_KEYS
-from pytest_caio.environments.addresses import is_local, origin_fault, redis_place
+from pytest_caio.contract.redis_url import redis_url_fault
+from pytest_caio.environments.addresses import is_local, origin_fault
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.environment import Environment, checked_url
 from pytest_caio.environments.keys import (
@@ -150,8 +151,8 @@ def _redis_fault(environment: Environment) -> str:
     url = environment.value("REDIS_URL").strip()
     if not url:
         return ""
-    if not redis_place(url):
-        return "REDIS_URL is no Redis URL; it begins with redis:// or rediss://"
+    if fault := redis_url_fault(url):
+        return f"REDIS_URL {fault}"
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     if environment.name == "production" and (parts.scheme == "unix" or not host or is_local(host)):

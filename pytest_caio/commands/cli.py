@@ -15,6 +15,10 @@ __all__ = ["main"]
 # Only the module of the given command is imported.
 _COMMANDS = {
     "bootstrap": ("pytest_caio.commands.bootstrap", "fill in a runtime environment file, or leave it alone"),
+    "emergency-stop": (
+        "pytest_caio.commands.emergency_stop",
+        "tell a deployment to send nothing more, and see that it is stopped",
+    ),
     "migrate-state": (
         "pytest_caio.commands.migrate_state",
         "carry file state over to Redis, and read every key back",

@@ -8,7 +8,10 @@ import time
 from pathlib import Path
 
 from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
+from pytest_caio.environments.profiles import Profile
+from pytest_caio.environments.rules import unusable
 from pytest_caio.errors import InputError
 from pytest_caio.state.migration import migrate, unfinished
 from pytest_caio.state.server import connect
@@ -71,11 +74,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(path: Path) -> tuple[str, str]:
-    values = {key: value.reveal().strip() for key, value in EnvFile.read(path).values.items()}
-    url = values.get("REDIS_URL", "")
+    """Return REDIS_URL and the state's prefix of an env file, judged as the environment gate judges them."""
+    file = EnvFile.read(path)
+    environment = Environment("", "", Profile(), file.values, file=file)
+    url, prefix = (environment.value(key).strip() for key in ("REDIS_URL", STATE_PREFIX))
+    if fault := unusable(environment, "REDIS_URL", STATE_PREFIX):
+        raise InputError(f"env file {path}: {fault}")
     if not url:
         raise InputError(f"env file {path}: REDIS_URL is missing")
-    return url, values.get(STATE_PREFIX, "") or DEFAULT_STATE_PREFIX
+    return url, prefix or DEFAULT_STATE_PREFIX
 
 
 class _Lines:

@@ -6,7 +6,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from urllib.parse import SplitResult, parse_qs, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from pytest_caio.environments.keys import canonical
 
@@ -16,8 +16,6 @@ __all__ = [
     "is_local",
     "names_environment",
     "origin_fault",
-    "redis_place",
-    "seen_from",
     "stays_on",
 ]
 
@@ -93,27 +91,6 @@ def is_local(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def redis_place(url: str) -> str:
-    """Return host:port/database of a Redis URL, without credentials; an empty string for any other text.
-
-    Two URLs of the same database give the same result: the host is in lower case, and a missing port (6379)
-    or database (0) is filled in. For a `unix` URL it is path/database.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        if parts.scheme not in ("redis", "rediss", "unix"):
-            return ""
-        database = parse_qs(parts.query).get("db", [""])[0]
-        if parts.scheme == "unix":
-            return f"{parts.path}/{int(database or 0)}"
-        host = (parts.hostname or "localhost").rstrip(".")
-        path = parts.path.strip("/")
-        host = "127.0.0.1" if host == "localhost" else host
-        return f"{host}:{parts.port or 6379}/{int(database or path or 0)}"
-    except ValueError:
-        return ""
-
-
 def names_environment(namespace: str, environment: str) -> bool:
     """Return whether a namespace contains the environment's name, or an alias of it, as a separate word."""
     name = canonical(environment)
@@ -125,21 +102,6 @@ def foreign_names(namespace: str, environment: str, others: Iterable[str] = ()) 
     own = canonical(environment)
     names = dict.fromkeys(canonical(name) for name in (*_USUAL, *others))
     return [name for name in names if name != own and names_environment(namespace, name)]
-
-
-def seen_from(url: str) -> str:
-    """Return in words from where a Redis server was contacted, and what to do if that cannot work."""
-    try:
-        host = urlsplit(url).hostname or "its address"
-    except ValueError:
-        host = "its address"
-    where = f"asked at {host} from the machine that runs the checks"
-    if host.endswith(".railway.internal"):
-        where += (
-            "; that is a name of Railway's private network, known inside it alone: give the checks the "
-            "public URL of Redis (REDIS_PUBLIC_URL in Railway) as REDIS_URL"
-        )
-    return where
 
 
 def _has_word(text: str, word: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS, UNSIGNED_KEYS
+from pytest_caio.contract.redis_url import redis_password
 
 __all__ = [
     "BRAKES",
@@ -181,14 +182,13 @@ def canonical(environment: str) -> str:
 def secret_part(key: str, value: str) -> str:
     """Return the part of a value that must be hard to guess.
 
-    For INNGEST_SIGNING_KEY that is the key without its prefix, for REDIS_URL its password (empty if there is
-    none), for any other key the whole value.
+    For INNGEST_SIGNING_KEY that is the key without its prefix, for REDIS_URL the password that a client sends
+    (empty if there is none), for any other key the whole value.
     """
     if key == "INNGEST_SIGNING_KEY":
         return re.sub(r"^signkey-\w+-", "", value)
     if key == "REDIS_URL":
-        found = re.search(r"://[^/\s@]*:([^/\s]*)@", value)
-        return found[1] if found else ""
+        return redis_password(value)
     return value
 
 

@@ -55,6 +55,7 @@ __all__ = [
     "redis_only_fault",
     "repeated_keys",
     "shared_namespaces",
+    "unusable",
     "unusable_values",
 ]
 
@@ -103,9 +104,11 @@ def unusable_values(environment: Environment) -> list[str]:
     around them. Of keys that are not the dashboard's, only their ends and what they refer to are judged: a
     private key has blanks and line ends in it. Raises MissingInput if nothing was given.
     """
-    if not any(value.reveal() for value in environment.values.values()):
-        raise MissingInput(*REQUIRED_KEYS)
     entries = environment.file.entries if environment.file else ()
+    if not any(value.reveal() for value in environment.values.values()) and not any(
+        entry.undefined for entry in entries
+    ):
+        raise MissingInput(*REQUIRED_KEYS)
     faults = [
         f"{entry.key} (line {entry.line}) {_reference_fault(name)}"
         for entry in entries
@@ -122,6 +125,15 @@ def unusable_values(environment: Environment) -> list[str]:
         elif odd := _odd(key, value):
             faults.append(f"{key} has {odd} in it")
     return faults
+
+
+def unusable(environment: Environment, *keys: str) -> str:
+    """Return the first of the `unusable_values` that is one of `keys`, or an empty string."""
+    try:
+        faults = unusable_values(environment)
+    except MissingInput:
+        return ""
+    return next((fault for fault in faults if fault.partition(" ")[0] in keys), "")
 
 
 def _reference_fault(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from pytest_caio.environments.addresses import redis_place
+from pytest_caio.contract.redis_url import redis_place, redis_url_fault
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import (
     REQUIRED_KEYS,
@@ -113,7 +113,9 @@ def shared_database(environment: Environment, others: Iterable[Environment]) -> 
         url = one.value("REDIS_URL").strip()
         if not url:
             raise MissingInput("REDIS_URL" if one is environment else f"REDIS_URL of {one.name}")
-        places.append((one.name, redis_place(url)))
-    (_, own), *theirs = places
-    faults = [f"REDIS_URL of {name} is no Redis URL" for name, place in places if not place]
-    return faults or [f"REDIS_URL leads to the database of {name}" for name, place in theirs if place == own]
+        places.append((one.name, redis_place(url), redis_url_fault(url)))
+    (_, own, _), *theirs = places
+    faults = [f"REDIS_URL of {name} {fault}" for name, _, fault in places if fault]
+    return faults or [
+        f"REDIS_URL leads to the database of {name}" for name, place, _ in theirs if place == own
+    ]

@@ -9,9 +9,9 @@ import msgspec
 
 from pytest_caio.contract.cards import Card, Queue, card_key, index_key, moment_of
 from pytest_caio.contract.operation import Email
-from pytest_caio.environments.addresses import seen_from
 from pytest_caio.environments.environment import Environment
 from pytest_caio.errors import InputError
+from pytest_caio.gates.redis_server import UNANSWERED
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state import StoreError, connect, fetch, members, scan
@@ -67,7 +67,7 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         on, and other tiers than those that it says it shows.
         """
         if self.silence:
-            raise Mismatch("Redis answers", self.silence)
+            raise Mismatch("Redis answers", self.silence, UNANSWERED)
         shown = {str(card.email_id) for card in queue.cards}
         real = {str(card.email_id) for card in queue.real}
         wanted = [
@@ -110,7 +110,7 @@ def examine_queue(environment: Environment) -> QueueFindings:
                 batch = ordered[start : start + _PAGE]
                 cards += [_card(key, text) for key, text in zip(batch, fetch(client, batch), strict=True)]
     except StoreError as error:
-        return QueueFindings(silence=f"{error}: {seen_from(url)}")
+        return QueueFindings(silence=str(error))
     except InputError as error:
         return QueueFindings(silence=str(error))
     return QueueFindings(index=tuple(index), cards=tuple(card for card in cards if card is not None))

@@ -14,6 +14,7 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import PackSection, ReplaySection, StateSection
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput, NotApplicable
+from pytest_caio.system.paths import is_file, is_folder
 
 __all__ = [
     "needs_baseline",
@@ -55,8 +56,10 @@ def needs_files(environment: Environment) -> _One:
         raise MissingInput(key)
     if not folder:
         raise NotApplicable("the profile says that all file state was removed (hive_dir is empty)")
-    if not Path(folder).is_dir():
-        raise MissingInput(f"{key} (no such folder: {folder})")
+    if not is_folder(folder):
+        raise MissingInput(
+            f"{key} ({'a file, not a folder' if is_file(folder) else 'no such folder'}: {folder})"
+        )
     return _ONE
 
 

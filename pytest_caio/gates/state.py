@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_caio.environments.addresses import seen_from
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import StateSection
 from pytest_caio.errors import InputError
+from pytest_caio.gates.redis_server import UNANSWERED
 from pytest_caio.outcomes import Mismatch, MissingInput, NotApplicable
 from pytest_caio.state import (
     Comparison,
@@ -28,6 +28,7 @@ from pytest_caio.state import (
     summary_faults,
     survey,
 )
+from pytest_caio.system.paths import is_file
 
 __all__ = ["StateFindings", "examine_state"]
 
@@ -65,7 +66,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
         """Records that differ in Redis. Raises as `files` does, or Mismatch when Redis did not answer."""
         found = self.files
         if self.redis_trouble:
-            raise Mismatch("Redis answers", self.redis_trouble)
+            raise Mismatch("Redis answers", self.redis_trouble, UNANSWERED)
         if not any(found.counts.values()):
             raise NotApplicable("no file of state is a record (STATE-02): there is nothing to compare")
         return found.unequal
@@ -74,7 +75,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> Survey:
         """The survey of the state's keys in Redis. Raises Mismatch when Redis did not answer."""
         if self.surveyed is None:
-            raise Mismatch("Redis answers", self.redis_trouble)
+            raise Mismatch("Redis answers", self.redis_trouble, UNANSWERED)
         return self.surveyed
 
     @property
@@ -121,7 +122,7 @@ def examine_state(environment: Environment) -> StateFindings:
                 migrated = summary.digests if summary else None
                 compared = compare(hive, client, prefix, cutover=section.cutover, migrated=migrated)
     except StoreError as error:
-        trouble = f"{error}: {seen_from(url)}"
+        trouble = str(error)
     except InputError as error:
         trouble = "" if surveyed else str(error)  # else the files are at fault, and are read again below
     if compared is None and hive is not None:
@@ -144,7 +145,7 @@ def examine_state(environment: Environment) -> StateFindings:
 def _read_summary(environment: Environment, section: StateSection) -> tuple[Summary | None, str, str]:
     """Return the migration's summary, or why it cannot be read, or the input that is missing."""
     path = Path(section.summary)
-    if not section.summary or not path.is_file():
+    if not section.summary or not is_file(path):
         return None, "", f"summary of [{environment.name}.state] (no such file: {path})"
     try:
         return read_summary(path), "", ""

@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from pytest_caio.redaction.urls import url_credentials
 
 __all__ = ["COMMON_WORDS", "MIN_LENGTH", "search_patterns", "secret_parts", "whole_patterns"]
 
@@ -89,20 +91,19 @@ _AGAIN: tuple[_Escape, ...] = (_json, _quoted(_repr), _html("&quot;", "&#x27;"),
 def secret_parts(value: str) -> list[str]:
     """Return the parts of `value` that are secret in every context, without a key's known prefix.
 
-    For a URL with credentials that is the password, or the user if there is none, as written and
-    percent-decoded; for any other URL its path and query. A host is not secret.
+    For a URL with credentials those are its `url_credentials`; for any other URL its path and query. A host
+    is not secret.
     """
-    if not re.match(r"[\w+.-]+://", value):
+    if not re.match(r"\s*[\w+.-]+://", value):
         return [_PREFIX.sub("", value, count=1)]
-    userinfo = re.match(r"[\w+.-]+://(?:([^/\s@:]*):(\S+)|([^/\s@:]+))@", value)
-    if userinfo is None:
-        try:
-            parts = urlsplit(value)
-        except ValueError:
-            return [value]
-        return [f"{parts.path}?{parts.query}".strip("/?")]
-    secret = userinfo[2] or userinfo[3]
-    return list(dict.fromkeys((secret, unquote(secret))))
+    credentials = url_credentials(value)
+    if credentials:
+        return credentials
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return [value]
+    return [f"{parts.path}?{parts.query}".strip("/?")]
 
 
 def search_patterns(value: str, ordinary: str) -> Iterator[tuple[str, bool]]:

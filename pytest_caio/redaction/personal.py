@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from pytest_caio.text import printable
+
 __all__ = ["EXCERPT_LENGTH", "mask_addresses", "mask_identifier", "mask_personal_json"]
 
 # The @ of an address: as text, percent-encoded, and as JSON, scripts and HTML escape it.
@@ -52,9 +54,10 @@ def mask_addresses(text: str) -> str:
 def mask_identifier(text: str) -> str:
     """Return a path, a key or an address with the name of each address in it cut to its first character.
 
-    All that stands between a separator and an `@` in an identifier is a name, whatever the host.
+    All that stands between a separator and an `@` in an identifier is a name, whatever the host. The result
+    is printable, since file names may hold line ends and control characters.
     """
-    return _IDENTIFIER.sub(r"\1***@", text)
+    return printable(_IDENTIFIER.sub(r"\1***@", text))
 
 
 def mask_personal_json(target: str, text: str, content_type: str) -> str:

@@ -6,6 +6,8 @@ import os
 import re
 import secrets
 
+from pytest_caio.redaction.urls import url_credentials
+
 __all__ = ["Secret", "names_path", "names_secret", "new_secret"]
 
 _SECRET_NAME = re.compile(
@@ -14,7 +16,8 @@ _SECRET_NAME = re.compile(
 )
 _SWITCH_NAME = re.compile(r"_(ENABLED|REQUIRED|HEADER|ALLOWLIST|DAYS|SECONDS)$", re.IGNORECASE)
 _PATH_NAME = re.compile(r"_(FILE|PATH|DIR|SOCK)$", re.IGNORECASE)
-_CREDENTIALS_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]+@")
+_URL = re.compile(r"\s*[A-Za-z][\w+.-]*://", re.ASCII)
+_URL_NAME = re.compile(r"(?:^|_)(?:URL|URI)$", re.IGNORECASE)
 
 
 class Secret:
@@ -49,10 +52,16 @@ class Secret:
 
 
 def names_secret(key: str, value: str) -> bool:
-    """Return whether `key` names a secret, or `value` is a URL that contains credentials."""
-    return bool(
-        (_SECRET_NAME.search(key) and not _SWITCH_NAME.search(key)) or _CREDENTIALS_IN_URL.search(value)
-    )
+    """Return whether `key` names a secret, or `value` is a URL that contains credentials.
+
+    What stands in the place of a connection string and is no URL may be nothing but its password.
+    """
+    if _SECRET_NAME.search(key) and not _SWITCH_NAME.search(key):
+        return True
+    if "://" in value and url_credentials(value):
+        return True
+    whole = _URL_NAME.search(key) and not _URL.match(value) and ("@" in value or key.endswith("REDIS_URL"))
+    return bool(value.strip() and whole)
 
 
 def names_path(key: str, value: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Literal
 
 __all__ = ["KINDS", "Family", "Kind", "batch_key", "family", "lead_key", "record_key", "state_key"]
@@ -50,16 +52,18 @@ def record_key(prefix: str, kind: Kind, fields: Mapping[str, object], stem: str)
     """Return the key of a record with these fields, read from a file with this stem.
 
     The key comes from `date`, `batch_id` (or else the file's stem), or `email`. Raises ValueError when that
-    field is missing or cannot be part of a key.
+    field is missing, or such that the dashboard would never look for its key.
     """
     match kind:
         case "operator_state":
-            key = state_key(prefix, _identity(fields, "date"))
+            key = state_key(prefix, _day(_identity(fields, "date")))
         case "operator_batch":
             named = fields.get("batch_id") not in (None, "")
-            key = batch_key(prefix, _identity(fields, "batch_id") if named else stem)
+            key = batch_key(
+                prefix, _word(_identity(fields, "batch_id"), "batch_id") if named else _word(stem)
+            )
         case "cadence_lead":
-            key = lead_key(prefix, _identity(fields, "email"))
+            key = lead_key(prefix, _address(_identity(fields, "email")))
     try:
         key.encode("utf-8")
     except UnicodeEncodeError:
@@ -80,3 +84,28 @@ def _identity(fields: Mapping[str, object], field: str) -> str:
     if isinstance(value, str) and value.strip():
         return value
     raise ValueError(f"lacks its {field}" if value in (None, "") else f"its {field} is no text that names it")
+
+
+def _day(text: str) -> str:
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(text).isoformat()
+    raise ValueError("its date is no day, written YYYY-MM-DD: no such key is ever looked up")
+
+
+def _word(text: str, field: str = "") -> str:
+    if any(map(str.isspace, text)) or not (text.isprintable() or _is_broken(text)):
+        name = f"its {field}" if field else "its file's name, which is its id,"
+        raise ValueError(f"{name} has a blank or an invisible character in it: no such key is ever looked up")
+    return text
+
+
+def _address(text: str) -> str:
+    if "@" not in text.strip() or (any(map(str.isspace, text.strip()))):
+        raise ValueError("its email is no address: no such key is ever looked up")
+    return text
+
+
+def _is_broken(text: str) -> bool:
+    """Return whether a text is no valid Unicode, of which `record_key` says so."""
+    return any("\ud800" <= c <= "\udfff" for c in text)

@@ -16,6 +16,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.documents import canonical, parse
 from pytest_caio.state.keys import KINDS, Kind, record_key
+from pytest_caio.system.paths import is_file, is_folder
 
 __all__ = ["Index", "IndexEntry", "Problem", "Progress", "Record", "read_index", "read_records", "read_text"]
 
@@ -146,11 +147,7 @@ def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
     The second and later files for one key are problems. Raises InputError when `hive_dir` is not a directory
     or holds no file or folder of file state.
     """
-    if not hive_dir.is_dir():
-        raise InputError(f"hive directory {hive_dir}: no such directory")
-    names = (_STATE_FILE, *(folder for folder, _ in _FOLDERS.values()))
-    if not any(os.path.lexists(hive_dir / name) for name in names):
-        raise InputError(f"hive directory {hive_dir}: holds none of {', '.join(names)}")
+    _check(hive_dir)
     seen: dict[str, str] = {}
     for kind in KINDS:
         try:
@@ -170,6 +167,22 @@ def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
                 yield found
 
 
+def _check(hive_dir: Path) -> None:
+    """Raise InputError if a path is no folder with a file or a folder of file state in it."""
+    if not is_folder(hive_dir):
+        what = "is a file; name the folder that holds it" if is_file(hive_dir) else "no such directory"
+        raise InputError(f"hive directory {hive_dir}: {what}")
+    try:
+        names = {path.name for path in hive_dir.iterdir()}
+    except OSError as error:
+        raise InputError(f"hive directory {hive_dir}: cannot be read ({error.strerror})") from None
+    wanted = (_STATE_FILE, *(folder for folder, _ in _FOLDERS.values()))
+    if names.isdisjoint(wanted):
+        hint = "; name the folder above it" if hive_dir.name in wanted else ""
+        hint = f"; is it {hive_dir / '.hive-mind'}?" if ".hive-mind" in names else hint
+        raise InputError(f"hive directory {hive_dir}: holds none of {', '.join(wanted)}{hint}")
+
+
 def read_text(hive_dir: Path, path: str) -> tuple[bytes, float]:
     """Return a file's text, without byte order mark and outer whitespace, and its mtime.
 
@@ -178,6 +191,8 @@ def read_text(hive_dir: Path, path: str) -> tuple[bytes, float]:
     file = hive_dir / path
     try:
         status = file.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ValueError("unreadable: a folder; the dashboard reads only the files beside it")
         if not stat.S_ISREG(status.st_mode):  # opening a named pipe would block forever
             raise ValueError("unreadable: not a regular file")
         text = file.read_bytes()
@@ -205,7 +220,11 @@ def _paths(hive_dir: Path, kind: Kind) -> list[str]:
     folder, pattern = _FOLDERS[kind]
     if not os.path.lexists(hive_dir / folder):
         return []
-    return [f"{folder}/{name}" for name in _names(hive_dir / folder) if fnmatch(name, pattern)]
+    return [
+        f"{folder}/{name}"
+        for name in _names(hive_dir / folder)
+        if fnmatch(name, pattern) or _holds_json(hive_dir / folder / name)
+    ]
 
 
 def _ignored(hive_dir: Path) -> tuple[str, ...]:
@@ -213,8 +232,17 @@ def _ignored(hive_dir: Path) -> tuple[str, ...]:
     for folder, pattern in _FOLDERS.values():
         with contextlib.suppress(OSError):  # the folder is missing, or already reported as a problem
             names = _names(hive_dir / folder)
-            strays += [mask_identifier(f"{folder}/{name}") for name in names if not fnmatch(name, pattern)]
+            strays += [
+                mask_identifier(f"{folder}/{name}")
+                for name in names
+                if not (fnmatch(name, pattern) or _holds_json(hive_dir / folder / name))
+            ]
     return tuple(strays)
+
+
+def _holds_json(folder: Path) -> bool:
+    """Return whether a path is a folder with JSON files in it, which may be state that nobody reads."""
+    return any(name.lower().endswith(".json") for _, _, names in os.walk(folder) for name in names)
 
 
 def _names(folder: Path) -> list[str]:

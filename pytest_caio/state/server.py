@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import redis
 from redis.backoff import ExponentialBackoff
+from redis.connection import parse_url
 from redis.retry import Retry
 
+from pytest_caio.contract.redis_url import redis_url_fault
 from pytest_caio.errors import InputError
+from pytest_caio.state.trouble import TROUBLE, describe
 
 __all__ = [
     "Server",
@@ -32,7 +36,16 @@ __all__ = [
     "write_refusals",
 ]
 
-_TIMEOUT_SECONDS = 15.0
+_CONNECT_SECONDS = 4.0
+_ANSWER_SECONDS = 8.0
+_RETRIES = 1
+# The client's name and version are not sent: two round trips, and a refusal of the connection that comes in
+# their place is passed over. Older clients have another name for it.
+_NAMELESS: dict[str, None] = (
+    {"driver_info": None}
+    if hasattr(redis.connection, "DriverInfo")
+    else dict.fromkeys(("lib_name", "lib_version"))
+)
 _SCAN_PAGE = 1000
 _REPLACE_ATTEMPTS = 5
 
@@ -65,30 +78,39 @@ class Storage(msgspec.Struct, frozen=True):
     on_disk: bool | None = None
 
 
-def connect(url: str, *, seconds: float = _TIMEOUT_SECONDS, retries: int = 3) -> redis.Redis:
+def connect(url: str) -> redis.Redis:
     """Return a client for a Redis URL; nothing is sent yet. Close it, or use it as a context manager.
 
-    `seconds` is the timeout of connecting and of each reply, `retries` the number of retries of both.
-    Raises InputError, quoting nothing of the URL, when it is not a Redis URL.
+    A server that is silent is given up within ten seconds, whatever the URL's options ask for. Raises
+    InputError, quoting nothing of the URL, where the client cannot use it.
     """
+    if fault := redis_url_fault(url):
+        raise InputError(f"REDIS_URL {fault}")
+    ours: dict[str, Any] = {
+        "protocol": 2,  # every server supports 2; with 3 the client also asks for maintenance notices
+        "socket_connect_timeout": _CONNECT_SECONDS,
+        "socket_timeout": _ANSWER_SECONDS,
+        # Only errors of a connection are retried: waiting again for a silent server takes too long.
+        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _RETRIES, (redis.ConnectionError,)),
+        "retry_on_timeout": False,
+        "decode_responses": False,
+        "encoding": "utf-8",
+        "max_connections": None,
+        **_NAMELESS,
+    }
     try:
-        client = redis.Redis.from_url(
-            url,
-            protocol=2,  # every server supports 2; with 3 the client also subscribes to maintenance notices
-            socket_connect_timeout=seconds,
-            socket_timeout=seconds,
-            retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), retries),
-        )
-        client.connection_pool.make_connection()  # an unknown option in the URL raises only here
-    except (ValueError, TypeError, AttributeError):
-        raise InputError("REDIS_URL is no Redis URL: use redis://, rediss:// or unix://") from None
-    return client
+        given: dict[str, Any] = parse_url(url.strip())  # type: ignore[no-untyped-call]
+        pool = redis.ConnectionPool(**{**given, **ours})
+        pool.make_connection()  # an option that the client does not take raises only here
+    except TROUBLE:
+        raise InputError("REDIS_URL has an option with a value the client does not take") from None
+    return redis.Redis.from_pool(pool)
 
 
 def inspect_server(client: redis.Redis) -> Server:
     """Check that the server answers, is not a replica and evicts nothing; failures are returned as faults."""
     try:
-        with _guarded():
+        with _guarded(client):
             client.ping()
     except StoreError as failure:
         return Server(faults=(str(failure),))
@@ -96,6 +118,7 @@ def inspect_server(client: redis.Redis) -> Server:
     policy = _text_or_none(lambda: client.info("memory").get("maxmemory_policy"))
     policy = policy or _text_or_none(lambda: client.config_get("maxmemory-policy").get("maxmemory-policy"))
     role = _text_or_none(lambda: client.info("replication").get("role"))
+    role = role or _text_or_none(lambda: str(client.role()[0], "ascii"))
     faults, notes = [], []
     if policy is None:
         notes.append("Redis hides its maxmemory-policy (INFO, CONFIG): see that it is noeviction")
@@ -126,32 +149,32 @@ def write_refusals(client: redis.Redis, prefixes: Sequence[str]) -> list[str]:
     Raises StoreError when the connection fails.
     """
     name = f"caio-acceptance:{secrets.token_hex(16)}"
-    with _guarded(), client.pipeline(transaction=False) as pipe:
+    with _guarded(client), client.pipeline(transaction=False) as pipe:
         for prefix in prefixes:
             pipe.set(f"{prefix}:{name}", "", xx=True, px=1)
         answers = pipe.execute(raise_on_error=False)
-    return [_describe(answer) if isinstance(answer, Exception) else "" for answer in answers]
+    return [describe(answer, client) if isinstance(answer, Exception) else "" for answer in answers]
 
 
 def fetch(client: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:
     """Return the values of the keys, None for a missing key or a non-string value. Raises StoreError."""
-    with _guarded():
-        return [_bytes(value) for value in client.mget(list(keys))]
+    with _guarded(client):
+        return _values(client.mget(list(keys)), len(keys))
 
 
 def members(client: redis.Redis, key: str) -> list[str]:
     """Return the members of a sorted set in their order, none for a missing one. Raises StoreError."""
-    with _guarded():
-        found = cast("list[bytes | str]", client.zrange(key, 0, -1))
-    return [(_bytes(member) or b"").decode("utf-8", "backslashreplace") for member in found]
+    with _guarded(client):
+        found = _values(client.zrange(key, 0, -1))
+    return [(member or b"").decode("utf-8", "backslashreplace") for member in found]
 
 
 def expiries(client: redis.Redis, keys: Sequence[str | bytes]) -> list[int]:
     """Return each key's time to live in ms, -1 without an expiry, -2 for a missing key. Raises StoreError."""
-    with _guarded(), client.pipeline(transaction=False) as pipe:
+    with _guarded(client), client.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.pttl(key)
-        return cast("list[int]", pipe.execute())
+        return [operator.index(expiry) for expiry in pipe.execute()]
 
 
 def insert(client: redis.Redis, texts: Mapping[str, bytes]) -> tuple[set[str], StoreError | None]:
@@ -159,13 +182,13 @@ def insert(client: redis.Redis, texts: Mapping[str, bytes]) -> tuple[set[str], S
 
     Raises StoreError when the connection fails; it is then unknown what was written.
     """
-    with _guarded(), client.pipeline(transaction=False) as pipe:
+    with _guarded(client), client.pipeline(transaction=False) as pipe:
         for key, text in texts.items():
             pipe.set(key, text, nx=True)
         answers = pipe.execute(raise_on_error=False)  # a raised error would quote the value
     written = {key for key, answer in zip(texts, answers, strict=True) if answer is True}
     refusal = next((answer for answer in answers if isinstance(answer, Exception)), None)
-    return written, None if refusal is None else StoreError(_describe(refusal))
+    return written, None if refusal is None else StoreError(describe(refusal, client))
 
 
 def replace(client: redis.Redis, wanted: Mapping[str, tuple[bytes | None, bytes]]) -> set[str]:
@@ -175,9 +198,9 @@ def replace(client: redis.Redis, wanted: Mapping[str, tuple[bytes | None, bytes]
     """
     pending = dict(wanted)
     for _ in range(_REPLACE_ATTEMPTS):
-        with _guarded(), client.pipeline(transaction=True) as pipe:
+        with _guarded(client), client.pipeline(transaction=True) as pipe:
             pipe.watch(*pending)  # type: ignore[no-untyped-call]
-            now = [_bytes(value) for value in pipe.mget(list(pending))]
+            now = _values(pipe.mget(list(pending)), len(pending))
             pairs = zip(pending.items(), now, strict=True)
             pending = {key: pair for (key, pair), value in pairs if value == pair[0]}
             if not pending:
@@ -193,7 +216,7 @@ def replace(client: redis.Redis, wanted: Mapping[str, tuple[bytes | None, bytes]
 
 def keep(client: redis.Redis, keys: Sequence[str]) -> None:
     """Remove the expiry of the keys (PERSIST). Raises StoreError."""
-    with _guarded(), client.pipeline(transaction=False) as pipe:
+    with _guarded(client), client.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.persist(key)
         pipe.execute()
@@ -204,57 +227,27 @@ def scan(client: redis.Redis, prefix: str) -> Iterator[list[bytes]]:
     pattern = re.sub(r"([\\*?\[\]])", r"\\\1", prefix) + "*"
     cursor = 0
     while True:
-        with _guarded():
-            cursor, page = client.scan(cursor, match=pattern, count=_SCAN_PAGE)
-        yield [key if isinstance(key, bytes) else key.encode() for key in page]
+        with _guarded(client):
+            cursor, found = client.scan(cursor, match=pattern, count=_SCAN_PAGE)
+            page = [key for key in _values(found) if key is not None]
+        yield page
         if not cursor:
             return
 
 
 @contextlib.contextmanager
-def _guarded() -> Iterator[None]:
+def _guarded(client: redis.Redis) -> Iterator[None]:
+    """Raise StoreError for whatever the client raises: nothing else may be in the block."""
     try:
         yield
-    except (redis.RedisError, OSError) as error:
-        raise StoreError(_describe(error)) from None
-
-
-# The client's own messages are not shown: they may quote the connection string or values of the command.
-_REFUSALS: tuple[tuple[type[Exception], str], ...] = (
-    (redis.AuthenticationError, "Redis refuses the credentials in REDIS_URL"),
-    (redis.exceptions.AuthenticationWrongNumberOfArgsError, "Redis refuses the credentials in REDIS_URL"),
-    (redis.BusyLoadingError, "Redis is still loading its data"),
-    (redis.ReadOnlyError, "Redis is read-only: it is a replica"),
-    (redis.OutOfMemoryError, "Redis is out of memory (maxmemory)"),
-    (redis.exceptions.NoPermissionError, "Redis does not permit this user what the state needs"),
-    (redis.TimeoutError, "Redis does not answer in time"),
-    (redis.ConnectionError, "Redis cannot be reached"),
-    (OSError, "Redis cannot be reached"),
-)
-
-_CODES: Mapping[str, str] = {
-    "NOREPLICAS": "Redis has fewer replicas than it needs to take writes (min-replicas-to-write)",
-    "MISCONF": "Redis cannot save to its disk, and so takes no writes",
-    "READONLY": "Redis is read-only: it is a replica",
-    "NOPERM": "Redis does not permit this user what the state needs",
-    "OOM": "Redis is out of memory (maxmemory)",
-}
-
-
-def _describe(error: Exception) -> str:
-    for refusal, text in _REFUSALS:
-        if isinstance(error, refusal):
-            return text
-    code = re.match(r"[A-Z]{3,}(?= )", str(error))
-    if code and code[0] in _CODES:
-        return _CODES[code[0]]
-    return f"Redis refused a command ({code[0] if code else type(error).__name__})"
+    except TROUBLE as error:
+        raise StoreError(describe(error, client)) from None
 
 
 def _answer_or_none(ask: Callable[[], Any]) -> Any:
     try:
         return ask()
-    except (redis.RedisError, OSError):
+    except TROUBLE:
         return None
 
 
@@ -263,5 +256,9 @@ def _text_or_none(ask: Callable[[], object]) -> str | None:
     return None if answer is None else str(answer)
 
 
-def _bytes(value: bytes | str | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
+def _values(answer: Any, count: int | None = None) -> list[bytes | None]:
+    """Return the values of an answer. Raises ValueError if it has others, or not as many."""
+    values = [value.encode() if isinstance(value, str) else value for value in answer]
+    if count not in (None, len(values)) or not all(value is None or type(value) is bytes for value in values):
+        raise ValueError("no such answer")
+    return values

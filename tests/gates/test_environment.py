@@ -25,6 +25,7 @@ URL = "http://127.0.0.1:9"
 ALONE = {"ENV-10": "not-run"}  # what an environment that is alone in its run leaves unjudged
 REVOKED = secrets.token_urlsafe(32)
 APP = secrets.token_urlsafe(32)  # the password of a user of Redis
+RAW = secrets.token_urlsafe(32)  # the password of a Redis that is not there
 WEAK = "s3cr3t!"  # too short for redaction: only what never shows a value keeps it
 
 
@@ -93,6 +94,28 @@ SLIPS: Mapping[str, Slip] = {
     ),
     "inner": failed(
         "ENV-12", "give the checks the public URL of Redis", REDIS_URL="redis://redis.railway.internal/0"
+    ),
+    # REDIS_URL has an option, or a character in its password, that the client does not take as it is meant.
+    "certs": failed(
+        "ENV-12",
+        "ssl_cert_reqs with a value the client does not",
+        REDIS_URL=f"rediss://:{RAW}@h?ssl_cert_reqs=CERT_NONE",
+    ),
+    "slash": failed(
+        "ENV-12", "percent-encode it there (/ as %2F)", REDIS_URL=f"redis://:{RAW[:9]}/{RAW[9:]}@h:6379/0"
+    ),
+    "hash": failed(
+        "ENV-12", "percent-encode it there (# as %23)", REDIS_URL=f"'redis://:{RAW[:9]}#{RAW[9:]}@h:6379/0'"
+    ),
+    "query": failed(
+        "ENV-12", "Redis cannot be reached", REDIS_URL=f"redis://127.0.0.1:9/0?username=u&password={RAW}"
+    ),
+    "whole": failed("ENV-12", "is no Redis URL", REDIS_URL=RAW),
+    # ENV-08 judges the password that is sent, wherever and however it is written.
+    "short": Slip(
+        {"ENV-08": "failed", "ENV-12": "failed"},
+        {"REDIS_URL": f"redis://127.0.0.1:9/0?password={WEAK}"},
+        words="REDIS_URL is shorter than 20",
     ),
     "rb2b": failed("ENV-13", "rb2b has no RB2B_WEBHOOK_SECRET", RB2B_WEBHOOK_SECRET=None),
     "dup": advised("ENV-14", f"REDIS_MAX_CONNECTIONS (lines 5, {AFTER})", "REDIS_MAX_CONNECTIONS=30\n"),
@@ -209,6 +232,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> 
         "log": {"save": "", "appendonly": "yes"},
         "reader": {},
         "part": {},
+        "blind": {},
     }
     with ExitStack() as stack:
         slips = {**SLIPS, **HEALTHY}
@@ -222,9 +246,14 @@ def gate(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> 
                 if name == "half":
                     stack.enter_context(replica := RedisServer(follows(server)))
                     slips["replica"] = Slip({}, {"REDIS_URL": replica.url})
-                if name in ("reader", "part"):
-                    # One may only read, and one may write everywhere but to the rate limits.
-                    rights = {"reader": ("+@all -@write", "*"), "part": ("+@all", "caio:production:[cs]*")}
+                if name in ("reader", "part", "blind"):
+                    # One may only read, one may write everywhere but to the rate limits, and one sees neither
+                    # INFO nor CONFIG of a replica that takes writes.
+                    rights = {
+                        "reader": ("+@all -@write", "*"),
+                        "part": ("+@all", "caio:production:[cs]*"),
+                        "blind": ("+@all", "*"),
+                    }
                     categories, keys = rights[name]
                     client.acl_setuser(
                         "app",
@@ -233,6 +262,10 @@ def gate(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> 
                         categories=categories.split(),
                         keys=[keys],
                     )
+                    if name == "blind":
+                        client.execute_command("ACL", "SETUSER", "app", "-info", "-config")
+                        client.config_set("replica-read-only", "no")
+                        client.execute_command("REPLICAOF", "127.0.0.1", "9")
                     place = server.url.rpartition("@")[2]
                     slips[name] = Slip({}, {"REDIS_URL": f"redis://app:{APP}@{place}"})
         denied = stack.enter_context(RedisServer())
@@ -295,12 +328,16 @@ def test_redis_that_hides_its_policy_advises(gate: Gate) -> None:
         ("full", "are used"),
         ("fewer", "fewer replicas than it needs"),
         ("replica", "Redis is a replica"),
+        ("blind", "Redis is a replica"),
         ("reader", "STATE_REDIS_PREFIX: Redis does not permit this user"),
         ("part", "RATE_LIMIT_REDIS_NAMESPACE: Redis does not permit this user"),
     ],
 )
 def test_redis_that_takes_no_writes_fails(gate: Gate, name: str, words: str) -> None:
-    """A Redis that is full, a replica, without its replicas, or read-only for this user fails."""
+    """`REDIS_URL` is a read-only replica, or a user who may only read: NO-GO, as migrate-state says.
+
+    So is one that is full, or without its replicas, and a replica that takes writes and hides what it is.
+    """
     assert gate.apart(name) == {"ENV-12": "failed", **ALONE}
     assert words in gate.observed(name, "ENV-12")
 
@@ -355,7 +392,7 @@ def test_no_value_is_shown(gate: Gate, told: Gate, settings: dict[str, str]) -> 
     hidden = {
         key: settings[key] for key in settings if key.endswith(("TOKEN", "_KEY", "_SECRET", "REDIS_URL"))
     }
-    hidden |= {"part of a secret": REVOKED[:12]} | {
+    hidden |= {"part of a secret": REVOKED[:12], "raw": RAW[:9], "raw's end": RAW[-12:]} | {
         "weak": WEAK,
         "revoked": REVOKED,
         "placeholder": "your-clay-secret-here",

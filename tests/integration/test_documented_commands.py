@@ -15,7 +15,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
@@ -328,49 +328,16 @@ def take_edit(checkout: Checkout, words: Sequence[str]) -> None:
     assert (CHECKOUT / words[0]).is_file() or any(fnmatch(words[0], pattern) for pattern in ignored)
 
 
-@contextmanager
-def stoppable(checkout: Checkout) -> Iterator[tuple[HostedDeployment, Path]]:
-    """A deployment whose operator may be stopped, and a folder with its env file."""
+def take_stop(checkout: Checkout, words: Sequence[str]) -> None:
+    """Run the emergency stop on a deployment of its own, which then is stopped; without --yes it asks."""
     with HostedDeployment(environment="production") as deployment:
-        folder = Path(tempfile.mkdtemp(dir=checkout.scratch))
-        shutil.copy(deployment.env_file, folder / ".env.production")
-        yield deployment, folder
-
-
-def take_pipe(checkout: Checkout, words: Sequence[str]) -> None:
-    """Run the emergency stop for sh, which sends the token of the env file to the deployment."""
-    line = re.fullmatch(r"(sed -n '.+' \S+ \| curl -X POST -H @- )(https://\S+)", words[0])
-    assert line, f"no test knows how to run {words[0]}"
-    if sys.platform == "win32" or not shutil.which("curl"):
-        pytest.skip("there is no sh, or no curl")
-    with stoppable(checkout) as (deployment, folder):
-        stopping = subprocess.run(
-            ["sh", "-c", line[1] + on_loopback(line[2], deployment)],
-            cwd=folder,
-            env=clean_environment(NO_PROXY="*"),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=30,
-            check=True,
-        )
-        assert json.loads(stopping.stdout) == {"emergency_stop": True}
-
-
-def take_token(checkout: Checkout, words: Sequence[str]) -> None:
-    """Run the pattern of the emergency stop for PowerShell, which finds the token in the env file."""
-    name, pattern = words
-    found = re.search(pattern, (checkout.path / name).read_text("utf-8"), re.MULTILINE)
-    token = EnvFile.read(checkout.path / name).values["DASHBOARD_AUTH_TOKEN"].reveal()
-    assert (found and found[1]) == token
-
-
-def take_post(checkout: Checkout, words: Sequence[str]) -> None:
-    """Send the request of the emergency stop for PowerShell: a post with the token in this header."""
-    url, header = words
-    with stoppable(checkout) as (deployment, folder):
-        token = EnvFile.read(folder / ".env.production").values["DASHBOARD_AUTH_TOKEN"].reveal()
-        answer = httpx.post(on_loopback(url, deployment), headers={header: token}, trust_env=False)
-        assert (answer.status_code, answer.json()) == (200, {"emergency_stop": True})
+        own = ("--base-url", deployment.base_url, "--env-file", str(deployment.env_file))
+        asking = checkout.python("-m", "pytest_caio", "emergency-stop", *words, *own)
+        assert (asking.returncode, asking.stdout) == (2, "")
+        assert "there is no terminal to ask in" in asking.stderr
+        done = checkout.python("-m", "pytest_caio", "emergency-stop", *words, *own, "--yes")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["stopped"] is True
 
 
 def take_unknown(checkout: Checkout, words: Sequence[str]) -> None:

@@ -22,11 +22,6 @@ _INTERPRETERS = {"sh": ".venv/bin/python", "powershell": ".venv/Scripts/python",
 _OTHER_PYTHONS = ("python3", "py")  # these create .venv; `py -3.13` chooses one
 # Placeholders in the documents for paths of the reader.
 _PLACEHOLDERS = {"PATH": ".hive-mind", "DIR": ".hive-mind", "FILE": ".env.production"}
-_MATCH = r"\.Matches\[0\]\.Groups\[1\]\.Value"
-_POWERSHELL = {
-    "token": re.compile(rf"\$token = \(Select-String -Path (\S+) -Pattern '(\S+)'\){_MATCH}"),
-    "post": re.compile(r"Invoke-RestMethod -Method Post -Uri (\S+) -Headers @\{ '([\w-]+)' = \$token \}"),
-}
 
 
 @dataclass(frozen=True)
@@ -97,12 +92,6 @@ def step_of(command: Command) -> Step:
     unknown = Step("unknown", (str(command),))
     if command.shell not in ("sh", "powershell", "ci", "inline"):
         return unknown
-    if command.shell == "powershell":
-        for kind, pattern in _POWERSHELL.items():
-            if match := pattern.fullmatch(command.text):
-                return Step(kind, match.groups())
-    elif " | " in command.text:
-        return Step("pipe", (command.text,))
     written = command.text.replace("\\", "/") if command.shell == "powershell" else command.text
     program, *words = shlex.split(written, comments=True)
     match program, words:
@@ -142,6 +131,8 @@ def _python(words: tuple[str, ...]) -> Step | None:
             return Step("serve", ())
         case "-m", "pytest_caio", name:
             return Step("command", (name, "--help"))  # the command is mentioned without arguments
+        case "-m", "pytest_caio", "emergency-stop", *rest:
+            return Step("stop", tuple(rest))
         case "-m", "pytest_caio", "bootstrap", *rest:
             return Step("bootstrap", tuple(rest))
         case "-m", "pytest_caio", *rest:

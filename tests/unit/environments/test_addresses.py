@@ -1,4 +1,4 @@
-"""Origins, Inngest's URL, places in Redis and namespaces: what is wrong with one, and which are the same."""
+"""Origins, Inngest's URL, redirects and namespaces: what is wrong with one, and which are the same."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis.connection import parse_url
 
 from pytest_caio.environments.addresses import (
     foreign_names,
     inngest_url_fault,
     names_environment,
     origin_fault,
-    redis_place,
-    seen_from,
     stays_on,
 )
 
@@ -98,51 +95,6 @@ def test_inngest_url(url: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "redis://127.0.0.1",
-        "redis://127.0.0.1:6379",
-        "redis://127.0.0.1/",
-        "redis://:secret@127.0.0.1:6379/0",
-        "rediss://default:other@LOCALHOST:6379/0",
-        "redis://127.0.0.1:6379?db=0",
-        "redis://127.0.0.1:6379/7?db=0",
-        " redis://localhost./0 ",
-    ],
-)
-def test_one_place_is_written_in_many_ways(url: str) -> None:
-    """Credentials, case and defaults do not make another database."""
-    assert redis_place(url) == "127.0.0.1:6379/0"
-
-
-@pytest.mark.parametrize(
-    "url", ["redis://127.0.0.1/1", "redis://127.0.0.1:6380", "redis://b.example", "unix:///r"]
-)
-def test_other_places_are_others(url: str) -> None:
-    """Another host, port or database is another place."""
-    assert redis_place(url) not in ("", "127.0.0.1:6379/0")
-
-
-@pytest.mark.parametrize("url", ["", "https://h/0", "redis://h:port/0", "redis://h/zero", "redis://[h"])
-def test_no_place(url: str) -> None:
-    """What is no Redis URL leads nowhere."""
-    assert redis_place(url) == ""
-
-
-@given(
-    HOSTS, st.none() | st.integers(1, 65535), st.none() | st.integers(0, 15), st.none() | st.integers(0, 15)
-)
-def test_the_place_is_where_the_client_goes(
-    host: str, port: int | None, path: int | None, asked: int | None
-) -> None:
-    """The Redis client itself goes to that host, port and database."""
-    url = f"redis://:p%40ss@{host}" + (f":{port}" if port else "") + (f"/{path}" if path is not None else "")
-    url += f"?db={asked}" if asked is not None else ""
-    told = parse_url(url)
-    assert redis_place(url) == f"{told['host']}:{told.get('port', 6379)}/{told.get('db', 0)}"
-
-
-@pytest.mark.parametrize(
     ("namespace", "named"),
     [
         ("caio:production:ratelimit", True),
@@ -167,13 +119,6 @@ def test_foreign_names() -> None:
     assert foreign_names("caio:prod:x", "production") == []
     assert foreign_names("caio:canary", "production") == []
     assert foreign_names("caio:canary", "production", ["canary", "production"]) == ["canary"]
-
-
-def test_private_names_are_explained() -> None:
-    """A name of Railway's private network asks for the public URL; no address is a mistake."""
-    assert "give the checks the public URL" in seen_from("redis://:pw@redis.railway.internal:6379")
-    assert seen_from("redis://:pw@h.example") == "asked at h.example from the machine that runs the checks"
-    assert "its address" in seen_from("redis://[h")
 
 
 @pytest.mark.parametrize(

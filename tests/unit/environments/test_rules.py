@@ -182,7 +182,7 @@ def test_environments_share_nothing(make_environment: Make) -> None:
     assert shared_database(one, [two]) == ["REDIS_URL leads to the database of two"]
     assert shared_database(one, [make_environment(name="x", REDIS_URL="redis://h/1")]) == []
     assert shared_database(one, [make_environment(name="x", REDIS_URL="h")]) == [
-        "REDIS_URL of x is no Redis URL"
+        "REDIS_URL of x is no Redis URL: use redis://, rediss:// or unix://"
     ]
     with pytest.raises(MissingInput, match="REDIS_URL of bare"):
         shared_database(one, [make_environment(name="bare")])

@@ -177,6 +177,13 @@ def test_secrets_may_be_added_later() -> None:
     [
         ("redis://default:p4ssw0rd-xyz@redis.internal:6379/0", "p4ssw0rd-xyz"),
         ("redis://:p4ssw0rd%2Bxyz@redis.internal:6379/0", "p4ssw0rd+xyz"),
+        ("redis://:p4ss/w0rd@xyz#1@redis.internal:6379/0", "p4ss/w0rd@xyz#1"),
+        ("redis://redis.internal:6379/0?password=p4ssw0rd%2Fxyz", "p4ssw0rd/xyz"),
+        ("redis://redis.internal/0?username=m4chine-user&db=1", "m4chine-user"),
+        ("redis://redis.internal/0?password=p4ss&w0rd&xyz&db=1", "p4ss&w0rd&xyz"),
+        ("rediss://m4chine-user:p4ssw0rd-xyz@redis.internal:6379/0", "m4chine-user"),
+        ("https://t0ken-of-mine:x@redis.internal/git", "t0ken-of-mine"),
+        ("default:p4ssw0rd", "default:p4ssw0rd"),
         ("signkey-prod-0123456789abcdef0123", "0123456789abcdef0123"),
     ],
 )

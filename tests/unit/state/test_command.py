@@ -103,19 +103,42 @@ def test_a_prefix_from_the_env_file_is_used(
         (b"\xff\xfe", "is UTF-16"),
         (b"REDIS_URL=redis://caf\xe9:1/0\n", "line 1: is not UTF-8"),
         (b"REDIS_URL=redis://127.0.0.1:1/0\nSTATE_REDIS_PREFIX: s3cret\n", "line 2: is not KEY=value"),
+        (
+            b"REDIS_URL=redis://127.0.0.1:1/0\nSTATE_REDIS_PREFIX: caio:production:state\n",
+            "line 2: is not KEY=value",
+        ),
+        (
+            b"REDIS_URL=redis://127.0.0.1:1/0\nSTATE_REDIS_PREFIX=caio:${ENVIRONMENT}:state\n",
+            r"STATE_REDIS_PREFIX \(line 2\) refers to \$\{ENVIRONMENT\}, which no line before it defines",
+        ),
+        (
+            b"REDIS_URL=redis://127.0.0.1:1/0\nSTATE_REDIS_PREFIX=${{shared.PREFIX}}\n",
+            "STATE_REDIS_PREFIX .*refers to another variable of Railway",
+        ),
+        (b"REDIS_URL=redis://:${REDIS_PASSWORD}@h/0\n", r"REDIS_URL \(line 1\) refers to"),
+        (b"REDIS_URL='redis://:a b@h/0'\n", "REDIS_URL has a blank in it"),
         (b"STATE_REDIS_PREFIX=caio\n", "REDIS_URL is missing"),
         (b"REDIS_URL=\n", "REDIS_URL is missing"),
         (b"REDIS_URL=http://:s3cret-word@host:1/0\n", "no Redis URL"),
-        (b"REDIS_URL=redis://:s3cret-word@host:port/0\n", "no Redis URL"),
-        (b"REDIS_URL=redis://:s3cret-word@host:1/0?db=s3cret-word\n", "no Redis URL"),
-        (b"REDIS_URL=redis://:s3cret-word@host:1/0?s3cret-word=1\n", "no Redis URL"),
+        (b"REDIS_URL=redis://:s3cret-word@host:port/0\n", "REDIS_URL has a port that is no number"),
+        (
+            b"REDIS_URL=redis://:s3cret-word@host:1/0?db=s3cret-word\n",
+            "REDIS_URL has an option db with a value",
+        ),
+        (
+            b"REDIS_URL=redis://:s3cret-word@host:1/0?s3cret-word=1\n",
+            "REDIS_URL has an option that the client",
+        ),
         (b"REDIS_URL=s3cret-word\n", "no Redis URL"),
     ],
 )
 def test_an_env_file_that_cannot_be_used_is_an_input_error(
     make_hive: MakeHive, tmp_path: Path, content: bytes | None, message: str
 ) -> None:
-    """An unreadable env file, a missing or a malformed REDIS_URL is one line that quotes no value."""
+    """`STATE_REDIS_PREFIX: caio:production:state`, `caio:${ENVIRONMENT}:state`: the gate's reader, its words.
+
+    So is an unreadable env file, and a missing or malformed REDIS_URL: one line that quotes no value.
+    """
     env_file = tmp_path / "x.env"
     if content is not None:
         env_file.write_bytes(content)

@@ -183,7 +183,7 @@ def test_leads_listed_and_leads_held_are_compared(make_hive: MakeHive, client: r
     assert compare_leads(emails, found, "caio") == compare_leads([], survey(client, "none"), "none")
     view = compare_leads([*emails[1:], "new@customer.example", "\ud800@x"], found, "caio")
     assert view.unseen == (_LEAD0,)
-    assert view.unknown == ("n***@customer.example", "\ud800***@x")
+    assert view.unknown == (r"\ud800***@x", "n***@customer.example")
 
 
 def test_a_summary_that_does_not_vouch_says_why(make_hive: MakeHive, client: redis.Redis) -> None:
@@ -219,7 +219,11 @@ def test_a_summary_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"ok": "yes"}', b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"[]", b'{"ok": "yes"}', b"\xff", b"[" * 5000, b'{"ok": false, "ok": true}', b'{"ok": NaN}'],
+    ids=lambda content: str(content)[:20],
+)
 def test_a_summary_that_cannot_be_used_is_an_input_error(tmp_path: Path, content: bytes | None) -> None:
     """A missing or foreign file is no summary, and the error names it."""
     path = tmp_path / "summary.json"

@@ -69,15 +69,32 @@ def test_a_batch_without_an_id_is_named_by_its_file(batch_id: str | None) -> Non
         ("cadence_lead", {"email": ""}, "lacks its email"),
         ("cadence_lead", {"email": "  "}, "its email is no text"),
         ("cadence_lead", {"email": ["a@b.example"]}, "its email is no text"),
+        ("cadence_lead", {"email": "Jane Doe"}, "its email is no address"),
+        ("cadence_lead", {"email": "Jane <jane@b.example>"}, "its email is no address"),
+        ("operator_state", {"date": "yesterday"}, "its date is no day, written YYYY-MM-DD"),
+        ("operator_state", {"date": "24.02.2026"}, "its date is no day"),
+        ("operator_state", {"date": "2026-02-30"}, "its date is no day"),
+        ("operator_state", {"date": "20260224"}, "its date is no day"),
+        ("operator_state", {"date": " 2026-02-24"}, "its date is no day"),
+        ("operator_batch", {"batch_id": "batch 7"}, "its batch_id has a blank or an invisible character"),
+        ("operator_batch", {"batch_id": "batch_7\n"}, "its batch_id has a blank"),
+        ("operator_batch", {"batch_id": "batch\u200b7"}, "its batch_id has a blank or an invisible"),
         ("cadence_lead", {"email": "\ud800@b.example"}, "no valid Unicode"),
         ("operator_batch", {"batch_id": 7}, "its batch_id is no text"),
         ("operator_batch", {"batch_id": "\ud800"}, "no valid Unicode"),
     ],
 )
 def test_a_record_without_a_usable_id_has_no_key(kind: str, fields: dict[str, object], reason: str) -> None:
-    """A record that cannot be named is refused with the reason."""
+    """An operator state dated `yesterday`, a batch id with blanks: no such key is ever looked up."""
     with pytest.raises(ValueError, match=reason):
         record_key("caio", kind, fields, "batch_7")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("stem", ["batch_7 (copy)", "batch_\u00a07", "batch_\t7"])
+def test_a_file_name_with_blanks_is_no_id(stem: str) -> None:
+    """A batch that is named by its file, whose name has blanks in it, has no key that is looked up."""
+    with pytest.raises(ValueError, match="its file's name, which is its id, has a blank"):
+        record_key("caio", "operator_batch", {}, stem)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,113 @@ def test_a_directory_that_is_no_hive_is_an_input_error(tmp_path: Path) -> None:
         read_index(tmp_path, "caio")
 
 
+def test_a_path_beside_the_hive_is_an_input_error_with_a_hint(make_hive: MakeHive, tmp_path: Path) -> None:
+    """A folder of leads, a file where a folder is expected, the checkout: one line with what to name."""
+    hive = make_hive()
+    for path, words in (
+        (hive / "cadence_state", "name the folder above it"),
+        (hive / "operator_state.json", "is a file; name the folder that holds it"),
+        (Path("a\0b"), "no such directory"),
+    ):
+        with pytest.raises(InputError, match=words):
+            read_index(path, "caio")
+    hive.rename(tmp_path / ".hive-mind")
+    with pytest.raises(InputError, match=r"is it .*\.hive-mind"):
+        read_index(tmp_path, "caio")
+
+
+def test_leads_in_a_folder_are_told(make_hive: MakeHive) -> None:
+    """A folder of leads beside leads is a problem: the dashboard reads none of them; one without is none."""
+    hive = make_hive(leads=1, batches=0)
+    (hive / "cadence_state/archive/2025").mkdir(parents=True)
+    (hive / "operator_batches/empty").mkdir()
+    (hive / "cadence_state/archive/2025/LEAD9.JSON").write_text("{}", encoding="utf-8")
+    index = read_index(hive, "caio")
+    (problem,) = index.problems
+    assert problem.path == "cadence_state/archive"
+    assert "a folder; the dashboard reads only the files beside it" in problem.reason
+    assert index.ignored == ("operator_batches/empty",)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_links_that_lead_in_a_circle_are_problems(make_hive: MakeHive) -> None:
+    """Symlink loops, of a file, of a folder or of the hive directory itself, are told and never followed."""
+    hive = make_hive(leads=1, batches=0)
+    for name in ("operator_state.json", "operator_batches", "cadence_state/again.json", "cadence_state/loop"):
+        path = hive / name
+        if path.is_dir():
+            path.rmdir()
+        path.unlink(missing_ok=True)
+        path.symlink_to(path)
+    (hive / "cadence_state/up").symlink_to(hive)
+    problems = {problem.path: problem.reason for problem in read_index(hive, "caio").problems}
+    told = {"operator_state.json", "operator_batches", "cadence_state/again.json"}
+    assert told <= problems.keys()
+    assert all(problems[name].startswith("unreadable") for name in told)
+    (hive / "itself").symlink_to(hive / "itself")
+    with pytest.raises(InputError, match="no such directory"):
+        read_index(hive / "itself", "caio")
+
+
+def test_what_this_user_may_not_read_is_a_problem(
+    make_hive: MakeHive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files and folders without the right to read them are problems, and so is the hive directory."""
+    hive = make_hive(leads=2, batches=1)
+    hidden = {hive / "cadence_state/lead0.json", hive / "operator_batches"}
+    read, listed = Path.read_bytes, Path.iterdir
+
+    def refuse(path: Path, do: Callable[[Path], object]) -> object:
+        if path in hidden:
+            raise PermissionError(13, "Permission denied", str(path))
+        return do(path)
+
+    monkeypatch.setattr(Path, "read_bytes", lambda path: refuse(path, read))
+    monkeypatch.setattr(Path, "iterdir", lambda path: refuse(path, listed))
+    problems = [str(problem) for problem in read_index(hive, "caio").problems]
+    assert problems == [
+        "operator_batches: unreadable: Permission denied",
+        "cadence_state/lead0.json: unreadable: Permission denied",
+    ]
+    hidden.add(hive)
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied\)"):
+        read_index(hive, "caio")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"date": "2026-02-24", "date": "2026-02-25"}', "an object names a field twice"),
+        (b'{"date": NaN}', "NaN is no JSON number"),
+        (b'{"date": 1e999}', "a number is too large"),
+        (b'{"date": ' + b"9" * 5000 + b"}", "not usable JSON"),
+        (b"[" * 5000, "nested too deeply"),
+        (b'{"date": {"a": 1}}', "its date is no text"),
+        (b'{"date": "yesterday"}', "its date is no day"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_state_that_cannot_be_used_is_a_problem(make_hive: MakeHive, content: bytes, reason: str) -> None:
+    """JSON with duplicate fields, NaN or wrong types, a date that is no day: a problem with the reason."""
+    hive = make_hive(leads=0, batches=0)
+    (hive / "operator_state.json").write_bytes(content)
+    (problem,) = read_index(hive, "caio").problems
+    assert reason in str(problem)
+
+
+def test_names_with_odd_characters_are_told_in_one_line(make_hive: MakeHive) -> None:
+    """Names with line ends, control characters or bytes that are no text make one line each."""
+    hive = make_hive(leads=0, batches=0)
+    names = ["a\nb.json", "c\x1b[31md.json", "e\u202ef.json"] if os.name == "posix" else ["e\u202ef.json"]
+    for name in names:
+        (hive / "cadence_state" / name).write_text("{}", encoding="utf-8")
+    if os.name == "posix":
+        (hive / "cadence_state" / os.fsdecode(b"g\xffh.json")).write_text("{}", encoding="utf-8")
+    problems = [str(problem) for problem in read_index(hive, "caio").problems]
+    assert len(problems) == len(names) + (os.name == "posix")
+    assert all(problem.isprintable() for problem in problems)
+
+
 def test_the_digest_is_of_keys_and_data_alone(make_hive: MakeHive) -> None:
     """Another spelling or file name leaves the digest as it is; other data or another prefix does not."""
     hive = make_hive()

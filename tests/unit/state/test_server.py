@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +11,16 @@ import pytest
 import redis
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
-from pytest_caio.state import compare, connect, lead_key, migrate
+from pytest_caio.state import (
+    StoreError,
+    compare,
+    connect,
+    inspect_server,
+    lead_key,
+    migrate,
+    survey,
+    write_refusals,
+)
 
 MakeHive = Callable[..., Path]
 _LEAD0 = lead_key("caio", "lead0@customer.example")
@@ -40,7 +51,9 @@ def test_a_stopped_redis_is_not_ok(make_hive: MakeHive) -> None:
     server.stop()
     with connect(url) as gone:
         summary = migrate(make_hive(), gone, "caio")
-    assert (summary.ok, summary.unconfirmed, summary.errors) == (False, 6, ("Redis cannot be reached",))
+    assert (summary.ok, summary.unconfirmed, len(summary.errors)) == (False, 6, 1)
+    assert summary.errors[0].startswith("Redis cannot be reached: asked at 127.0.0.1")
+    assert server.password not in summary.errors[0]
     assert summary.counts["cadence_lead"] == 3
 
 
@@ -55,7 +68,9 @@ def test_a_redis_that_stops_half_way_is_not_ok(make_hive: MakeHive) -> None:
 
         summary = migrate(hive, connection, "caio", progress=stop)
     assert (summary.ok, summary.migrated) == (False, 500)
-    assert summary.errors == ("Redis cannot be reached: stopped when at least 500 record(s) were written",)
+    (error,) = summary.errors
+    assert error.startswith("Redis cannot be reached: ")
+    assert error.endswith(": stopped when at least 500 record(s) were written")
 
 
 def test_a_full_redis_is_not_ok_until_there_is_room(make_hive: MakeHive, spoilt: redis.Redis) -> None:
@@ -99,13 +114,83 @@ def test_a_replica_is_not_ok(make_hive: MakeHive, spoilt: redis.Redis) -> None:
 def test_a_replica_that_hides_it_is_not_ok(
     make_hive: MakeHive, own_server: RedisServer, spoilt: redis.Redis
 ) -> None:
-    """Where the server hides what it is, its refusal of the first write tells."""
-    _hide(spoilt)
+    """Where INFO and CONFIG are refused, ROLE tells of a replica, and without that its refusal of a write."""
     spoilt.execute_command("REPLICAOF", "127.0.0.1", "1")
-    with connect(f"redis://app:secret@127.0.0.1:{own_server.port}/0") as hidden:
-        summary = migrate(make_hive(), hidden, "caio")
+    hive = make_hive()
+    for hidden, words in (([], "Redis is a replica"), (["-role"], "Redis is read-only: it is a replica")):
+        _hide(spoilt, *hidden)
+        with connect(f"redis://app:secret@127.0.0.1:{own_server.port}/0") as client:
+            summary = migrate(hive, client, "caio")
+            (refusal,) = write_refusals(client, ["caio"])
+        assert not summary.ok
+        assert words in summary.errors[0]
+        assert "Redis is read-only" in refusal
+
+
+def test_a_user_without_scan_is_told(
+    make_hive: MakeHive, own_server: RedisServer, spoilt: redis.Redis
+) -> None:
+    """A user that may not SCAN is told which command the state needs; the migration does without."""
+    _hide(spoilt, "-scan")
+    with connect(f"redis://app:secret@127.0.0.1:{own_server.port}/0") as client:
+        assert migrate(make_hive(), client, "caio").ok
+        with pytest.raises(StoreError, match=r"does not permit this user what the state needs \(SCAN\)"):
+            survey(client, "caio")
+
+
+def test_a_user_who_may_only_read_is_told(
+    make_hive: MakeHive, own_server: RedisServer, spoilt: redis.Redis
+) -> None:
+    """A user that may only read is refused by its first write, with nothing shown of the values."""
+    _hide(spoilt, "-@write")
+    with connect(f"redis://app:secret@127.0.0.1:{own_server.port}/0") as client:
+        summary = migrate(make_hive(), client, "caio")
     assert not summary.ok
-    assert "Redis is read-only" in summary.errors[0]
+    assert "Redis does not permit this user what the state needs (SET)" in summary.errors[0]
+
+
+def test_a_busy_redis_is_told(make_hive: MakeHive, own_server: RedisServer, spoilt: redis.Redis) -> None:
+    """A Redis whose script does not end is not ok, and the line says how to end it."""
+    spoilt.config_set("lua-time-limit", 1)
+
+    def loop() -> None:
+        with contextlib.suppress(redis.RedisError), own_server.client() as client:
+            client.eval("while true do end", 0)
+
+    looping = threading.Thread(target=loop)
+    looping.start()
+    try:
+        with connect(own_server.url) as client:
+            server = inspect_server(client)
+            while not server.faults:
+                server = inspect_server(client)
+            summary = migrate(make_hive(), client, "caio")
+    finally:
+        spoilt.execute_command("SCRIPT KILL")
+        looping.join(10)
+    assert not summary.ok
+    assert "Redis is busy with a script" in summary.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"cluster-enabled": "yes"}, "Redis is a cluster"),
+        ({"maxclients": "1"}, "Redis takes no more connections (maxclients)"),
+        ({"databases": "4"}, "does not have the database that REDIS_URL names"),
+        ({"requirepass": ""}, "Redis has no password, and REDIS_URL gives one"),
+    ],
+)
+def test_a_redis_that_is_set_up_otherwise(make_hive: MakeHive, options: dict[str, str], words: str) -> None:
+    """maxclients used up, a cluster, a database that is not there, no password: each in words."""
+    asked = "/99" if "databases" in options else "/0"
+    with RedisServer(options) as server, contextlib.ExitStack() as stack:
+        if "maxclients" in options:
+            stack.enter_context(server.client()).ping()
+        with connect(server.url.removesuffix("/0") + asked) as client:
+            summary = migrate(make_hive(), client, "caio")
+    assert not summary.ok
+    assert words in summary.errors[0]
 
 
 def test_a_hidden_policy_is_noted(make_hive: MakeHive, own_server: RedisServer, spoilt: redis.Redis) -> None:
@@ -129,12 +214,21 @@ def test_an_evicting_redis_is_not_ok(make_hive: MakeHive, spoilt: redis.Redis) -
 def test_refused_credentials_are_not_ok(make_hive: MakeHive, redis_server: RedisServer) -> None:
     """A wrong or a missing password is one line that quotes neither."""
     hive = make_hive()
-    for credentials in (":wrong-password@", ""):
+    told = {
+        ":wrong-password@": "Redis refuses the credentials in REDIS_URL",
+        "": "Redis wants a password, and REDIS_URL has none",
+    }
+    for credentials, words in told.items():
         with connect(f"redis://{credentials}127.0.0.1:{redis_server.port}/0") as stranger:
             summary = migrate(hive, stranger, "caio")
-        assert (summary.ok, summary.errors) == (False, ("Redis refuses the credentials in REDIS_URL",))
+        (error,) = summary.errors
+        assert not summary.ok
+        assert words in error
+        assert "wrong-password" not in error
 
 
-def _hide(client: redis.Redis) -> None:
-    """Let in a user from whom the server hides what it is."""
-    client.execute_command("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "-info", "-config")
+def _hide(client: redis.Redis, *more: str) -> None:
+    """Let in a user from whom the server hides what it is, with `more` rules."""
+    client.execute_command("ACL", "DELUSER", "app")
+    rules = ("on", ">secret", "~*", "+@all", "-info", "-config", *more)
+    client.execute_command("ACL", "SETUSER", "app", *rules)
