@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.system.toml import line_of, parse_toml, read_text
+from pytest_caio.system.textfile import read_text
+from pytest_caio.system.toml import line_of, parse_toml
 
 __all__ = [
     "SECTIONS",

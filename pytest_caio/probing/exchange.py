@@ -12,6 +12,7 @@ import msgspec
 from pytest_caio.checks.probe import Request
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
+from pytest_caio.system.strictjson import NotJson, decode_json
 from pytest_caio.text import beginning, printable
 
 __all__ = ["Attempt", "Exchange", "Tls"]
@@ -82,10 +83,9 @@ class Exchange:
     def json(self, model: type[_Report]) -> _Report:
         """Return the body as `model`. Raises Mismatch if it is not JSON of that shape."""
         try:
-            return msgspec.json.decode(self.body, type=model)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            reason = "JSON nested too deep" if isinstance(error, RecursionError) else str(error)
-            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({reason})") from None
+            return decode_json(self.body, model)
+        except (NotJson, msgspec.ValidationError) as error:
+            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({error})") from None
 
     def report(self, model: type[_Report], at: str = "") -> _Report:
         """Return the body of a 200 response, or the part of it under the dotted path `at`, as `model`.

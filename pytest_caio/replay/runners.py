@@ -18,7 +18,7 @@ import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure, parse_answer
-from pytest_caio.system.child import Child, ChildError
+from pytest_caio.system.child import Child, ChildError, script_fault, why_not_started
 from pytest_caio.system.watchdog import Watchdog
 
 __all__ = ["PROTOCOLS", "CommandRunner", "RecordedRunner", "Runner", "missing_script", "split_command"]
@@ -178,11 +178,28 @@ def missing_script(command: str, cwd: Path) -> str:
 
 def _find_program(word: str, cwd: Path | None) -> str:
     """Return the program's absolute path: systems differ in what a relative path is relative to."""
+    if cwd is not None and not cwd.is_dir():
+        raise InputError(f"replay.cwd: the runner did not start: its working directory is no folder: {cwd}")
     path = str((cwd or Path()) / word) if Path(word).name != word else word
     found = shutil.which(path)
     if found is None:
-        raise InputError(f"replay.runner: the program {word!r} was not found, or is not executable")
-    return str(Path(found).absolute())
+        raise InputError(
+            f"replay.runner: the runner did not start: the program {word!r} {_lacking(path, cwd)}"
+        )
+    program = str(Path(found).absolute())
+    if os.name != "nt" and (fault := script_fault(program)):
+        raise InputError(f"replay.runner: the runner did not start: {fault}")
+    return program
+
+
+def _lacking(path: str, cwd: Path | None) -> str:
+    """Return in words why a program that is not on PATH, or not under its path, cannot be run."""
+    if Path(path).is_file():
+        return "is not executable (chmod +x), or is no program"
+    if Path(path).name == path:
+        beside = ((cwd or Path()) / path).is_file()
+        return f"was not found on PATH{f'; write ./{path} for the file in {cwd}' if beside else ''}"
+    return "was not found"
 
 
 def _gather(
@@ -271,5 +288,6 @@ def _timed(
     except ChildError as error:
         outcome = RunnerFailure(str(error))
     except OSError as error:
-        payload, outcome = "", RunnerFailure(f"the runner could not be started: {error.strerror}")
+        reason = why_not_started(launch.argv[0], launch.cwd, error)
+        payload, outcome = "", RunnerFailure(f"the runner did not start: {reason}")
     return Answered(question, payload, outcome, round((time.monotonic() - started) * 1000, 1))

@@ -11,6 +11,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.comparison import Survey
 from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.system.strictjson import parse_json
 
 __all__ = ["Summary", "dump_summary", "read_summary", "summary_faults", "write_summary"]
 
@@ -63,7 +64,7 @@ def write_summary(path: Path, summary: Summary) -> None:
 def read_summary(path: Path) -> Summary:
     """Read a migration's summary. Raises InputError saying what is wrong with it."""
     try:
-        return msgspec.convert(json.loads(path.read_bytes()), Summary)
+        return msgspec.convert(parse_json(path.read_bytes()), Summary)
     except OSError as error:
         raise InputError(f"summary {path}: cannot be read ({error.strerror})") from None
     except ValueError as error:

@@ -1,31 +1,14 @@
-"""Hand-written TOML files: read as UTF-8, with one-line errors and the line number of a key."""
+"""Hand-written TOML files, with one-line errors and the line number of a key."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 from pytest_caio.errors import InputError
 
-__all__ = ["line_of", "parse_toml", "read_text"]
-
-
-def read_text(path: Path, source: str, *, optional: bool = False) -> str:
-    """Return the text of a hand-written file, without a byte order mark.
-
-    Raises InputError, starting with `source`, if the file cannot be read or is not UTF-8. A missing file
-    that is `optional` gives an empty string.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        if optional and isinstance(error, FileNotFoundError):
-            return ""
-        raise InputError(f"{source}: {error.strerror or 'cannot be read'}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{source}: is not UTF-8 text") from None
+__all__ = ["line_of", "parse_toml"]
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:

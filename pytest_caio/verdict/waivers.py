@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from pytest_caio.system.toml import line_of, parse_toml, read_text
+from pytest_caio.system.textfile import read_text
+from pytest_caio.system.toml import line_of, parse_toml
 from pytest_caio.text import beginning
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Result, WaiverRecord

@@ -180,7 +180,7 @@ def test_other_encodings_are_named_with_their_line(write: Write, mark: bytes) ->
     path = write(".env", mark + b"A=1\nB=2\nC=caf\xe9\n")
     with pytest.raises(InputError) as caught:
         EnvFile.read(path)
-    assert str(caught.value) == f"env file {path}, line 3: is not UTF-8 text"
+    assert str(caught.value) == f"env file {path}, line 3: is not UTF-8 text; save it as UTF-8"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_profiles_that_cannot_be_read_are_named(write: Write, tmp_path: Path) ->
     missing = tmp_path / "missing.toml"
     assert refusal(lambda: read_profiles(missing)).startswith(f"profiles {missing}: ")
     path = write("p.toml", "[a]\n".encode("utf-16"))
-    assert refusal(lambda: read_profiles(path)) == f"profiles {path}: is not UTF-8 text"
+    assert refusal(lambda: read_profiles(path)).startswith(f"profiles {path}: is UTF-16; save it as UTF-8")
 
 
 @pytest.mark.parametrize(
