@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.environments.environment import Environment, Revoked, load_environment, read_revoked
+from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import read_profiles
+from pytest_caio.environments.tokens import Revoked, is_text, read_revoked, read_token, without_line_end
 from pytest_caio.errors import InputError
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
@@ -251,11 +252,9 @@ def _token(given: str | None, here: Path) -> str:
     if given is None:
         return ""
     if given.startswith("@"):
-        try:
-            given = (here / given[1:]).read_text("utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-            raise InputError(f"--token @FILE: {reason}") from None
+        return read_token(here / given[1:])
     if not given.strip():
         raise InputError("--token: is empty")
-    return given
+    if not is_text(given):
+        raise InputError("--token: is not UTF-8 text")
+    return without_line_end(given)

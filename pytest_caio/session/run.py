@@ -20,10 +20,11 @@ from pytest_caio.checks.credentials import SESSION
 from pytest_caio.checks.probe import Request
 from pytest_caio.checks.shared import READINESS
 from pytest_caio.commandline import Options
-from pytest_caio.environments.environment import Environment, load_environment, read_revoked
+from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import SECTIONS, Profile, read_profiles
 from pytest_caio.environments.rules import env_diff
+from pytest_caio.environments.tokens import read_revoked
 from pytest_caio.gates.jobs import Job
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Plan, Planned

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.environments.environment import Environment, checked_url, load_environment, read_revoked
+from pytest_caio.environments.environment import Environment, checked_url, load_environment
 from pytest_caio.environments.profiles import Profile, read_profiles
+from pytest_caio.environments.tokens import read_revoked, read_token
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret
 from tests.support.places import CHECKOUT
@@ -324,6 +325,10 @@ def test_revoked_tokens_are_read_one_a_line(write: Write) -> None:
         ("t0ken-that-was;", "there is a semicolon in it"),
         ("<t0ken-that-was>", "it is in brackets"),
         ("t\u00f6ken-that-was", "there is a LATIN SMALL LETTER O WITH DIAERESIS (U+00F6) in it"),
+        ("PORT=8080", "it is a name and its value"),
+        ("ENVIRONMENT=production", "it is a name and its value"),
+        ("t0ken-that-was t0ken-after", "there is a blank in it"),
+        ("https://caio.example/?token=t0ken-that-was", "it is a URL"),
         ("caio_session=", "the session is empty"),
         ("caio_session=a.b; HttpOnly", "there is a blank in it"),
     ],
@@ -354,8 +359,56 @@ def test_revoked_tokens_that_cannot_be_read_are_named(write: Write, tmp_path: Pa
     """A missing file, and one in another encoding, are told by the option."""
     missing = tmp_path / "missing.txt"
     assert refusal(lambda: read_revoked(missing)).startswith(f"--revoked-tokens {missing}: ")
-    path = write("revoked.txt", b"\xff\xfe\x00")
-    assert refusal(lambda: read_revoked(path)) == f"--revoked-tokens {path}: is not UTF-8 text"
+    path = write("revoked.txt", "t0ken-that-was\n".encode("utf-16"))
+    assert refusal(lambda: read_revoked(path)).startswith(f"--revoked-tokens {path}: is UTF-16; save it")
+    path = write("revoked.txt", b"good-token\nt0ken\xff\n")
+    assert refusal(lambda: read_revoked(path)).startswith(f"--revoked-tokens {path}, line 2: is not UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("first-t0ken\nsecond-t0ken\n", ": has 2 lines; write the token alone"),
+        ("# of May\nt0ken\n", ": has 2 lines; "),
+        (
+            "DASHBOARD_AUTH_TOKEN=t0ken\n",
+            ", line 1: is a name and its value; write the token alone",
+        ),
+        ("# prod\nexport PORT=1\nDASHBOARD_AUTH_TOKEN=t0ken\n", ", line 2: is a name and its value; "),
+        ("t0ken".encode("utf-16"), ": is UTF-16; save it as UTF-8"),
+        ("t0ken".encode("utf-16-be"), ": is UTF-16; save it as UTF-8"),
+        (b"t0ken\0", ", line 1: has a NUL character in it"),
+        (b"t0k\xe9n", ", line 1: is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_no_token(write: Write, text: str | bytes, why: str) -> None:
+    """`--token=@FILE` with two lines, an env file or UTF-16 is refused, with how to mend it, and not shown."""
+    path = write("token.txt", text)
+    told = refusal(lambda: read_token(path))
+    assert told.startswith(f"--token @FILE{why}")
+    assert "t0ken" not in told
+
+
+@pytest.mark.parametrize("text", ["a-t0ken", "a-t0ken\n", "\ufeffa-t0ken\r\n\r\n", "  a-t0ken  "])
+def test_a_file_with_a_token(write: Write, text: str) -> None:
+    """A token alone is read without a byte order mark, and without the line ends and blanks around it."""
+    assert read_token(write("token.txt", text)) == "a-t0ken"
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [("t0ken\n", "t0ken"), ("t0ken\r\n", "t0ken"), ("t0ken ", "t0ken ")]
+)
+def test_a_secret_of_ci_may_end_in_a_newline(given: str, taken: str) -> None:
+    """The last line end of a secret of CI is dropped; any other blank is left for ENV-15 to name."""
+    loaded = load(process={"STAGE_DASHBOARD_AUTH_TOKEN": given}, base_url="https://caio.example")
+    assert loaded.value("DASHBOARD_AUTH_TOKEN") == taken
+
+
+def test_a_variable_that_is_no_text() -> None:
+    """A variable of the process with bytes that are not UTF-8 is named, and not shown."""
+    process = {"DASHBOARD_AUTH_TOKEN": "t0ken\udcff"}
+    told = refusal(lambda: load(process=process, base_url="https://caio.example"))
+    assert told == "DASHBOARD_AUTH_TOKEN of the process environment: is not UTF-8 text"
 
 
 def test_the_profile_of_the_architecture_is_read(tmp_path: Path) -> None:
