@@ -55,9 +55,7 @@ def test_a_byte_order_mark_is_no_mistake(write: Write) -> None:
 def test_malformed_toml_names_file_and_line(write: Write) -> None:
     """Broken TOML is told with its file and line."""
     path = write("p.toml", f'[a]\nbase_url = "https://a.example"\nenv_file = {SECRET}\n')
-    text = refusal(lambda: read_profiles(path))
-    assert text.startswith(f"profiles {path}: ")
-    assert "line 3" in text
+    assert refusal(lambda: read_profiles(path)).startswith(f"profiles {path}, line 3: ")
 
 
 @pytest.mark.parametrize("key", ["base_urll", "base-url", '"odd key"', "typo"])
@@ -97,7 +95,41 @@ def test_a_value_of_another_type_is_named(write: Write, line: str, key: str) -> 
     path = write("p.toml", f"[a]\n\n{line}\n")
     text = refusal(lambda: read_profiles(path))
     assert text.startswith(f"profiles {path}, line 3: [a] Expected ")
-    assert text.endswith(f"(key {key})")
+    assert f" (key {key}); write " in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "words"),
+    [
+        (r'hive_dir = "C:\Users\me\x"', 3, "write single quotes, or / in place of each \\"),
+        (r'hive_dir = "C:\tools"', 3, "control character in the text (key hive_dir); write a path in single"),
+        (r'summary = "C:\bin"', 3, "control character in the text (key summary); write a path in single"),
+        ('hive_dir = "a\\u0000b"', 3, "control character in the text (key hive_dir)"),
+        ("cutover = 2026-02-24", 3, "(key cutover); write day, time and offset without quotes"),
+        ("cutover = 18:00:00", 3, "(key cutover); write day, time and offset without quotes"),
+        ('cutover = "24 February"', 3, "(key cutover); write day, time and offset without quotes"),
+        (f"cutover = {'9' * 4301}", 3, "a number has too many digits"),
+        (f"hive_dir = {'[' * 9999}", 3, "lists or tables are nested too deeply"),
+        (f"{'a.' * 2000}b = 1", 1, "is nested too deeply"),
+        ("hive_dir = 'a'\nhive_dir = 'b'", 4, "it is there twice"),
+        ("[a.state]", 3, "it is there twice"),
+        ("hive_dir = /var/hive", 3, "write text in quotes"),
+        ("hive_dir = \u201c/var/hive\u201d", 3, "write straight quotes for the curly ones"),
+        ("[b]\nreference = True", 4, "write true or false in lower case"),
+        ("[b]\nreference = 'true'", 4, "(key reference); write true or false, without quotes"),
+        ("[b]\nrequired_keys = 'A'", 4, "(key required_keys); write a list"),
+        ("[b]\nstate = 'A'", 4, "(key state); write a table of its own"),
+        ("['b/c']\n", 3, "a profile is named with letters, digits, - and _"),
+        (f"hive_dir = '{'x' * 300}'", 3, "is too long for a path (key hive_dir)"),
+        (f"[b]\nenv_file = '{'x' * 300}'", 4, "is too long for a path (key env_file)"),
+    ],
+)
+def test_odd_toml_is_one_line(write: Write, lines: str, number: int, words: str) -> None:
+    """Any odd TOML is told in one line that names the file, the line and how to mend it."""
+    path = write("p.toml", f"[a]\n[a.state]\n{lines}\n")
+    text = refusal(lambda: read_profiles(path))
+    assert text.startswith(f"profiles {path}, line {number}: ")
+    assert words in text
 
 
 @pytest.mark.parametrize("line", [f'base_url = "{SECRET}"', f'[[base_url]]\nx = "{SECRET}"'])
@@ -382,7 +414,7 @@ def test_revoked_tokens_that_cannot_be_read_are_named(write: Write, tmp_path: Pa
     ],
 )
 def test_a_file_that_is_no_token(write: Write, text: str | bytes, why: str) -> None:
-    """`--token=@FILE` with two lines, an env file or UTF-16 is refused, with how to mend it, and not shown."""
+    """`--token=@FILE` with two lines, an env file or UTF-16 is refused with a mend, not shown."""
     path = write("token.txt", text)
     told = refusal(lambda: read_token(path))
     assert told.startswith(f"--token @FILE{why}")
