@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from pytest_caio.checks.declared import declared_checks
 from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
-from pytest_caio.environments.profiles import read_profiles
+from pytest_caio.environments.profiles import Profile, read_profiles
 from pytest_caio.environments.tokens import Revoked, is_text, read_revoked, read_token, without_line_end
 from pytest_caio.errors import InputError
 from pytest_caio.verdict.waivers import Waivers, read_waivers
@@ -234,8 +237,26 @@ class Options:
             rate=_number("--request-rate", option.caio_rate, 0, 1_000_000),
             timeout=_number("--http-timeout", option.caio_timeout, 0.1, 3600),
             faults=faults,
-            waivers=read_waivers(waivers, profiles, required=option.caio_waivers is not None),
+            waivers=read_waivers(
+                waivers,
+                profiles,
+                required=option.caio_waivers is not None,
+                may_be_waived=_waivable(folder, profiles),
+            ),
         )
+
+
+def _waivable(suite: Path, profiles: Mapping[str, Profile]) -> Callable[[str, str], bool | None]:
+    """Return the function that says whether a check of the suite may be waived in a profile's environment."""
+    declared = cache(lambda: declared_checks(suite))  # most runs have no waiver
+
+    def may_be_waived(check: str, name: str) -> bool | None:
+        known = declared()
+        if not known:
+            return True
+        return known[check].may_be_waived(profiles[name].environment or name) if check in known else None
+
+    return may_be_waived
 
 
 def _revoked(given: str | None, here: Path) -> Revoked:

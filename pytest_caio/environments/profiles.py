@@ -49,11 +49,11 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _refuse_long_paths(paths: Mapping[str, str]) -> None:
-    """Raise ValidationError for a path that no file system takes: each use of it would raise another error."""
+    """Raise ValidationError for a path that no file system takes."""
     for key, path in paths.items():
-        if len(path) > _LONGEST_PATH or any(
-            len(os.fsencode(part)) > _LONGEST_NAME for part in Path(path).parts
-        ):
+        names = (os.fsencode(part) for part in Path(path).parts)
+        names = (os.fsencode(part) for part in Path(path).parts)
+        if len(path) > _LONGEST_PATH or any(len(name) > _LONGEST_NAME for name in names):
             raise msgspec.ValidationError(f"The text is too long for a path - at `$.{key}`")
 
 

@@ -43,7 +43,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         return
     check, case, redact = planned.check, planned.case, run.redactor.redact
     waivers = run.options.waivers.covering(case.environment.name, check.id, case.name, run.today)
-    waivable = check.may_be_waived(case.environment)
+    waivable = check.may_be_waived(case.environment.expected_environment)
     # Retried answers come first, since a long summary is cut at its end.
     ordered = sorted(answers.items(), key=lambda one: not one[1].retries)
     error = call.excinfo.value if call.excinfo else None
