@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from pytest_caio.errors import InputError
+from pytest_caio.errors import InputError, own_fault
 
 __all__ = ["main"]
 
@@ -41,4 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.exit(2, f"{parser.prog} {args.command}: {error}\n")
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # The line alone: a traceback could quote a secret, and here nothing is redacted.
+        if not (told := own_fault(error)):
+            raise
+        parser.exit(1, f"{parser.prog} {args.command}: {told}\n")
     return status
