@@ -10,6 +10,7 @@ import pytest
 from pytest_caio.checks.check import GATES, MARK
 from pytest_caio.commandline import Options, add_options, find_suite, join_files
 from pytest_caio.errors import InputError, own_fault
+from pytest_caio.text import printable
 
 __all__ = [
     "pytest_addoption",
@@ -45,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         AcceptanceSession.register(config, Options.read(config, suite))
     except InputError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(printable(str(error))) from None
     except Exception as error:
         # The line alone: a traceback could quote a secret, and perhaps nothing is redacted yet.
         if not (told := own_fault(error)):

@@ -90,7 +90,7 @@ class AcceptanceSession:
         try:
             self._run.open(self._assignment.given)
         except InputError as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(printable(str(error))) from None
 
     def pytest_report_header(self) -> list[str]:
         """List the environments and their waivers."""

@@ -60,6 +60,10 @@ SLIPS: Mapping[str, Slip] = {
         "origin 2 of CORS_ALLOWED_ORIGINS has credentials in it",
         CORS_ALLOWED_ORIGINS=f"https://dashboard.caio.example, https://me:{WEAK}@ops.caio.example",
     ),
+    "star": failed("ENV-03", "origin 1 of CORS_ALLOWED_ORIGINS has a wildcard", CORS_ALLOWED_ORIGINS="*"),
+    "brack": failed(
+        "ENV-03", "origin 1 of CORS_ALLOWED_ORIGINS is no origin", CORS_ALLOWED_ORIGINS="https://[bad"
+    ),
     "host": failed(
         "ENV-04",
         "is not on the deployment's host, 127.0.0.1",
@@ -116,6 +120,11 @@ SLIPS: Mapping[str, Slip] = {
     "mark": failed("ENV-15", "INNGEST_APP_ID has a zero-width space", INNGEST_APP_ID="caio\u200b-alpha"),
     "undef": failed(
         "ENV-15", "refers to ${TRACE_HOME}, which no line before", TRACE_ENVELOPE_FILE="${TRACE_HOME}/t.jsonl"
+    ),
+    "pass": Slip(
+        {"ENV-15": "failed", "ENV-12": "failed"},
+        {"REDIS_URL": "redis://:${REDIS_PASSWORD}@127.0.0.1:9/0"},
+        words="refers to ${REDIS_PASSWORD}, which no line before it defines",
     ),
     "rail": failed("ENV-15", "another variable of Railway", INNGEST_APP_ID="${{shared.APP}}"),
     "semi": Slip(
@@ -244,7 +253,8 @@ def gate(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> 
         (folder / "void.env").write_text("# nothing yet\n", "utf-8")
         profiles["void"] = {"": {**profiles["bare"][""], "env_file": str(folder / "void.env")}}
         profiles["empty"] = {"": {"base_url": URL, "environment": "production"}}
-        given = {f"BARE_{key}": value for key, value in settings.items()}
+        # Secrets of CI end in a newline where they were pasted from a file.
+        given = {f"BARE_{key}": f"{value}\n" for key, value in settings.items()}
         yield ask_gate("environment", folder, "--showlocals", profiles=profiles, env=given)
 
 
