@@ -18,6 +18,7 @@ from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import Profile, read_profiles
 from pytest_caio.environments.tokens import Revoked, is_text, read_revoked, read_token, without_line_end
 from pytest_caio.errors import InputError
+from pytest_caio.text import beginning
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
 __all__ = ["Options", "add_options", "find_suite", "join_files"]
@@ -138,7 +139,7 @@ def _number(flag: str, given: str | float, least: float, most: float) -> float:
     except ValueError:
         value = math.nan
     if not least <= value <= most:
-        raise InputError(f"{flag} {given}: give a number from {least:g} to {most:g}")
+        raise InputError(f"{flag} {beginning(str(given), 240)}: give a number from {least:g} to {most:g}")
     return value
 
 

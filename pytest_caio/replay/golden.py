@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pytest_caio.system.jsonlines import JsonRecord, read_records
-from pytest_caio.system.strictjson import NotJson, decode_json
+from pytest_caio.system.strictjson import NotJson, decode_json, parse_json
 
 __all__ = ["GoldenCase", "GoldenSet", "load_golden"]
 
@@ -70,8 +70,8 @@ def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:
     """Return the decoded case, None if that fails, and the problems of all its fields, not just the first."""
     try:
         case = decode_json(record.raw, GoldenCase)
-    except msgspec.ValidationError:
-        return None, _field_errors(record.raw)
+    except msgspec.ValidationError as error:
+        return None, _field_errors(record.raw) or [str(error)]
     except NotJson as error:
         return None, [f"the JSON is broken: {error}"]
     wrong = [f"field {name}: is blank" for name in ("id", "input_query") if not getattr(case, name).strip()]
@@ -84,7 +84,7 @@ def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:
 
 
 def _field_errors(raw: bytes) -> list[str]:
-    data = decode_json(raw, Any)
+    data = parse_json(raw)
     if not isinstance(data, dict):
         return [f"expected an object with id and input_query, got {type(data).__name__}"]
     wrong = []

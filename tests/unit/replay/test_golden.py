@@ -158,6 +158,9 @@ FORMS = {
     "cut off": (json.dumps([CASE])[:-9].encode(), "the JSON is broken: Input data was truncated"),
     "wrong type, then broken": (b'{"id": 1, ]', "the JSON is broken"),
     "half a character": (b'[{"id": "\\ud83d"}]', "the JSON is broken"),
+    "a number out of range": (b'{"id": 1e999}', "field id: Expected `str`"),
+    "a number alone": (b"1e999", "expected an object with id and input_query"),
+    "a list, with half a character": (b'{}\n["\\ud800"]', "field id: is missing"),
     "a long number": (b'{"id": %s}' % (b"9" * 4301), "a number has too many digits"),
 }  # fmt: skip
 
