@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.contract import cards, operation, reports
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import SECTIONS, Profile
 from pytest_caio.environments.tokens import read_revoked, read_token
 from pytest_caio.errors import InputError
 from pytest_caio.gates.operator import read_sends
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.reference.dashboard.settings import fresh_settings
 from pytest_caio.replay import (
     Answer,
     Answered,
@@ -28,8 +34,9 @@ from pytest_caio.replay import (
     run_replay,
 )
 from pytest_caio.replay.answers import parse_answer
+from pytest_caio.text import printable
 from pytest_caio.verdict.waivers import read_waivers
-from tests.support.in_process import judged, options_of
+from tests.support.in_process import http_cases, judged, judged_answers, options_of
 
 URL = "https://caio.example.com"
 EXAMPLES = pytest.mark.parametrize("examples", [100, pytest.param(10_000, marks=pytest.mark.nightly)])
@@ -53,8 +60,8 @@ def one_line(action: Callable[[], object], *names: str) -> object:
     try:
         return action()
     except InputError as error:
-        said = str(error)
-    assert "\n" not in said
+        said = printable(str(error))  # as the run shows it
+    assert len(said.splitlines()) == 1
     assert any(name in said for name in names), said
     return None
 
@@ -371,8 +378,114 @@ def test_options(examples: int, tmp_path: Path) -> None:
     fuzz(examples, st.dictionaries(st.sampled_from(list(options)), value, min_size=1, max_size=2), test)
 
 
-def test_env_file_of_the_drawn_kind_is_read(tmp_path: Path) -> None:
-    """The drawn lines are no nonsense: a plain one is read as it was written."""
-    path = tmp_path / "plain.env"
-    path.write_text("export ENVIRONMENT='production'\n", "utf-8")
-    assert EnvFile.read(path).values["ENVIRONMENT"].reveal() == "production"
+MODELS = [
+    model
+    for module in (reports, cards, operation)
+    for model in vars(module).values()
+    if isinstance(model, type) and issubclass(model, msgspec.Struct)
+]
+PLAIN = {bool: True, int: 1, str: "tier_1", float: 1.5, datetime: "2026-02-24T12:00:00Z"}
+# A report with every field of every report, of the type that one of them has; a part of it has them all too.
+FLAT = {
+    field.encode_name: PLAIN.get(field.type, {})
+    for model in MODELS
+    for field in msgspec.structs.fields(model)
+}
+LISTS = ("unauthed_providers", "required_failures", "errors")
+PARTS = ("redis", "inngest", "webhooks", "instantly_report", "heyreach_report", "classifier", "campaign_ref")
+PARTS = (
+    *PARTS,
+    "dependencies",
+    "provider_auth",
+    "auth",
+    "ramp",
+    "gatekeeper",
+    "today",
+    "clay",
+    "compliance_checks",
+)
+INNER = {**FLAT, **{name: [] for name in LISTS}, **dict.fromkeys(PARTS, FLAT)}
+WHOLE = {**INNER, "dependencies": INNER, **{name: [FLAT] for name in ("pending_emails", "emails", "leads")}}
+PART = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | TEXT
+    | st.just("2026-02-24T12:00:00"),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(list(WHOLE)), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+CHANGES = st.lists(
+    st.tuples(st.lists(st.sampled_from(list(WHOLE)), min_size=1, max_size=3), PART), max_size=3
+)
+
+
+def changed(changes: list[tuple[list[str], Any]]) -> bytes:
+    """Return the whole report with the values at some of its paths replaced."""
+    report = copy.deepcopy(WHOLE)
+    for path, value in changes:
+        part: Any = report
+        for name in path[:-1]:
+            inner = part[name] if isinstance(part, dict) and name in part else None
+            inner = inner[0] if isinstance(inner, list) and inner else inner
+            part = inner if isinstance(inner, dict) else part
+        part[path[-1]] = value
+    return json.dumps(report).encode()
+
+
+BODY = (
+    CHANGES.map(changed)
+    | PART.map(lambda found: json.dumps(found).encode())
+    | st.sampled_from([b"", b"<html><form action=/login>", b'{"ready": true, "ready": false}', b"[" * 9999])
+    | st.binary(max_size=30)
+)
+NAMES = ["Content-Type", "Location", "Set-Cookie", "WWW-Authenticate", "Vary", "Age", "X-Cache", "Allow"]
+ALLOWED = [f"Access-Control-Allow-{name}" for name in ("Origin", "Methods", "Headers", "Credentials")]
+USUAL = [
+    "application/json",
+    "text/html",
+    "caio_session=a.b; Path=/",
+    "/login?next=/",
+    "http://[",
+    "*",
+    "max-age=x",
+]
+HEADER = st.tuples(
+    st.sampled_from([*NAMES, *ALLOWED]),
+    (ODD | st.sampled_from(USUAL)).map(lambda text: text.replace("\0", "")),
+)
+
+
+@EXAMPLES
+def test_answers_of_the_deployment(examples: int, tmp_path: Path) -> None:
+    """Whatever a deployment answers, a check passes, fails or says that it cannot judge; none breaks."""
+    (tmp_path / "p.toml").write_text("[production]\ninngest_functions = 5\n", "utf-8")
+    settings = fresh_settings("production", URL, "redis://:a-long-password-of-redis@127.0.0.1:9/0")
+    (environment,) = options_of(
+        tmp_path, {**settings, "CAIO_BASE_URL": URL}, caio_env=["production"], caio_profiles="p.toml"
+    ).environments
+    now = datetime(2026, 2, 24, 12, tzinfo=UTC)
+    answers = st.builds(
+        lambda status, headers, body: partial(
+            Exchange, started=now, elapsed_ms=5.0, status_code=status, headers=tuple(headers), body=body
+        ),
+        st.sampled_from([*[200] * 8, 401, 403, 404, 302, 307, 429, 503, 204, 0, 999]),
+        st.lists(HEADER, max_size=4),
+        BODY,
+    )
+    checks = http_cases(environment)
+
+    def test(drawn: tuple[int, int, list[Callable[..., Exchange]]]) -> None:
+        number, place, made = drawn
+        cases = checks[number]
+        function, planned = cases[place % len(cases)]
+        asked = enumerate(planned.requests.items())
+        judged_answers(
+            function, planned, {label: made[n % len(made)](request) for n, (label, request) in asked}
+        )
+
+    some = st.lists(answers, min_size=1, max_size=3)
+    fuzz(examples, st.tuples(st.integers(0, len(checks) - 1), st.integers(0, 200), some), test)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,13 +18,15 @@ from pytest_caio.commandline import Options
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.rules import env_diff
 from pytest_caio.gates.jobs import JOBS
+from pytest_caio.gates.leaks import find_leaks
 from pytest_caio.outcomes import Advice, MissingInput, NotApplicable
-from pytest_caio.probing.plan import Plan
+from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.plan import Plan, Planned
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.session.secrets import RunSecrets
 from tests.support.gate_runs import SUITE
 
-__all__ = ["judged", "options_of"]
+__all__ = ["http_cases", "judged", "judged_answers", "options_of"]
 
 _MEANT = (AssertionError, Advice, NotApplicable, MissingInput)
 _TODAY = date(2026, 2, 24)
@@ -90,14 +92,48 @@ def judged(options: Options) -> dict[str, str]:
     return outcomes
 
 
-def _outcome(function: Any, environment: Environment, asked: Sequence[Environment], case: str) -> str:
-    known = {"environment": environment, "environments": asked, "case": case, "show_table": lambda *_: None}
+def http_cases(environment: Environment) -> list[list[tuple[Any, Planned]]]:
+    """Return for each check that is judged by responses alone its cases: its function, and the requests."""
+    found = []
+    for declared, function in _checks():
+        needed = {"response", "responses"} & inspect.signature(function).parameters.keys()
+        if needed and inspect.signature(function).parameters.keys() <= _known_fixtures():
+            plan = Plan()
+            for case in declared.expand(environment):
+                plan.add(case.name, declared, case)
+            found.append([(function, planned) for planned in plan.cases.values() if planned.requests])
+    return [cases for cases in found if cases]
+
+
+def judged_answers(function: Any, planned: Planned, answers: Mapping[str, Exchange]) -> str:
+    """Judge a case by these responses; return its outcome. Raises whatever would break the check."""
+    case = planned.case
+    given = {"responses": answers, "response": next(iter(answers.values()))}
+    leaks = partial(find_leaks, environment=case.environment, secrets_in=lambda _: [])
+    found = _outcome(function, case.environment, (case.environment,), case.name, leaks_in=leaks, **given)
+    for answer in answers.values():
+        _ = answer.summary, answer.opened_session, leaks(answer)
+    return found
+
+
+def _known_fixtures() -> set[str]:
+    return {"environment", "environments", "case", "show_table", "response", "responses", "leaks_in"}
+
+
+def _outcome(
+    function: Any, environment: Environment, asked: Sequence[Environment], case: str, **more: object
+) -> str:
+    known = {"environment": environment, "environments": asked, "case": case, "show_table": _shown, **more}
     wanted = inspect.signature(function).parameters
     try:
         function(**{name: known[name] for name in wanted})
     except _MEANT as outcome:
         return type(outcome).__name__
     return "passed"
+
+
+def _shown(_title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    assert all(len(row) == len(columns) for row in rows)
 
 
 def _case_names(check_id: str, environment: Environment) -> list[str]:
