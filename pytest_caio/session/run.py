@@ -33,6 +33,7 @@ from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.session.secrets import RunSecrets
 from pytest_caio.system.jobs import Jobs
 from pytest_caio.system.waiting import REMINDER, wait_for
+from pytest_caio.text import printable
 from pytest_caio.verdict.record import Record, RunRecord
 from pytest_caio.verdict.tally import Tally
 
@@ -267,7 +268,7 @@ class Run:
                 "python": platform.python_version(),
                 "platform": platform.platform(terse=True),
             },
-            selection=self.redactor.redact(selection),
+            selection=printable(self.redactor.redact(selection)),
             options={
                 "environments": [environment.name for environment in self.environments],
                 "allow_writes": options.writes,

@@ -250,14 +250,19 @@ def test_profiles(examples: int, tmp_path: Path) -> None:
     fuzz(examples, files(TOML), test)
 
 
-class Mute:
-    """A runner that answers nothing, so that decoys are made and judged too."""
+class Parrot:
+    """A runner that repeats every second question, so that decoys and answers are judged too."""
 
-    command = ("mute",)
+    command = ("parrot",)
 
     def ask(self, questions: list[Question]) -> list[Answered]:
-        """Return a failure for each question."""
-        return [Answered(question, "", RunnerFailure("mute"), 0.0) for question in questions]
+        """Return an answer to every second question, and a failure for the others."""
+        answers = [Answer(question.input_query, ("t",), (question.input_query,)) for question in questions]
+        failure = RunnerFailure("not today")
+        return [
+            Answered(question, "", failure if number % 2 else answer, 0.0)
+            for number, (question, answer) in enumerate(zip(questions, answers, strict=True))
+        ]
 
 
 FIELDS = ["id", "input_query", "expected_tools", "positive_constraints", "negative_constraints", "baseline"]
@@ -297,7 +302,7 @@ def test_golden_sets(examples: int, tmp_path: Path) -> None:
         for problem in golden.problems:
             assert problem.startswith("set.json"), problem
             assert "Traceback" not in problem
-        run_replay(golden, Mute())  # type: ignore[arg-type]
+        run_replay(golden, Parrot())  # type: ignore[arg-type]
 
     fuzz(examples, files(JSON_LINE), test)
 

@@ -116,6 +116,9 @@ SLIPS: Mapping[str, Slip] = {
     "wide": failed("ENV-15", "has a no-break space in it", CLAY_WEBHOOK_SECRET=f"{REVOKED}\u00a0x"),
     "ends": failed("ENV-15", "has a line end in it", CLAY_WEBHOOK_SECRET=f'"{REVOKED}x\\n"'),
     "gap": failed("ENV-15", "has a blank in it", CLAY_WEBHOOK_SECRET=f"'{REVOKED} x'"),
+    "win": failed(
+        "ENV-15", "TRACE_ENVELOPE_FILE has a tab in it", TRACE_ENVELOPE_FILE='"C:\\temp\\new.jsonl"'
+    ),
     "umlaut": failed("ENV-15", "(U+00FC) in it", SESSION_SECRET_KEY=f"{REVOKED}\u00fc"),
     "mark": failed("ENV-15", "INNGEST_APP_ID has a zero-width space", INNGEST_APP_ID="caio\u200b-alpha"),
     "undef": failed(
