@@ -12,7 +12,7 @@ import msgspec
 from pytest_caio.checks.probe import Request
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
-from pytest_caio.system.strictjson import NotJson, decode_json
+from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
 from pytest_caio.text import beginning, printable
 
 __all__ = ["Attempt", "Exchange", "Tls"]
@@ -20,6 +20,10 @@ __all__ = ["Attempt", "Exchange", "Tls"]
 _Report = TypeVar("_Report")
 _SUMMARY = 120  # characters
 _SESSION = "caio_session="
+_ONCE = (
+    "Hand to the developer: have the report name each field once. Programs differ in which one they take, "
+    "so that nobody can tell what it says."
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ class Exchange:
         try:
             return decode_json(self.body, model)
         except (NotJson, msgspec.ValidationError) as error:
-            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({error})") from None
+            fix = _ONCE if REPEATED in str(error) else ""
+            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({error})", fix) from None
 
     def report(self, model: type[_Report], at: str = "") -> _Report:
         """Return the body of a 200 response, or the part of it under the dotted path `at`, as `model`.

@@ -12,9 +12,11 @@ import msgspec
 
 from pytest_caio.system.textfile import is_utf16
 
-__all__ = ["NotJson", "decode_json", "parse_json"]
+__all__ = ["REPEATED", "NotJson", "decode_json", "parse_json"]
 
 _Model = TypeVar("_Model")
+REPEATED = "an object names a field twice"
+"""The reason for text that one reader takes for one value and another for another."""
 
 
 class NotJson(ValueError):
@@ -74,7 +76,7 @@ def _decoder(number: Callable[[str], object]) -> json.JSONDecoder:
 def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("an object names a field twice")
+        raise ValueError(REPEATED)
     return fields
 
 
