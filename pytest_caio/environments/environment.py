@@ -126,18 +126,21 @@ def load_environment(
     missing (CI has none).
     """
     values: dict[str, Secret] = {}
+    names: dict[str, str] = {}  # of the variables, by key
     prefix = re.sub(r"\W", "_", name).upper()
     for key in (*keys, *profile.required_keys):
         name_of = f"{prefix}_{key}" if f"{prefix}_{key}" in process or not shared else key
         if found := without_line_end(process.get(name_of, "")):
-            if not is_text(found):
-                raise InputError(f"{name_of} of the process environment: is not UTF-8 text")
             values[key] = Secret(found)
+            names[key] = name_of
     own = folder / profile.env_file if profile.env_file else None
     path = env_file or (own if own and own.exists() else None)
     file = EnvFile.read(path) if path else None
     if file:
         values.update(file.values)
+    for key, name_of in names.items():
+        if not is_text(values[key].reveal()):
+            raise InputError(f"{name_of} of the process environment: is not UTF-8 text")
     if token:
         values["DASHBOARD_AUTH_TOKEN"] = Secret(token)
     given = values.get("CAIO_BASE_URL", Secret("")).reveal()
@@ -146,7 +149,9 @@ def load_environment(
     elif profile.base_url:
         url = checked_url(profile.base_url, f"base_url of profile {name}")
     elif given:
-        url = checked_url(given, f"CAIO_BASE_URL of {path or 'the process environment'}")
+        lines = [entry.line for entry in file.entries if entry.key == "CAIO_BASE_URL"] if file else []
+        source = f"{path}, line {lines[-1]}" if lines else "the process environment"
+        url = checked_url(given, f"CAIO_BASE_URL of {source}")
     elif profile.reference:
         url = ""
     else:

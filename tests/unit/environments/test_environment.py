@@ -443,6 +443,17 @@ def test_a_variable_that_is_no_text() -> None:
     assert told == "DASHBOARD_AUTH_TOKEN of the process environment: is not UTF-8 text"
 
 
+def test_the_file_s_base_url_is_named_with_its_line(write: Write) -> None:
+    """A base URL of the env file that is none is told with its file and line; one of the process is not."""
+    path = write("x.env", "ENVIRONMENT=production\nCAIO_BASE_URL=caio.example.com\n")
+    told = refusal(lambda: load(profile=Profile(), env_file=path))
+    assert told.startswith(f"CAIO_BASE_URL of {path}, line 2: must start with https://")
+    path = write("y.env", "DASHBOARD_AUTH_TOKEN=from-the-file\n")
+    process = {"CAIO_BASE_URL": "caio.example.com", "DASHBOARD_AUTH_TOKEN": "\udcff"}
+    told = refusal(lambda: load(profile=Profile(), env_file=path, process=process))
+    assert told.startswith("CAIO_BASE_URL of the process environment: must start with")
+
+
 def test_the_profile_of_the_architecture_is_read(tmp_path: Path) -> None:
     """A profile may have every section of the runbook's gates, with paths relative to its file."""
     path = tmp_path / "p.toml"
