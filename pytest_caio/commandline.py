@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from pytest_caio.environments.environment import Environment, Revoked, load_environment, read_revoked
+from pytest_caio.checks.declared import declared_checks
+from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
-from pytest_caio.environments.profiles import read_profiles
+from pytest_caio.environments.profiles import Profile, read_profiles
+from pytest_caio.environments.tokens import Revoked, is_text, read_revoked, read_token, without_line_end
 from pytest_caio.errors import InputError
+from pytest_caio.text import beginning
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
 __all__ = ["Options", "add_options", "find_suite", "given_token", "join_files"]
@@ -139,7 +144,7 @@ def _number(flag: str, given: str | float, least: float, most: float) -> float:
     except ValueError:
         value = math.nan
     if not least <= value <= most:
-        raise InputError(f"{flag} {given}: give a number from {least:g} to {most:g}")
+        raise InputError(f"{flag} {beginning(str(given), 240)}: give a number from {least:g} to {most:g}")
     return value
 
 
@@ -205,7 +210,7 @@ class Options:
             raise InputError(
                 "--fault: only the reference deployment can be broken; use it with --env demo alone"
             )
-        token = _token(option.caio_token, here)
+        token = given_token(option.caio_token, here)
         revoked = _revoked(option.caio_revoked, here)
         environments = tuple(
             load_environment(
@@ -238,8 +243,26 @@ class Options:
             rate=_number("--request-rate", option.caio_rate, 0, 1_000_000),
             timeout=_number("--http-timeout", option.caio_timeout, 0.1, 3600),
             faults=faults,
-            waivers=read_waivers(waivers, profiles, required=option.caio_waivers is not None),
+            waivers=read_waivers(
+                waivers,
+                profiles,
+                required=option.caio_waivers is not None,
+                may_be_waived=_waivable(folder, profiles),
+            ),
         )
+
+
+def _waivable(suite: Path, profiles: Mapping[str, Profile]) -> Callable[[str, str], bool | None]:
+    """Return the function that says whether a check of the suite may be waived in a profile's environment."""
+    declared = cache(lambda: declared_checks(suite))  # most runs have no waiver
+
+    def may_be_waived(check: str, name: str) -> bool | None:
+        known = declared()
+        if not known:
+            return True
+        return known[check].may_be_waived(profiles[name].environment or name) if check in known else None
+
+    return may_be_waived
 
 
 def _revoked(given: str | None, here: Path) -> Revoked:
@@ -252,20 +275,14 @@ def _revoked(given: str | None, here: Path) -> Revoked:
     return read_revoked(here / given[1:])
 
 
-def _token(given: str | None, here: Path) -> str:
+def given_token(given: str | None, here: Path) -> str:
+    """Return the token of `--token VALUE|@FILE`, empty without it. Raises InputError if it cannot be used."""
     if given is None:
         return ""
     if given.startswith("@"):
-        try:
-            given = (here / given[1:]).read_text("utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-            raise InputError(f"--token @FILE: {reason}") from None
+        return read_token(here / given[1:])
     if not given.strip():
         raise InputError("--token: is empty")
-    return given
-
-
-def given_token(given: str | None, here: Path) -> str:
-    """Return the token of `--token VALUE|@FILE`, empty without it. Raises InputError if it cannot be used."""
-    return _token(given, here)
+    if not is_text(given):
+        raise InputError("--token: is not UTF-8 text")
+    return without_line_end(given)

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_caio.checks.check import GATES, MARK
 from pytest_caio.commandline import Options, add_options, find_suite, join_files
-from pytest_caio.errors import InputError
+from pytest_caio.errors import InputError, own_fault
+from pytest_caio.text import printable
 
 __all__ = [
     "pytest_addoption",
@@ -45,7 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         AcceptanceSession.register(config, Options.read(config, suite))
     except InputError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(printable(str(error))) from None
+    except Exception as error:
+        # The line alone: a traceback could quote a secret, and perhaps nothing is redacted yet.
+        if not (told := own_fault(error)):
+            raise
+        raise pytest.UsageError(told) from None
 
 
 @pytest.hookimpl(specname="pytest_cmdline_main", tryfirst=True)
@@ -69,6 +75,11 @@ def pytest_cmdline_main(
     try:
         return (yield)
     except BaseException as error:
+        meant = isinstance(error, pytest.UsageError | pytest.exit.Exception) or not isinstance(
+            error, Exception
+        )
+        if not meant and (told := own_fault(error)):
+            sys.stderr.write(f"ERROR: {told}\n")  # above the traceback that Python shows
         redaction = config.pluginmanager.get_plugin("caio-outlets")
         if redaction is not None:
             redaction.redact_error(error)

@@ -14,7 +14,7 @@ import pytest
 from pytest_caio.checks.probe import Probe
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import canonical
-from pytest_caio.outcomes import MissingInput, NotApplicable
+from pytest_caio.outcomes import MissingInput
 
 __all__ = [
     "GATES",
@@ -42,12 +42,15 @@ _Cases = Mapping[str, _Probes] | Callable[[Environment], Mapping[str, _Probes]]
 
 @dataclass(frozen=True)
 class Case:
-    """One test case of a check in one environment: its probes, or why it cannot run."""
+    """One test case of a check in one environment: its probes, or why it cannot run.
+
+    The `obstacle` is a MissingInput, a NotApplicable, or what the check's function of cases raised.
+    """
 
     environment: Environment
     name: str
     probes: tuple[Probe, ...] = ()
-    obstacle: MissingInput | NotApplicable | None = None
+    obstacle: Exception | None = None
     of: int = 1  # how many cases the check has in this environment
 
 
@@ -74,9 +77,9 @@ class Check:
     probes: tuple[Probe, ...] = field(default=(), repr=False)
     cases: _Cases | None = field(default=None, repr=False)
 
-    def may_be_waived(self, environment: Environment) -> bool:
-        """Return whether a waiver may cover this check in `environment`."""
-        in_production = canonical(environment.expected_environment) == "production"
+    def may_be_waived(self, environment: str) -> bool:
+        """Return whether a waiver may cover this check in the environment of this name."""
+        in_production = canonical(environment) == "production"
         return self.waivable and (self.waivable_in_production or not in_production)
 
     def expand(self, environment: Environment) -> list[Case]:
@@ -85,14 +88,14 @@ class Check:
             return [Case(environment, "", self.probes)]
         try:
             declared = self.cases(environment) if callable(self.cases) else self.cases
-        except (MissingInput, NotApplicable) as obstacle:
+            if not declared:
+                return [Case(environment, "", (), MissingInput(f"cases of {self.id}"))]
+            return [
+                Case(environment, case_name(name), (*self.probes, *_tuple(probes)), of=len(declared))
+                for name, probes in declared.items()
+            ]
+        except Exception as obstacle:  # noqa: BLE001 - also a defect of the function is this check's error alone
             return [Case(environment, "", (), obstacle)]
-        if not declared:
-            return [Case(environment, "", (), MissingInput(f"cases of {self.id}"))]
-        return [
-            Case(environment, case_name(name), (*self.probes, *_tuple(probes)), of=len(declared))
-            for name, probes in declared.items()
-        ]
 
 
 def gate_of(path: str) -> str:

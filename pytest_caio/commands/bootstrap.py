@@ -25,8 +25,10 @@ from pytest_caio.bootstrap.values import (
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.environment import checked_url
 from pytest_caio.environments.keys import RUNTIME_KEYS
+from pytest_caio.environments.tokens import is_text
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import new_secret
+from pytest_caio.system.textfile import read_text
 
 __all__ = ["Summary", "configure", "run"]
 
@@ -174,6 +176,9 @@ def _changes(
     prefix = f"{args.mode.upper()}_"
     process = {key: os.environ.get(prefix + key, "").strip() for key in RUNTIME_KEYS}
     offered = {key: value for key, value in process.items() if value}
+    for key, value in offered.items():
+        if not is_text(value):
+            raise InputError(f"{prefix}{key} of the process environment: is not UTF-8 text")
     address = "CAIO_BASE_URL"
     old_url = "" if address in overwrite else current.get(address, "")
     values = {**defaults(args.mode, old_url or given.get(address, "") or offered.get(address, "")), **offered}
@@ -228,7 +233,7 @@ def _given(args: argparse.Namespace) -> dict[str, str]:
         pairs.append((f"--set {key}", key, value))
     given: dict[str, str] = {}
     for option, key, value in pairs:
-        text = _from_file(option, value[1:]) if value.startswith("@") else value
+        text = read_text(Path(value[1:]), f"{option} @FILE") if value.startswith("@") else value
         text = text.strip()
         if not text:
             raise InputError(f"{option}: is empty")
@@ -238,14 +243,3 @@ def _given(args: argparse.Namespace) -> dict[str, str]:
         if given.setdefault(key, text) != text:
             raise InputError(f"{option}: {key} is given twice, with different values")
     return given
-
-
-def _from_file(option: str, name: str) -> str:
-    try:
-        raw = Path(name).read_bytes()
-    except OSError as error:
-        raise InputError(f"{option} @FILE: {error.strerror or 'cannot be read'}") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{option} @FILE: is not UTF-8 text; save it as UTF-8") from None

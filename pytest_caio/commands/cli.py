@@ -7,7 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from pytest_caio.errors import InputError
+from pytest_caio.errors import InputError, own_fault
+from pytest_caio.text import printable
 
 __all__ = ["main"]
 
@@ -42,7 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = importlib.import_module(_COMMANDS[args.command][0]).run(args)
     except InputError as error:
-        parser.exit(2, f"{parser.prog} {args.command}: {error}\n")
+        parser.exit(2, f"{parser.prog} {args.command}: {printable(str(error))}\n")
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # The line alone: a traceback could quote a secret, and here nothing is redacted.
+        if not (told := own_fault(error)):
+            raise
+        parser.exit(1, f"{parser.prog} {args.command}: {told}\n")
     return status

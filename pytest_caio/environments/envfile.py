@@ -11,6 +11,7 @@ from dotenv.variables import Variable, parse_variables
 
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret
+from pytest_caio.system.textfile import decode_text, read_text
 
 __all__ = ["Entry", "EnvFile"]
 
@@ -48,23 +49,15 @@ class EnvFile:
         `${NAME}` is resolved from the same file only, because the product reads a file instead of the
         process environment, not in addition to it.
         """
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"env file {path}: {error.strerror or 'cannot be read'}") from None
-        return cls.parse(raw, path)
+        return cls._of(read_text(path, f"env file {path}"), path)
 
     @classmethod
     def parse(cls, raw: bytes, path: Path) -> EnvFile:
         """Parse the content of an env file, also of one not yet written. Raises InputError like `read`."""
-        # UTF-16 without a byte order mark is recognised by its NULs, which no env file contains.
-        if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw:
-            raise InputError(f"env file {path}: is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)")
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            raise InputError(f"env file {path}, line {line}: is not UTF-8 text") from None
+        return cls._of(decode_text(raw, f"env file {path}"), path)
+
+    @classmethod
+    def _of(cls, text: str, path: Path) -> EnvFile:
         entries: list[Entry] = []
         known: dict[str, str | None] = {}
         for binding in parse_stream(StringIO(text)):

@@ -7,27 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pytest_caio.environments.envfile import EnvFile
-from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, RUNTIME_KEYS, STATE_PREFIX, odd_character
+from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import Profile
+from pytest_caio.environments.tokens import Revoked, is_text, without_line_end
 from pytest_caio.errors import InputError
-from pytest_caio.redaction.secret import Secret, names_secret
+from pytest_caio.redaction.secret import Secret
 
-__all__ = ["Environment", "Revoked", "checked_url", "load_environment", "read_revoked"]
-
-_SESSION = "caio_session="
-_ASSIGNED = re.compile(r"([A-Za-z_][\w-]*)[=:](?!=*$)")
-
-
-class Revoked(NamedTuple):
-    """What must no longer open the dashboard: tokens, and values of the session cookie."""
-
-    tokens: tuple[Secret, ...] = ()
-    sessions: tuple[Secret, ...] = ()
-
+__all__ = ["Environment", "checked_url", "load_environment"]
 
 _NONE_REVOKED = Revoked()
 
@@ -113,52 +102,6 @@ def checked_url(url: str, source: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def read_revoked(path: Path) -> Revoked:
-    """Read revoked tokens and sessions (`caio_session=VALUE`), one per line.
-
-    Blank lines and lines that start with # are skipped. Raises InputError, naming the file, if it cannot be
-    read or holds neither, and naming the line, but not its text, if a line cannot be a token.
-    """
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise InputError(f"--revoked-tokens {path}: {reason}") from None
-    given = [(number, line.strip()) for number, line in enumerate(lines, 1)]
-    given = [(number, line) for number, line in given if line and not line.startswith("#")]
-    if not given:
-        raise InputError(f"--revoked-tokens {path}: holds no token; write one per line")
-    for number, line in given:
-        fault = _unlike_a_token(line.removeprefix(_SESSION))
-        if fault:
-            raise InputError(
-                f"--revoked-tokens {path}, line {number}: {fault}; write the token alone, or {_SESSION}VALUE"
-            )
-    return Revoked(
-        tuple(Secret(line) for _, line in given if not line.startswith(_SESSION)),
-        tuple(Secret(line.removeprefix(_SESSION)) for _, line in given if line.startswith(_SESSION)),
-    )
-
-
-def _unlike_a_token(line: str) -> str:
-    """Return why a line cannot be a token or session, or an empty string; it is not quoted.
-
-    Sent as it is, it would be refused even where the token in it still works.
-    """
-    odd = odd_character(line)
-    if odd:
-        return f"there is {odd} in it"
-    assigned = _ASSIGNED.match(line)
-    if assigned and (assigned[1] in RUNTIME_KEYS or names_secret(assigned[1], "")):
-        return "it is a name and its value"
-    separator = next((mark for mark in ",;" if mark in line), "")
-    if separator:
-        return f"there is a {'comma' if separator == ',' else 'semicolon'} in it"
-    if not line or line[0] + line[-1] in ("<>", "{}", "[]", "()"):
-        return "it is in brackets" if line else "the session is empty"
-    return ""
-
-
 def load_environment(
     name: str,
     profile: Profile,
@@ -183,17 +126,21 @@ def load_environment(
     missing (CI has none).
     """
     values: dict[str, Secret] = {}
+    names: dict[str, str] = {}  # of the variables, by key
     prefix = re.sub(r"\W", "_", name).upper()
     for key in (*keys, *profile.required_keys):
-        found = process.get(f"{prefix}_{key}", process.get(key, "") if shared else "")
-        found = found.removesuffix("\n").removesuffix("\r")
-        if found:
+        name_of = f"{prefix}_{key}" if f"{prefix}_{key}" in process or not shared else key
+        if found := without_line_end(process.get(name_of, "")):
             values[key] = Secret(found)
+            names[key] = name_of
     own = folder / profile.env_file if profile.env_file else None
     path = env_file or (own if own and own.exists() else None)
     file = EnvFile.read(path) if path else None
     if file:
         values.update(file.values)
+    for key, name_of in names.items():
+        if not is_text(values[key].reveal()):
+            raise InputError(f"{name_of} of the process environment: is not UTF-8 text")
     if token:
         values["DASHBOARD_AUTH_TOKEN"] = Secret(token)
     given = values.get("CAIO_BASE_URL", Secret("")).reveal()
@@ -202,7 +149,9 @@ def load_environment(
     elif profile.base_url:
         url = checked_url(profile.base_url, f"base_url of profile {name}")
     elif given:
-        url = checked_url(given, f"CAIO_BASE_URL of {path or 'the process environment'}")
+        lines = [entry.line for entry in file.entries if entry.key == "CAIO_BASE_URL"] if file else []
+        source = f"{path}, line {lines[-1]}" if lines else "the process environment"
+        url = checked_url(given, f"CAIO_BASE_URL of {source}")
     elif profile.reference:
         url = ""
     else:

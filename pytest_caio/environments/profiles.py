@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -10,7 +13,8 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.system.toml import line_of, parse_toml, read_text
+from pytest_caio.system.textfile import read_text
+from pytest_caio.system.toml import line_of, parse_toml
 
 __all__ = [
     "SECTIONS",
@@ -27,6 +31,9 @@ _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
+_LONGEST_PATH, _LONGEST_NAME = 1000, 255  # characters of a path, bytes of one name in it
+
+
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A sub-table of a profile; relative paths are relative to the profiles file."""
 
@@ -36,8 +43,18 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def _anchored(self, folder: Path, *keys: str) -> Self:
         given = {key: getattr(self, key) for key in keys}
+        _refuse_long_paths({key: path for key, path in given.items() if path})
         paths = {key: str((folder / path).resolve()) for key, path in given.items() if path}
         return msgspec.structs.replace(self, **paths)
+
+
+def _refuse_long_paths(paths: Mapping[str, str]) -> None:
+    """Raise ValidationError for a path that no file system takes."""
+    for key, path in paths.items():
+        names = (os.fsencode(part) for part in Path(path).parts)
+        names = (os.fsencode(part) for part in Path(path).parts)
+        if len(path) > _LONGEST_PATH or any(len(name) > _LONGEST_NAME for name in names):
+            raise msgspec.ValidationError(f"The text is too long for a path - at `$.{key}`")
 
 
 class StateSection(_Section, frozen=True, forbid_unknown_fields=True):
@@ -158,6 +175,21 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pack: PackSection | None = None
 
 
+_NAME = re.compile(r"\w[\w.-]*")
+# How to write a value of a type, by the name that msgspec gives it.
+_MENDS = {
+    "int": "write a whole number without quotes",
+    "float": "write a number without quotes",
+    "bool": "write true or false, without quotes",
+    "str": "write it in quotes",
+    "array": 'write a list, ["...", "..."]',
+    "object": "write a table of its own, [NAME.KEY]",
+    "datetime": "write day, time and offset without quotes, as in 2026-02-24T18:00:00Z",
+    "RFC3339": "write day, time and offset without quotes, as in 2026-02-24T18:00:00Z",
+    "": "write a path in single quotes, or / in place of each \\",
+}
+
+
 def read_profiles(path: Path) -> dict[str, Profile]:
     """Return the profiles of a file by name. Raises InputError naming the file, line and key at fault."""
     source = f"profiles {path}"
@@ -169,18 +201,37 @@ def read_profiles(path: Path) -> dict[str, Profile]:
             raise InputError(
                 f"{source}, line {line_of(text, name)}: {name} is no table; keys stand under [NAME]"
             )
+        if not _NAME.fullmatch(name):
+            where = f"{source}, line {line_of(text, '', name)}"
+            raise InputError(f"{where}: a profile is named with letters, digits, - and _, as in [production]")
         try:
+            _refuse_control_characters(table)
             profiles[name] = _anchored(msgspec.convert(table, Profile), path.parent)
         except msgspec.ValidationError as error:
             section, key, reason = _explained(str(error))
             heading = f"{name}.{section}" if section else name
             where = f"{source}, line {line_of(text, key, heading)}: [{heading}]"
             raise InputError(f"{where} {reason}") from None
+        except RecursionError:
+            raise InputError(f"{source}, line {line_of(text, '', name)}: is nested too deeply") from None
     return profiles
+
+
+def _refuse_control_characters(value: object, at: str = "$") -> None:
+    """Raise ValidationError for a text with a control character, such as the tab in "C:\\tools"."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_control_characters(inner, f"{at}.{key}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _refuse_control_characters(inner, f"{at}[{number}]")
+    elif isinstance(value, str) and any(unicodedata.category(character) == "Cc" for character in value):
+        raise msgspec.ValidationError(f"There is a control character in the text - at `{at}`")
 
 
 def _anchored(profile: Profile, folder: Path) -> Profile:
     """Return the profile with the relative paths of its sections resolved from `folder`."""
+    _refuse_long_paths({"env_file": profile.env_file})
     sections = {
         name: section.anchored(folder) for name in SECTIONS if (section := getattr(profile, name)) is not None
     }
@@ -195,4 +246,7 @@ def _explained(message: str) -> tuple[str, str, str]:
     if unknown:
         keys = SECTIONS.get(key, Profile).__struct_fields__
         return key, unknown[1], f"unknown key {unknown[1]}; the keys are {', '.join(keys)}"
-    return ".".join(sections), key, re.sub(r" - at `.*`", f" (key {key}{path[2] if path else ''})", message)
+    wanted = re.match(r"Expected `(\w+)[^`]*`, got|Invalid (RFC3339)|There is a control character", message)
+    mend = f"; {_MENDS[wanted[1] or wanted[2] or '']}" if wanted and (wanted[1] or "") in _MENDS else ""
+    reason = re.sub(r" - at `.*`", f" (key {key}{path[2] if path else ''})", message)
+    return ".".join(sections), key, reason + mend

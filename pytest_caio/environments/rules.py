@@ -179,7 +179,7 @@ def number_fault(environment: Environment, key: str) -> str:
     text = environment.value(key).strip()
     if not text:
         return f"{key} is not set"
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if not (re.fullmatch("[0-9]{1,18}", text) and int(text) > 0):
         return f"{key} is no whole number above 0"
     wanted = expected_values(environment.expected_environment).get(key, text)
     return "" if int(text) == int(wanted) else f"{key} is {int(text)}, and {wanted} is expected"

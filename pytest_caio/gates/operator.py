@@ -20,6 +20,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.system.jsonlines import read_records
+from pytest_caio.system.strictjson import NotJson, decode_json
 
 __all__ = [
     "EMAIL_HISTORY",
@@ -64,14 +65,14 @@ def read_sends(path: Path) -> list[Send]:
 
     Raises InputError naming the file, the entry and the field that is wrong.
     """
-    records, problems = read_records(path)
+    records, problems = read_records(path, "sent_at")
     if problems:
         raise InputError(problems[0])
     sends = []
     for where, raw in records:
         try:
-            sends.append(msgspec.json.decode(raw, type=Send))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            sends.append(decode_json(raw, Send))
+        except (NotJson, msgspec.ValidationError) as error:
             raise InputError(f"{path.name}, {where}: {error}") from None
     return sends
 

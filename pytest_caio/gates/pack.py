@@ -19,7 +19,7 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.environments.profiles import PackSection
 from pytest_caio.redaction.secret import names_secret
-from pytest_caio.system.child import Child, ChildError
+from pytest_caio.system.child import Child, ChildError, why_not_started
 from pytest_caio.system.program import find_program
 from pytest_caio.system.watchdog import Watchdog
 from pytest_caio.text import beginning
@@ -105,9 +105,10 @@ class PackJob:
 
     def _run(self, junit: Path, watchdog: Watchdog) -> PackFindings:
         section = self._section
+        python = _python(section)
         try:
             child = Child(
-                [_python(section), "-m", "pytest", *_WHOLE, *section.tests, f"--junitxml={junit}"],
+                [python, "-m", "pytest", *_WHOLE, *section.tests, f"--junitxml={junit}"],
                 cwd=Path(section.cwd),
                 env=_without_secrets(os.environ, self._environment),
                 stopped=self._ended.is_set,
@@ -115,7 +116,8 @@ class PackJob:
                 watchdog=watchdog,
             )
         except OSError as error:
-            return PackFindings(trouble=f"{section.python or 'pytest'} cannot be started: {error.strerror}")
+            reason = why_not_started(python, Path(section.cwd), error)
+            return PackFindings(trouble=f"the tests did not start: {reason}")
         try:
             child.send(b"", last=True)
             status, output = child.finish(time.monotonic() + section.seconds)

@@ -108,6 +108,8 @@ def needs_runner(environment: Environment) -> _One:
     key = f"runner of [{environment.name}.replay]"
     if not section.runner:
         raise MissingInput(key)
+    if not Path(section.cwd).is_dir():
+        raise MissingInput(f"cwd of [{environment.name}.replay] (no such folder: {section.cwd})")
     from pytest_caio.replay.runners import missing_script  # noqa: PLC0415 - only runs with a replay need it
 
     try:

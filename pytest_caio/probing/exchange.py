@@ -12,6 +12,7 @@ import msgspec
 from pytest_caio.checks.probe import Request
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
+from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
 from pytest_caio.text import beginning, printable
 
 __all__ = ["Attempt", "Exchange", "Tls"]
@@ -19,6 +20,10 @@ __all__ = ["Attempt", "Exchange", "Tls"]
 _Report = TypeVar("_Report")
 _SUMMARY = 120  # characters
 _SESSION = "caio_session="
+_ONCE = (
+    "Hand to the developer: have the report name each field once. Programs differ in which one they take, "
+    "so that nobody can tell what it says."
+)
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,10 @@ class Exchange:
     def json(self, model: type[_Report]) -> _Report:
         """Return the body as `model`. Raises Mismatch if it is not JSON of that shape."""
         try:
-            return msgspec.json.decode(self.body, type=model)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            reason = "JSON nested too deep" if isinstance(error, RecursionError) else str(error)
-            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({reason})") from None
+            return decode_json(self.body, model)
+        except (NotJson, msgspec.ValidationError) as error:
+            fix = _ONCE if REPEATED in str(error) else ""
+            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({error})", fix) from None
 
     def report(self, model: type[_Report], at: str = "") -> _Report:
         """Return the body of a 200 response, or the part of it under the dotted path `at`, as `model`.

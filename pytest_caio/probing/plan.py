@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from pytest_caio.checks.check import GATES, Case, Check
 from pytest_caio.checks.probe import Effect, Probe, Request
-from pytest_caio.outcomes import MissingInput
+from pytest_caio.outcomes import MissingInput, NotApplicable
+from pytest_caio.text import printable
 
 __all__ = ["COULD_CHANGE", "Plan", "Planned"]
 
@@ -51,15 +52,18 @@ class Plan:
     cases: dict[str, Planned] = field(default_factory=dict)
 
     def add(self, nodeid: str, check: Check, case: Case) -> None:
-        """Add a case with its probes resolved; a missing input is recorded as its obstacle, not raised."""
+        """Add a case with its probes resolved; what a probe raises is recorded as its obstacle."""
         requests: dict[str, Request] = {}
         missing: list[str] = []
+        broken: Exception | None = None
         for probe in case.probes:
             try:
                 requests[probe.label] = probe.resolve(case.environment)
             except MissingInput as error:
                 missing += error.names
-        obstacle = case.obstacle or (MissingInput(*dict.fromkeys(missing)) if missing else None)
+            except Exception as error:  # noqa: BLE001 - a defect of a probe is its case's error alone
+                broken = broken or error
+        obstacle = case.obstacle or (MissingInput(*dict.fromkeys(missing)) if missing else broken)
         self.cases[nodeid] = Planned(check, case, requests, obstacle)
 
     def ahead(self) -> list[Request]:
@@ -79,7 +83,7 @@ class Plan:
         for case in self.cases.values():
             check, environment = case.check, case.case.environment
             if case.obstacle is not None:
-                line = f"{check.id} {case.case.name}".rstrip() + f": {case.obstacle}"
+                line = f"{check.id} {case.case.name}".rstrip() + f": {_in_words(case.obstacle)}"
                 obstacles.append((_place(check), line))
             elif writes or not case.writes:
                 for probe in case.case.probes:
@@ -108,6 +112,11 @@ class _Use:
 
     credential: str
     places: set[tuple[int, str]] = field(default_factory=set)
+
+
+def _in_words(obstacle: Exception) -> str:
+    broke = "" if isinstance(obstacle, MissingInput | NotApplicable) else f"{type(obstacle).__name__}: "
+    return printable(f"{broke and 'the check itself broke: '}{broke}{obstacle}")
 
 
 def _place(check: Check) -> tuple[int, str]:

@@ -12,6 +12,7 @@ import msgspec
 from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
 from pytest_caio.system.jsonlines import read_records
+from pytest_caio.system.strictjson import NotJson, decode_json
 
 __all__ = [
     "Answer",
@@ -22,6 +23,9 @@ __all__ = [
     "parse_answer",
     "save_answers",
 ]
+
+
+_ALONE = "print the answer alone, as one JSON object, and logs to standard error"
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -79,12 +83,15 @@ def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
     if not raw.strip():
         return RunnerFailure("the runner printed nothing")
     try:
-        reply = msgspec.json.decode(raw, type=_Reply)
+        reply = decode_json(raw, _Reply)
     except msgspec.ValidationError as error:
         return RunnerFailure(f"the runner's answer has a shape that the suite does not know: {error}")
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except NotJson as error:
+        if error.end is not None:
+            rest = raw.decode("utf-8-sig")[error.end :][:80].strip()
+            return RunnerFailure(f"the runner printed more after its answer, {rest!r}; {_ALONE}")
         start = raw[:80].decode("utf-8", "replace").strip()
-        return RunnerFailure(f"the runner printed no JSON object ({error}): it begins {start!r}")
+        return RunnerFailure(f"what the runner printed is {error}; it begins {start!r}; {_ALONE}")
     if reply.id not in (None, question.id):
         return RunnerFailure("the runner answered another question than the one it was asked")
     return _plain(reply)
@@ -96,14 +103,14 @@ def load_answers(path: Path) -> dict[str, Answer]:
     Raises InputError, naming file, line and field, for an unreadable file, a record that is not an answer,
     or a duplicate id.
     """
-    records, problems = read_records(path)
+    records, problems = read_records(path, "actual_output")
     if problems:
         raise InputError(problems[0])
     answers: dict[str, Answer] = {}
     for record in records:
         try:
-            kept = msgspec.json.decode(record.raw, type=_Kept)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            kept = decode_json(record.raw, _Kept)
+        except (NotJson, msgspec.ValidationError) as error:
             raise InputError(f"{path.name}, {record.where}: no recorded answer: {error}") from error
         if kept.id in answers:
             raise InputError(f"{path.name}, {record.where}, field id: already used by an earlier answer")

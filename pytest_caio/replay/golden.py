@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pytest_caio.system.jsonlines import JsonRecord, read_records
+from pytest_caio.system.strictjson import NotJson, decode_json, parse_json
 
 __all__ = ["GoldenCase", "GoldenSet", "load_golden"]
 
@@ -50,7 +51,7 @@ def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
     missing, mistyped or blank fields, a duplicate id, a case without expectations, and fewer usable cases
     than `min_cases`. Raises InputError for an unreadable file.
     """
-    records, problems = read_records(path)
+    records, problems = read_records(path, "input_query")
     cases: dict[str, GoldenCase] = {}
     for record in records:
         case, wrong = _read_case(record)
@@ -68,10 +69,10 @@ def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
 def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:
     """Return the decoded case, None if that fails, and the problems of all its fields, not just the first."""
     try:
-        case = msgspec.json.decode(record.raw, type=GoldenCase)
-    except msgspec.ValidationError:
-        return None, _field_errors(record.raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        case = decode_json(record.raw, GoldenCase)
+    except msgspec.ValidationError as error:
+        return None, _field_errors(record.raw) or [str(error)]
+    except NotJson as error:
         return None, [f"the JSON is broken: {error}"]
     wrong = [f"field {name}: is blank" for name in ("id", "input_query") if not getattr(case, name).strip()]
     for name in ("expected_tools", "positive_constraints", "negative_constraints"):
@@ -83,7 +84,7 @@ def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:
 
 
 def _field_errors(raw: bytes) -> list[str]:
-    data = msgspec.json.decode(raw)
+    data = parse_json(raw)
     if not isinstance(data, dict):
         return [f"expected an object with id and input_query, got {type(data).__name__}"]
     wrong = []

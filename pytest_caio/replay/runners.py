@@ -16,7 +16,7 @@ import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure, parse_answer
-from pytest_caio.system.child import Child, ChildError
+from pytest_caio.system.child import Child, ChildError, script_fault, why_not_started
 from pytest_caio.system.program import find_program, split_words
 from pytest_caio.system.watchdog import Watchdog
 
@@ -171,10 +171,25 @@ def missing_script(command: str, cwd: Path) -> str:
 
 
 def _find_program(word: str, cwd: Path | None) -> str:
-    found = find_program(word, cwd or Path())
-    if found is None:
-        raise InputError(f"replay.runner: the program {word!r} was not found, or is not executable")
-    return found
+    """Return the program's absolute path: systems differ in what a relative path is relative to."""
+    if cwd is not None and not cwd.is_dir():
+        raise InputError(f"replay.cwd: the runner did not start: its working directory is no folder: {cwd}")
+    program = find_program(word, cwd or Path())
+    if program is None:
+        raise InputError(
+            f"replay.runner: the runner did not start: the program {word!r} {_lacking(word, cwd or Path())}"
+        )
+    if os.name != "nt" and (fault := script_fault(program)):
+        raise InputError(f"replay.runner: the runner did not start: {fault}")
+    return program
+
+
+def _lacking(word: str, folder: Path) -> str:
+    """Return in words why a program that is not on PATH, or not under its path, cannot be run."""
+    name, there = Path(word).name == word, (folder / word).is_file()
+    if name:
+        return f"was not found on PATH{f'; write ./{word} for the file in {folder}' if there else ''}"
+    return "is not executable (chmod +x), or is no program" if there else "was not found"
 
 
 def _gather(
@@ -263,5 +278,6 @@ def _timed(
     except ChildError as error:
         outcome = RunnerFailure(str(error))
     except OSError as error:
-        payload, outcome = "", RunnerFailure(f"the runner could not be started: {error.strerror}")
+        reason = why_not_started(launch.argv[0], launch.cwd, error)
+        payload, outcome = "", RunnerFailure(f"the runner did not start: {reason}")
     return Answered(question, payload, outcome, round((time.monotonic() - started) * 1000, 1))

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_caio.checks.check import GATES, MARK, Case, check_of, measures_time
 from pytest_caio.commandline import Options
-from pytest_caio.errors import InputError
+from pytest_caio.errors import InputError, own_fault
 from pytest_caio.evidence import jsonfile, terminal
 from pytest_caio.evidence.file import ready_folder, spare_of
 from pytest_caio.gates.jobs import JOBS
@@ -90,7 +90,7 @@ class AcceptanceSession:
         try:
             self._run.open(self._assignment.given)
         except InputError as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(printable(str(error))) from None
 
     def pytest_report_header(self) -> list[str]:
         """List the environments and their waivers."""
@@ -201,6 +201,12 @@ class AcceptanceSession:
         self._signals.ending = True
         reason = self._signals.arrived or next(iter(str(excinfo.value).splitlines()), "")
         self._interrupted = self._run.redactor.redact(reason) or "SIGINT"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Say above the traceback whose fault it is, if it is ours."""
+        if told := own_fault(excinfo.value):
+            self._say(f"caio: {told}")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:

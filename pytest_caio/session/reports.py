@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_caio.checks.check import Check
 from pytest_caio.checks.shared import HEALTH
 from pytest_caio.contract.reports import reported_commit
 from pytest_caio.outcomes import Mismatch, NoAnswer
@@ -17,7 +18,7 @@ from pytest_caio.probing.plan import Planned
 from pytest_caio.session.run import Run
 from pytest_caio.text import printable
 from pytest_caio.verdict.expectation import expected_of
-from pytest_caio.verdict.outcome import Outcome, decide
+from pytest_caio.verdict.outcome import OWN_FAULT, Outcome, decide
 from pytest_caio.verdict.record import Result, Table, exchange_record
 
 __all__ = ["attach_leaks", "exchange_key", "observe"]
@@ -42,7 +43,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         return
     check, case, redact = planned.check, planned.case, run.redactor.redact
     waivers = run.options.waivers.covering(case.environment.name, check.id, case.name, run.today)
-    waivable = check.may_be_waived(case.environment)
+    waivable = check.may_be_waived(case.environment.expected_environment)
     # Retried answers come first, since a long summary is cut at its end.
     ordered = sorted(answers.items(), key=lambda one: not one[1].retries)
     error = call.excinfo.value if call.excinfo else None
@@ -63,7 +64,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         check=check.id,
         gate=check.gate,
         title=check.title,
-        fix=(error.fix if isinstance(error, Mismatch) else "") or check.fix,
+        fix=_fix(check, error, decision.outcome),
         blocking=check.blocking,
         name=redact(case.name),
         outcome=decision.outcome,
@@ -93,6 +94,13 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         if answer.request.target == HEALTH.target and answer.status_code == 200:
             result.commit = redact(_commit(answer))
     report.caio = _carried(result)  # type: ignore[attr-defined]
+
+
+def _fix(check: Check, error: BaseException | None, outcome: Outcome) -> str:
+    """Return what is to be done: about a check that broke, whatever its own fix says, it is to report it."""
+    if outcome is Outcome.ERROR:
+        return OWN_FAULT
+    return (error.fix if isinstance(error, Mismatch) else "") or check.fix
 
 
 def attach_leaks(report: pytest.TestReport, leaks: Sequence[Result]) -> None:

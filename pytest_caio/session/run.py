@@ -20,10 +20,11 @@ from pytest_caio.checks.credentials import SESSION
 from pytest_caio.checks.probe import Request
 from pytest_caio.checks.shared import READINESS
 from pytest_caio.commandline import Options
-from pytest_caio.environments.environment import Environment, load_environment, read_revoked
+from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import SECTIONS, Profile, read_profiles
 from pytest_caio.environments.rules import env_diff
+from pytest_caio.environments.tokens import read_revoked
 from pytest_caio.gates.jobs import Job
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Plan, Planned
@@ -32,6 +33,7 @@ from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.session.secrets import RunSecrets
 from pytest_caio.system.jobs import Jobs
 from pytest_caio.system.waiting import REMINDER, wait_for
+from pytest_caio.text import printable
 from pytest_caio.verdict.record import Record, RunRecord
 from pytest_caio.verdict.tally import Tally
 
@@ -266,7 +268,7 @@ class Run:
                 "python": platform.python_version(),
                 "platform": platform.platform(terse=True),
             },
-            selection=self.redactor.redact(selection),
+            selection=printable(self.redactor.redact(selection)),
             options={
                 "environments": [environment.name for environment in self.environments],
                 "allow_writes": options.writes,

@@ -6,6 +6,8 @@ import hashlib
 import json
 import math
 
+from pytest_caio.system.strictjson import parse_json
+
 __all__ = ["canonical", "fingerprint", "parse"]
 
 
@@ -16,17 +18,7 @@ def parse(text: bytes) -> object:
     outside a double's range, and an object with a duplicate field are refused. Raises ValueError with a
     reason that quotes nothing of the text, which may be personal data.
     """
-    try:
-        return _DECODER.decode(text.decode("utf-8-sig"))  # editors on Windows write a byte order mark
-    except UnicodeDecodeError:
-        reason = "not UTF-8 text"
-    except json.JSONDecodeError as error:
-        reason = f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-    except RecursionError:
-        reason = "not usable JSON: nested too deeply"
-    except ValueError as error:
-        reason = f"not usable JSON: {error}"
-    raise ValueError(reason)
+    return parse_json(text, _number)
 
 
 def canonical(value: object) -> bytes:
@@ -46,13 +38,6 @@ def fingerprint(text: bytes) -> bytes:
     return hashlib.sha256(canonical(parse(text))).digest()
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("an object names a field twice")
-    return fields
-
-
 def _number(digits: str) -> int | float:
     number = float(digits)
     if math.isinf(number):
@@ -60,9 +45,4 @@ def _number(digits: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-def _constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_constant)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)

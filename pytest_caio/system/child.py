@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from typing import IO
 
 from pytest_caio.system.watchdog import NEW_GROUP, Watchdog
 
-__all__ = ["OUTPUT_LIMIT", "Child", "ChildError", "utf8_environment"]
+__all__ = ["OUTPUT_LIMIT", "Child", "ChildError", "script_fault", "utf8_environment", "why_not_started"]
 
 OUTPUT_LIMIT = 1 << 20  # bytes of standard output kept for one case
 _STDERR_KEPT = 2000  # bytes: enough for the end of a traceback
@@ -216,6 +217,44 @@ class Child:
             raise ChildError("the replay was stopped")
         if time.monotonic() >= until:
             raise ChildError("the runner gave no answer in time, and was ended")
+
+
+def script_fault(program: str) -> str:
+    """Return in words what keeps POSIX systems from running a script by its first line, or nothing.
+
+    `/usr/bin/env` itself starts then, and reports an interpreter that nobody has heard of.
+    """
+    first = _first_line(program)
+    if first.startswith(b"#!") and first.endswith(b"\r\n"):
+        return f"{program} has Windows line ends (CRLF), which its first line must not have; save it with LF"
+    if first.startswith(b"\xef\xbb\xbf#!"):
+        return f"{program} has a byte order mark before its first line; save it without one"
+    return ""
+
+
+def _first_line(program: str) -> bytes:
+    try:
+        with Path(program).open("rb") as file:
+            return file.readline(200)
+    except OSError:
+        return b""
+
+
+def why_not_started(program: str, cwd: Path | None, error: OSError) -> str:
+    """Return in words why a program could not be started.
+
+    Systems report a script's missing interpreter as if the script was missing.
+    """
+    if cwd is not None and not cwd.is_dir():
+        return f"its working directory is no folder: {cwd}"
+    if fault := script_fault(program):
+        return fault
+    first = _first_line(program)
+    if first.startswith(b"#!") and isinstance(error, FileNotFoundError):
+        return f"{program}: the interpreter that its first line names was not found"
+    if error.errno == errno.ENOEXEC:
+        return f"{program} is no program, and has no first line that names its interpreter (#!)"
+    return f"{program}: {error.strerror}"
 
 
 def _kill_tree(process: subprocess.Popen[bytes]) -> None:

@@ -9,10 +9,15 @@ from typing import NamedTuple
 import msgspec
 
 from pytest_caio.errors import InputError
+from pytest_caio.system.strictjson import NotJson, parse_json
+from pytest_caio.system.textfile import decode_text
 
 __all__ = ["JsonRecord", "read_records"]
 
 _BYTE = re.compile(r"\(byte (\d+)\)")
+_COMMENT = re.compile(r"\s*(?://|#|/\*|--|<!--)")
+_HAS_NO_COMMENTS = "this is a comment, and JSON has none: remove it"
+_WANTED = "write one list, [{...}, {...}], or one whole {...} on each line"
 
 
 class JsonRecord(NamedTuple):
@@ -22,24 +27,75 @@ class JsonRecord(NamedTuple):
     raw: bytes
 
 
-def read_records(path: Path) -> tuple[list[JsonRecord], list[str]]:
-    """Return the file's records, or none and one line of text if the file is an array of invalid JSON.
+def read_records(path: Path, field: str) -> tuple[list[JsonRecord], list[str]]:
+    """Return the file's records, or none and one line of text that says what the file is and what is wanted.
 
     A file that begins with `[` is an array, any other is JSON lines; blank lines and a byte order mark are
-    skipped. Raises InputError, naming the file, if it cannot be read.
+    skipped. `field` is one that every record has: an object with it is a record, not what holds the records.
+    Raises InputError, naming the file, if it cannot be read.
     """
     try:
-        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if not data.lstrip().startswith(b"["):
-        lines = enumerate(data.split(b"\n"), 1)
-        return [JsonRecord(f"line {number}", line.strip()) for number, line in lines if line.strip()], []
+        raw = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        reason = getattr(error, "strerror", None) or "its path has a NUL in it"
+        raise InputError(f"{path}: cannot be read ({reason})") from error
+    try:
+        data = decode_text(raw, path.name).encode()
+    except InputError as error:
+        return [], [str(error)]
+    if data.lstrip().startswith(b"["):
+        return _array(data, path.name)
+    lines = [(number, line.strip()) for number, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+    if lines and (problem := _unlike_lines(data, lines, field)):
+        return [], [f"{path.name}, {problem}; {_WANTED}"]
+    return [JsonRecord(f"line {number}", line) for number, line in lines], []
+
+
+def _array(data: bytes, name: str) -> tuple[list[JsonRecord], list[str]]:
     try:
         items = msgspec.json.decode(data, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        return [], [f"{path.name}, line {_line(data, str(error))}: the JSON is broken: {error}"]
+    except (msgspec.DecodeError, RecursionError) as error:
+        line = _line(data, str(error))
+        comment = _COMMENT.match(data.split(b"\n")[line - 1].decode())
+        reason = (
+            "this is a comment, and JSON has none: remove it"
+            if comment
+            else _BYTE.sub("", str(error)).strip()
+        )
+        return [], [f"{name}, line {line}: the JSON is broken: {reason}"]
     return [JsonRecord(f"case {number}", bytes(item)) for number, item in enumerate(items, 1)], []
+
+
+def _unlike_lines(data: bytes, lines: list[tuple[int, bytes]], field: str) -> str:
+    """Return where and why a text is not JSON lines at all, or an empty string.
+
+    A line that is broken among others is the reader's to report, with its number.
+    """
+    number, first = lines[0]
+    if _COMMENT.match(first.decode()):
+        return f"line {number}: {_HAS_NO_COMMENTS}"
+    whole = _parsed(data)
+    if isinstance(whole, dict) and (field not in whole or len(lines) > 1):
+        lists = [key for key, value in whole.items() if _holds_objects(value)]
+        if lists and field not in whole:
+            return f"line {number}: it is one object with the records under {lists[0]}; keep that list alone"
+        if len(lines) > 1:
+            return f"line {number}: it is one object, over several lines"
+    if len(lines) > 1 and all(_parsed(line) is None for _, line in lines):
+        return f"line {number}: no line of it is JSON"
+    return ""
+
+
+def _holds_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _parsed(raw: bytes) -> object:
+    """Return parsed JSON, or None if it is broken; the reasons are the reader's to find."""
+    try:
+        return parse_json(raw)
+    except NotJson:
+        return None
 
 
 def _line(data: bytes, error: str) -> int:

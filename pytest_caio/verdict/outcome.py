@@ -9,11 +9,25 @@ from typing import Any
 from pytest_caio.outcomes import Advice, MissingInput
 from pytest_caio.verdict.expectation import failure_of
 
-__all__ = ["NEEDS_WRITES", "NOT_APPLICABLE", "UNREACHABLE", "AdvisedBecause", "Decision", "Outcome", "decide"]
+__all__ = [
+    "NEEDS_WRITES",
+    "NOT_APPLICABLE",
+    "OWN_FAULT",
+    "UNREACHABLE",
+    "AdvisedBecause",
+    "Decision",
+    "Outcome",
+    "decide",
+]
 
 # A skipped case's outcome is recognised by the beginning of its skip reason.
 NOT_APPLICABLE = "not applicable: "
 UNREACHABLE = "unreachable: "
+# What to do about a check that broke, whatever it was to judge.
+OWN_FAULT = (
+    "This is a fault of the suite, not of the deployment: report the check's id, what was observed and the "
+    "version of pytest-caio to whoever maintains the suite. The release has to wait for it."
+)
 NEEDS_WRITES = "did not run: the deployment acts on it; give --allow-writes"
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
-from pytest_caio.system.toml import line_of, parse_toml, read_text
+from pytest_caio.system.textfile import read_text
+from pytest_caio.system.toml import line_of, parse_toml
 from pytest_caio.text import beginning
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Result, WaiverRecord
@@ -26,6 +27,13 @@ _CHECK = re.compile(r"[A-Z]+-[0-9]{2}")
 _HEADING = re.compile(r"\s*\[\[\s*([\"']?)waiver\1\s*\]\]")
 _TEXTS = ("check", "environment", "owner", "reason", "case")
 _NOT_JUDGED = (Outcome.NOT_RUN, Outcome.MISSING_INPUT)
+
+
+Waivable: TypeAlias = Callable[[str, str], bool | None]
+
+
+def _any(check: str, environment: str) -> bool:  # noqa: ARG001 - where the suite's checks are not known
+    return True
 
 
 class _Form(msgspec.Struct, forbid_unknown_fields=True):
@@ -136,10 +144,9 @@ def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
     here = [result for result in results if result.environment == waiver.environment]
     own = [result for result in here if result.check == waiver.check]
     if not own:
-        return f"is unused, there is no check {waiver.check}; correct its id, or remove it" if whole else ""
+        return _unknown(waiver.check) if whole else ""
     if not all(result.waivable for result in own):
-        where = f"{waiver.check} cannot be waived in {waiver.environment}"
-        return f"{where}; mend what it found, and remove the waiver"
+        return _unwaivable(waiver.check, waiver.environment)
     complete = len(own) >= own[0].of
     if any(result.unreachable for result in here) or all(result.outcome in _NOT_JUDGED for result in own):
         return ""
@@ -153,18 +160,32 @@ def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
     return "is unused, all that it covers passed; remove it" if ran == {Outcome.PASSED} else ""
 
 
-def read_waivers(path: Path, environments: Collection[str], *, required: bool) -> Waivers:
+def _unknown(check: str) -> str:
+    return f"is unused, there is no check {check}; correct its id, or remove it"
+
+
+def _unwaivable(check: str, environment: str) -> str:
+    return f"{check} cannot be waived in {environment}; mend what it found, and remove the waiver"
+
+
+def read_waivers(
+    path: Path, environments: Collection[str], *, required: bool, may_be_waived: Waivable = _any
+) -> Waivers:
     """Read a waivers file; `environments` are the names of all profiles.
+
+    `may_be_waived` returns whether a check may be waived in a profile's environment, None for an unknown one.
 
     `Waivers.review` reports malformed waivers. Raises InputError when the file cannot be read or is not TOML.
     A missing file means no waivers, unless `required`.
     """
     source = f"--waivers {path}" if required else f"waivers {path}"
     text = read_text(path, source, optional=not required)
-    return Waivers(path.name, parse_waivers(text, environments, source)) if text else Waivers()
+    return Waivers(path.name, parse_waivers(text, environments, source, may_be_waived)) if text else Waivers()
 
 
-def parse_waivers(text: str, environments: Collection[str], source: str = "waivers") -> tuple[Waiver, ...]:
+def parse_waivers(
+    text: str, environments: Collection[str], source: str = "waivers", may_be_waived: Waivable = _any
+) -> tuple[Waiver, ...]:
     """Return the waivers of a TOML text, malformed ones with their fault.
 
     Raises InputError, its message starting with `source`, when the text is not TOML.
@@ -182,7 +203,7 @@ def parse_waivers(text: str, environments: Collection[str], source: str = "waive
         lines = [line_of(text, "waiver")] * len(tables)
     first: dict[tuple[str, ...], int] = {}
     for number, (line, table) in enumerate(zip(lines, tables, strict=True), 1):
-        waiver = _waiver(number, line, table, environments)
+        waiver = _waiver(number, line, table, environments, may_be_waived)
         same = first.setdefault((waiver.check, waiver.environment, waiver.case), number)
         if same != number and not waiver.fault:
             waiver = replace(waiver, fault=f"says the same as waiver {same}; remove one of them")
@@ -190,7 +211,9 @@ def parse_waivers(text: str, environments: Collection[str], source: str = "waive
     return tuple(waivers)
 
 
-def _waiver(number: int, line: int, table: Any, environments: Collection[str]) -> Waiver:
+def _waiver(
+    number: int, line: int, table: Any, environments: Collection[str], may_be_waived: Waivable
+) -> Waiver:
     if not isinstance(table, dict):
         return Waiver(number, line, "is no table; each waiver stands under [[waiver]]")
     try:
@@ -198,10 +221,10 @@ def _waiver(number: int, line: int, table: Any, environments: Collection[str]) -
     except msgspec.ValidationError as error:
         texts = {key: table[key] for key in _TEXTS if isinstance(table.get(key), str)}
         return Waiver(number, line, _explained(str(error)), **texts)
-    return Waiver(number, line, _fault(form, environments), **msgspec.structs.asdict(form))
+    return Waiver(number, line, _fault(form, environments, may_be_waived), **msgspec.structs.asdict(form))
 
 
-def _fault(form: _Form, environments: Collection[str]) -> str:
+def _fault(form: _Form, environments: Collection[str], may_be_waived: Waivable) -> str:
     # Text without a letter or digit, such as "-", counts as blank.
     blank = [key for key in ("owner", "reason") if not any(map(str.isalnum, getattr(form, key)))]
     if blank:
@@ -213,7 +236,10 @@ def _fault(form: _Form, environments: Collection[str]) -> str:
     if form.environment not in environments:
         known = ", ".join(environments)
         return f"environment {beginning(form.environment, 80)} is no profile; there are {known}"
-    return ""
+    allowed = may_be_waived(form.check, form.environment)
+    if allowed is None:
+        return _unknown(form.check)
+    return "" if allowed else _unwaivable(form.check, form.environment)
 
 
 def _explained(message: str) -> str:

@@ -61,6 +61,10 @@ SLIPS: Mapping[str, Slip] = {
         "origin 2 of CORS_ALLOWED_ORIGINS has credentials in it",
         CORS_ALLOWED_ORIGINS=f"https://dashboard.caio.example, https://me:{WEAK}@ops.caio.example",
     ),
+    "star": failed("ENV-03", "origin 1 of CORS_ALLOWED_ORIGINS has a wildcard", CORS_ALLOWED_ORIGINS="*"),
+    "brack": failed(
+        "ENV-03", "origin 1 of CORS_ALLOWED_ORIGINS is no origin", CORS_ALLOWED_ORIGINS="https://[bad"
+    ),
     "host": failed(
         "ENV-04",
         "is not on the deployment's host, 127.0.0.1",
@@ -135,10 +139,18 @@ SLIPS: Mapping[str, Slip] = {
     "wide": failed("ENV-15", "has a no-break space in it", CLAY_WEBHOOK_SECRET=f"{REVOKED}\u00a0x"),
     "ends": failed("ENV-15", "has a line end in it", CLAY_WEBHOOK_SECRET=f'"{REVOKED}x\\n"'),
     "gap": failed("ENV-15", "has a blank in it", CLAY_WEBHOOK_SECRET=f"'{REVOKED} x'"),
+    "win": failed(
+        "ENV-15", "TRACE_ENVELOPE_FILE has a tab in it", TRACE_ENVELOPE_FILE='"C:\\temp\\new.jsonl"'
+    ),
     "umlaut": failed("ENV-15", "(U+00FC) in it", SESSION_SECRET_KEY=f"{REVOKED}\u00fc"),
     "mark": failed("ENV-15", "INNGEST_APP_ID has a zero-width space", INNGEST_APP_ID="caio\u200b-alpha"),
     "undef": failed(
         "ENV-15", "refers to ${TRACE_HOME}, which no line before", TRACE_ENVELOPE_FILE="${TRACE_HOME}/t.jsonl"
+    ),
+    "pass": Slip(
+        {"ENV-15": "failed", "ENV-12": "failed"},
+        {"REDIS_URL": "redis://:${REDIS_PASSWORD}@127.0.0.1:9/0"},
+        words="refers to ${REDIS_PASSWORD}, which no line before it defines",
     ),
     "rail": failed("ENV-15", "another variable of Railway", INNGEST_APP_ID="${{shared.APP}}"),
     "semi": Slip(
@@ -277,7 +289,8 @@ def gate(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> 
         (folder / "void.env").write_text("# nothing yet\n", "utf-8")
         profiles["void"] = {"": {**profiles["bare"][""], "env_file": str(folder / "void.env")}}
         profiles["empty"] = {"": {"base_url": URL, "environment": "production"}}
-        given = {f"BARE_{key}": value for key, value in settings.items()}
+        # Secrets of CI end in a newline where they were pasted from a file.
+        given = {f"BARE_{key}": f"{value}\n" for key, value in settings.items()}
         yield ask_gate("environment", folder, "--showlocals", profiles=profiles, env=given)
 
 

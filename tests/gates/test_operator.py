@@ -432,8 +432,13 @@ def test_visitors_have_no_campaign(origin: str) -> None:
             '{"to": "j@c.example", "sent_at": "2026-02-24T10:00:00Z", "conversation_id": ""}',
             "$.conversation_id",
         ),
-        ("\nno sends\n", "line 2: JSON is malformed"),
+        ("\nno sends\n", "line 2: not JSON: Expecting value (column 1)"),
         ("[{]", "the JSON is broken"),
+        (
+            '{"to": "j@c.example", "to": "", "lead": "k@c.example", "sent_at": "2026-02-24T10:00:00Z"}',
+            "line 1: not usable JSON: an object names a field twice",
+        ),
+        ('{"sends": [{"to": "j@c.example"}]}', "the records under sends"),
     ],
 )
 def test_record_of_sends_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:

@@ -81,7 +81,7 @@ RED = {
     "crashing": "the tests left no result; they ended with status 3",
     "vanishing": "the tests left no result; they ended with status 0",
     "garbling": "the tests' result is no JUnit file",
-    "unstartable": "cannot be started",
+    "unstartable": "did not start",
 }
 SECRETS = {"DASHBOARD_AUTH_TOKEN": "hidden-token-of-this-run", "INNGEST_REQUIRED": "true"}
 

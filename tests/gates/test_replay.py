@@ -57,6 +57,10 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
     cases = json.loads(GOLDEN.read_text("utf-8"))
     (folder / "twice.json").write_text(json.dumps([*cases, cases[0]]), "utf-8")
     (folder / "empty.json").write_text("[]", "utf-8")
+    (folder / "wrapped.json").write_text(json.dumps({"cases": cases}), "utf-8")
+    doubled = json.dumps(cases[1])[:-1] + ', "negative_constraints": []}'
+    lines = [json.dumps(cases[0]), doubled, *map(json.dumps, cases[2:])]
+    (folder / "doubled.jsonl").write_text("\n".join(lines), "utf-8")
     colons = [
         {**case, "expected_tools": [f"Gateway.execute:crm.{tool}" for tool in case["expected_tools"]]}
         for case in cases
@@ -71,6 +75,9 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
             "healthy": profile(),
             "steady": profile(baseline=str(answers)),
             "malformed": profile(golden_set="twice.json"),
+            "doubled": profile(golden_set="doubled.jsonl", min_cases=49),
+            "wrapped": profile(golden_set="wrapped.json"),
+            "lost": profile(cwd="no-such-folder"),
             "few": profile(min_cases=51),
             "empty": profile(golden_set="empty.json", min_pass_rate=0.0),
             "dying": profile(runner=wayward("dies", "OUT-101", "OUT-102", "OUT-103"), baseline=str(answers)),
@@ -108,6 +115,11 @@ def test_healthy_replay_passes(gate: Gate) -> None:
     ("name", "red", "words"),
     [
         ("malformed", "RPL-01", "already used by an earlier case"),
+        (
+            "doubled",
+            "RPL-01",
+            "doubled.jsonl, line 2, the JSON is broken: not usable JSON: an object names a field",
+        ),
         ("few", "RPL-01", "50 usable cases, at least 51 are needed"),
         ("dying", "RPL-03", "47 of 50 cases passed, and 95% must; missed: OUT-101, OUT-102, OUT-103"),
         ("poor", "RPL-03", "46 of 50 cases passed, and 95% must; missed: OUT-101, OUT-102, OUT-103, OUT-144"),
@@ -173,6 +185,13 @@ def test_nothing_replayed_passes_nothing(gate: Gate) -> None:
     assert "no case is usable" in gate.observed("empty", "RPL-03")
 
 
+def test_another_form_of_the_set_is_told(gate: Gate) -> None:
+    """Cases under a key are no golden set: RPL-01 says what the file is and what is wanted."""
+    assert gate.outcomes("wrapped")["RPL-01"] == gate.outcomes("wrapped")["RPL-03"] == "failed"
+    said = "wrapped.json, line 1: it is one object with the records under cases; keep that list alone"
+    assert said in gate.observed("wrapped", "RPL-01")
+
+
 def test_recorded_answers_prove_no_honesty(gate: Gate) -> None:
     """Recorded answers are judged, but whether they were honestly come by needs the runner."""
     assert gate.apart("recorded", "advised", "not-run") == {"RPL-05": "missing-input"}
@@ -190,11 +209,14 @@ def test_answers_that_cannot_be_read_fail(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("nothing", "golden_set"), ("absent", "golden_set"), ("unwritten", "runner")]
+    ("name", "key"),
+    [("nothing", "golden_set"), ("absent", "golden_set"), ("unwritten", "runner"), ("lost", "cwd")],
 )
 def test_lacking_input_is_named(gate: Gate, name: str, key: str) -> None:
     """Without golden set or runner the blocking checks are missing input, and name the profile's key."""
-    lacking = ("RPL-03", "RPL-04", "RPL-05") if key == "runner" else ("RPL-01", "RPL-03", "RPL-04", "RPL-05")
+    lacking = (
+        ("RPL-03", "RPL-04", "RPL-05") if key != "golden_set" else ("RPL-01", "RPL-03", "RPL-04", "RPL-05")
+    )
     assert gate.apart(name, "advised", "not-run") == dict.fromkeys(lacking, "missing-input")
     assert f"{key} of [{name}.replay]" in gate.observed(name, "RPL-03")
     assert set(gate.outcomes(name)) == set(CHECKS)

@@ -30,6 +30,11 @@ CASES = {
     "broken profiles": Bad(("--profiles={}/broken.toml",), ("broken.toml", "line 2")),
     "unknown key": Bad(("--profiles={}/unknown.toml",), ("unknown.toml", "line 2", "base_ulr", "base_url")),
     "wrong type": Bad(("--profiles={}/type.toml",), ("type.toml", "line 3", "inngest_functions")),
+    "a number of 4,301 digits": Bad(
+        ("--profiles={}/digits.toml",), ("digits.toml, line 2", "too many digits")
+    ),
+    "a Windows path": Bad(("--profiles={}/windows.toml",), ("windows.toml, line 2", "single quotes")),
+    "a day without a time": Bad(("--profiles={}/day.toml",), ("day.toml, line 2", "cutover", "offset")),
     "no waivers file": Bad(("--waivers={}/none.toml",), ("--waivers", "none.toml", "No such file")),
     "broken waivers": Bad(("--waivers={}/broken.toml",), ("--waivers", "broken.toml", "line 2")),
     "no env file": Bad(("--env-file={}/none.env",), ("none.env", "No such file")),
@@ -49,6 +54,10 @@ CASES = {
     "empty token": Bad(("--token=",), ("--token", "empty")),
     "token of a missing file": Bad(("--token=@{}/none.txt",), ("--token", "No such file")),
     "token of an empty file": Bad(("--token=@{}/empty.txt",), ("--token", "empty")),
+    "token of an env file": Bad(("--token=@{}/broken.env",), ("--token @FILE, line 1", "--env-file")),
+    "token of two lines": Bad(("--token=@{}/two.txt",), ("--token @FILE", "2 lines", "on one line")),
+    "token in UTF-16": Bad(("--token=@{}/wide.env",), ("--token @FILE", "UTF-16")),
+    "revoked tokens in UTF-16": Bad(("--revoked-tokens=@{}/wide.env",), ("--revoked-tokens", "UTF-16")),
     "revoked tokens of a missing file": Bad(
         ("--revoked-tokens=@{}/none.txt",), ("--revoked-tokens", "none.txt", "No such file")
     ),
@@ -74,6 +83,10 @@ def folder(tmp_path: Path) -> Path:
         "bare.toml": "[staging]\nenvironment = 'staging'\n",
         "broken.env": f"ENVIRONMENT=production\nDASHBOARD AUTH TOKEN={HIDDEN}\n",
         "empty.txt": "\n",
+        "two.txt": f"{HIDDEN}\n{HIDDEN}\n",
+        "digits.toml": f"[production]\ninngest_functions = {'9' * 4301}\n",
+        "windows.toml": '[production.state]\nhive_dir = "C:\\Users\\me\\x"\n',
+        "day.toml": "[production.state]\ncutover = 2026-02-24\n",
     }.items():
         (tmp_path / name).write_text(text, "utf-8")
     (tmp_path / "wide.env").write_text(f"DASHBOARD_AUTH_TOKEN={HIDDEN}\n", "utf-16")

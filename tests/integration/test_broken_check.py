@@ -14,8 +14,9 @@ from tests.support.suite_runs import Ask, Deployment
     [
         ("RDY-09", "assert response.status_code == 404", "assert response.status == 404"),
         ("RDY-12", "sorted(answer.elapsed_ms", "sorted(answer.elapsed"),
+        ("RDY-09", "@cases({path: get(path)", "@cases(lambda it: {path: get(it.path)"),
     ],
-    ids=["blocking", "advisory"],
+    ids=["blocking", "advisory", "cases"],
 )
 def test_a_check_that_breaks_is_no_go(
     change: tuple[str, str, str],
@@ -24,7 +25,10 @@ def test_a_check_that_breaks_is_no_go(
     installed: tuple[Path, ...],
     suite_copy: Path,
 ) -> None:
-    """A check whose code raises is an error and NO-GO, be it blocking or advisory, and the error is shown."""
+    """A check whose code raises is an error and NO-GO, blocking or advisory, in its function or in its cases.
+
+    The error is shown, and the fix is to report it.
+    """
     check, sound, broken = change
     gate = suite_copy / "acceptance" / "test_readiness.py"
     code = gate.read_text("utf-8")
@@ -34,3 +38,4 @@ def test_a_check_that_breaks_is_no_go(
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
     assert {i: found for i, found in outcome.checks.items() if found == "error"} == {check: "error"}
     assert "the check itself broke: AttributeError" in outcome.shown
+    assert "This is a fault of the suite, not of the deployment" in outcome.stdout

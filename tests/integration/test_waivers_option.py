@@ -180,6 +180,19 @@ def test_each_invalid_waiver_is_a_reason(faulty: Outcome, name: str) -> None:
     assert reasons[number - 1] in faulty.lines
 
 
+def test_a_narrowed_run_knows_every_check(ask: Ask, demo: Callable, tmp_path: Path) -> None:
+    """A waiver for an unknown check, or one that may not be waived, is malformed in a run of one gate too."""
+    path = tmp_path / "mine.toml"
+    named = ("WH-80", "AUTH-01", "WH-08")
+    path.write_text("".join(waiver({"check": f'"{name}"'}, 7) for name in named), "utf-8")
+    node = "acceptance/test_readiness.py::test_documents_are_off"
+    outcome = ask(node, "--waivers", str(path), to=demo())
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    first, second = (reason for reason in outcome.evidence["reasons"] if reason.startswith("waiver "))
+    assert "there is no check WH-80" in first
+    assert "AUTH-01 cannot be waived in demo" in second
+
+
 def test_another_environment_is_left_alone(ask: Ask, waive: Callable) -> None:
     """A waiver for an environment that is not checked is neither used nor unused, even if expired."""
     # The run's own demo: its profiles name staging, and the ones of a test deployment do not.

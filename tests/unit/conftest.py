@@ -13,8 +13,9 @@ import pytest
 
 import pytest_caio.reference.golden as demo
 from pytest_caio.checks.probe import Request
-from pytest_caio.environments.environment import Environment, Revoked
+from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import Profile
+from pytest_caio.environments.tokens import Revoked
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.prober import Prober
 from pytest_caio.probing.transport import Transport

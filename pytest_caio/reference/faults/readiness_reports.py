@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
-from pytest_caio.reference.faults.verbs import edit_json, edit_report, report, say, set_variable
+from pytest_caio.reference.faults.verbs import answer, edit_json, edit_report, report, say, set_variable
 
 __all__ = ["REPORTS"]
 
@@ -17,6 +17,8 @@ def _provider(name: str, **fields: object) -> Apply:
     """Change what the dependency report says about the authentication of a provider."""
     return report("dependencies", "webhooks", "provider_auth", name, **fields)
 
+
+_TWICE = b'{"signature_strict_mode": false, "signature_strict_mode": true}'
 
 # fmt: off
 REPORTS = Faults([
@@ -50,6 +52,8 @@ REPORTS = Faults([
           set_variable("WEBHOOK_SIGNATURE_REQUIRED", "false"), place="WEBHOOK_SIGNATURE_REQUIRED"),
     fault("health-not-strict", "One webhook's health says that strict mode is off.", "WH-11",
           say("/webhooks/rb2b/health", signature_strict_mode=False), place="WEBHOOK_SIGNATURE_REQUIRED"),
+    fault("health-field-twice", "A webhook's health says that strict mode is off, and then that it is on.",
+          "WH-11", answer("/webhooks/rb2b/health", body=_TWICE, was=200), place="each field once"),
     fault("health-silent", "A webhook's health does not say whether strict mode is on.", "WH-11",
           edit_json("/webhooks/clay/health", lambda body: body.pop("signature_strict_mode")),
           place="WEBHOOK_SIGNATURE_REQUIRED"),

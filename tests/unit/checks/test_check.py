@@ -122,10 +122,21 @@ def test_no_cases_are_a_missing_input(make_environment: Callable, made: object) 
     assert "X-01" in str(case.obstacle)
 
 
-def test_a_fault_in_a_check_is_raised(make_environment: Callable) -> None:
-    """Only what is meant to be said of an environment is an obstacle."""
-    with pytest.raises(KeyError):
-        expand(lambda _: {}["x"], make_environment())
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda _: {}["x"],
+        lambda environment: environment.cors_origins[99],
+        lambda _: ["no", "mapping"],
+        lambda _: {7: get("/")},
+        lambda _: {"case": None},
+    ],
+)
+def test_a_fault_in_a_check_is_its_own(make_environment: Callable, made: object) -> None:
+    """A case function that raises anything is that check's error, never the run's end."""
+    [case] = expand(made, make_environment())
+    assert isinstance(case.obstacle, KeyError | IndexError | AttributeError | TypeError)
+    assert case.probes == ()
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,11 @@ def test_no_secret_is_shown(
         ((), {"runner": None}, "runner of [one.replay] is missing; give it there, or --runner"),
         ((), {"golden_set": "none.json"}, "none.json: cannot be read (No such file or directory)"),
         ((), {"runner": "python none.py"}, "runner of [one.replay]: no such file: none.py"),
-        ((), {"runner": "no-such-program"}, "replay.runner: the program 'no-such-program' was not found"),
+        (
+            (),
+            {"runner": "no-such-program"},
+            "the runner did not start: the program 'no-such-program' was not found",
+        ),
         ((), {"runner": None, "answers": "none.jsonl"}, "none.jsonl: cannot be read"),
         ((), {"rnner": "x"}, "unknown key rnner"),
         (asked("--write-baseline", "none/kept.jsonl"), {}, "kept.jsonl: there is no such folder"),

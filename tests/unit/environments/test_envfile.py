@@ -180,7 +180,15 @@ def test_other_encodings_are_named_with_their_line(write: Write, mark: bytes) ->
     path = write(".env", mark + b"A=1\nB=2\nC=caf\xe9\n")
     with pytest.raises(InputError) as caught:
         EnvFile.read(path)
-    assert str(caught.value) == f"env file {path}, line 3: is not UTF-8 text"
+    assert str(caught.value) == f"env file {path}, line 3: is not UTF-8 text; save it as UTF-8"
+
+
+def test_a_nul_is_named_with_its_line(write: Write) -> None:
+    """A NUL in a file that is not UTF-16 is told with its line."""
+    path = write(".env", f"A=1\nB={SECRET}\0\n")
+    with pytest.raises(InputError) as caught:
+        EnvFile.read(path)
+    assert str(caught.value) == f"env file {path}, line 2: has a NUL character in it; remove it"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

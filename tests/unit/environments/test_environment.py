@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.environments.environment import Environment, checked_url, load_environment, read_revoked
+from pytest_caio.environments.environment import Environment, checked_url, load_environment
 from pytest_caio.environments.profiles import Profile, read_profiles
+from pytest_caio.environments.tokens import read_revoked, read_token
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret
 from tests.support.places import CHECKOUT
@@ -54,9 +55,7 @@ def test_a_byte_order_mark_is_no_mistake(write: Write) -> None:
 def test_malformed_toml_names_file_and_line(write: Write) -> None:
     """Broken TOML is told with its file and line."""
     path = write("p.toml", f'[a]\nbase_url = "https://a.example"\nenv_file = {SECRET}\n')
-    text = refusal(lambda: read_profiles(path))
-    assert text.startswith(f"profiles {path}: ")
-    assert "line 3" in text
+    assert refusal(lambda: read_profiles(path)).startswith(f"profiles {path}, line 3: ")
 
 
 @pytest.mark.parametrize("key", ["base_urll", "base-url", '"odd key"', "typo"])
@@ -96,7 +95,41 @@ def test_a_value_of_another_type_is_named(write: Write, line: str, key: str) -> 
     path = write("p.toml", f"[a]\n\n{line}\n")
     text = refusal(lambda: read_profiles(path))
     assert text.startswith(f"profiles {path}, line 3: [a] Expected ")
-    assert text.endswith(f"(key {key})")
+    assert f" (key {key}); write " in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "words"),
+    [
+        (r'hive_dir = "C:\Users\me\x"', 3, "write single quotes, or / in place of each \\"),
+        (r'hive_dir = "C:\tools"', 3, "control character in the text (key hive_dir); write a path in single"),
+        (r'summary = "C:\bin"', 3, "control character in the text (key summary); write a path in single"),
+        ('hive_dir = "a\\u0000b"', 3, "control character in the text (key hive_dir)"),
+        ("cutover = 2026-02-24", 3, "(key cutover); write day, time and offset without quotes"),
+        ("cutover = 18:00:00", 3, "(key cutover); write day, time and offset without quotes"),
+        ('cutover = "24 February"', 3, "(key cutover); write day, time and offset without quotes"),
+        (f"cutover = {'9' * 4301}", 3, "a number has too many digits"),
+        (f"hive_dir = {'[' * 9999}", 3, "lists or tables are nested too deeply"),
+        (f"{'a.' * 2000}b = 1", 1, "is nested too deeply"),
+        ("hive_dir = 'a'\nhive_dir = 'b'", 4, "it is there twice"),
+        ("[a.state]", 3, "it is there twice"),
+        ("hive_dir = /var/hive", 3, "write text in quotes"),
+        ("hive_dir = \u201c/var/hive\u201d", 3, "write straight quotes for the curly ones"),
+        ("[b]\nreference = True", 4, "write true or false in lower case"),
+        ("[b]\nreference = 'true'", 4, "(key reference); write true or false, without quotes"),
+        ("[b]\nrequired_keys = 'A'", 4, "(key required_keys); write a list"),
+        ("[b]\nstate = 'A'", 4, "(key state); write a table of its own"),
+        ("['b/c']\n", 3, "a profile is named with letters, digits, - and _"),
+        (f"hive_dir = '{'x' * 300}'", 3, "is too long for a path (key hive_dir)"),
+        (f"[b]\nenv_file = '{'x' * 300}'", 4, "is too long for a path (key env_file)"),
+    ],
+)
+def test_odd_toml_is_one_line(write: Write, lines: str, number: int, words: str) -> None:
+    """Any odd TOML is told in one line that names the file, the line and how to mend it."""
+    path = write("p.toml", f"[a]\n[a.state]\n{lines}\n")
+    text = refusal(lambda: read_profiles(path))
+    assert text.startswith(f"profiles {path}, line {number}: ")
+    assert words in text
 
 
 @pytest.mark.parametrize("line", [f'base_url = "{SECRET}"', f'[[base_url]]\nx = "{SECRET}"'])
@@ -113,7 +146,7 @@ def test_profiles_that_cannot_be_read_are_named(write: Write, tmp_path: Path) ->
     missing = tmp_path / "missing.toml"
     assert refusal(lambda: read_profiles(missing)).startswith(f"profiles {missing}: ")
     path = write("p.toml", "[a]\n".encode("utf-16"))
-    assert refusal(lambda: read_profiles(path)) == f"profiles {path}: is not UTF-8 text"
+    assert refusal(lambda: read_profiles(path)).startswith(f"profiles {path}: is UTF-16; save it as UTF-8")
 
 
 @pytest.mark.parametrize(
@@ -324,6 +357,10 @@ def test_revoked_tokens_are_read_one_a_line(write: Write) -> None:
         ("t0ken-that-was;", "there is a semicolon in it"),
         ("<t0ken-that-was>", "it is in brackets"),
         ("t\u00f6ken-that-was", "there is a LATIN SMALL LETTER O WITH DIAERESIS (U+00F6) in it"),
+        ("PORT=8080", "it is a name and its value"),
+        ("ENVIRONMENT=production", "it is a name and its value"),
+        ("t0ken-that-was t0ken-after", "there is a blank in it"),
+        ("https://caio.example/?token=t0ken-that-was", "it is a URL"),
         ("caio_session=", "the session is empty"),
         ("caio_session=a.b; HttpOnly", "there is a blank in it"),
     ],
@@ -354,8 +391,67 @@ def test_revoked_tokens_that_cannot_be_read_are_named(write: Write, tmp_path: Pa
     """A missing file, and one in another encoding, are told by the option."""
     missing = tmp_path / "missing.txt"
     assert refusal(lambda: read_revoked(missing)).startswith(f"--revoked-tokens {missing}: ")
-    path = write("revoked.txt", b"\xff\xfe\x00")
-    assert refusal(lambda: read_revoked(path)) == f"--revoked-tokens {path}: is not UTF-8 text"
+    path = write("revoked.txt", "t0ken-that-was\n".encode("utf-16"))
+    assert refusal(lambda: read_revoked(path)).startswith(f"--revoked-tokens {path}: is UTF-16; save it")
+    path = write("revoked.txt", b"good-token\nt0ken\xff\n")
+    assert refusal(lambda: read_revoked(path)).startswith(f"--revoked-tokens {path}, line 2: is not UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("first-t0ken\nsecond-t0ken\n", ": has 2 lines; write the token alone"),
+        ("# of May\nt0ken\n", ": has 2 lines; "),
+        (
+            "DASHBOARD_AUTH_TOKEN=t0ken\n",
+            ", line 1: is a name and its value; write the token alone",
+        ),
+        ("# prod\nexport PORT=1\nDASHBOARD_AUTH_TOKEN=t0ken\n", ", line 2: is a name and its value; "),
+        ("t0ken".encode("utf-16"), ": is UTF-16; save it as UTF-8"),
+        ("t0ken".encode("utf-16-be"), ": is UTF-16; save it as UTF-8"),
+        (b"t0ken\0", ", line 1: has a NUL character in it"),
+        (b"t0k\xe9n", ", line 1: is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_no_token(write: Write, text: str | bytes, why: str) -> None:
+    """`--token=@FILE` with two lines, an env file or UTF-16 is refused with a mend, not shown."""
+    path = write("token.txt", text)
+    told = refusal(lambda: read_token(path))
+    assert told.startswith(f"--token @FILE{why}")
+    assert "t0ken" not in told
+
+
+@pytest.mark.parametrize("text", ["a-t0ken", "a-t0ken\n", "\ufeffa-t0ken\r\n\r\n", "  a-t0ken  "])
+def test_a_file_with_a_token(write: Write, text: str) -> None:
+    """A token alone is read without a byte order mark, and without the line ends and blanks around it."""
+    assert read_token(write("token.txt", text)) == "a-t0ken"
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [("t0ken\n", "t0ken"), ("t0ken\r\n", "t0ken"), ("t0ken ", "t0ken ")]
+)
+def test_a_secret_of_ci_may_end_in_a_newline(given: str, taken: str) -> None:
+    """The last line end of a secret of CI is dropped; any other blank is left for ENV-15 to name."""
+    loaded = load(process={"STAGE_DASHBOARD_AUTH_TOKEN": given}, base_url="https://caio.example")
+    assert loaded.value("DASHBOARD_AUTH_TOKEN") == taken
+
+
+def test_a_variable_that_is_no_text() -> None:
+    """A variable of the process with bytes that are not UTF-8 is named, and not shown."""
+    process = {"DASHBOARD_AUTH_TOKEN": "t0ken\udcff"}
+    told = refusal(lambda: load(process=process, base_url="https://caio.example"))
+    assert told == "DASHBOARD_AUTH_TOKEN of the process environment: is not UTF-8 text"
+
+
+def test_the_file_s_base_url_is_named_with_its_line(write: Write) -> None:
+    """A base URL of the env file that is none is told with its file and line; one of the process is not."""
+    path = write("x.env", "ENVIRONMENT=production\nCAIO_BASE_URL=caio.example.com\n")
+    told = refusal(lambda: load(profile=Profile(), env_file=path))
+    assert told.startswith(f"CAIO_BASE_URL of {path}, line 2: must start with https://")
+    path = write("y.env", "DASHBOARD_AUTH_TOKEN=from-the-file\n")
+    process = {"CAIO_BASE_URL": "caio.example.com", "DASHBOARD_AUTH_TOKEN": "\udcff"}
+    told = refusal(lambda: load(profile=Profile(), env_file=path, process=process))
+    assert told.startswith("CAIO_BASE_URL of the process environment: must start with")
 
 
 def test_the_profile_of_the_architecture_is_read(tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ def test_json_of_the_right_shape() -> None:
         b'{"ready": true, "names": "a"}',
         b'{"more": ' + b"[" * 100_000,
         b'{"ready": NaN}',
+        b'{"ready": true, "ready": true}',
+        b'{"ready": true, "more": {"status": "up", "status": "down"}}',
     ],
 )
 @pytest.mark.parametrize("model", [Report, dict[str, bool]])

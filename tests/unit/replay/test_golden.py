@@ -122,6 +122,78 @@ def test_broken_files_are_problems(tmp_path: Path, text: bytes, said: str) -> No
     assert golden.cases == ()
 
 
+@pytest.mark.parametrize("form", [json.dumps, lambda case: json.dumps([case], indent=1), str], ids=str)
+@pytest.mark.parametrize("field", ["negative_constraints", "id", "baseline"])
+def test_a_field_twice_is_a_problem(tmp_path: Path, form: Any, field: str) -> None:
+    """A golden case with a field twice, the second empty, is an error: readers differ in which one counts."""
+    whole = {**CASE, "baseline": "before"}
+    text = json.dumps(whole)[:-1] + f', "{field}": {json.dumps(type(whole[field])())}}}'
+    path = tmp_path / "set.json"
+    path.write_text(f"[{text}]" if form is not json.dumps else text, "utf-8")
+    golden = load_golden(path)
+    assert "an object names a field twice" in golden.problems[0]
+    assert golden.problems[0].startswith("set.json, ")
+    assert golden.cases == ()
+
+
+LINES = f"{json.dumps(CASE)}\n{json.dumps({**CASE, 'id': 'A-2'})}\n"
+FORMS = {
+    "under a key": (
+        json.dumps({"version": 1, "cases": [CASE]}).encode(),
+        "line 1: it is one object with the records under cases; keep that list alone; write one list",
+    ),
+    "under a key, indented": (json.dumps({"cases": [CASE]}, indent=2).encode(), "the records under cases"),
+    "one case over several lines": (json.dumps(CASE, indent=2).encode(), "one object, over several lines"),
+    "a comment first": (f"// golden set\n[{json.dumps(CASE)}]".encode(), "line 1: this is a comment"),
+    "a comment in the list": (b"[\n# first\n{}]", "line 2: the JSON is broken: this is a comment"),
+    "UTF-16": (json.dumps([CASE]).encode("utf-16"), "set.json: is UTF-16; save it as UTF-8"),
+    "UTF-16 without a mark": (LINES.encode("utf-16-le"), "set.json: is UTF-16; save it as UTF-8"),
+    "Latin-1": (b'[\n{"id": "\xe9"}]', "set.json, line 2: is not UTF-8 text"),
+    "a trailing comma": (f"[{json.dumps(CASE)},\n]".encode(), "line 2: the JSON is broken"),
+    "a comma before the end": (b"[{},]", "JSON is malformed: trailing comma in array"),
+    "an empty list": (b"[]", "set.json: 0 usable cases, at least 1 are needed"),
+    "YAML": (b"- id: A-1\n  input_query: What?\n", "line 1: no line of it is JSON; write one list"),
+    "a NUL": (b'[{"id": "A"},\n"\0"]', "set.json, line 2: has a NUL character"),
+    "single quotes": (b"[{'id': 'A'}]", "the JSON is broken: JSON is malformed"),
+    "cut off": (json.dumps([CASE])[:-9].encode(), "the JSON is broken: Input data was truncated"),
+    "wrong type, then broken": (b'{"id": 1, ]', "the JSON is broken"),
+    "half a character": (b'[{"id": "\\ud83d"}]', "the JSON is broken"),
+    "a number out of range": (b'{"id": 1e999}', "field id: Expected `str`"),
+    "a number alone": (b"1e999", "expected an object with id and input_query"),
+    "a list, with half a character": (b'{}\n["\\ud800"]', "field id: is missing"),
+    "a long number": (b'{"id": %s}' % (b"9" * 4301), "a number has too many digits"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_another_form_is_told(tmp_path: Path, name: str) -> None:
+    """A golden set in another form says what it is and what is wanted, and names the set."""
+    text, said = FORMS[name]
+    path = tmp_path / "set.json"
+    path.write_bytes(text)
+    golden = load_golden(path)
+    assert said in golden.problems[0]
+    assert golden.problems[0].startswith("set.json")
+    assert golden.cases == ()
+
+
+@pytest.mark.parametrize("text", [LINES, f"\n{LINES}\n\n", LINES.replace("\n", "\r\n")])
+def test_forms_that_do_no_harm(tmp_path: Path, text: str) -> None:
+    """A byte order mark, blank lines and Windows line ends do no harm."""
+    path = tmp_path / "set.jsonl"
+    path.write_bytes(text.encode("utf-8-sig"))
+    golden = load_golden(path)
+    assert golden.problems == ()
+    assert [case.id for case in golden.cases] == [CASE["id"], "A-2"]
+
+
+def test_one_case_with_objects_in_it_is_a_case(tmp_path: Path) -> None:
+    """A file of one line, one case whose metadata is a list of objects, is read as that case."""
+    path = tmp_path / "set.jsonl"
+    path.write_text(json.dumps({**CASE, "metadata": [{"a": 1}]}), "utf-8")
+    assert load_golden(path).problems == ()
+
+
 def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
     """A golden set that is not there is input that cannot be used."""
     with pytest.raises(InputError, match=r"none\.json: cannot be read"):

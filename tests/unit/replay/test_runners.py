@@ -19,6 +19,7 @@ import pytest
 
 from pytest_caio.errors import InputError
 from pytest_caio.replay import Answer, CommandRunner, Question, RunnerFailure, runners
+from pytest_caio.replay.answers import parse_answer
 from pytest_caio.replay.runners import split_command
 from pytest_caio.system.program import find_program
 from tests.support.pace import stretched, wait_for, within
@@ -36,15 +37,21 @@ BOTH = pytest.mark.parametrize("protocol", ["process", "lines"])
         ("crash", "status 1: …the model key is missing"),
         ("babble", "more than 1 MiB"),
         ("blank", "more than 1 MiB"),
-        ("rubbish", "printed no JSON object"),
+        (
+            "rubbish",
+            "what the runner printed is not JSON: Expecting value (",
+        ),
         ("array", "a shape that the suite does not know: Expected `object`, got `array`"),
         (
             "shape",
             "a shape that the suite does not know: Expected `str`, got `int` - at `$.tool_trace_log[0]`",
         ),
         ("short", "missing required field `tool_trace_log`"),
-        ("deep", "printed no JSON object"),
-        ("latin", "printed no JSON object"),
+        ("deep", "what the runner printed is not usable JSON: nested too deeply"),
+        ("latin", "what the runner printed is not UTF-8 text"),
+        ("logging", "printed more after its answer, 'INFO done'; print the answer alone"),
+        ("nan", "NaN is no JSON number"),
+        ("twice", "an object names a field twice"),
         ("other", "answered another question"),
     ],
 )
@@ -53,6 +60,58 @@ def test_a_bad_runner_costs_its_cases(misfit: Misfit, way: str, protocol: str, s
     for exchange in misfit(way, protocol).ask(QUESTIONS[:2]):
         assert isinstance(exchange.outcome, RunnerFailure)
         assert said in exchange.outcome.reason
+
+
+@pytest.mark.parametrize("mark", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_is_passed_over(mark: str) -> None:
+    """A runner on Windows that prints a byte order mark before its JSON has answered."""
+    said = {"actual_output": "fine", "tool_trace_log": [], "rag_context_chunks": []}
+    found = parse_answer(json.dumps(said).encode(mark), QUESTIONS[0])
+    assert found == Answer("fine", (), ())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not run scripts by their first line")
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"#!/usr/bin/env python3\r\nprint()\r\n", "has Windows line ends (CRLF)"),
+        (b"\xef\xbb\xbf#!/bin/sh\n", "has a byte order mark before its first line"),
+        (b"#!/no/such/interpreter\n", "the interpreter that its first line names was not found"),
+        (b"\x01\x02", "is no program, and has no first line that names its interpreter (#!)"),
+    ],
+)
+def test_a_script_that_does_not_start(tmp_path: Path, content: bytes, words: str) -> None:
+    """CRLF in a script, and what else keeps it from starting, is said in words."""
+    script = tmp_path / "runner"
+    script.write_bytes(content)
+    script.chmod(0o755)
+    try:
+        (exchange,) = CommandRunner("./runner", cwd=tmp_path).ask(QUESTIONS[:1])
+        assert isinstance(exchange.outcome, RunnerFailure)
+        said = exchange.outcome.reason
+    except InputError as error:
+        said = str(error)
+    assert "the runner did not start: " in said
+    assert words in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="every file is executable there")
+@pytest.mark.parametrize(
+    ("command", "folder", "words"),
+    [
+        ("./runner.txt", ".", "is not executable (chmod +x)"),
+        ("runner.txt", ".", "was not found on PATH; write ./runner.txt"),
+        ("./runer.txt", ".", "the program './runer.txt' was not found"),
+        ("./runner.txt", "nowhere", "its working directory is no folder"),
+    ],
+)
+def test_a_runner_that_is_not_there(tmp_path: Path, command: str, folder: str, words: str) -> None:
+    """A mistyped path, a file that is not executable and a wrong folder are told apart."""
+    (tmp_path / "runner.txt").write_text("#!/bin/sh\n", "utf-8")
+    with pytest.raises(InputError) as caught:
+        CommandRunner(command, cwd=tmp_path / folder)
+    assert "the runner did not start: " in str(caught.value)
+    assert words in str(caught.value)
 
 
 @BOTH

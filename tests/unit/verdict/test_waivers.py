@@ -147,7 +147,7 @@ def test_a_duplicate_waiver_is_reported() -> None:
 def test_invalid_toml_is_an_input_error(write: Callable[..., Path], broken: str) -> None:
     """For invalid TOML the error names the option, the file and the line, in one line."""
     path = write("w.toml", broken)
-    with pytest.raises(InputError, match=r"^--waivers .*w\.toml: .*line \d") as raised:
+    with pytest.raises(InputError, match=r"^--waivers .*w\.toml, line \d: ") as raised:
         read_waivers(path, NAMES, required=True)
     assert "\n" not in str(raised.value)
 
@@ -319,6 +319,23 @@ def test_a_waiver_of_an_unknown_check_is_reported_by_whole_runs() -> None:
     held = waivers(text(check='"WH-80"'))
     assert "is unused, there is no check WH-80" in problem(held, result())
     assert problem(held, result(), whole=False) == ""
+
+
+def test_a_waiver_of_an_unknown_check_is_malformed() -> None:
+    """A waiver for an unknown check, or one that may not be waived, is malformed, whatever was selected."""
+    allowed = {("WH-08", "production"): True, ("AUTH-01", "production"): False}
+    for check, said in {
+        "WH-80": "is unused, there is no check WH-80; correct its id, or remove it",
+        "AUTH-01": "AUTH-01 cannot be waived in production; mend what it found, and remove the waiver",
+        "WH-08": "",
+    }.items():
+        (read,) = parse_waivers(
+            text(check=f'"{check}"'), ["production"], may_be_waived=lambda *of: allowed.get(of)
+        )
+        assert read.fault == said
+        (record,) = Waivers("w.toml", (read,)).review([], TODAY, {"production"}, whole=False)
+        assert record.problem.endswith(said)
+        assert bool(record.problem) == bool(said)
 
 
 def test_a_waiver_of_an_unknown_case_is_reported() -> None:

@@ -1,0 +1,51 @@
+"""Text files that people write: read as UTF-8, with one-line errors that name the line and the correction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_caio.errors import InputError
+
+__all__ = ["decode_text", "is_utf16", "read_text"]
+
+_UTF16 = "is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)"
+
+
+def is_utf16(raw: bytes) -> bool:
+    """Return whether a file is UTF-16, as PowerShell 5 writes it, with a byte order mark or without."""
+    return raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:2].count(0) == 1
+
+
+def decode_text(raw: bytes, source: str) -> str:
+    """Return the text of a file's content, without a byte order mark.
+
+    Raises InputError, starting with `source` and naming the line, if it is not UTF-8, or has a NUL in it.
+    """
+    if is_utf16(raw):
+        raise InputError(f"{source}: {_UTF16}")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{source}, line {line}: is not UTF-8 text; save it as UTF-8") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError(f"{source}, line {line}: has a NUL character in it; remove it")
+    return text
+
+
+def read_text(path: Path, source: str, *, optional: bool = False) -> str:
+    """Return the text of a file, without a byte order mark.
+
+    Raises InputError, starting with `source`, if it cannot be read or is not UTF-8. A missing file that is
+    `optional` gives an empty string.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        if optional:
+            return ""
+        raise InputError(f"{source}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        raise InputError(f"{source}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
+    return decode_text(raw, source)
