@@ -156,12 +156,14 @@ def find_suite(config: pytest.Config) -> Path | None:
 class Options:
     """The validated command-line options.
 
+    `base_url` is that of the command line, if any.
     `wait_ready` and `timeout` are in seconds, `rate` in requests a second (0: no limit). `stem` names the
     evidence files, without an extension.
     """
 
     suite: Path
     environments: tuple[Environment, ...]
+    base_url: str
     evidence: Path
     stem: str
     writes: bool
@@ -187,12 +189,13 @@ class Options:
             raise InputError(
                 f"--env {unknown[0]}: no such profile in {path}; there are {', '.join(profiles)}"
             )
-        base_url = option.base_url or ""
+        url = _base_url(config)
+        base_url = url or ""
         given = {"--base-url": base_url, "--token": option.caio_token, "--env-file": option.caio_env_file}
         single = [flag for flag, value in given.items() if value]
         if len(names) > 1 and single:
             raise InputError(f"{single[0]} goes with one --env only; here are {', '.join(names)}")
-        if option.base_url == "":
+        if url == "":
             raise InputError("--base-url: is empty")
         demo = [name for name in names if profiles[name].reference and not base_url]
         faults = tuple(option.caio_faults)
@@ -224,6 +227,7 @@ class Options:
         return cls(
             suite=folder,
             environments=environments,
+            base_url=base_url,
             evidence=evidence,
             stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
             writes=option.caio_writes,
@@ -235,6 +239,29 @@ class Options:
             faults=faults,
             waivers=read_waivers(waivers, profiles, required=option.caio_waivers is not None),
         )
+
+
+def _base_url(config: pytest.Config) -> str | None:
+    """Return the --base-url of the command line; None if there is none, wherever else one may be.
+
+    pytest-base-url also takes PYTEST_BASE_URL and an ini file's base_url, which are about the tests of some
+    other site: a token must not be sent there.
+    """
+    url: str | None = config.option.base_url
+    received = getattr(config, "workerinput", None)
+    if received is not None:  # from the controller, which has the command line
+        return received["caio_base_url"] or None
+    arguments = map(str, config.invocation_params.args)
+    if any(argument == "--base-url" or argument.startswith("--base-url=") for argument in arguments):
+        return url
+    around = os.environ.get("PYTEST_BASE_URL")
+    if url is not None and url != around:
+        raise InputError("--base-url: give it on the command line itself, not in PYTEST_ADDOPTS or addopts")
+    places = {"PYTEST_BASE_URL": around, "base_url of the ini file": config.getini("base_url")}
+    for place in (place for place, given in places.items() if given):
+        unused = f"{place} is not used: give the URL of the deployment with --base-url"
+        config.issue_config_time_warning(pytest.PytestConfigWarning(unused), stacklevel=2)
+    return None
 
 
 def _revoked(given: str | None, here: Path) -> Revoked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Generator
 
@@ -38,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for gate in GATES:
         config.addinivalue_line("markers", f"{gate}: the checks of this gate of the runbook")
     suite = find_suite(config)
-    if suite is None and not config.option.caio_env:
+    if not _tests_a_deployment(config):
         return
     from pytest_caio.session.hooks import AcceptanceSession  # noqa: PLC0415 - other runs need no import
 
@@ -65,7 +66,9 @@ def pytest_list_faults(config: pytest.Config) -> int | None:
 def pytest_cmdline_main(
     config: pytest.Config,
 ) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
-    """Redact any exception that ends the run."""
+    """Redact any exception that ends the run, and remove what --debug left before it was refused."""
+    if getattr(config.option, "looponfail", False) and _tests_a_deployment(config):
+        raise pytest.UsageError("--looponfail: would ask again at each change of a file; leave it out")
     try:
         return (yield)
     except BaseException as error:
@@ -73,3 +76,13 @@ def pytest_cmdline_main(
         if redaction is not None:
             redaction.redact_error(error)
         raise
+    finally:
+        if config.option.debug and _tests_a_deployment(config):
+            log = (config.invocation_params.dir / config.option.debug).resolve()
+            if log.is_file():  # no device, which `--debug=/dev/stderr` names
+                with contextlib.suppress(OSError):
+                    log.unlink()
+
+
+def _tests_a_deployment(config: pytest.Config) -> bool:
+    return bool(config.option.caio_env) or find_suite(config) is not None

@@ -146,13 +146,15 @@ def _python(section: PackSection) -> str:
 
 
 def _without_secrets(process: Mapping[str, str], environment: Environment) -> dict[str, str]:
-    """Return a process environment without runtime keys, secrets and the variables of this pytest run."""
+    """Return a process environment without runtime keys, secrets and what is about this pytest run."""
     values = {key: value.reveal() for key, value in environment.values.items()}
     secrets = {value for key, value in values.items() if value and names_secret(key, value)}
     return {
         name: value
         for name, value in process.items()
-        if not name.startswith("PYTEST_") and value not in secrets and not holds_runtime_key(name)
+        if not name.startswith(("PYTEST_", "PYTHONWARNINGS"))
+        and value not in secrets
+        and not holds_runtime_key(name)
     }
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from pytest_metadata.plugin import metadata_key
 
-from pytest_caio.errors import InputError
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.streams import Streams
 
@@ -25,11 +24,7 @@ class RedactionHooks:
         self._streams = Streams(redactor)
 
     def install(self) -> None:
-        """Redact until pytest's last output. Raises InputError for options that bypass redaction."""
-        if self._config.option.debug:
-            raise InputError("--debug: writes every value into a file, secrets too; leave it out")
-        if getattr(self._config.option, "pastebin", None):
-            raise InputError("--pastebin: puts the run on a public site; leave it out")
+        """Redact until pytest's last output."""
         self._streams.install()
         self._config.add_cleanup(self._streams.close)
         self._config.pluginmanager.register(self, "caio-outlets")
