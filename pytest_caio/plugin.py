@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from collections.abc import Generator
 
 import pytest
 
 from pytest_caio.checks.check import GATES, MARK
-from pytest_caio.commandline import Options, add_options, find_suite, join_files
+from pytest_caio.commandline import Options, add_options, find_suite, join_files, joined_paths
 from pytest_caio.errors import InputError
 
 __all__ = [
+    "load_needed",
     "pytest_addoption",
     "pytest_cmdline_main",
     "pytest_configure",
     "pytest_list_faults",
     "pytest_load_initial_conftests",
+    "pytest_start_over",
 ]
+
+
+# The plugins that a run needs, by the names under which pytest loads them.
+_NEEDED = {
+    "metadata": "pytest_metadata.plugin",
+    "base_url": "pytest_base_url.plugin",
+    "html": "pytest_html.plugin",
+}
+
+
+def load_needed(plugins: pytest.PytestPluginManager) -> None:
+    """Load the plugins that a run needs where pytest does not, as with --disable-plugin-autoload."""
+    for name, module in _NEEDED.items():
+        if not plugins.hasplugin(name) and not plugins.hasplugin(module) and not plugins.is_blocked(name):
+            plugins.register(importlib.import_module(module), name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,8 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(args: list[str]) -> None:
-    """Keep pytest from reading `@FILE` files of secrets as command-line arguments."""
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Load needed plugins, and keep pytest from reading `@FILE` files of secrets as arguments."""
+    load_needed(early_config.pluginmanager)
     join_files(args)
 
 
@@ -41,6 +60,9 @@ def pytest_configure(config: pytest.Config) -> None:
     suite = find_suite(config)
     if not _tests_a_deployment(config):
         return
+    blocked = [name for name in _NEEDED if config.pluginmanager.is_blocked(name)]
+    if blocked:
+        raise pytest.UsageError(f"-p no:{blocked[0]}: a run needs that plugin; leave this option out")
     from pytest_caio.session.hooks import AcceptanceSession  # noqa: PLC0415 - other runs need no import
 
     try:
@@ -60,6 +82,13 @@ def pytest_list_faults(config: pytest.Config) -> int | None:
         raise pytest.UsageError(f"--fault needs {error.name}: pip install 'pytest-caio[demo]'") from None
     sys.stdout.writelines(f"{fault.name}: {fault.says}\n" for fault in FAULTS.values())
     return 0
+
+
+@pytest.hookimpl(specname="pytest_cmdline_main", tryfirst=True)
+def pytest_start_over(config: pytest.Config) -> int | None:
+    """Start over, in place of this run, if pytest took the path in an option for one of tests."""
+    arguments = joined_paths(config)
+    return None if arguments is None else pytest.main(arguments, config.invocation_params.plugins)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -72,11 +72,10 @@ class AcceptanceSession:
         RedactionHooks(config, run.redactor).install()
         if not worker and not session._quiet:
             ready_folder(options.evidence, "--evidence-dir")
-            if config.pluginmanager.hasplugin("html"):
-                from pytest_caio.evidence import html  # noqa: PLC0415 - needs pytest-html
+            from pytest_caio.evidence import html  # noqa: PLC0415 - only a run with evidence needs pytest-html
 
-                report = html.register(config, options.evidence / f"{options.stem}.html")
-                session._evidence = {Path(config.option.htmlpath): report.write, **session._evidence}
+            report = html.register(config, options.evidence / f"{options.stem}.html")
+            session._evidence = {Path(config.option.htmlpath): report.write, **session._evidence}
         return session
 
     def _say(self, line: str) -> None:
@@ -90,10 +89,10 @@ class AcceptanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Take over signals, and start the reference deployment when a profile needs it."""
-        # pytest-base-url would show its ini file's URL, and request it itself, with credentials of a .netrc file.
-        url = self._config.option.base_url = self._run.options.base_url or None
-        if not url:
-            self._config.stash.get(metadata_key, {}).pop("Base URL", None)
+        # pytest-base-url would show the ini file's URL, and request it itself, with credentials of .netrc.
+        self._config.option.base_url = self._run.options.base_url or None
+        if not self._run.options.base_url and metadata_key in self._config.stash:
+            self._config.stash[metadata_key].pop("Base URL", None)
         self._config.option.verify_base_url = False
         self._signals.begin()
         try:

@@ -42,8 +42,11 @@ def check_options(config: pytest.Config) -> None:
             raise InputError(f"{flag}: {reason}")
     if getattr(option, "dist", "no") == "each":
         raise InputError("--dist each: every worker would send every request; give -n with a number instead")
-    if option.setuponly:  # would run the fixtures, which wait for responses
+    if getattr(option, "setuponly", False):  # would run the fixtures, which wait for responses
         option.setupplan = True
+    # Not in pytest.ini, where it would be unknown with -p no:terminal.
+    if getattr(option, "tbstyle", "") == "auto" and "--tb=auto" not in config.invocation_params.args:
+        option.tbstyle = "short"
 
 
 def asks_nothing(config: pytest.Config) -> bool:

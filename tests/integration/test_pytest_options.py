@@ -1,4 +1,4 @@
-"""Options of pytest and of common plugins: a run refuses them in one line, or they do not change its verdict."""
+"""Options of pytest and of common plugins: refused in one line, or without effect on the verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port
+from tests.support import forked
+from tests.support.nightly import some_nightly
+from tests.support.suite_runs import Ask, Deployment, Outcome, clean_environment, closed_port
 
 ONE = "acceptance/test_auth.py::test_status_needs_a_token"
 HIDDEN = "hunter2-not-to-be-shown"
@@ -22,7 +24,7 @@ def refusal(outcome: Outcome) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("plain", [(), ("--assert=plain",)], ids=["rewritten", "plain"])
+@pytest.mark.parametrize("plain", [pytest.param((), marks=pytest.mark.nightly), ("--assert=plain",)])
 def test_no_run_without_assertions(ask: Ask, deployment: Deployment, plain: tuple[str, ...]) -> None:
     """With PYTHONOPTIMIZE=1, where no assertion runs, with or without --assert=plain, it refuses to run."""
     outcome = ask(ONE, *plain, to=deployment, environment={"PYTHONOPTIMIZE": "1"})
@@ -57,12 +59,11 @@ def test_a_base_url_of_pytest_addopts(ask: Ask, deployment: Deployment) -> None:
     assert "PYTEST_ADDOPTS" in refusal(outcome)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "workers"])
-def test_a_base_url_of_the_environment(ask: Ask, deployment: Deployment, workers: tuple[str, ...]) -> None:
+def test_a_base_url_of_the_environment(ask: Ask, deployment: Deployment) -> None:
     """PYTEST_BASE_URL and an ini file's base_url are named in a warning, and nothing is sent there."""
     before = len(deployment.log())
     other = f"http://127.0.0.1:{closed_port()}"
-    asked = (ONE, *elsewhere(deployment), "-o", f"base_url={other}", *workers)
+    asked = (ONE, *elsewhere(deployment), "-o", f"base_url={other}", "-n", "1")
     outcome = ask(*asked, environment={"PYTEST_BASE_URL": other, "VERIFY_BASE_URL": "true"})
     assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout + outcome.stderr
     assert "PYTEST_BASE_URL is not used" in outcome.stdout
@@ -77,7 +78,7 @@ SHOWING = (
 )
 
 
-@pytest.mark.parametrize("options", SHOWING)
+@pytest.mark.parametrize("options", some_nightly(SHOWING, *SHOWING[2:]))
 def test_options_that_only_show(ask: Ask, deployment: Deployment, options: str) -> None:
     """--setup-plan, --setup-only and other options that only show something send no request."""
     outcome = ask("acceptance/test_cors.py", "-p", "cacheprovider", *options.split(), to=deployment)
@@ -98,7 +99,10 @@ def test_a_case_is_run_once(ask: Ask, deployment: Deployment) -> None:
 STRICT = "[pytest]\nfilterwarnings =\n    error\n"
 
 
-@pytest.mark.parametrize("where", ["an ini file", "the command line", "the interpreter"])
+PLACES = ["an ini file", "the command line", "the interpreter"]
+
+
+@pytest.mark.parametrize("where", some_nightly(PLACES, "the command line"))
 def test_warnings_do_not_end_a_run(ask: Ask, deployment: Deployment, tmp_path: Path, where: str) -> None:
     """With filterwarnings = error, -W error or PYTHONWARNINGS=error, a plugin's warning is only shown."""
     (tmp_path / "careless.py").write_text(
@@ -124,3 +128,58 @@ def test_warnings_do_not_end_a_run(ask: Ask, deployment: Deployment, tmp_path: P
     assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout + outcome.stderr
     assert "careless in a test" in outcome.stdout
     assert "Traceback" not in outcome.stdout + outcome.stderr
+
+
+def test_paths_given_apart(ask: Ask, deployment: Deployment, tmp_path: Path) -> None:
+    """`--evidence-dir EXISTING` and other paths after a blank work the second time as the first."""
+    reference = deployment.reference
+    asked = (
+        *("--env", "production", "--env-file", str(reference.env_file)),
+        *("--profiles", str(reference.profiles_file), "--evidence-dir", str(tmp_path), "-k", "preflight"),
+    )
+    for _ in range(2):
+        outcome = ask(*asked, folder=tmp_path)
+        assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout + outcome.stderr
+        cases = [c["id"] for check in outcome.evidence["environments"][0]["checks"] for c in check["cases"]]
+        assert all(case.startswith("acceptance/test_") for case in cases), cases
+        outcome.evidence_path.unlink()
+        outcome.html_path.unlink()
+
+
+def test_unrelated_runs_do_not_start_over(tmp_path: Path) -> None:
+    """Without an option of this plugin, a path after a blank leads pytest wherever it leads it."""
+    (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n", "utf-8")
+    (tmp_path / "report").mkdir()
+    asked = ("-p", "no:randomly", "--html", str(tmp_path / "report" / "it.html"), "-q")
+    (tmp_path / "report" / "it.html").touch()
+    done = forked.run(asked, cwd=tmp_path, environment=clean_environment())
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("how", some_nightly(["variable", "option", "workers"], "option", "workers"))
+def test_without_plugin_autoload(ask: Ask, deployment: Deployment, how: str) -> None:
+    """With PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 or --disable-plugin-autoload a run loads what it needs itself."""
+    environment = {} if how == "option" else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    options = {"option": ("--disable-plugin-autoload",), "workers": ("-p", "xdist", "-n", "1")}.get(how, ())
+    outcome = ask("acceptance/test_cors.py", *options, to=deployment, environment=environment)
+    assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout + outcome.stderr
+    assert "CORS-01" in outcome.html
+
+
+WITHOUT = ("terminal", "cacheprovider", "setuponly", "capture", "logging", "warnings", "skipping", "junitxml")
+
+
+@pytest.mark.parametrize("name", some_nightly(WITHOUT, *WITHOUT[1:]))
+def test_without_a_plugin_of_pytest(ask: Ask, deployment: Deployment, name: str) -> None:
+    """With -p no:terminal and without other plugins of pytest, a run works, or names what is missing."""
+    own = ("-o", "xfail_strict=false", "-o", "addopts=") if name == "skipping" else ()
+    outcome = ask(ONE, "-p", f"no:{name}", *own, to=deployment)
+    assert outcome.status == 0, outcome.stdout + outcome.stderr
+    assert outcome.evidence["verdict"] == "INCOMPLETE"
+    assert outcome.html_path.is_file()
+
+
+@pytest.mark.parametrize("name", some_nightly(["html", "metadata", "base_url"], "html", "base_url"))
+def test_needed_plugins(ask: Ask, deployment: Deployment, name: str) -> None:
+    """With -p no:html, no:metadata or no:base_url, a run says that it needs that plugin."""
+    assert f"-p no:{name}" in refusal(ask(ONE, "-p", f"no:{name}", to=deployment))
