@@ -134,8 +134,8 @@ def join_files(args: list[str]) -> None:
 def joined_paths(config: pytest.Config) -> list[str] | None:
     """Return the arguments with `--option PATH` as `--option=PATH` if such a PATH misled pytest, else None.
 
-    pytest looks for its ini file before it knows the options of plugins. It takes an existing PATH for that of
-    tests, and may find another ini file above it, or none.
+    pytest looks for its ini file before it knows the options of plugins. It takes an existing PATH for that
+    of tests, and may find another ini file above it, or none.
     """
     option, here = config.option, config.invocation_params.dir
     arguments = [str(argument) for argument in config.invocation_params.args]

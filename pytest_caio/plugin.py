@@ -103,7 +103,7 @@ def pytest_cmdline_main(
     except BaseException as error:
         redaction = config.pluginmanager.get_plugin("caio-outlets")
         if redaction is not None:
-            redaction.redact_error(error)
+            redaction.redacted(error)
         raise
     finally:
         if config.option.debug and _tests_a_deployment(config):

@@ -182,4 +182,4 @@ def test_without_a_plugin_of_pytest(ask: Ask, deployment: Deployment, name: str)
 @pytest.mark.parametrize("name", some_nightly(["html", "metadata", "base_url"], "html", "base_url"))
 def test_needed_plugins(ask: Ask, deployment: Deployment, name: str) -> None:
     """With -p no:html, no:metadata or no:base_url, a run says that it needs that plugin."""
-    assert f"-p no:{name}" in refusal(ask(ONE, "-p", f"no:{name}", to=deployment))
+    assert f"-p no:{name}" in refusal(ask(ONE, "-p", f"no:{name}", *elsewhere(deployment)))
