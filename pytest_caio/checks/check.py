@@ -51,6 +51,9 @@ class Case:
     obstacle: MissingInput | NotApplicable | None = None
     of: int = 1  # how many cases the check has in this environment
 
+    def __repr__(self) -> str:  # other plugins write it as the parameter of a test
+        return f"{self.environment.name} {self.name}".rstrip()
+
 
 @dataclass(frozen=True)
 class Check:

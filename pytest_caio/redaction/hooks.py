@@ -28,6 +28,7 @@ class RedactionHooks:
     def install(self) -> None:
         """Redact until pytest's last output."""
         self._streams.install()
+        self._streams.redact_arguments(pytest.Item, "add_report_section")
         self._streams.redact_items(sys.argv)  # a report of another plugin may have the command line
         self._config.add_cleanup(self._streams.close)
         self._config.pluginmanager.register(self, "caio-outlets")
@@ -78,7 +79,7 @@ class RedactionHooks:
         metadata.update(self._redactor.redact_all(metadata))
 
     @pytest.hookimpl(specname="pytest_runtest_makereport", wrapper=True, trylast=True)
-    def redact_new_report(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_redact_new_report(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Redact the report of a test before a wrapper of another plugin sees it."""
         report = yield
         self._redact_output(report)
@@ -97,6 +98,7 @@ class RedactionHooks:
         self._redact_output(report)
         report.location = self._redactor.redact_all(report.location)
         report.user_properties = self._redactor.redact_all(report.user_properties)
+        report.keywords = self._redactor.redact_all(report.keywords)
         if hasattr(report, "wasxfail"):
             report.wasxfail = self._redactor.redact_all(report.wasxfail)
         for extra in getattr(report, "extras", ()):  # pytest-html's
