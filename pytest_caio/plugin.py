@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +43,19 @@ def load_needed(plugins: pytest.PytestPluginManager) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the acceptance suite."""
+    _open_streams()
     add_options(parser)
+
+
+def _open_streams() -> None:
+    """Open the standard streams that are closed, as by some services: pytest could not even end."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass  # else another file would get the number of a standard stream, and what is printed into it
+        os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -62,7 +62,7 @@ print(json.dumps({d.metadata["Name"].lower(): [e.name for e in d.entry_points if
 
 @dataclass(frozen=True)
 class Around:
-    """An environment with the plugins, and the names under which pytest loads those that pip could install."""
+    """An environment with the plugins, and the names by which pytest loads those that pip could install."""
 
     python: Path
     names: Mapping[str, Sequence[str]]
@@ -80,7 +80,15 @@ class Around:
         """Return the options that load these plugins, and those with which they act."""
         loaded = [part for name in plugins for entry in self.names[name] for part in ("-p", entry)]
         acting = [option for name in plugins for option in PLUGINS[name]]
-        return [*loaded, *(option.replace("{evidence}", str(evidence)) for option in acting)]
+        # Some plugins fail where pytest-xdist is installed and not loaded.
+        return [
+            "-p",
+            "metadata",
+            "-p",
+            "xdist",
+            *loaded,
+            *(option.replace("{evidence}", str(evidence)) for option in acting),
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +154,7 @@ def test_no_plugin_writes_a_secret(around: Around, plugins: tuple[str, ...], tmp
     texts = [encodings[n % len(encodings)](secret) for n, secret in enumerate(planted.known)]
     how = around.how(*plugins)
     how["environment"] = {**how["environment"], "CHATTER_UNNAMED": "1"}  # type: ignore[dict-item]
+    (tmp_path / "evidence" / "others").mkdir(parents=True)  # some plugins do not make it
     options = around.options(*(plugins or around.names), evidence=tmp_path / "evidence")
     with echoing() as (url, cookies):
         outcome = planted.run(url, *options, texts=texts, **how)

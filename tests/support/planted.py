@@ -80,7 +80,7 @@ class Planted:
         """Run the suite and the tests that print `texts` against `url`; `how` is for `start_suite`."""
         told = self.folder / "texts.json"
         told.write_text(json.dumps(texts or []), "utf-8")
-        (self.folder / "evidence").mkdir()
+        (self.folder / "evidence").mkdir(exist_ok=True)
         return run_suite(
             "acceptance",
             *("--env=staging", f"--base-url={url}", f"--env-file={self.env_file}"),
