@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -22,13 +22,16 @@ from pytest_caio.errors import InputError
 from pytest_caio.text import beginning
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
-__all__ = ["Options", "add_options", "find_suite", "given_token", "join_files"]
+__all__ = ["Options", "add_options", "find_suite", "given_token", "join_files", "joined_paths"]
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 # On Windows a colon would even write into a stream of another file, which no folder shows.
 _NOT_IN_A_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
+# Options whose value may be the path of an existing file or folder.
+_WITH_PATH = ("--env", "--env-file", "--profiles", "--waivers", "--evidence-dir", "--html")
+_INI = ("pytest.ini", "pyproject.toml")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -137,6 +140,41 @@ def join_files(args: list[str]) -> None:
             args[index : index + 2] = [f"{args[index]}={args[index + 1]}"]
 
 
+def joined_paths(config: pytest.Config) -> list[str] | None:
+    """Return the arguments with `--option PATH` as `--option=PATH` if such a PATH misled pytest, else None.
+
+    pytest looks for its ini file before it knows the options of plugins. It takes an existing PATH for that
+    of tests, and may find another ini file above it, or none.
+    """
+    option, here = config.option, config.invocation_params.dir
+    arguments = [str(argument) for argument in config.invocation_params.args]
+    joined = _joined(arguments, here)
+    ours = (
+        option.caio_env,
+        option.caio_env_file,
+        option.caio_profiles,
+        option.caio_waivers,
+        option.caio_evidence,
+    )
+    if joined == arguments or not any(ours) or option.inifilename or option.rootdir:
+        return None
+    start = (here / str(config.args[0]).partition("::")[0]).resolve()
+    folders = (
+        folder for folder in (start, *start.parents) if any((folder / name).is_file() for name in _INI)
+    )
+    return joined if next(folders, None) != config.rootpath else None
+
+
+def _joined(arguments: Sequence[str], here: Path) -> list[str]:
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in _WITH_PATH and (here / argument).exists():
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def _number(flag: str, given: str | float, least: float, most: float) -> float:
     """Return an option's number. Raises InputError, one line, where argparse would print five."""
     try:
@@ -166,12 +204,14 @@ def find_suite(config: pytest.Config) -> Path | None:
 class Options:
     """The validated command-line options.
 
+    `base_url` is that of the command line, if any.
     `wait_ready` and `timeout` are in seconds, `rate` in requests a second (0: no limit). `stem` names the
     evidence files, without an extension.
     """
 
     suite: Path
     environments: tuple[Environment, ...]
+    base_url: str
     evidence: Path
     stem: str
     writes: bool
@@ -197,12 +237,13 @@ class Options:
             raise InputError(
                 f"--env {unknown[0]}: no such profile in {path}; there are {', '.join(profiles)}"
             )
-        base_url = option.base_url or ""
+        url = _base_url(config)
+        base_url = url or ""
         given = {"--base-url": base_url, "--token": option.caio_token, "--env-file": option.caio_env_file}
         single = [flag for flag, value in given.items() if value]
         if len(names) > 1 and single:
             raise InputError(f"{single[0]} goes with one --env only; here are {', '.join(names)}")
-        if option.base_url == "":
+        if url == "":
             raise InputError("--base-url: is empty")
         demo = [name for name in names if profiles[name].reference and not base_url]
         faults = tuple(option.caio_faults)
@@ -234,6 +275,7 @@ class Options:
         return cls(
             suite=folder,
             environments=environments,
+            base_url=base_url,
             evidence=evidence,
             stem=f"{_NOT_IN_A_NAME.sub('_', '+'.join(names)[:_LONGEST])}-{stamp}",
             writes=option.caio_writes,
@@ -263,6 +305,29 @@ def _waivable(suite: Path, profiles: Mapping[str, Profile]) -> Callable[[str, st
         return known[check].may_be_waived(profiles[name].environment or name) if check in known else None
 
     return may_be_waived
+
+
+def _base_url(config: pytest.Config) -> str | None:
+    """Return the --base-url of the command line; None if there is none, wherever else one may be.
+
+    pytest-base-url also takes PYTEST_BASE_URL and an ini file's base_url, which are about the tests of some
+    other site: a token must not be sent there.
+    """
+    url: str | None = config.option.base_url
+    received = getattr(config, "workerinput", None)
+    if received is not None:  # from the controller, which has the command line
+        return received["caio_base_url"] or None
+    arguments = map(str, config.invocation_params.args)
+    if any(argument == "--base-url" or argument.startswith("--base-url=") for argument in arguments):
+        return url
+    around = os.environ.get("PYTEST_BASE_URL")
+    if url is not None and url != around:
+        raise InputError("--base-url: give it on the command line itself, not in PYTEST_ADDOPTS or addopts")
+    places = {"PYTEST_BASE_URL": around, "base_url of the ini file": config.getini("base_url")}
+    for place in (place for place, given in places.items() if given):
+        unused = f"{place} is not used: give the URL of the deployment with --base-url"
+        config.issue_config_time_warning(pytest.PytestConfigWarning(unused), stacklevel=2)
+    return None
 
 
 def _revoked(given: str | None, here: Path) -> Revoked:

@@ -2,33 +2,67 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import os
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 from pytest_caio.checks.check import GATES, MARK
-from pytest_caio.commandline import Options, add_options, find_suite, join_files
+from pytest_caio.commandline import Options, add_options, find_suite, join_files, joined_paths
 from pytest_caio.errors import InputError, own_fault
 from pytest_caio.text import printable
 
 __all__ = [
+    "load_needed",
     "pytest_addoption",
     "pytest_cmdline_main",
     "pytest_configure",
     "pytest_list_faults",
     "pytest_load_initial_conftests",
+    "pytest_start_over",
 ]
+
+
+# The plugins that a run needs, by the names under which pytest loads them.
+_NEEDED = {
+    "metadata": "pytest_metadata.plugin",
+    "base_url": "pytest_base_url.plugin",
+    "html": "pytest_html.plugin",
+}
+
+
+def load_needed(plugins: pytest.PytestPluginManager) -> None:
+    """Load the plugins that a run needs where pytest does not, as with --disable-plugin-autoload."""
+    for name, module in _NEEDED.items():
+        if not plugins.hasplugin(name) and not plugins.hasplugin(module) and not plugins.is_blocked(name):
+            plugins.register(importlib.import_module(module), name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the acceptance suite."""
+    _open_streams()
     add_options(parser)
 
 
+def _open_streams() -> None:
+    """Open the standard streams that are closed, as by some services: pytest could not even end."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass  # else another file would get the number of a standard stream, and what is printed into it
+        os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(args: list[str]) -> None:
-    """Keep pytest from reading `@FILE` files of secrets as command-line arguments."""
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Load needed plugins, and keep pytest from reading `@FILE` files of secrets as arguments."""
+    load_needed(early_config.pluginmanager)
     join_files(args)
 
 
@@ -39,8 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for gate in GATES:
         config.addinivalue_line("markers", f"{gate}: the checks of this gate of the runbook")
     suite = find_suite(config)
-    if suite is None and not config.option.caio_env:
+    if not _tests_a_deployment(config):
         return
+    blocked = [name for name in _NEEDED if config.pluginmanager.is_blocked(name)]
+    if blocked:
+        raise pytest.UsageError(f"-p no:{blocked[0]}: a run needs that plugin; leave this option out")
     from pytest_caio.session.hooks import AcceptanceSession  # noqa: PLC0415 - other runs need no import
 
     try:
@@ -67,11 +104,20 @@ def pytest_list_faults(config: pytest.Config) -> int | None:
     return 0
 
 
+@pytest.hookimpl(specname="pytest_cmdline_main", tryfirst=True)
+def pytest_start_over(config: pytest.Config) -> int | None:
+    """Start over, in place of this run, if pytest took the path in an option for one of tests."""
+    arguments = joined_paths(config)
+    return None if arguments is None else pytest.main(arguments, config.invocation_params.plugins)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(
     config: pytest.Config,
 ) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
-    """Redact any exception that ends the run."""
+    """Redact any exception that ends the run, and remove what --debug left before it was refused."""
+    if getattr(config.option, "looponfail", False) and _tests_a_deployment(config):
+        raise pytest.UsageError("--looponfail: would ask again at each change of a file; leave it out")
     try:
         return (yield)
     except BaseException as error:
@@ -82,5 +128,15 @@ def pytest_cmdline_main(
             sys.stderr.write(f"ERROR: {told}\n")  # above the traceback that Python shows
         redaction = config.pluginmanager.get_plugin("caio-outlets")
         if redaction is not None:
-            redaction.redact_error(error)
+            redaction.redacted(error)
         raise
+    finally:
+        if config.option.debug and _tests_a_deployment(config):
+            log = (config.invocation_params.dir / config.option.debug).resolve()
+            if log.is_file():  # no device, which `--debug=/dev/stderr` names
+                with contextlib.suppress(OSError):
+                    log.unlink()
+
+
+def _tests_a_deployment(config: pytest.Config) -> bool:
+    return bool(config.option.caio_env) or find_suite(config) is not None

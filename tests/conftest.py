@@ -34,7 +34,7 @@ _TOGETHER = tuple(
     f"tests/integration/test_{name}.py"
     for name in (
         *("access_log", "allow_writes_option", "beside_plugins", "env_option"),
-        *("expect_commit_option", "pace_options", "plan_option", "terminal_output"),
+        *("expect_commit_option", "pace_options", "plan_option", "pytest_options", "terminal_output"),
     )
 )
 # The longest tests: if a worker began one of them last, the others would have to wait for it.
@@ -48,12 +48,15 @@ _FIRST = (
 )
 
 
-def pytest_configure() -> None:
-    """Choose the seed of the fault groups before workers start, and let SIGINT interrupt child processes.
+def pytest_configure(config: pytest.Config) -> None:
+    """Make warnings errors, choose the seed of the fault groups, and let SIGINT interrupt child processes.
 
-    All workers must collect the same tests. A background job, nohup and some CI runners start the tests with
-    SIGINT ignored, which child processes inherit, also those that a test starts in order to interrupt them.
+    Only the project's tests are that strict: a run of the suite must not end over a warning of another
+    plugin. All workers must collect the same tests. A background job, nohup and some CI runners start the
+    tests with SIGINT ignored, which child processes inherit, also those that a test starts in order to
+    interrupt them.
     """
+    config.addinivalue_line("filterwarnings", "error")
     seed()
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -22,6 +22,7 @@ __all__ = [
     "Case",
     "Check",
     "case_name",
+    "case_of",
     "cases",
     "check",
     "check_of",
@@ -52,6 +53,9 @@ class Case:
     probes: tuple[Probe, ...] = ()
     obstacle: Exception | None = None
     of: int = 1  # how many cases the check has in this environment
+
+    def __repr__(self) -> str:  # other plugins write it as the parameter of a test
+        return f"{self.environment.name} {self.name}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -177,8 +181,14 @@ def check_of(item: pytest.Item) -> Check | None:
     return mark.args[0] if mark else None
 
 
-def measures_time(item: pytest.Item) -> bool:
-    """Return whether a collected test is a case that measures response times, or repeats a request later."""
+def case_of(item: pytest.Item) -> Case | None:
+    """Return the case that a collected test runs, or None for an ordinary test."""
     callspec = getattr(item, "callspec", None)
     case = callspec.params.get("_caio_case") if callspec else None
-    return isinstance(case, Case) and any(probe.sample or probe.again_after for probe in case.probes)
+    return case if isinstance(case, Case) else None
+
+
+def measures_time(item: pytest.Item) -> bool:
+    """Return whether a collected test is a case that measures response times, or repeats a request later."""
+    case = case_of(item)
+    return case is not None and any(probe.sample or probe.again_after for probe in case.probes)

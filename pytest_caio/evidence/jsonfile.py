@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,8 +18,23 @@ _NOT_PLAIN_ASCII = re.compile(r"[^\n -~]")
 
 def write(record: Record, path: Path) -> str:
     """Write `record` to `path`; return why it could not be written, empty on success."""
-    text = msgspec.json.format(msgspec.json.encode(record), indent=1).decode()
+    try:
+        encoded = msgspec.json.encode(record)
+    except UnicodeEncodeError:  # a path that is not of the locale's encoding, as any with LC_ALL=C
+        encoded = msgspec.json.encode(_encodable(msgspec.to_builtins(record)))
+    text = msgspec.json.format(encoded, indent=1).decode()
     return write_whole(path, f"{_NOT_PLAIN_ASCII.sub(_escaped, text)}\n".encode())
+
+
+def _encodable(value: Any) -> Any:
+    """Return a value of JSON with lone surrogates escaped, which UTF-8 cannot encode."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return value
 
 
 def _escaped(match: re.Match[str]) -> str:

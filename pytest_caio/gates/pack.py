@@ -34,6 +34,8 @@ _NAMED = 3
 # The checkout's own options could deselect tests; this form of JUnit names the file of each test.
 _WHOLE = ("-o", "addopts=", "-o", "junit_family=xunit1")
 _DESELECTED = re.compile(r"\b(\d+) deselected\b(?=[^\n]* in [\d.]+s)")
+# Variables that change how this run goes, not how the product is tested, begin with these words.
+_THIS_RUN = ("PYTEST_", "PYTHONWARNINGS")
 # pytest's exit statuses (pytest.ExitCode) that mean that there is no result.
 _STATUSES = {
     2: "they were interrupted, or could not be collected",
@@ -148,13 +150,13 @@ def _python(section: PackSection) -> str:
 
 
 def _without_secrets(process: Mapping[str, str], environment: Environment) -> dict[str, str]:
-    """Return a process environment without runtime keys, secrets and the variables of this pytest run."""
+    """Return a process environment without runtime keys, secrets and what is about this pytest run."""
     values = {key: value.reveal() for key, value in environment.values.items()}
     secrets = {value for key, value in values.items() if value and names_secret(key, value)}
     return {
         name: value
         for name, value in process.items()
-        if not name.startswith("PYTEST_") and value not in secrets and not holds_runtime_key(name)
+        if not name.startswith(_THIS_RUN) and value not in secrets and not holds_runtime_key(name)
     }
 
 

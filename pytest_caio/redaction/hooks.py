@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Generator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_metadata.plugin import metadata_key
 
-from pytest_caio.errors import InputError
+from pytest_caio.redaction.exceptions import redact_exception
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.streams import Streams
 
@@ -25,21 +26,46 @@ class RedactionHooks:
         self._streams = Streams(redactor)
 
     def install(self) -> None:
-        """Redact until pytest's last output. Raises InputError for options that bypass redaction."""
-        if self._config.option.debug:
-            raise InputError("--debug: writes every value into a file, secrets too; leave it out")
-        if getattr(self._config.option, "pastebin", None):
-            raise InputError("--pastebin: puts the run on a public site; leave it out")
+        """Redact until pytest's last output."""
         self._streams.install()
+        self._streams.redact_arguments(pytest.Item, "add_report_section")
+        self._streams.redact_items(sys.argv)  # a report of another plugin may have the command line
         self._config.add_cleanup(self._streams.close)
         self._config.pluginmanager.register(self, "caio-outlets")
 
-    def redact_error(self, error: BaseException | None) -> None:
-        """Redact an exception and its causes, which Python or pytest may show after redaction has ended."""
-        while error is not None:
-            error.args = self._redactor.redact_all(error.args)
-            vars(error).update(self._redactor.redact_all(vars(error)))
-            error = error.__cause__ or error.__context__
+    def redacted(self, error: BaseException) -> BaseException:
+        """Return an exception redacted: Python, pytest or another plugin may show it."""
+        return redact_exception(error, self._redactor)
+
+    def _redact_call(self, call: pytest.CallInfo[Any]) -> None:
+        if call.excinfo is not None:
+            error = call.excinfo.value
+            shown = self.redacted(error)
+            if shown is not error:
+                call.excinfo = pytest.ExceptionInfo.from_exception(shown)
+
+    # --- exceptions where they are raised, before a hook of another plugin can catch them
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_fixture_setup(self) -> Generator[None, object, object]:
+        """Redact what a fixture raises."""
+        __tracebackhide__ = True
+        try:
+            return (yield)
+        except BaseException as error:
+            shown = self.redacted(error)
+            if shown is error:
+                raise
+        raise shown  # here, since Python would make the original its context above
+
+    pytest_pyfunc_call = pytest_runtest_setup = pytest_runtest_teardown = pytest_fixture_setup
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_exception_interact(self, call: pytest.CallInfo[Any]) -> None:
+        """Redact an exception of a test or a collection, before others show it."""
+        self._redact_call(call)
+
+    # --- reports and everything else, as pytest passes it on
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -52,13 +78,27 @@ class RedactionHooks:
         metadata: dict[str, Any] = self._config.stash.get(metadata_key, {})
         metadata.update(self._redactor.redact_all(metadata))
 
+    @pytest.hookimpl(specname="pytest_runtest_makereport", wrapper=True, trylast=True)
+    def pytest_redact_new_report(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Redact the report of a test before a wrapper of another plugin sees it."""
+        report = yield
+        self._redact_output(report)
+        return report
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Redact the report of a test; a check's `Result` in it is redacted where it is made."""
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Redact the report of a test, as other plugins leave it.
+
+        A check's `Result` in it is redacted where it is made.
+        """
+        self._redact_call(call)
         report = yield
         self._redact_output(report)
         report.location = self._redactor.redact_all(report.location)
         report.user_properties = self._redactor.redact_all(report.user_properties)
+        report.keywords = self._redactor.redact_all(report.keywords)
         if hasattr(report, "wasxfail"):
             report.wasxfail = self._redactor.redact_all(report.wasxfail)
         for extra in getattr(report, "extras", ()):  # pytest-html's
@@ -88,9 +128,10 @@ class RedactionHooks:
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
         """Redact a warning."""
         if isinstance(warning_message.message, Warning):
-            warning_message.message.args = self._redactor.redact_all(warning_message.message.args)
+            self.redacted(warning_message.message)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_internalerror(self, excrepr: object) -> None:
+    def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Redact the traceback of an internal error of pytest, a plugin or this package."""
+        self.redacted(excinfo.value)
         self._redactor.redact_all(excrepr)

@@ -6,9 +6,10 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
+from pytest_caio.redaction.exceptions import redact_exception
 from pytest_caio.redaction.redactor import Redactor
 
 __all__ = ["Streams"]
@@ -44,6 +45,12 @@ class Streams:
         redact_all = self._redactor.redact_all
         self._replace(owner, name, lambda *arguments: original(*map(redact_all, arguments)))
 
+    def redact_items(self, texts: list[str]) -> None:
+        """Redact the items of a list, until `close`."""
+        before = list(texts)
+        self._stack.callback(texts.__setitem__, slice(None), before)
+        texts[:] = map(self._redactor.redact, texts)
+
     def _replace(self, owner: Any, name: str, method: Callable[..., Any]) -> None:
         before = vars(owner).get(name)
         setattr(owner, name, method)
@@ -68,6 +75,21 @@ class Streams:
             return redact(original(handler, record))
 
         self._replace(logging.Handler, "format", redacted)
+        # A handler of another plugin may write a record without formatting it.
+        make = logging.Logger.makeRecord
+
+        def made(*arguments: Any, **named: Any) -> logging.LogRecord:
+            record = make(*arguments, **named)
+            with suppress(Exception):  # the message does not fit its arguments: logging says so
+                record.msg, record.args = record.getMessage(), ()
+            for name, value in vars(record).items():
+                if isinstance(value, str):
+                    setattr(record, name, redact(value))
+            if record.exc_info and record.exc_info[1]:
+                redact_exception(record.exc_info[1], self._redactor)
+            return record
+
+        self._replace(logging.Logger, "makeRecord", made)
         # httpcore's debug log has the headers of a response before the redactor knows the session in them.
         client = logging.getLogger("httpcore")
         self._stack.callback(client.setLevel, client.level)

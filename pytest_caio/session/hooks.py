@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from pytest_metadata.plugin import metadata_key
 
-from pytest_caio.checks.check import GATES, MARK, Case, check_of, measures_time
+from pytest_caio.checks.check import GATES, MARK, case_of, check_of, measures_time
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError, own_fault
 from pytest_caio.evidence import jsonfile, terminal
@@ -20,6 +21,7 @@ from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.cases import CaseHooks
 from pytest_caio.session.fixtures import CheckFixtures
 from pytest_caio.session.narrowing import narrowings, selection
+from pytest_caio.session.pytest_options import asks_nothing, check_options, pass_over_strictness
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
 from pytest_caio.system.signals import SignalHandler
@@ -44,6 +46,7 @@ class AcceptanceSession:
         )
         self._signals = SignalHandler()
         self._interrupted = ""
+        self._quiet = options.plan or asks_nothing(config)
         path = options.evidence / f"{options.stem}.json"
         # The evidence files by path, each with the function that writes it.
         self._evidence: dict[Path, Callable[[Record, Path], str]] = {path: jsonfile.write}
@@ -51,28 +54,28 @@ class AcceptanceSession:
     @classmethod
     def register(cls, config: pytest.Config, options: Options) -> Self:
         """Register the session, its fixtures and the report writers. Raises InputError."""
-        if options.plan:
-            config.option.dist = "no"  # the plan is printed by this process: no workers, also with -n
+        check_options(config)
+        pass_over_strictness(config)
         session = cls(config, options)
+        if session._quiet:
+            config.option.dist = "no"  # what is shown is shown by this process: no workers, also with -n
         run, worker = session._run, session._assignment.worker
         fixtures = CheckFixtures(run.redactor, run.jobs, lambda: run.environments)
         for name, plugin in (
             ("caio-session", session),
-            ("caio-cases", CaseHooks(run, worker=worker)),
+            *([] if session._quiet else [("caio-cases", CaseHooks(run, worker=worker))]),
             ("caio-workers", WorkerHooks(run)),
             ("caio-fixtures", fixtures),
         ):
             config.pluginmanager.register(plugin, name)
         run.learn_environments()
         RedactionHooks(config, run.redactor).install()
-        quiet = options.plan or config.option.collectonly or config.option.help
-        if not worker and not quiet:
+        if not worker and not session._quiet:
             ready_folder(options.evidence, "--evidence-dir", f"{options.stem}.html")
-            if config.pluginmanager.hasplugin("html"):
-                from pytest_caio.evidence import html  # noqa: PLC0415 - needs pytest-html
+            from pytest_caio.evidence import html  # noqa: PLC0415 - only a run with evidence needs pytest-html
 
-                report = html.register(config, options.evidence / f"{options.stem}.html")
-                session._evidence = {report.path: report.write, **session._evidence}
+            report = html.register(config, options.evidence / f"{options.stem}.html")
+            session._evidence = {report.path: report.write, **session._evidence}
         return session
 
     def _say(self, line: str) -> None:
@@ -86,6 +89,11 @@ class AcceptanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Take over signals, and start the reference deployment when a profile needs it."""
+        # pytest-base-url would show the ini file's URL, and request it itself, with credentials of .netrc.
+        self._config.option.base_url = self._run.options.base_url or None
+        if not self._run.options.base_url and metadata_key in self._config.stash:
+            self._config.stash[metadata_key].pop("Base URL", None)
+        self._config.option.verify_base_url = False
         self._signals.begin()
         try:
             self._run.open(self._assignment.given)
@@ -134,8 +142,17 @@ class AcceptanceSession:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Move checks that measure time to the end: their requests are sent last; others need not wait."""
-        items.sort(key=measures_time)
+        """Run each case once, and move those that measure time to the end: their requests are sent last."""
+        # --count of pytest-repeat and --keep-duplicates select a case several times, and every worker would
+        # send its requests again: six wrong logins, for example.
+        seen: set[object] = set()
+        once = []
+        for item in items:
+            own = {item.nodeid, id(case)} if (case := case_of(item)) else set()
+            if not own & seen:
+                once.append(item)
+            seen |= own
+        items[:] = sorted(once, key=measures_time)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -143,9 +160,8 @@ class AcceptanceSession:
         run = self._run
         for item in session.items:
             check = check_of(item)
-            if check and isinstance(item, pytest.Function):
-                case = item.callspec.params["_caio_case"]
-                assert isinstance(case, Case)
+            case = case_of(item)
+            if check and case:
                 run.plan.add(item.nodeid, check, case)
         run.planned = len(run.plan.cases)
         run.learn_plan()
@@ -153,13 +169,14 @@ class AcceptanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """With --plan, print the plan and run nothing; else start jobs and send requests that only read."""
-        option = session.config.option
-        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
             return None
         if self._run.options.plan:
             lines = self._run.plan.table(writes=self._run.options.writes)
             sys.stdout.write(encodable("\n" + "\n".join(lines) + "\n", sys.stdout.encoding))
             return True
+        if self._quiet:
+            return None
         self._signals.raise_if_interrupted()
         if not self._assignment.worker:
             used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
@@ -216,7 +233,7 @@ class AcceptanceSession:
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self._assignment.worker:
             report_back(config, run)
-        asked = not self._assignment.worker and not (run.options.plan or config.option.collectonly)
+        asked = not self._assignment.worker and not self._quiet
         narrowed: list[str] = []
         record = None
         if asked:

@@ -36,7 +36,8 @@ class WorkerHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Pass a worker the reference deployment, the start of the run and the results folder."""
+        """Pass a worker the base URL, the reference deployment, the run's start and the results folder."""
+        node.workerinput["caio_base_url"] = self._run.options.base_url
         given = self._run.given
         node.workerinput["caio_given"] = asdict(given) if given else None
         node.workerinput["caio_started"] = self._run.started.isoformat()

@@ -1,66 +1,163 @@
-"""Checkouts in folders with difficult names, and terminals with the code page of Windows."""
+"""A run where its users run it: odd folders, streams, variables and rights do not change its verdict."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.support.nightly import some_nightly
 from tests.support.places import CHECKOUT
-from tests.support.suite_runs import Outcome, run_suite
+from tests.support.suite_runs import Deployment, Outcome, clean_environment
 
-# As in OneDrive: blanks, an ampersand, an apostrophe, a percent sign, letters that no one code page has.
-FOLDER = "OneDrive - Ärzte & Co's 100% 漢 😀"
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="these places are those of POSIX")
+
+CHECKS = "test_cors.py"
 
 
-@pytest.fixture(scope="module")
-def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in a folder with such a name, with a profile whose name no file can have on Windows."""
-    folder = tmp_path_factory.mktemp("places") / FOLDER
-    shutil.copytree(
-        CHECKOUT / "acceptance", folder / "acceptance", ignore=shutil.ignore_patterns("__pycache__")
+@dataclass(frozen=True)
+class Place:
+    """How a run is started: shell words around it, options of Python, variables (None: unset), the folder."""
+
+    shell: str = 'exec "$@"'
+    python: tuple[str, ...] = ()
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    cwd: str = "."
+
+
+NO_LOCALE = {"LC_ALL": "C", "LANG": None, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+PLACES = {
+    "many at once": Place(
+        'umask 077; exec "$@" <&- >&-',
+        ("-P", "-s"),
+        {**NO_LOCALE, "HOME": None, "TERM": "dumb", "COLUMNS": "1", "TMPDIR": "/nonexistent"},
+        "acceptance",
+    ),
+    "no home": Place(variables={"HOME": None}),
+    "a home that is missing": Place(variables={"HOME": "/nonexistent"}),
+    "no locale": Place(variables=NO_LOCALE),
+    "no terminal": Place(variables={"TERM": "dumb", "COLUMNS": "1"}),
+    "no temporary folder": Place(variables={"TMPDIR": "/nonexistent"}),
+    "a umask": Place('umask 077; exec "$@"'),
+    "no standard input": Place('exec "$@" <&-'),
+    "no standard output": Place('exec "$@" >&-'),
+    "no streams": Place('exec "$@" <&- >&- 2>&-'),
+    "an isolated interpreter": Place(python=("-P", "-s", "-bb")),
+    "a safe path": Place(variables={"PYTHONSAFEPATH": "1"}),
+    "inside the suite": Place(cwd="acceptance"),
+    "the root": Place(cwd="/"),
+}
+
+
+def run_at(place: Place, home: Path, to: Deployment, *more: str) -> Outcome:
+    """Run the checks of `home` at a place, and return the outcome with its evidence in `home/evidence`."""
+    environment = clean_environment(PYTHONPATH=str(CHECKOUT))
+    for name, value in place.variables.items():
+        environment.pop(name, None)
+        if value is not None:
+            environment[name] = value
+    evidence = home / "evidence"
+    evidence.mkdir(exist_ok=True)
+    suite = home / "acceptance" / CHECKS
+    asked = [
+        "-m",
+        "pytest",
+        str(suite),
+        *to.arguments,
+        f"--evidence-dir={evidence}",
+        "-p",
+        "no:randomly",
+        *more,
+    ]
+    done = subprocess.run(
+        ["/bin/sh", "-c", place.shell, "sh", sys.executable, *place.python, *asked],
+        cwd=home / place.cwd,
+        env=environment,
+        capture_output=True,
+        check=False,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=120,
     )
-    for name in ("conftest.py", "pytest.ini"):
-        shutil.copy(CHECKOUT / name, folder)
-    if sys.platform == "win32":  # a link takes a right there that few users have
-        shutil.copytree(CHECKOUT / "pytest_caio", folder / "pytest_caio")
-    else:
-        (folder / "pytest_caio").symlink_to(CHECKOUT / "pytest_caio")
-    (folder / "temporary").mkdir()
-    profiles = folder / "acceptance" / "environments.toml"
-    profiles.write_text(profiles.read_text("utf-8").replace("[demo]", '["dä:mö"]', 1), "utf-8")
-    return folder
+    return Outcome(done.returncode, done.stdout, done.stderr, evidence, 0.0)
 
 
-def ask(odd: Path, *arguments: str, **variables: str) -> Outcome:
-    """Run the suite in that checkout, with the evidence where it is by default."""
-    evidence = odd / "reports"
-    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(odd / "temporary"))
-    around = {"PYTHONPATH": str(odd), **temporary, **variables}
-    asked = ("acceptance", "--env", "dä:mö", *arguments)
-    done = run_suite(*asked, folder=evidence, cwd=odd, environment=around)
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    assert done.status == 0, done.stdout + done.stderr
-    return done
+def passed(outcome: Outcome) -> None:
+    """Check that all ran and passed, and that nothing else was said."""
+    assert outcome.status == 0, outcome.stdout + outcome.stderr
+    assert outcome.evidence["verdict"] == "INCOMPLETE"  # of one gate
+    assert set(outcome.checks.values()) == {"passed"}
+    assert "CORS-01" in outcome.html
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+    assert outcome.stderr == ""
 
 
-def test_a_plan_where_the_terminal_lacks_a_character(odd: Path) -> None:
-    """A plan is printed with every character escaped that the terminal's code page lacks."""
-    shown = ask(odd, "--plan", "-m", "cors", PYTHONIOENCODING="ascii").stdout
-    assert "none was sent" in shown
-    assert "d\\xe4:m\\xf6" in shown
+@pytest.fixture
+def home(suite_copy: Path) -> Path:
+    """A copy of the suite at a path with blanks and letters that are not ASCII."""
+    place = suite_copy.with_name("dépôt à vérifier ✓")
+    suite_copy.rename(place)
+    shutil.copy(CHECKOUT / "conftest.py", place)
+    return place
 
 
-def test_a_run_in_a_folder_with_a_difficult_name(odd: Path) -> None:
-    """The gates that start processes, and the evidence, do with any name of the folder."""
-    done = ask(odd, "-m", "pack or replay or state", PYTHONIOENCODING="cp1252")
-    assert {done.checks[check] for check in ("PACK-01", "RPL-03", "RPL-05", "STATE-01")} == {"passed"}
-    assert list((odd / "temporary").iterdir()) == []
-    assert done.lines[-1] == "INCOMPLETE"
-    assert done.evidence["environments"][0]["name"] == "dä:mö"
-    assert done.evidence_path.parent == odd / "reports"
-    assert done.html_path.name.startswith("dä_mö-")
-    if sys.platform != "win32":  # there the encoding of a terminal is not that of its output
-        assert "\\u6f22" in done.stdout
+@pytest.mark.parametrize("name", some_nightly(PLACES, *list(PLACES)[1:]))
+def test_the_verdict_is_the_same(deployment: Deployment, home: Path, name: str) -> None:
+    """With no HOME, locale, TMPDIR, terminal or streams, a umask, flags or in odd folders, a run passes."""
+    passed(run_at(PLACES[name], home, deployment))
+
+
+def without_rights() -> str:
+    """Return the shell words that start a run without the right to write where the mode forbids it."""
+    if os.geteuid():
+        return 'exec "$@"'
+    if not shutil.which("setpriv"):
+        pytest.skip("root can give up its rights only with setpriv")
+    return 'exec setpriv --bounding-set=-dac_override,-dac_read_search,-fowner,-chown "$@"'
+
+
+def test_a_read_only_checkout(deployment: Deployment, home: Path) -> None:
+    """Without the right to write to the checkout, a run passes all the same."""
+    (home / "evidence").mkdir()
+    for path in (home, home / "acceptance"):
+        path.chmod(0o555)
+    try:
+        outcome = run_at(Place(without_rights()), home, deployment)
+        unwritable = run_at(Place(without_rights()), home, deployment, f"--evidence-dir={home / 'reports'}")
+    finally:
+        for path in (home, home / "acceptance"):
+            path.chmod(0o755)
+    passed(outcome)
+    assert not (home / ".pytest_cache").exists()
+    assert unwritable.status == 4
+    assert unwritable.stderr.strip().splitlines() == [
+        f"ERROR: --evidence-dir: {home / 'reports'} cannot be written to: Permission denied"
+    ]
+
+
+@pytest.mark.nightly
+def test_a_full_temporary_folder(tmp_path: Path) -> None:
+    """Where the temporary folder cannot be written to, the demo says in one line which file it lacks."""
+    (tmp_path / "temporary").mkdir(mode=0o555)
+    environment = clean_environment(PYTHONPATH=str(CHECKOUT), TMPDIR=str(tmp_path / "temporary"))
+    asked = ["-m", "pytest", "acceptance", "--env=demo", f"--evidence-dir={tmp_path / 'evidence'}"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", without_rights(), "sh", sys.executable, *asked, "-k", "preflight"],
+        cwd=CHECKOUT,
+        env=environment,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=120,
+    )
+    # Python then takes another folder, such as the current one, if it may write to it.
+    assert done.returncode in (0, 4), done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == 0 or len(done.stderr.strip().splitlines()) == 1

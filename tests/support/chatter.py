@@ -15,10 +15,15 @@ import pytest
 TEXTS = json.loads(Path(os.environ["CHATTER"]).read_text("utf-8"))
 
 
-@pytest.fixture(params=TEXTS, ids=lambda text: text.encode("ascii", "ignore").decode())
+def named(number):
+    """Return the id of a text, or None where other plugins write ids, which only this package redacts."""
+    return None if os.environ.get("CHATTER_UNNAMED") else TEXTS[number].encode("ascii", "ignore").decode()
+
+
+@pytest.fixture(params=range(len(TEXTS)), ids=named)
 def told(request):
     """A text that holds a secret."""
-    return request.param
+    return TEXTS[request.param]
 
 
 def test_prints(told):

@@ -10,6 +10,7 @@ import string
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pytest_caio.environments.keys import SECRETS
 from tests.support.places import CHECKOUT
@@ -75,11 +76,11 @@ class Planted:
         others = [password, key, dsn, *self.environment.values(), *self.revoked, older, self.token]
         self.known = [*values.values(), *others]
 
-    def run(self, url: str, *arguments: str, texts: list[str] | None = None) -> Outcome:
-        """Run the suite and the tests that print `texts` against `url`."""
+    def run(self, url: str, *arguments: str, texts: list[str] | None = None, **how: Any) -> Outcome:
+        """Run the suite and the tests that print `texts` against `url`; `how` is for `start_suite`."""
         told = self.folder / "texts.json"
         told.write_text(json.dumps(texts or []), "utf-8")
-        (self.folder / "evidence").mkdir()
+        (self.folder / "evidence").mkdir(exist_ok=True)
         return run_suite(
             "acceptance",
             *("--env=staging", f"--base-url={url}", f"--env-file={self.env_file}"),
@@ -91,8 +92,9 @@ class Planted:
             *(argument.replace("{evidence}", str(self.folder / "evidence")) for argument in arguments),
             folder=self.folder / "evidence",
             cwd=_home(telling=texts is not None),
-            environment={**self.environment, "CHATTER": str(told)},
+            environment={**self.environment, "CHATTER": str(told), **how.pop("environment", {})},
             path=(CHECKOUT, self.folder),
+            **how,
         )
 
     def leaks(self, outcome: Outcome, more: list[str]) -> dict[str, list[str]]:

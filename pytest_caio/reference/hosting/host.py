@@ -90,7 +90,7 @@ def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None
                 log = stack.enter_context(args.access_log.open("a", encoding="utf-8", buffering=1)).write
         except OSError as error:
             raise InputError(
-                f"--env-file or --access-log: cannot write {error.filename}: {error.strerror}"
+                f"--env-file or --access-log: cannot write {error.filename or env_file}: {error.strerror}"
             ) from None
 
         summary = {

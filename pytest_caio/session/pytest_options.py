@@ -1,0 +1,71 @@
+"""Options of pytest and of common plugins that change what a run would ask, judge or show."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import pytest
+
+from pytest_caio.errors import InputError
+
+__all__ = ["asks_nothing", "check_options", "pass_over_strictness"]
+
+# Options by their names in `config.option`: that of the command line, and why a run must not have it.
+_REFUSED = {
+    "debug": ("--debug", "writes every value into a file, secrets too; leave it out"),
+    "pastebin": ("--pastebin", "puts the run on a public site; leave it out"),
+}
+# Options of runs that only show something.
+_SHOWING = (
+    "collectonly",
+    "setupplan",
+    "help",
+    "markers",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "cacheshow",
+)
+
+
+def check_options(config: pytest.Config) -> None:
+    """Adapt options that mean something else for a run. Raises InputError for those it must not have."""
+    option = config.option
+    if sys.flags.optimize:
+        raise InputError(
+            "PYTHONOPTIMIZE (or python -O) leaves out every assertion, so that no check could fail: "
+            "unset it, and run python without -O"
+        )
+    for name, (flag, reason) in _REFUSED.items():
+        if getattr(option, name, None):
+            raise InputError(f"{flag}: {reason}")
+    if getattr(option, "dist", "no") == "each":
+        raise InputError("--dist each: every worker would send every request; give -n with a number instead")
+    if getattr(option, "setuponly", False):  # would run the fixtures, which wait for responses
+        option.setupplan = True
+    # Not in pytest.ini, where it would be unknown with -p no:terminal.
+    if getattr(option, "tbstyle", "") == "auto" and "--tb=auto" not in config.invocation_params.args:
+        option.tbstyle = "short"
+
+
+def asks_nothing(config: pytest.Config) -> bool:
+    """Return whether the run only shows something, so that it sends no request and reaches no verdict."""
+    return any(getattr(config.option, name, None) for name in _SHOWING)
+
+
+def pass_over_strictness(config: pytest.Config) -> None:
+    """Let no warning end the run: pytest shows those that -W, PYTHONWARNINGS or an ini file makes errors.
+
+    Somebody's unclosed file says nothing about the deployment.
+    """
+    for lines in (config.getini("filterwarnings"), config.known_args_namespace.pythonwarnings or []):
+        lines[:] = [_shown(line) for line in lines]
+    # Those already in force, from pytest's options and from the interpreter's.
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]  # typeshed calls it a sequence
+    filters[:] = [("default", *rest) if action == "error" else (action, *rest) for action, *rest in filters]
+
+
+def _shown(line: str) -> str:
+    action, colon, rest = line.partition(":")
+    return f"default{colon}{rest}" if action.strip() and "error".startswith(action.strip()) else line

@@ -1,0 +1,66 @@
+"""Checkouts in folders with difficult names, and terminals with the code page of Windows."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.places import CHECKOUT
+from tests.support.suite_runs import Outcome, run_suite
+
+# As in OneDrive: blanks, an ampersand, an apostrophe, a percent sign, letters that no one code page has.
+FOLDER = "OneDrive - Ärzte & Co's 100% 漢 😀"
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in a folder with such a name, with a profile whose name no file can have on Windows."""
+    folder = tmp_path_factory.mktemp("places") / FOLDER
+    shutil.copytree(
+        CHECKOUT / "acceptance", folder / "acceptance", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("conftest.py", "pytest.ini"):
+        shutil.copy(CHECKOUT / name, folder)
+    if sys.platform == "win32":  # a link takes a right there that few users have
+        shutil.copytree(CHECKOUT / "pytest_caio", folder / "pytest_caio")
+    else:
+        (folder / "pytest_caio").symlink_to(CHECKOUT / "pytest_caio")
+    (folder / "temporary").mkdir()
+    profiles = folder / "acceptance" / "environments.toml"
+    profiles.write_text(profiles.read_text("utf-8").replace("[demo]", '["dä:mö"]', 1), "utf-8")
+    return folder
+
+
+def ask(odd: Path, *arguments: str, **variables: str) -> Outcome:
+    """Run the suite in that checkout, with the evidence where it is by default."""
+    evidence = odd / "reports"
+    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(odd / "temporary"))
+    around = {"PYTHONPATH": str(odd), **temporary, **variables}
+    asked = ("acceptance", "--env", "dä:mö", *arguments)
+    done = run_suite(*asked, folder=evidence, cwd=odd, environment=around)
+    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+    assert done.status == 0, done.stdout + done.stderr
+    return done
+
+
+def test_a_plan_where_the_terminal_lacks_a_character(odd: Path) -> None:
+    """A plan is printed with every character escaped that the terminal's code page lacks."""
+    shown = ask(odd, "--plan", "-m", "cors", PYTHONIOENCODING="ascii").stdout
+    assert "none was sent" in shown
+    assert "d\\xe4:m\\xf6" in shown
+
+
+def test_a_run_in_a_folder_with_a_difficult_name(odd: Path) -> None:
+    """The gates that start processes, and the evidence, do with any name of the folder."""
+    done = ask(odd, "-m", "pack or replay or state", PYTHONIOENCODING="cp1252")
+    assert {done.checks[check] for check in ("PACK-01", "RPL-03", "RPL-05", "STATE-01")} == {"passed"}
+    assert list((odd / "temporary").iterdir()) == []
+    assert done.lines[-1] == "INCOMPLETE"
+    assert done.evidence["environments"][0]["name"] == "dä:mö"
+    assert done.evidence_path.parent == odd / "reports"
+    assert done.html_path.name.startswith("dä_mö-")
+    if sys.platform != "win32":  # there the encoding of a terminal is not that of its output
+        assert "\\u6f22" in done.stdout
