@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from pytest_caio.outcomes import NoAnswer, NotApplicable
+from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.session.fixtures import ANSWERS, TABLES
 from pytest_caio.session.leaks import LeakWatch
 from pytest_caio.session.reports import attach_leaks, observe
@@ -16,6 +17,11 @@ from pytest_caio.verdict.outcome import NEEDS_WRITES, NOT_APPLICABLE, UNREACHABL
 from pytest_caio.verdict.record import results_of
 
 __all__ = ["CaseHooks"]
+
+_UNPACKED = (
+    "Have the proxy in front of the dashboard, or the dashboard, send its answers without Content-Encoding "
+    "to requests that say `Accept-Encoding: identity`, then redeploy."
+)
 
 
 class CaseHooks:
@@ -53,7 +59,7 @@ class CaseHooks:
             pytest.skip(NEEDS_WRITES)
         for label, answer in pyfuncitem.stash[ANSWERS].items():
             if answer.error and label not in planned.tolerates_silence:
-                raise NoAnswer(f"{label}: {answer.error}")
+                raise NoAnswer(f"{label}: {answer.error}", _UNPACKED if answer.error == UNREADABLE else "")
         try:
             return (yield)
         except NotApplicable as reason:

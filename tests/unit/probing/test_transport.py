@@ -22,6 +22,7 @@ from pytest_httpx import HTTPXMock
 
 from pytest_caio.checks.probe import Request
 from pytest_caio.probing.transport import MAX_BODY, PASSING_FAULTS, TOO_LARGE, TOO_MANY_HEADERS, Transport
+from pytest_caio.probing.unpacking import UNREADABLE
 from tests.support.loopback import Loopback, http
 from tests.support.pace import within
 
@@ -267,10 +268,31 @@ def test_compressed_responses_are_decompressed(
     assert send(get(server))[0].body == text
 
 
-def test_a_false_content_encoding_is_ignored(server: Loopback, send: Callable[..., list]) -> None:
-    """A body that is not compressed, although its header says so, is kept as it is."""
-    server.on("/", http(body=b"not packed at all", Content_Encoding="gzip"))
-    assert send(get(server))[0].body == b"not packed at all"
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", b"not packed at all"),
+        ("gzip", gzip.compress(b"x" * 1000)[:-9]),
+        ("gzip", gzip.compress(b"x") + b"more"),
+        ("br", b"\x0b\x02\x80hello\x03"),
+        ("zstd", b"\x28\xb5\x2f\xfd\x04\x58\x29\x00\x00hello"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_no_answer(
+    server: Loopback, send: Callable[..., list], encoding: str, body: bytes
+) -> None:
+    """An answer packed though identity was asked, which cannot be unpacked whole, is failed as unreadable."""
+    server.on("/", http(body=body, Content_Encoding=encoding))
+    [exchange] = send(get(server))
+    assert (exchange.error, exchange.status_code, exchange.begun) == (UNREADABLE, 0, 200)
+    assert (exchange.body, exchange.truncated) == (b"", False)
+
+
+def test_unpacked_answers_together_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """What counts towards the bound on all responses is their size unpacked."""
+    server.on("/", http(body=gzip.compress(bytes(MAX_BODY)), Content_Encoding="gzip"))
+    errors = [exchange.error for exchange in send(*[get(server)] * 20)]
+    assert errors == [""] * 15 + [TOO_LARGE] * 5
 
 
 async def _hang(writer: asyncio.StreamWriter) -> None:
