@@ -148,7 +148,8 @@ class Transport:
             upgraded = response.status_code == 101  # the bytes that follow are not HTTP
             raw = response.headers.raw
             tls = tls_of(response.extensions.get("network_stream"))
-            exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), tls=tls)
+            reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
+            exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), reason=reason, tls=tls)
             if len(raw) > _MOST_HEADERS:
                 return replace(exchange, error=TOO_MANY_HEADERS, begun=begun.status)
             body, error = (b"", "") if upgraded else await self._body(response)

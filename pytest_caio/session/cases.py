@@ -83,7 +83,7 @@ class CaseHooks:
         if planned is not None and isinstance(item, pytest.Function):
             seen = item.stash.get(ANSWERS, {}), item.stash.get(TABLES, [])
             observe(self._run, item, call, report, planned, *seen)
-            if report.when == "call":
+            if report.when == "call" or report.failed:
                 attach_leaks(report, self._leaks.results(item.nodeid, seen[0]))
         return report
 
