@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from pytest_caio.checks.credentials import NEAR_MISSES, TOKEN_KEY
+from pytest_caio.checks.credentials import NEAR_MISSES, SESSION, TOKEN_KEY
 from pytest_caio.checks.probe import Request
 from pytest_caio.contract.paths import ACTING_PATHS, NAMED_PATHS, READING_PATHS
 from pytest_caio.contract.signing import signed_part
@@ -65,9 +65,12 @@ class RunSecrets:
                 add(key, text)
 
     def learn_request(self, request: Request) -> None:
-        """Register the secrets that a request carries, near misses and signatures included."""
+        """Register the secrets that a request carries, near misses and signatures included.
+
+        A session is no leak in the response that opened it.
+        """
         for name, value in request.secrets:
-            self._redactor.add(name, value)
+            self._redactor.add(name, value, reported=name != SESSION.name)
 
     def learn_answer(self, exchange: Exchange) -> None:
         """Register the cookies that a response sets, and the signatures in it, whichever secret made them."""
