@@ -40,7 +40,7 @@ _DIGEST = re.compile(r"[\w+/-]{43}")
 # A time that Inngest may have signed, in seconds or milliseconds, as it stands in headers, URLs, HTML, JSON.
 _TIME = re.compile(r"\bt\W{1,6}(\d{9,13})\b", re.I)
 _MOST_TIMES = 20
-_ESCAPED = re.compile(r"\\+(?:u([0-9a-f]{4})|x([0-9a-f]{2})|([/\"'nrt]))", re.I)
+_ESCAPED = re.compile(r"\\++(?:u([0-9a-f]{4})|x([0-9a-f]{2})|([/\"'nrt]))", re.I)
 _SHORT = {"n": "\n", "r": "\r", "t": "\t"}
 _ADDRESS = re.compile(r"[\w.%+'-]+@((?:[\w-]+\.)+[^\W\d_]{2,})")
 # Names that belong to nobody (RFC 2606, RFC 6761).
