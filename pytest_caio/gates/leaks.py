@@ -63,8 +63,9 @@ def _leaks(
     exchange: Exchange, environment: Environment, secrets_in: Callable[[str], list[str]]
 ) -> Iterator[str]:
     text = _without_sent(exchange, _text(exchange))
-    named = [f"the value of {name}" for name in secrets_in(text)]
-    yield from named
+    named = secrets_in(text)
+    # Almost the token is in the token.
+    yield from (f"the value of {name}" for name in named if name.partition(", ")[0] not in {*named} - {name})
     if any(_signatures(exchange, environment, text)):
         yield "a right signature of what was sent"
     # A cookie that holds a token is the session of the caller who is sent it.

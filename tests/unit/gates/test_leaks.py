@@ -75,6 +75,17 @@ def test_leaks_are_found(body: str, leak: str, make_environment: Make) -> None:
     assert leaks(make_environment, body) == [leak]
 
 
+def test_what_is_almost_a_leak_is_named_once(make_environment: Make) -> None:
+    """Almost the token is named only where the token is not."""
+    known = Redactor(
+        {"T": TOKEN, "T, its first half": TOKEN[:10], "T, other case": TOKEN.swapcase()}
+    ).secrets_in
+    request = Request("GET", "http://127.0.0.1:9", "/x")
+    for body, leak in ((TOKEN, "the value of T"), (TOKEN.swapcase(), "the value of T, other case")):
+        exchange = Exchange(request, datetime.now(UTC), 1.0, 401, (), body.encode())
+        assert find_leaks(exchange, make_environment(), known) == [leak]
+
+
 @pytest.mark.parametrize(
     "body",
     [
