@@ -120,9 +120,8 @@ def _signatures(exchange: Exchange, environment: Environment, text: str) -> Iter
             inngest_signature(key, body, int(time)).rpartition("=")[2] for time in list(times)[:_MOST_TIMES]
         ]
         for digest in made:
-            at = lowered.find(digest)
-            if at >= 0:
-                yield text[at : at + len(digest)]
+            if digest in lowered:
+                yield from re.findall(digest, text, re.I)
             standard = base64.b64encode(bytes.fromhex(digest)).decode().rstrip("=")
             yield from (code for code in (standard, _url_safe(standard)) if code in text)
 

@@ -40,6 +40,16 @@ def _cached(path: str, **headers: str) -> Apply:
     return answer(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
+def _refuse_and_tell(deployment: Deployment) -> Apply:
+    """Refuse the operator status to those who may see it, with a connection string."""
+
+    def change(asked: Incoming, reply: Reply) -> None:
+        if deployment.authorised(asked):
+            reply.status, reply.body = 403, b'{"detail": "no user in mysql:\\/\\/db.internal\\/caio"}'
+
+    return rewrite("/api/operator/status", change, method="GET")
+
+
 def _signed_by(deployment: Deployment, key: str) -> bytes:
     """Return the signature of what is posted, by another provider's secret, in base64."""
     digest = webhook_signature(deployment.settings[key], UNREADABLE_BODY)
@@ -79,6 +89,11 @@ TRUTH = Faults([
     fault("answer-unreadable", "A webhook's health is packed in a way that nobody asked for (br).",
           "RDY-10 WH-11", answer("/webhooks/rb2b/health", last=True, body=b"\x0b\x02\x80hello\x03",
                                  headers={"content-encoding": "br"}), place="Content-Encoding"),
+    fault("secret-after-login", "After a login the browser is told what signs sessions.", "RDY-10",
+          using(lambda d: add_header("/login", "set-cookie", f"debug={d.settings['SESSION_SECRET_KEY']}",
+                                     method="POST", was=303)), place="change what leaked"),
+    fault("refusal-explained", "Who has the right token is refused, and told how a database is reached.",
+          "RDY-10 AUTH-05", using(_refuse_and_tell), then="OPS-02 OPS-03 OPS-09", place="change what leaked"),
     fault("signature-of-another", "A webhook's refusal shows another provider's signature, in base64.",
           "RDY-10", using(lambda d: answer("/webhooks/rb2b", method="POST", was=401,
                                            body=_signed_by(d, "HEYREACH_WEBHOOK_SECRET"))),

@@ -398,12 +398,34 @@ def test_a_name_that_does_not_resolve(send: Callable[..., list]) -> None:
     assert exchange.error not in PASSING_FAULTS
 
 
-def test_an_answer_that_is_not_http(server: Loopback, send: Callable[..., list]) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"-ERR unknown command\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\0\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-A\0: 1\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1e3\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_an_answer_that_is_not_http(server: Loopback, send: Callable[..., list], answer: bytes) -> None:
     """A response that is not HTTP is reported as such, and is not a transient error."""
-    server.on("/", b"-ERR unknown command\r\n\r\n")
+    server.on("/", answer)
     [exchange] = send(get(server))
     assert exchange.error == "the answer is not HTTP"
     assert exchange.error not in PASSING_FAULTS
+
+
+def test_odd_headers_and_words_are_kept(server: Loopback, send: Callable[..., list]) -> None:
+    """What a response says after its status code, and headers that are odd and no fault of HTTP, are kept."""
+    odd = (
+        b"Date: yesterday\r\nDate: \xff\xfe\r\nSet-Cookie: =;;=\r\nRetry-After: -1 \x01\r\nContent-Type:\r\n"
+    )
+    server.on("/", b"HTTP/1.1 401 No sk-\xe9 here\r\n" + odd + b"Content-Length: 0\r\n\r\n")
+    [exchange] = send(get(server))
+    assert (exchange.status_code, exchange.reason) == (401, "No sk-\xe9 here")
+    assert exchange.header_values("date") == ["yesterday", "\xff\xfe"]
+    assert [exchange.header(name) for name in ("set-cookie", "content-type")] == ["=;;=", ""]
 
 
 @pytest.mark.parametrize("extra", [b"x", http(200, b'{"status": "ready"}')], ids=["bytes", "an answer"])
