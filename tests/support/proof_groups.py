@@ -18,9 +18,10 @@ SEED_VARIABLE = "FAULT_GROUPS_SEED"
 # is named here, a fault or whichever turns that check red.
 APART: Mapping[str, tuple[str, ...]] = {
     # To whom any token opens, an answer of 403 or 404 looks like a refusal of a malformed one.
-    "any-token": ("status-403", "status-404"),
+    "any-token": ("status-403", "status-404", "refusal-explained"),
     # Who is let in by a header is answered as the token is, here 403, as if refused by a proxy.
     "status-403": ("AUTH-19",),
+    "refusal-explained": ("AUTH-19",),
     # Where no token is right, none is too good either; and who needs none is not refused.
     "token-refused": ("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
     # Webhooks that refuse everything open to nobody.
@@ -68,6 +69,15 @@ APART: Mapping[str, tuple[str, ...]] = {
     "token-in-preflight": ("CORS-02", "CORS-06"),
     "person-in-refusal": ("AUTH-09",),
     "connection-in-webhook": ("WH-03",),
+    "token-packed": ("AUTH-09",),
+    "signature-of-another": ("WH-03", "WH-05", "WH-08", "ENV-08", "ENV-09"),
+    # The one rewrites the cookies of a login, the others what signs them, or whether there is a login.
+    "secret-after-login": ("AUTH-14", "RDY-08", "ENV-01", "ENV-08", "ENV-09", "login-page-500"),
+    # These contradict a report that says it is ready.
+    **dict.fromkeys(("readiness-denied", "readiness-without-redis"), ("RDY-01",)),
+    **dict.fromkeys(("ready-and-not", "dependency-down"), ("RDY-01", "RDY-02")),
+    # It sets anew what these leave out or repeat.
+    "origin-in-answers": ("answers-silent", "answers-named-twice"),
     # What these say is not said where the report is another.
     "models-unrouted": ("AUTH-06",),
     "operator-off": ("AUTH-05",),
