@@ -14,6 +14,7 @@ from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.contract.signing import inngest_signature, webhook_signature
 from pytest_caio.environments.environment import Environment
 from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.unpacking import UNREADABLE
 
 __all__ = ["find_leaks", "signatures_in"]
 
@@ -77,7 +78,7 @@ def _leaks(
         yield "a stack trace"
     if not exchange.request.entitled and _persons_in(exchange, environment):
         yield "the e-mail address of a person"
-    if exchange.body.startswith(_PACKED):
+    if exchange.error == UNREADABLE or exchange.body.startswith(_PACKED):
         yield "packed data that nobody can judge"
 
 

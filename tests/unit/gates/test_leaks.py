@@ -17,6 +17,7 @@ from pytest_caio.contract.signing import inngest_signature, webhook_signature
 from pytest_caio.environments.environment import Environment
 from pytest_caio.gates.leaks import find_leaks, signatures_in
 from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.session.secrets import RunSecrets
 from tests.support.scanner import Scanner
@@ -206,6 +207,12 @@ def test_headers_are_read(make_environment: Make) -> None:
         assert leaks(make_environment, "", (name, f"a={TOKEN}; Path=/")) == ["the value of MY_TOKEN"]
     assert leaks(make_environment, "", (f"X-{TOKEN}", "1")) == ["the value of MY_TOKEN"]
     assert leaks(make_environment, "", reason=f"Expected {TOKEN}") == ["the value of MY_TOKEN"]
+
+
+def test_what_cannot_be_read_is_no_silence(make_environment: Make) -> None:
+    """An answer that cannot be unpacked may show anything, also where no answer would be right."""
+    assert leaks(make_environment, "", error=UNREADABLE) == ["packed data that nobody can judge"]
+    assert leaks(make_environment, "", error="cannot connect") == []
 
 
 def test_answers_before_a_retry_are_read(make_environment: Make) -> None:
