@@ -31,7 +31,7 @@ from pytest_caio.checks.credentials import (
     session_signed_with,
     token_as,
 )
-from pytest_caio.checks.shared import DEPENDENCIES, OPERATOR_STATUS, READINESS
+from pytest_caio.checks.shared import DEPENDENCIES, OPERATOR_STATUS, READINESS, REFUSED_TRIGGER
 from pytest_caio.contract.paths import (
     ACTING_PATHS,
     LOGIN,
@@ -78,12 +78,7 @@ def test_status_needs_a_token(response: Exchange) -> None:
 
 
 @check("AUTH-02", fix=STRICT)
-@post(
-    "/api/operator/trigger",
-    headers={"Content-Type": "application/json"},
-    # Cut short: an open trigger could not act on it, and a dry run is counted in the operator's state.
-    body=b'{"dry_run": true, "motion": "outbound"',
-)
+@REFUSED_TRIGGER
 def test_trigger_needs_a_token(response: Exchange) -> None:
     """The operator trigger refuses a dry run without a token."""
     assert response.status_code == 401
@@ -161,6 +156,7 @@ def test_near_misses_of_the_token(response: Exchange) -> None:
 @cases(
     lambda environment: {
         "as bearer": get(STATUS, token_as("Authorization", "Bearer {}")),
+        "empty bearer": get(STATUS, header("Authorization", "Bearer", "a bearer, empty")),
         "as basic password": get(STATUS, token_as("Authorization", "Basic {}")),
         "as session cookie": get(STATUS, token_as("Cookie", "caio_session={}")),
         "as token cookie": get(STATUS, token_as("Cookie", "token={}")),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from pytest_caio import Environment, Exchange, MissingInput, Probe, cases, check, get, options
+from pytest_caio import Environment, Exchange, Mismatch, MissingInput, Probe, cases, check, get, options
 from pytest_caio.contract.paths import SAFE_HEADERS
 
 PATH = "/api/operator/status"
@@ -15,6 +15,10 @@ STRANGERS = (
 METHODS = "In Railway, set CORS_ALLOWED_METHODS=GET,POST,OPTIONS, then redeploy."
 HEADERS = "In Railway, set CORS_ALLOWED_HEADERS=Content-Type,X-Dashboard-Token, then redeploy."
 GUARD = "Have the CORS middleware stand in front of the dashboard's auth guard: browsers send no token on a preflight."
+CREDENTIALS = (
+    'Hand to the developer: "Have the CORS middleware allow credentials (allow_credentials=True), and nothing else set its '
+    'headers: browsers drop answers to requests with a session where it is missing or said twice." Then redeploy.'
+)
 ALLOW_ORIGIN = "access-control-allow-origin"
 
 
@@ -46,12 +50,22 @@ def allowed(environment: Environment) -> tuple[str, ...]:
 
 
 @check("CORS-01", fix=ORIGINS)
-@cases(lambda environment: {origin: preflight(origin) for origin in allowed(environment)})
+@cases(
+    lambda environment: {
+        name: make(origin)
+        for origin in allowed(environment)
+        for name, make in ((origin, preflight), (f"{origin}, the request itself", request_from))
+    }
+)
 def test_allowed_origins(response: Exchange) -> None:
-    """Each allowed origin's preflight names exactly that origin."""
+    """Each allowed origin is named, alone and once, before a request and in its answer, with credentials."""
     origin = dict(response.request.headers)["Origin"]
     assert response.status_code == 200
     assert response.header_values(ALLOW_ORIGIN) == [origin]
+    credentials = response.header_values("access-control-allow-credentials")
+    if credentials != ["true"]:
+        said = ", ".join(credentials) or "missing"
+        raise Mismatch("access-control-allow-credentials: true, once", f"it is {said}", CREDENTIALS)
 
 
 def strangers(environment: Environment) -> dict[str, str]:

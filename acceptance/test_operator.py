@@ -14,10 +14,10 @@ from pytest_caio.contract.cards import CARD_COLUMNS, RAMP_TIER, Card, Poll, Queu
 from pytest_caio.contract.operation import CleanDays, DryRun, EmailHistory, Gatekeeper, Ramp, Sent
 from pytest_caio.contract.paths import LOGIN
 from pytest_caio.environments.addresses import stays_on
+from pytest_caio.gates.freshness import answered_at
 from pytest_caio.gates.operator import (
     EMAIL_HISTORY,
     POLL_AGAIN,
-    answered_at,
     daily_limit,
     dry_run,
     recorded_sends,

@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pytest_caio import Environment, Exchange, Mismatch, MissingInput, NotApplicable, Probe, cases, check, get
-from pytest_caio.checks.credentials import inngest_signed
-from pytest_caio.checks.shared import DEPENDENCIES, HEALTH, OPERATOR_STATUS, PENDING_EMAILS, READINESS
+from pytest_caio.checks.credentials import inngest_signed, inngest_signed_with_nothing
+from pytest_caio.checks.shared import (
+    DEPENDENCIES,
+    HEALTH,
+    OPERATOR_STATUS,
+    PENDING_EMAILS,
+    READINESS,
+    REFUSED_TRIGGER,
+)
+from pytest_caio.contract.cards import zoned
 from pytest_caio.contract.paths import LOGIN, PAGES, READING_PATHS
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.contract.reports import (
@@ -20,8 +28,10 @@ from pytest_caio.contract.reports import (
     PendingEmails,
     Readiness,
     Redis,
+    denies,
     reported_commit,
 )
+from pytest_caio.gates.freshness import clock_at, dates, kept_copy
 
 READY = "Open the deploy logs in Railway, mend the dependency that the answer names (REDIS_URL, INNGEST_*), then redeploy."
 REDIS = "In Railway, set REDIS_URL to this environment's Redis and REDIS_REQUIRED=true, see that Redis runs, then redeploy."
@@ -35,8 +45,17 @@ CODE = (
     "INNGEST_DEV says. Hand to the developer: create the Inngest client with is_production=True on staging too. Until then this "
     "check may be waived here (docs/waivers.md), and never in production."
 )
+CACHED = (
+    "What was cached is no answer of the dashboard: turn caching off for /api/ in whatever stands in front of it, or hand to "
+    'the developer: "Have the dashboard send Cache-Control: no-store under /api/." Then run this again.'
+)
 UNSIGNED = get("/inngest", name="unsigned introspection")
 SIGNED = get("/inngest", inngest_signed(), name="signed introspection")
+FORGED = get("/inngest", inngest_signed_with_nothing(), name="introspection signed with an empty key")
+AGREEING = (READINESS.label, DEPENDENCIES.label)
+# No cache answers a POST: the time in its answer is the deployment's. If it answers at all is AUTH-02's.
+UNCACHED = replace(REFUSED_TRIGGER, tolerates_silence=True)
+JUDGED_APART = ("redis", "inngest", "webhooks")
 
 
 @check("RDY-01", fix=READY)
@@ -64,6 +83,7 @@ def test_redis_is_healthy(response: Exchange) -> None:
     assert redis.configured is True
     assert redis.connected is True
     assert redis.ready is True
+    assert not denies(redis.status), f"its status is {redis.status}"
 
 
 @check("RDY-04", fix=INNGEST)
@@ -76,6 +96,7 @@ def test_inngest_is_healthy(response: Exchange) -> None:
     assert inngest.keys_present is True
     assert inngest.route_mounted is True
     assert inngest.ready is True
+    assert not denies(inngest.status), f"its status is {inngest.status}"
 
 
 def introspection_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
@@ -94,13 +115,17 @@ def introspection(responses: Mapping[str, Exchange]) -> Introspection:
 
 
 @check("RDY-05", waivable=True, waivable_in_production=False, fix=CLOUD)
-@cases(introspection_cases)
+@cases(lambda environment: {"": (*introspection_cases(environment)[""], FORGED)})
 def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange], environment: Environment) -> None:
-    """Inngest runs in cloud mode, with the signing key that was given."""
+    """Inngest runs in cloud mode, with the signing key that was given, and no empty one."""
     mode = introspection(responses).mode
     if mode == "dev" and canonical(environment.expected_environment) != "production":
         raise Mismatch("cloud mode", "/inngest runs in dev mode", CODE)
     assert mode == "cloud", f"/inngest runs in {mode} mode"
+    forged = responses[FORGED.label]
+    if forged.status_code == 200:
+        believed = forged.report(Introspection).authentication_succeeded is True
+        assert not believed, "the deployment believes a signature that was made with an empty key"
     if SIGNED.label not in responses:
         raise MissingInput("INNGEST_SIGNING_KEY")
     # SDKs up to 0.5.18 answer a wrong signature with 200 too, so the status code says nothing of the key.
@@ -130,24 +155,49 @@ def test_inngest_functions(responses: Mapping[str, Exchange], environment: Envir
 )
 @READINESS
 @DEPENDENCIES
+@UNCACHED
 def test_readiness_agrees(responses: Mapping[str, Exchange]) -> None:
-    """Readiness and dependencies say the same, and what they say is from this run."""
-    readiness, dependencies = responses["readiness"], responses["dependencies"]
+    """Readiness and dependencies say the same, contradict nothing of their own, and are from this run."""
+    readiness, dependencies = (responses[label] for label in AGREEING)
     report = dependencies.report(Dependencies)
     assert readiness.status_code in (200, 503)
-    if readiness.status_code == 200:
-        assert (readiness.json(Readiness).status == "ready") is report.ready
-    else:
-        assert report.ready is False
+    ready = readiness.json(Readiness) if readiness.status_code == 200 else None
+    assert report.ready is (ready is not None and ready.status == "ready")
     assert report.ready is not bool(report.required_failures)
-    checked = dependencies.report(CheckedAt).checked_at
-    checked = checked if checked.tzinfo else checked.replace(tzinfo=UTC)
-    # Compare with the deployment's own clock, from its Date header; this machine's may be off.
-    date = dependencies.header("date")
-    now = parsedate_to_datetime(date) if date else dependencies.started
-    assert abs(checked - now) <= timedelta(seconds=60), (
-        f"checked at {checked:%Y-%m-%dT%H:%M:%SZ}, asked at {now:%Y-%m-%dT%H:%M:%SZ}"
-    )
+    if report.ready and ready:
+        against = contradictions(report, ready, readiness.json(dict[str, Any]))
+        assert not against, f"ready is said beside {', '.join(against)}"
+    for label in AGREEING:
+        if copy := kept_copy(responses[label]):
+            raise Mismatch(
+                "an answer from this run", f"{label} is a copy that a cache had kept ({copy})", CACHED
+            )
+    # Compare with the deployment's own clock, since this machine's may be off.
+    now = clock_at(dependencies, responses[UNCACHED.label])
+    times = [(f"dated by {name}", date) for name in AGREEING for date in dates(responses[name])]
+    for told, moment in (*times, ("checked", zoned(dependencies.report(CheckedAt).checked_at))):
+        assert abs(moment - now) <= timedelta(seconds=60), (
+            f"not from this run: {told} at {moment:%Y-%m-%dT%H:%M:%SZ}, asked at {now:%Y-%m-%dT%H:%M:%SZ}"
+        )
+
+
+def contradictions(report: Dependencies, ready: Readiness, told: Mapping[str, Any]) -> list[str]:
+    """Return what reports that say ready say against it; Redis, Inngest and webhooks have their own checks."""
+    found = [f"the dependencies' status {report.status}"] if denies(report.status) else []
+    found += ["readiness's own ready: false"] if told.get("ready") is False else []
+    others = {name: part for name, part in report.required.items() if name not in JUDGED_APART}
+    found += [f"a required dependency that is not ({name})" for name, part in others.items() if denies(part)]
+    failed = [name for name, part in ready.checks.items() if denies(part)]
+    needed = [name for name in failed if name in report.required or required_itself(ready.checks[name])]
+    # Where none passed, they need not say which of them are required.
+    if needed or len(failed) == len(ready.checks):
+        found += [f"readiness's own check that failed ({name})" for name in needed or failed]
+    return found
+
+
+def required_itself(part: object) -> bool:
+    """Say whether a check of readiness says that it is required."""
+    return isinstance(part, dict) and part.get("required") is True
 
 
 @check(

@@ -35,7 +35,7 @@ from pytest_caio.contract.providers import (
     WEBHOOK_EVENT,
     WebhookProvider,
 )
-from pytest_caio.contract.reports import Auth, ProviderAuth, WebhookHealth, Webhooks
+from pytest_caio.contract.reports import Auth, ProviderAuth, WebhookHealth, Webhooks, denies
 from pytest_caio.contract.signing import webhook_signature
 from pytest_caio.environments.rules import let_in_unsigned
 
@@ -191,6 +191,7 @@ def test_no_provider_is_unauthenticated(response: Exchange) -> None:
     """The deployment says that its webhooks are ready and that every provider authenticates."""
     webhooks = response.report(Webhooks, at="dependencies.webhooks")
     assert webhooks.ready is True
+    assert not denies(webhooks.status), f"their status is {webhooks.status}"
     assert webhooks.unauthed_providers == []
     assert sorted(webhooks.provider_auth) == sorted(PROVIDERS)
     ways = webhooks.provider_auth.items()

@@ -35,7 +35,7 @@ class Mismatch(AssertionError):
 
 
 class NoAnswer(Mismatch):
-    """A probe that got no response; `reason` says why."""
+    """A probe that got no response that can be judged; `reason` says why."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("an answer", reason)
+    def __init__(self, reason: str, fix: str = "") -> None:
+        super().__init__("an answer", reason, fix)

@@ -24,6 +24,7 @@ __all__ = [
     "bearer_in_query",
     "header",
     "inngest_signed",
+    "inngest_signed_with_nothing",
     "login_token",
     "near_miss",
     "query_token",
@@ -249,6 +250,16 @@ def signed_in_query(key: str, names: Iterable[str]) -> Credential:
         return _in_query(request, names, label, webhook_signature(environment.value(key), request.body))
 
     return Credential(label, (key,), apply)
+
+
+def inngest_signed_with_nothing() -> Credential:
+    """Sign an introspection request with an empty key, as anybody can."""
+
+    def apply(request: Request, environment: Environment) -> Request:  # noqa: ARG001
+        signature = inngest_signature("", request.body, int(time.time()))
+        return request.carry("signature by an empty key", ("X-Inngest-Signature", signature))
+
+    return Credential("a signature by an empty key", (), apply)
 
 
 def inngest_signed() -> Credential:

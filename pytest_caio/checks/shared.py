@@ -14,6 +14,7 @@ __all__ = [
     "OPERATOR_STATUS",
     "PENDING_EMAILS",
     "READINESS",
+    "REFUSED_TRIGGER",
 ]
 
 HEALTH = get("/api/health", name="health")
@@ -27,6 +28,13 @@ OPERATOR_STATUS = get("/api/operator/status", TOKEN, name="operator status")
 CADENCE_LEADS = get("/api/cadence/leads", TOKEN, name="cadence leads")
 # Not quite read-only, by the product's design.
 PENDING_EMAILS = get("/api/pending-emails", TOKEN, name="pending emails", effect=Effect.QUEUE)
+# Cut short: an open trigger could not act on it, and a dry run is counted in the operator's state.
+REFUSED_TRIGGER = post(
+    "/api/operator/trigger",
+    headers={"Content-Type": "application/json"},
+    body=b'{"dry_run": true, "motion": "outbound"',
+    name="trigger without a token",
+)
 LOG_IN = post(
     LOGIN,
     login_token(),

@@ -5,6 +5,7 @@ An error about a report quotes the first line of its class's docstring (see `Exc
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "Redis",
     "WebhookHealth",
     "Webhooks",
+    "denies",
     "reported_commit",
 ]
 
@@ -99,6 +101,13 @@ class Dependencies(Struct):
     required_failures: list[str]
     dependencies: dict[str, Any]
     auth: dict[str, Any]
+    status: Any = None
+
+    @property
+    def required(self) -> dict[str, Any]:
+        """The dependencies that are said to be required, by name."""
+        told = self.dependencies.items()
+        return {name: part for name, part in told if isinstance(part, dict) and part.get("required") is True}
 
 
 class CheckedAt(Struct):
@@ -165,6 +174,27 @@ class Introspection(Struct):
     mode: str
     function_count: int
     authentication_succeeded: bool | None = None
+
+
+# What a report calls a part that is well; one of these that is false denies it.
+_WELL = ("ready", "ok", "healthy", "connected", "available", "up", "alive", "passed", "success")
+_UNWELL = re.compile(
+    r"(?:^|[\W_])(?:not|never|false|un(?:ready|healthy|available|reachable|configured|connected)"
+    r"|not(?:ready|ok|healthy|connected|available)|dis(?:connected|abled)|down|dead|offline|outage|critical"
+    r"|fail(?:s|ed|ing|ure)?|error|broken|crash(?:ed|ing)|refused|lost|missing|stopp(?:ed|ing)|timeout"
+    r"|starting|initiali[sz]ing)(?:$|[\W_])",
+    re.IGNORECASE,
+)
+
+
+def denies(part: object) -> bool:
+    """Return whether a part of a report, a status or an object with one, says that it is not well.
+
+    Any other word is a deployment's own affair: `healthy`, `up`, `degraded`.
+    """
+    if isinstance(part, dict):
+        return any(part.get(key) is False for key in _WELL) or denies(part.get("status"))
+    return part is False or (isinstance(part, str) and bool(_UNWELL.search(part)))
 
 
 _COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sha")

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import re
-from collections.abc import Callable
-from urllib.parse import quote, urlsplit
+from collections.abc import Callable, Iterator
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
-from pytest_caio.contract.signing import inngest_signature
+from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.contract.signing import inngest_signature, webhook_signature
 from pytest_caio.environments.environment import Environment
 from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.unpacking import UNREADABLE
 
-__all__ = ["find_leaks"]
+__all__ = ["find_leaks", "signatures_in"]
 
 _CONNECTION_STRING = re.compile(
     r"\b(rediss?|postgres(ql)?|mysql|mongodb(\+srv)?|amqps?)://\S+|://[^/\s:@\"'<>]*:[^/\s@\"'<>]+@", re.I
 )
+# Of Python; of JavaScript, with line and column; of Java.
 _STACK_TRACE = re.compile(
-    r"Traceback \(most recent call last\)|File \\?\"[^\"]+\", line \d+|^[ \t]+at \S+ \(\S+:\d+:\d+\)", re.M
+    r"Traceback \(most recent call last\)|File \\?\"[^\"]+\", line \d+"
+    r"|^[ \t]+at (?:[^\n()]{1,200} \()?[^\s()]+(?:\.[cm]?[jt]sx?|/\w+):\d+:\d+"
+    r"|^[ \t]+at [\w.$<>]+\(\w+\.(?:java|kt|scala):\d+\)",
+    re.M,
 )
 # Tokens of a known form, which no env file needs to name: of Inngest, other services, JSON Web Tokens.
 _TOKEN = re.compile(
@@ -26,8 +34,15 @@ _TOKEN = re.compile(
     r"|\bghp_[A-Za-z0-9]{20,}|\bxox[abp]-[\w-]{20,}"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
 )
-# A signature of Inngest's, also as it stands in HTML and in a URL.
-_INNGEST_SIGNATURE = re.compile(r"\bt=(\d{9,11})(?:&|&amp;|%26)s(?:=|%3D)([0-9a-f]{64})", re.I)
+# Data that no browser unpacks, since no header says that it is packed: gzip, zstd, xz, bzip2, zip.
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"PK\x03\x04")
+# What may be a SHA-256 digest: 64 hex digits, or 43 characters of base64.
+_DIGEST = re.compile(r"[\w+/-]{43}")
+# A time that Inngest may have signed, in seconds or milliseconds, as it stands in headers, URLs, HTML, JSON.
+_TIME = re.compile(r"\bt\W{1,6}(\d{9,13})\b", re.I)
+_MOST_TIMES = 20
+_ESCAPED = re.compile(r"\\++(?:u([0-9a-f]{4})|x([0-9a-f]{2})|([/\"'nrt]))", re.I)
+_SHORT = {"n": "\n", "r": "\r", "t": "\t"}
 _ADDRESS = re.compile(r"[\w.%+'-]+@((?:[\w-]+\.)+[^\W\d_]{2,})")
 # Names that belong to nobody (RFC 2606, RFC 6761).
 _NOBODYS = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost)$", re.I)
@@ -38,28 +53,82 @@ def find_leaks(
 ) -> list[str]:
     """Return what a response shows that its caller may not see, in words; empty if there is nothing.
 
-    `secrets_in` returns the names of the secrets in a text. What the request itself carried is no news.
+    The responses that were followed by a retry are read too. `secrets_in` returns the names of the secrets in
+    a text. What the request itself carried is no news.
     """
-    text = "\n".join([exchange.text, *(f"{name}: {value}" for name, value in exchange.headers)])
+    answers = (*exchange.earlier, exchange)
+    return list(dict.fromkeys(leak for one in answers for leak in _leaks(one, environment, secrets_in)))
+
+
+def _leaks(
+    exchange: Exchange, environment: Environment, secrets_in: Callable[[str], list[str]]
+) -> Iterator[str]:
+    text = _without_sent(exchange, _text(exchange))
+    named = secrets_in(text)
+    # Almost the token is in the token.
+    yield from (f"the value of {name}" for name in named if name.partition(", ")[0] not in {*named} - {name})
+    if any(_signatures(exchange, environment, text)):
+        yield "a right signature of what was sent"
+    # A cookie that holds a token is the session of the caller who is sent it.
+    if not named and _TOKEN.search(_without_sent(exchange, _text(exchange, cookies=False))):
+        yield "a token"
+    if _CONNECTION_STRING.search(text):
+        yield "a connection string"
+    if _STACK_TRACE.search(text):
+        yield "a stack trace"
+    if not exchange.request.entitled and _persons_in(exchange, environment):
+        yield "the e-mail address of a person"
+    if exchange.error == UNREADABLE or exchange.body.startswith(_PACKED):
+        yield "packed data that nobody can judge"
+
+
+def _text(exchange: Exchange, *, cookies: bool = True) -> str:
+    """Return all the text of a response: as it is, and as a browser or a program would decode it."""
+    headers = (f"{n}: {value}" for n, value in exchange.headers if cookies or n.lower() != "set-cookie")
+    text = "\n".join([exchange.reason, exchange.text, *headers])
+    decoded = unquote(html.unescape(_ESCAPED.sub(_character, text)))
+    return text if decoded == text else f"{text}\n{decoded}"
+
+
+def _character(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2]
+    return chr(int(code, 16)) if code else _SHORT.get(escape[3], escape[3])
+
+
+def _without_sent(exchange: Exchange, text: str) -> str:
+    """Return `text` without the secrets that the request carried."""
     for _, value in exchange.request.secrets:
         for sent in {value, quote(value, safe="")} - {""}:
             text = text.replace(sent, "")
-    found = [f"the value of {name}" for name in secrets_in(text)]
-    found += ["a right signature of what was sent"] if _signs(exchange, environment, text) else []
-    found += ["a token"] if _TOKEN.search(text) and not found else []
-    found += ["a connection string"] if _CONNECTION_STRING.search(text) else []
-    found += ["a stack trace"] if _STACK_TRACE.search(text) else []
-    found += ["the e-mail address of a person"] if _persons_in(exchange, environment) else []
-    return found
+    return text
 
 
-def _signs(exchange: Exchange, environment: Environment, text: str) -> bool:
-    """Return whether a text has Inngest's right signature of the request; the redactor knows the others."""
-    key, body = environment.value("INNGEST_SIGNING_KEY"), exchange.request.body
-    return bool(key) and any(
-        inngest_signature(key, body, int(time)) == f"t={time}&s={digest.lower()}"
-        for time, digest in _INNGEST_SIGNATURE.findall(text)
-    )
+def signatures_in(exchange: Exchange, environment: Environment) -> list[str]:
+    """Return every signature in a response that a right secret made of what was sent, or of the response."""
+    return list(dict.fromkeys(_signatures(exchange, environment, _text(exchange))))
+
+
+def _signatures(exchange: Exchange, environment: Environment, text: str) -> Iterator[str]:
+    if not _DIGEST.search(text):
+        return
+    lowered = text.lower()
+    key = environment.value("INNGEST_SIGNING_KEY")
+    secrets = [environment.value(provider.secret_key) for provider in PROVIDERS.values()]
+    times = dict.fromkeys(_TIME.findall(text)) if key else {}
+    for body in dict.fromkeys((exchange.request.body, exchange.body)):
+        made = [webhook_signature(secret, body) for secret in secrets if secret]
+        made += [
+            inngest_signature(key, body, int(time)).rpartition("=")[2] for time in list(times)[:_MOST_TIMES]
+        ]
+        for digest in made:
+            if digest in lowered:
+                yield from re.findall(digest, text, re.I)
+            standard = base64.b64encode(bytes.fromhex(digest)).decode().rstrip("=")
+            yield from (code for code in (standard, _url_safe(standard)) if code in text)
+
+
+def _url_safe(code: str) -> str:
+    return code.replace("+", "-").replace("/", "_")
 
 
 def _persons_in(exchange: Exchange, environment: Environment) -> bool:

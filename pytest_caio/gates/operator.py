@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import msgspec
@@ -12,20 +10,17 @@ import msgspec
 from pytest_caio.checks.credentials import TOKEN
 from pytest_caio.checks.probe import Effect, Probe, get, post
 from pytest_caio.checks.shared import PENDING_EMAILS
-from pytest_caio.contract.cards import zoned
 from pytest_caio.contract.operation import Send
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import OperatorSection
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput
-from pytest_caio.probing.exchange import Exchange
 from pytest_caio.system.jsonlines import read_records
 from pytest_caio.system.strictjson import NotJson, decode_json
 
 __all__ = [
     "EMAIL_HISTORY",
     "POLL_AGAIN",
-    "answered_at",
     "daily_limit",
     "dry_run",
     "read_sends",
@@ -34,14 +29,6 @@ __all__ = [
 
 # More than a second, since a deployment may report times in whole seconds.
 POLL_AGAIN = replace(PENDING_EMAILS, name="second poll", again_after=1.1)
-
-
-def answered_at(answer: Exchange) -> datetime:
-    """Return when a response was sent, by its Date header, else by this machine's clock, which may be off."""
-    try:
-        return zoned(parsedate_to_datetime(answer.header("date") or ""))
-    except ValueError:
-        return answer.started
 
 
 EMAIL_HISTORY = get("/api/emails/history", TOKEN, name="email history")

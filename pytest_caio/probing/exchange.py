@@ -48,8 +48,9 @@ class Exchange:
 
     Without a complete response, `status_code` is 0, `error` says why in plain words, and `begun` is the
     status code of an incomplete one. `body` is at most 1 MiB; if there was more, `truncated` is true and only
-    the beginning is kept. `attempts` are all attempts in order, the last one included. `started` and
-    `elapsed_ms` are those of the last attempt.
+    the beginning is kept. `attempts` are all attempts in order, the last one included, and `earlier`
+    the exchanges of those before it that got a response. `started` and `elapsed_ms` are those of the last
+    attempt.
     """
 
     request: Request
@@ -63,11 +64,16 @@ class Exchange:
     attempts: tuple[Attempt, ...] = ()
     tls: Tls | None = None
     begun: int = 0
+    reason: str = ""  # the words after the status code
+    earlier: tuple[Exchange, ...] = ()
 
     @property
     def text(self) -> str:
-        """The body as UTF-8 text, with U+FFFD for invalid bytes."""
-        return self.body.decode("utf-8", "replace")
+        """The body as UTF-8 text, with U+FFFD for invalid bytes, and without NULs.
+
+        In UTF-16 these stand between the letters of every secret, which nothing would recognise.
+        """
+        return self.body.replace(b"\0", b"").decode("utf-8", "replace")
 
     @cached_property
     def shown(self) -> str:

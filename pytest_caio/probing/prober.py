@@ -142,6 +142,7 @@ class Prober:
     async def _send_with_retries(self, request: Request) -> Exchange:
         exchange = await self._transport.send(request)
         attempts, left = list(exchange.attempts), self._transport.timeout - exchange.elapsed_ms / 1000
+        earlier: list[Exchange] = []
         while len(attempts) <= _RETRIES and self._may_retry(exchange):
             pause = _PAUSE * 2 ** (len(attempts) - 1)
             left -= pause
@@ -149,10 +150,11 @@ class Prober:
                 break
             await asyncio.sleep(pause)
             await self._pace()
+            earlier += [exchange] if exchange.status_code else []
             exchange = await self._transport.send(request, left)
             attempts += exchange.attempts
             left -= exchange.elapsed_ms / 1000
-        return replace(exchange, attempts=tuple(attempts))
+        return replace(exchange, attempts=tuple(attempts), earlier=tuple(earlier))
 
     async def _send(self, request: Request) -> Exchange:
         task = asyncio.current_task()

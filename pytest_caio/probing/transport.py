@@ -8,7 +8,6 @@ import re
 import socket
 import ssl
 import time
-import zlib
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ import httpx
 from pytest_caio.checks.probe import Request
 from pytest_caio.probing.exchange import Attempt, Exchange
 from pytest_caio.probing.tls import authorities, distrust, handshake_failure, tls_of
+from pytest_caio.probing.unpacking import UNREADABLE, unpack
 
 __all__ = [
     "FINAL",
@@ -148,13 +148,14 @@ class Transport:
             upgraded = response.status_code == 101  # the bytes that follow are not HTTP
             raw = response.headers.raw
             tls = tls_of(response.extensions.get("network_stream"))
-            exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), tls=tls)
+            reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
+            exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), reason=reason, tls=tls)
             if len(raw) > _MOST_HEADERS:
                 return replace(exchange, error=TOO_MANY_HEADERS, begun=begun.status)
-            body, too_large = (b"", False) if upgraded else await self._body(response)
-            exchange = replace(exchange, body=body, truncated=too_large)
-            if too_large:
-                return replace(exchange, error=TOO_LARGE, begun=begun.status)
+            body, error = (b"", "") if upgraded else await self._body(response)
+            exchange = replace(exchange, body=body, truncated=error == TOO_LARGE)
+            if error:
+                return replace(exchange, error=error, begun=begun.status)
             if not upgraded and _left_over(transport):
                 await transport.aclose()  # else it would be read as the next response
                 raise httpx.RemoteProtocolError(_LEFT_OVER)
@@ -162,25 +163,19 @@ class Transport:
         finally:
             await response.aclose()
 
-    async def _body(self, response: httpx.Response) -> tuple[bytes, bool]:
-        """Return the decompressed body and False, or its beginning and True if it is too large to be kept.
+    async def _body(self, response: httpx.Response) -> tuple[bytes, str]:
+        """Return the body, unpacked, or its beginning, and why it is not kept.
 
         Requests accept the identity encoding only, but a server may ignore that.
         """
         assert isinstance(response.stream, AsyncIterable)
-        packed = response.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate")
-        unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None
+        encoding = response.headers.get("content-encoding", "")
         pieces = [bytearray()]
-        size, received, kept = 0, 0, False
+        size, kept = 0, False
         held = sum(_HEADER_COST + len(name) + len(value) for name, value in response.headers.raw)
         self._held += held
         try:
-            async for chunk in response.stream:
-                received += len(chunk)
-                try:
-                    piece = unpack.decompress(chunk, MAX_BODY + 1 - size) if unpack else chunk
-                except zlib.error:
-                    unpack, piece = None, chunk
+            async for piece in response.stream:
                 # A single buffer would be moved as it grows, and the memory that it leaves stay allocated.
                 if len(pieces[-1]) + len(piece) > _PIECE:
                     pieces.append(bytearray())
@@ -188,10 +183,15 @@ class Transport:
                 size += len(piece)
                 held += len(piece)
                 self._held += len(piece)
-                if max(received, size) > MAX_BODY or self._held > _MAX_ALL:
-                    break
-            kept = max(received, size) <= MAX_BODY and self._held <= _MAX_ALL
-            return b"".join(pieces) if kept else bytes(islice(chain(*pieces), _BEGINNING)), not kept
+                if size > MAX_BODY or self._held > _MAX_ALL:
+                    return b"" if encoding else bytes(islice(chain(*pieces), _BEGINNING)), TOO_LARGE
+            body = unpack(b"".join(pieces), encoding, MAX_BODY)
+            if body is None:
+                return b"", UNREADABLE
+            held += len(body) - size
+            self._held += len(body) - size
+            kept = len(body) <= MAX_BODY and self._held <= _MAX_ALL
+            return (body, "") if kept else (body[:_BEGINNING], TOO_LARGE)
         finally:
             if not kept:
                 self._held -= held

@@ -1,4 +1,4 @@
-"""Views of a text to search for secrets: as it is, without line breaks, percent-decoded."""
+"""Views of a text to search for secrets: as it is, without line breaks, with its character codes decoded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ _BREAK = re.compile(
     r"(?:(?:\r?\n|(?<!\\)(?:\\++r)?\\++n)[ \t]*+)++(?:E[ \t]{2,})?(?:[-+?>|│][ \t]+)?(?:\\*['\"][ \t]*)?"
     r"|(?:\x1b|(?<!\\)\\++x1b)\[[0-9;]*m"
 )
-_QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
+# A character as URLs, JSON, Python and HTML may write any of them.
+_QUOTED = re.compile(
+    r"%([0-9A-Fa-f]{2})|\\++(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))|&#(?:0*+(\d{1,5})|[xX]0*+([0-9A-Fa-f]{1,4}));"
+)
+
+_DECIMAL = 4  # the group of _QUOTED that is not hexadecimal
 
 # For each gap, in order: its position in the shorter text, and the characters left out up to and with it.
 _Gaps = Sequence[tuple[int, int]]
@@ -26,7 +31,7 @@ class View(NamedTuple):
     """A view of a text, with the steps that map its positions back to those of the original text.
 
     Each step, the last first, is its gaps, and 1 if a gap belongs to the character before it (the rest of a
-    percent code) or 0 if it does not (a line break).
+    character code) or 0 if it does not (a line break).
     """
 
     text: str
@@ -46,9 +51,9 @@ class View(NamedTuple):
 
 
 def views(text: str) -> list[View]:
-    """Return the distinct views of `text`: as it is, without breaks, percent-decoded, without breaks again.
+    """Return the distinct views of `text`: as it is, without breaks, decoded, without breaks again.
 
-    The last step is needed because percent codes may hide breaks.
+    The last step is needed because codes may hide breaks.
     """
     found = [View(text)]
     for step, after in ((_joined, 0), (_unquoted, 1), (_joined, 0)):
@@ -84,14 +89,16 @@ def _joined(text: str) -> tuple[str, _Gaps]:
 
 
 def _unquoted(text: str) -> tuple[str, _Gaps]:
-    """Return `text` percent-decoded, each octet as Latin-1, and the gaps that the codes left."""
-    if "%" not in text:
+    """Return `text` with its codes decoded, octets as Latin-1, and the gaps that the codes left."""
+    if not ("%" in text or "\\u" in text or "\\x" in text or "&#" in text):
         return text, []
-    parts, gaps, done = [], [], 0
-    for number, code in enumerate(_QUOTED.finditer(text), 1):
-        parts += [text[done : code.start()], chr(int(code[1], 16))]
+    parts, gaps, done, out = [], [], 0, 0
+    for code in _QUOTED.finditer(text):
+        digits = code[code.lastindex or 0]
+        parts += [text[done : code.start()], chr(int(digits, 10 if code.lastindex == _DECIMAL else 16))]
         done = code.end()
-        gaps.append((done - 2 * number, 2 * number))
+        out += code.end() - code.start() - 1
+        gaps.append((done - out, out))
     return "".join([*parts, text[done:]]), gaps
 
 

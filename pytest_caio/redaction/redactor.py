@@ -28,7 +28,9 @@ _MADE = re.compile(
     r"|\bt=\d{9,11}(?:&|&amp;|%26)s(?:=|%3[Dd]))"
     r"[\w.+/=%-]{8,}"
 )
-_HALF_CODE = re.compile(r"%[0-9A-Fa-f]?\Z")
+_HALF_CODE = re.compile(
+    r"(?:%[0-9A-Fa-f]?|\\++(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|&(?:#[xX]?[0-9A-Fa-f]{0,5})?)\Z"
+)
 # How many characters of what may become a secret are shown without waiting for the next ones.
 _HARMLESS = 3
 _LONGEST_START = 96  # characters of a secret's start at the end of a text, breaks included
@@ -161,7 +163,7 @@ class Redactor:
         """Return how many characters at the end of `text` could be the start of a secret."""
         automata = self._current_automata()
         end, longest = text[-_LONGEST_START:], 0
-        # A percent code that is cut in two cannot be decoded yet.
+        # A code that is cut in two cannot be decoded yet.
         for view in (View(end), *views(_HALF_CODE.sub("", end))):
             seen, size = view.text, len(view.text)
             for start in range(size - _HARMLESS):

@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from pytest_caio.outcomes import NoAnswer, NotApplicable
+from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.session.fixtures import ANSWERS, TABLES, case_fixtures
 from pytest_caio.session.leaks import LeakWatch
 from pytest_caio.session.reports import attach_leaks, observe
@@ -16,6 +17,11 @@ from pytest_caio.verdict.outcome import NEEDS_WRITES, NOT_APPLICABLE, UNREACHABL
 from pytest_caio.verdict.record import results_of
 
 __all__ = ["CaseHooks"]
+
+_UNPACKED = (
+    "Have the proxy in front of the dashboard, or the dashboard, send its answers without Content-Encoding "
+    "to requests that say `Accept-Encoding: identity`, then redeploy."
+)
 
 
 class CaseHooks:
@@ -55,7 +61,7 @@ class CaseHooks:
             pytest.skip(NEEDS_WRITES)
         for label, answer in pyfuncitem.stash[ANSWERS].items():
             if answer.error and label not in planned.tolerates_silence:
-                raise NoAnswer(f"{label}: {answer.error}")
+                raise NoAnswer(f"{label}: {answer.error}", _UNPACKED if answer.error == UNREADABLE else "")
         try:
             if planned.obstacle is not None:
                 raise planned.obstacle  # noqa: TRY301 - as if the check had raised it
@@ -81,7 +87,7 @@ class CaseHooks:
         if planned is not None and isinstance(item, pytest.Function):
             seen = item.stash.get(ANSWERS, {}), item.stash.get(TABLES, [])
             observe(self._run, item, call, report, planned, *seen)
-            if report.when == "call":
+            if report.when == "call" or report.failed:
                 attach_leaks(report, self._leaks.results(item.nodeid, seen[0]))
         return report
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from pytest_caio.checks.check import Check
 from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.contract.paths import LOGIN
 from pytest_caio.gates.leaks import find_leaks
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.session.reports import exchange_key
@@ -45,7 +46,7 @@ class LeakWatch:
             return []
         found = []
         for label, answer in answers.items():
-            if answer in self._judged or answer.request in own or _may_see(answer.request):
+            if answer in self._judged or answer.request in own or _may_see(answer):
                 continue
             self._judged.add(answer)
             leaks = find_leaks(answer, cases[nodeid].case.environment, self._run.redactor.secrets_in)
@@ -73,6 +74,11 @@ class LeakWatch:
         )
 
 
-def _may_see(request: Request) -> bool:
-    """Return whether a request has a right credential; what the deployment acts on always has one."""
-    return request.entitled or request.effect is Effect.WRITE
+def _may_see(answer: Exchange) -> bool:
+    """Return whether a response is what a right credential opens; what is acted on always has one.
+
+    A refusal is not, nor is the login's answer, which shows nothing yet.
+    """
+    request = answer.request
+    right = request.entitled or request.effect is Effect.WRITE
+    return right and answer.status_code not in (401, 403) and request.target.partition("?")[0] != LOGIN

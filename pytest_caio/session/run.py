@@ -131,7 +131,7 @@ class Run:
         """Register the secrets of the planned requests for redaction."""
         for planned in self.plan.cases.values():
             for request in planned.requests.values():
-                self._secrets.learn_request(request, planned.case.environment)
+                self._secrets.learn_request(request)
 
     def _start_reference(self) -> Given:
         from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - only demo needs it
@@ -230,22 +230,21 @@ class Run:
         if planned.writes:
             if not self.options.writes:
                 return {}
-            environment = planned.case.environment
             answers: dict[str, Exchange] = {}
             for label, request in planned.requests.items():
                 opened = (exchange.opened_session for exchange in reversed(answers.values()))
                 session = next(filter(None, opened), "")
-                answers[label] = self.prober.send(self._in_session(request, session, environment))
+                answers[label] = self.prober.send(self._in_session(request, session))
             return answers
         futures = {label: self.prober.exchange(request) for label, request in planned.requests.items()}
         return {label: self._wait(future) for label, future in futures.items()}
 
-    def _in_session(self, request: Request, session: str, environment: Environment) -> Request:
+    def _in_session(self, request: Request, session: str) -> Request:
         """Return a request with the cookie of a session, if it is to be sent in one and one was opened."""
         if request.credential != SESSION.name or not session:
             return request
         carrying = request.carry(SESSION.name, ("Cookie", session))
-        self._secrets.learn_request(carrying, environment)
+        self._secrets.learn_request(carrying)
         return carrying
 
     def _wait(self, future: Future[_Value]) -> _Value:

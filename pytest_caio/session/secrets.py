@@ -9,13 +9,13 @@ import threading
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from pytest_caio.checks.credentials import NEAR_MISSES, TOKEN_KEY
+from pytest_caio.checks.credentials import NEAR_MISSES, SESSION, TOKEN_KEY
 from pytest_caio.checks.probe import Request
 from pytest_caio.contract.paths import ACTING_PATHS, NAMED_PATHS, READING_PATHS
-from pytest_caio.contract.providers import ROUTES
-from pytest_caio.contract.signing import signed_part, webhook_signature
+from pytest_caio.contract.signing import signed_part
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
+from pytest_caio.gates.leaks import signatures_in
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.secret import names_path, names_secret
@@ -25,7 +25,9 @@ __all__ = ["RunSecrets"]
 # A cookie's value is a secret only if it looks random, and the total length learned is bounded: otherwise a
 # hostile deployment could have words of the report redacted.
 _SESSION = re.compile(r"(?=[^0-9]*[0-9]|(?:[^A-Z]*[A-Z]){4})[\w.~+/=%-]{16,}", re.ASCII)
-_MOST_OF_COOKIES = 32_768  # characters in total
+# What a header calls a signature, in hex or base64.
+_SIGNATURE = re.compile(r"[\w+/-]{32,256}", re.ASCII)
+_MOST_LEARNED = 32_768  # characters in total
 
 
 class RunSecrets:
@@ -34,11 +36,13 @@ class RunSecrets:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._learning = threading.Lock()
-        self._cookies = 0  # characters of cookie values seen
+        self._learned = 0  # characters of cookies and signatures seen
+        self._environments: tuple[Environment, ...] = ()
 
     def learn_environments(self, environments: Iterable[Environment]) -> None:
         """Register the secrets of env files, command line and process environment, and their derivatives."""
         add, environments = self._redactor.add, tuple(environments)
+        self._environments = environments
         self._redactor.allow(*RUNTIME_KEYS, *READING_PATHS, *NAMED_PATHS, *ACTING_PATHS)
         self._redactor.allow(*(text for one in environments for text in (one.name, one.base_url)))
         for environment in environments:
@@ -60,28 +64,32 @@ class RunSecrets:
             if names_secret(key, text) and not names_path(key, text):
                 add(key, text)
 
-    def learn_request(self, request: Request, environment: Environment) -> None:
+    def learn_request(self, request: Request) -> None:
         """Register the secrets that a request carries, near misses and signatures included.
 
-        So is the right signature of what is sent to a webhook, which a response must not show.
+        A session is no leak in the response that opened it.
         """
         for name, value in request.secrets:
-            self._redactor.add(name, value)
-        provider = ROUTES.get(request.target.partition("?")[0])
-        secret = environment.value(provider.secret_key) if provider else ""
-        if provider and secret:
-            signature = webhook_signature(secret, request.body)
-            self._redactor.add(f"signature by {provider.secret_key}", signature)
+            self._redactor.add(name, value, reported=name != SESSION.name)
 
     def learn_answer(self, exchange: Exchange) -> None:
-        """Register the cookies that a response sets."""
+        """Register the cookies that a response sets, and the signatures in it, whichever secret made them."""
+        for environment in self._environments:
+            for signature in signatures_in(exchange, environment):
+                self._redactor.add("a signature", signature, reported=False)
+        for name, value in exchange.headers:
+            for signature in _SIGNATURE.findall(value) if "signature" in name.lower() else ():
+                with self._learning:
+                    self._learned += len(signature)
+                    if self._learned <= _MOST_LEARNED:
+                        self._redactor.add("a signature", signature, reported=False)
         for header in exchange.header_values("set-cookie"):
             name, _, value = header.partition(";")[0].partition("=")
             shown = f"cookie {name.strip()}" if re.fullmatch(r"[\w-]{1,40}", name.strip()) else "a cookie"
             value = value.strip().strip('"')
             with self._learning:
-                self._cookies += len(value)
-                if not _SESSION.fullmatch(value) or self._cookies > _MOST_OF_COOKIES:
+                self._learned += len(value)
+                if not _SESSION.fullmatch(value) or self._learned > _MOST_LEARNED:
                     continue
                 self._redactor.add(shown, value, reported=False)
                 self._redactor.add(shown, unquote(value), reported=False)

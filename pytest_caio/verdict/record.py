@@ -232,10 +232,9 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
         target = target.replace(value, mark)
     sent = [(name, hidden.get(value, value)) for name, value in request.headers]
     got = [(name, beginning(value, EXCERPT_LENGTH)) for name, value in exchange.headers[:_MOST_HEADERS]]
-    # One redaction pass over all parts is faster. NUL separates them: no header can hold it, and in the body
-    # it is escaped.
-    shown = exchange.shown.replace("\0", "\\0")
-    parts = [request.origin + target, shown, *(part for header in (*sent, *got) for part in header)]
+    # One redaction pass over all parts is faster. NUL separates them: neither a header nor the text of a body
+    # can hold it.
+    parts = [request.origin + target, exchange.shown, *(part for header in (*sent, *got) for part in header)]
     url, shown, *headers = redact("\0".join(parts)).split("\0")
     pairs = list(zip(headers[::2], headers[1::2], strict=True))
     return ExchangeRecord(

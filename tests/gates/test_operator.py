@@ -18,7 +18,8 @@ from pytest_caio.contract.operation import Email, EmailHistory
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.errors import InputError
-from pytest_caio.gates.operator import answered_at, read_sends
+from pytest_caio.gates.freshness import answered_at
+from pytest_caio.gates.operator import read_sends
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.reference.dashboard.app import build_app

@@ -45,7 +45,11 @@ def _spelled(zone: re.Match[str]) -> str:
 
 
 def _told(answer: httpx.Response) -> str:
-    headers = [pair for pair in answer.headers.raw if pair[0].lower() not in (b"date", b"content-length")]
+    raw = [(name.lower(), name, value) for name, value in answer.headers.raw]
+    # Of a date only that it is there: it may be there twice.
+    headers = [
+        (name, b"" if low == b"date" else value) for low, name, value in raw if low != b"content-length"
+    ]
     slow = answer.elapsed.total_seconds() >= 0.2
     return f"{answer.status_code} {headers} {answer.text} {'slow' if slow else ''}"
 

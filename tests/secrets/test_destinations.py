@@ -251,9 +251,15 @@ def test_other_signature_headers_hold_public_values(whole: Watched) -> None:
         for one in whole.outcome.sent
         for name, value in one.headers
         if name.endswith("-signature") and (made := re.search("[0-9a-f]{32,}", value))
-        if made[0] not in MADE_UP_SIGNATURES
+        if made[0] not in MADE_UP_SIGNATURES and not of_nobody(value)
     )
     assert arrived == ours
+
+
+def of_nobody(value: str) -> bool:
+    """Return whether a header's value is Inngest's signature by an empty key, which anybody can make."""
+    time, _, digest = value.removeprefix("t=").partition("&s=")
+    return digest == hmac.new(b"", time.encode(), hashlib.sha256).hexdigest()
 
 
 def test_only_the_deployment_and_redis_are_connected_to(whole: Watched, field_: Field) -> None:

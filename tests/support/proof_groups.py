@@ -18,9 +18,10 @@ SEED_VARIABLE = "FAULT_GROUPS_SEED"
 # out of a group with the faults named here, and with every fault that turns a check named here red.
 APART: Mapping[str, tuple[str, ...]] = {
     # Where any token is accepted, a 403 or 404 looks like the refusal of a malformed token.
-    "any-token": ("status-403", "status-404"),
+    "any-token": ("status-403", "status-404", "refusal-explained"),
     # A caller who gets in by a header gets the same 403 as one with the token, as if a proxy had refused.
     "status-403": ("AUTH-19",),
+    "refusal-explained": ("AUTH-19",),
     # Where no token is accepted, no wrong one is; and a caller who needs no token is not refused.
     "token-refused": ("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
     # Webhooks that refuse everything accept no wrong signature.
@@ -68,6 +69,15 @@ APART: Mapping[str, tuple[str, ...]] = {
     "token-in-preflight": ("CORS-02", "CORS-06"),
     "person-in-refusal": ("AUTH-09",),
     "connection-in-webhook": ("WH-03",),
+    "token-packed": ("AUTH-09",),
+    "signature-of-another": ("WH-03", "WH-05", "WH-08", "ENV-08", "ENV-09"),
+    # It rewrites the cookies of a login; the others change what signs them, or remove the login.
+    "secret-after-login": ("AUTH-14", "RDY-08", "ENV-01", "ENV-08", "ENV-09", "login-page-500"),
+    # These contradict a report that says it is ready.
+    **dict.fromkeys(("readiness-denied", "readiness-without-redis"), ("RDY-01",)),
+    **dict.fromkeys(("ready-and-not", "dependency-down"), ("RDY-01", "RDY-02")),
+    # It sets the header that the others leave out or repeat.
+    "origin-in-answers": ("answers-silent", "answers-named-twice"),
     # These change a report that the others replace.
     "models-unrouted": ("AUTH-06",),
     "operator-off": ("AUTH-05",),

@@ -12,6 +12,7 @@ from pytest_caio.reference.faults.auth_paths import PATHS
 from pytest_caio.reference.faults.auth_sessions import SESSIONS
 from pytest_caio.reference.faults.auth_words import WORDS
 from pytest_caio.reference.faults.cors import CORS
+from pytest_caio.reference.faults.cors_answers import CORS_ANSWERS
 from pytest_caio.reference.faults.environment import ENVIRONMENT
 from pytest_caio.reference.faults.environment_values import VALUES
 from pytest_caio.reference.faults.fault import Fault, by_name
@@ -21,6 +22,7 @@ from pytest_caio.reference.faults.readiness import READINESS
 from pytest_caio.reference.faults.readiness_inngest import INNGEST
 from pytest_caio.reference.faults.readiness_leaks import LEAKS
 from pytest_caio.reference.faults.readiness_reports import REPORTS
+from pytest_caio.reference.faults.readiness_truth import TRUTH
 from pytest_caio.reference.faults.state import STATE
 from pytest_caio.reference.faults.webhooks import WEBHOOKS
 from pytest_caio.reference.faults.webhooks_signatures import SIGNATURES
@@ -30,7 +32,7 @@ __all__ = ["AREAS", "FAULTS", "Fault"]
 # One table per file.
 AREAS = (
     *(ENVIRONMENT, VALUES, CREDENTIALS, ANSWERS, SESSIONS, PATHS, WORDS, HEADERS, FILES),
-    *(SIGNATURES, WEBHOOKS, REPORTS, CORS),
-    *(READINESS, INNGEST, LEAKS, STATE, OPERATOR, CARDS),
+    *(SIGNATURES, WEBHOOKS, REPORTS, CORS, CORS_ANSWERS),
+    *(READINESS, TRUTH, INNGEST, LEAKS, STATE, OPERATOR, CARDS),
 )
 FAULTS: Mapping[str, Fault] = by_name(*AREAS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from pytest_caio.reference.dashboard.deployment import Deployment
@@ -35,12 +37,25 @@ def _kind(kind: str) -> Apply:
     return rewrite(None, change, last=True)
 
 
+def _date_again(_: Incoming, reply: Reply) -> None:
+    reply.headers.append("date", format_datetime(datetime.now(UTC), usegmt=True))
+    reply.headers.append("date", "yesterday")
+
+
 # fmt: off
 FORMAT = Faults([
     variation("json-indented", "JSON is written in another order, indented, with a line end.",
               _json(lambda body: json.dumps(body, sort_keys=True, indent=4) + "\r\n")),
     variation("json-charset", "JSON says its character set.", _kind("application/json; charset=utf-8")),
     variation("json-typed", "JSON has a media type of its own.", _kind("application/vnd.caio+json")),
+    variation("caches-passed", "Caches pass everything on, and say so.",
+              answer(None, last=True, headers={
+                  "age": "0", "x-cache": "MISS, Miss from cloudfront", "x-cache-hits": "0, 0",
+                  "cf-cache-status": "DYNAMIC", "cache-status": 'edge; fwd=stale; detail="hit-for-miss"',
+                  "x-served-by": "cache-fra-hit1", "x-cache-key": "hit", "x-varnish": "32770",
+                  "cache-control": "no-cache, stale-if-error=60", "server-timing": "cdn-cache; desc=MISS"})),
+    variation("date-twice", "A proxy adds a second Date, and a third that nobody can read.",
+              rewrite(None, _date_again, last=True)),
     variation("connections-closed", "Every connection is closed after one answer.",
               answer(None, last=True, headers={"connection": "close"})),
 ])

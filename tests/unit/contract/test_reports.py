@@ -210,3 +210,69 @@ def test_a_deep_report_names_no_commit() -> None:
     """A report that is nested as deep as its reader allows is no crash."""
     deep = msgspec.json.decode(b'{"a":' * 900 + b"1" + b"}" * 900)
     assert contract.reported_commit(deep) == ""
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        False,
+        "not_ready",
+        "Not ready",
+        "notReady",
+        "UNHEALTHY",
+        "unavailable",
+        "down",
+        "failed",
+        "connection error",
+        "error",
+        "timeout",
+        "disconnected",
+        "starting",
+        {"ready": False},
+        {"ready": True, "status": "unhealthy"},
+        {"status": "ok", "connected": False},
+        {"status": {"ready": False}},
+    ],
+)
+def test_a_part_that_is_not_well_says_so(part: object) -> None:
+    """A part of a report denies that it is well by a flag or a word, whatever else it says."""
+    assert contract.denies(part)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        True,
+        None,
+        1,
+        [],
+        {},
+        "",
+        "ready",
+        "ok",
+        "healthy",
+        "up",
+        "degraded",
+        "operational",
+        "PONG",
+        "idle",
+        "notification sent",
+        {"ready": True, "status": "healthy", "required": False, "errors": 0},
+        {"status": None},
+    ],
+)
+def test_a_part_that_is_well_says_what_it_likes(part: object) -> None:
+    """Any other word, type or field is a deployment's own affair."""
+    assert not contract.denies(part)
+
+
+def test_required_dependencies_say_so() -> None:
+    """A dependency is required where its report says so, and not by its name."""
+    parts = {
+        "a": {"required": True},
+        "b": {"required": "true"},
+        "c": {},
+        "d": None,
+        "redis": {"required": False},
+    }
+    assert set(contract.Dependencies(True, [], parts, {}).required) == {"a"}

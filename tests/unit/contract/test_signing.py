@@ -62,3 +62,11 @@ def test_what_is_hidden_of_a_session() -> None:
     assert signed_part(session) == hidden
     assert base64.b64decode(payload) == b'{"authenticated": true}'
     assert signed_part("no-session") == "no-session"
+
+
+def test_odd_secrets_sign_too() -> None:
+    """A secret of the process environment that is no UTF-8 signs as the bytes that it is."""
+    odd = b"\xff\xfesecret".decode("utf-8", "surrogateescape")
+    assert webhook_signature(odd, b"{") == hmac.new(b"\xff\xfesecret", b"{", hashlib.sha256).hexdigest()
+    assert inngest_signature(odd, b"", 1).startswith("t=1&s=")
+    assert session_cookie(odd, 1)

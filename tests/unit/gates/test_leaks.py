@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from pytest_caio.checks.probe import Request
-from pytest_caio.contract.signing import inngest_signature
+from pytest_caio.contract.providers import PROVIDERS
+from pytest_caio.contract.signing import inngest_signature, webhook_signature
 from pytest_caio.environments.environment import Environment
-from pytest_caio.gates.leaks import find_leaks
+from pytest_caio.gates.leaks import find_leaks, signatures_in
 from pytest_caio.probing.exchange import Exchange
+from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.session.secrets import RunSecrets
+from tests.support.scanner import Scanner
 
 TOKEN = "hV3kq0Zp7tYw2LmX9sRd"
 SECRETS = Redactor({"MY_TOKEN": TOKEN}).secrets_in
+SIGNED = "a right signature of what was sent"
 Make = Callable[..., Environment]
 
 
-def leaks(make: Make, body: str, *headers: tuple[str, str], carried: str = "") -> list[str]:
+def leaks(make: Make, body: str, *headers: tuple[str, str], carried: str = "", **more: Any) -> list[str]:
     """Return the leaks of an answer of a dashboard at dashboard.caio-alpha.com."""
     secrets = (("MY_TOKEN", carried),) if carried else ()
     request = Request("GET", "https://dashboard.caio-alpha.com", "/x", secrets=secrets)
-    exchange = Exchange(request, datetime.now(UTC), 1.0, 401, headers, body.encode())
+    raw = body.encode("latin-1") if "\0" in body or body.startswith("\x1f") else body.encode()
+    exchange = Exchange(request, datetime.now(UTC), 1.0, 401, headers, raw, **more)
     environment = make(
         "https://dashboard.caio-alpha.com", CORS_ALLOWED_ORIGINS="https://app.caio-other.com,*,https://[bad"
     )
@@ -46,6 +55,17 @@ def leaks(make: Make, body: str, *headers: tuple[str, str], carried: str = "") -
         ("Traceback (most recent call last):", "a stack trace"),
         (json.dumps({"detail": 'File "/app/main.py", line 3, in x'}), "a stack trace"),
         ("    at decode (/app/server.js:17:3)", "a stack trace"),
+        ("    at async Server.<anonymous> (file:///app/a.mjs:17:3)", "a stack trace"),
+        ("    at /app/src/a.ts:17:3", "a stack trace"),
+        (json.dumps({"stack": "Error: x\n    at decode (/app/a.js:1:2)"}), "a stack trace"),
+        ("<pre>File &quot;/app/main.py&quot;, line 3, in x</pre>", "a stack trace"),
+        ("\tat com.caio.Main.run(Main.java:12)", "a stack trace"),
+        ('{"url": "redis:\\/\\/default:pw@db:6379\\/0"}', "a connection string"),
+        ("/login?next=tcp%3A%2F%2Fcaio%3Ahunter2%40db", "a connection string"),
+        ("".join(f"\\u{ord(c):04x}" for c in TOKEN), "the value of MY_TOKEN"),
+        ("".join(f"&#{ord(c)};" for c in TOKEN), "the value of MY_TOKEN"),
+        (TOKEN.encode("utf-16").decode("latin-1"), "the value of MY_TOKEN"),
+        ("\x1f\x8b\x08", "packed data that nobody can judge"),
         ('{"owner": "jane.doe@northwind-freight.com"}', "the e-mail address of a person"),
         ('[{"a": ["Jane <jane\\u0040northwind-freight.com>"]}]', "the e-mail address of a person"),
         ('{"jane@northwind-freight.com": 1}', "the e-mail address of a person"),
@@ -54,6 +74,17 @@ def leaks(make: Make, body: str, *headers: tuple[str, str], carried: str = "") -
 def test_leaks_are_found(body: str, leak: str, make_environment: Make) -> None:
     """Secrets, tokens, connection strings, stack traces and people's addresses are leaks."""
     assert leaks(make_environment, body) == [leak]
+
+
+def test_what_is_almost_a_leak_is_named_once(make_environment: Make) -> None:
+    """Almost the token is named only where the token is not."""
+    known = Redactor(
+        {"T": TOKEN, "T, its first half": TOKEN[:10], "T, other case": TOKEN.swapcase()}
+    ).secrets_in
+    request = Request("GET", "http://127.0.0.1:9", "/x")
+    for body, leak in ((TOKEN, "the value of T"), (TOKEN.swapcase(), "the value of T, other case")):
+        exchange = Exchange(request, datetime.now(UTC), 1.0, 401, (), body.encode())
+        assert find_leaks(exchange, make_environment(), known) == [leak]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +100,7 @@ def test_leaks_are_found(body: str, leak: str, make_environment: Make) -> None:
         "<p>write to jane.doe@northwind-freight.com</p>",
         '{"broken": "jane.doe@northwind-freight.com"',
         "https://dashboard.caio-alpha.com:8443/login",
+        "<p>\n    at 10:20:30\n    at noon (UTC 12:00:00)</p>",
     ],
 )
 def test_what_is_no_leak(body: str, make_environment: Make) -> None:
@@ -76,22 +108,125 @@ def test_what_is_no_leak(body: str, make_environment: Make) -> None:
     assert leaks(make_environment, body) == []
 
 
-@pytest.mark.parametrize("shown", ["{}", "?sign={}", "<p>{}</p>"])
+KEY = "signkey-test-" + "0a1b" * 8
+SIGNING = {p.secret_key: f"secret-of-{name}-0123456789" for name, p in PROVIDERS.items()}
+WRITTEN = {
+    "hex": str,
+    "upper case": str.upper,
+    "prefixed": "sha256={}".format,
+    "base64": lambda digest: base64.b64encode(bytes.fromhex(digest)).decode(),
+    "base64 for URLs": lambda digest: base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("="),
+    "base64 in JSON": lambda digest: base64.b64encode(bytes.fromhex(digest)).decode().replace("/", "\\/"),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_right_signatures_are_leaks(written: str, make_environment: Make) -> None:
+    """The right HMAC of the probe's body in a refusal is a leak, whose secret ever made it."""
+    environment = make_environment(**SIGNING, INNGEST_SIGNING_KEY=KEY)
+    sent, answered = b"{", b'{"detail": "Unauthorized"}'
+    request = Request("POST", "http://127.0.0.1:9", "/webhooks/clay", body=sent)
+    for secret in SIGNING.values():
+        for body, found in ((sent, [SIGNED]), (answered, []), (b"another", [])):
+            shown = WRITTEN[written](webhook_signature(secret, body))
+            exchange = Exchange(request, datetime.now(UTC), 1.0, 401, (), f"expected {shown}".encode())
+            assert find_leaks(exchange, environment, SECRETS) == found
+            assert len(signatures_in(exchange, environment)) == len(found)
+            shown = WRITTEN[written](webhook_signature(secret, body))
+            exchange = replace(exchange, headers=(("X-Clay-Signature", shown),), body=answered)
+            assert bool(find_leaks(exchange, environment, SECRETS)) is (body != b"another")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "{}",
+        "?sign={}",
+        "<p>{}</p>",
+        '{{"expected": "{}"}}',
+        '{{"t": {t}, "s": "{s}"}}',
+        "s={S}&t={t}",
+        "t={t},s={b}",
+    ],
+)
 def test_signature_of_inngest_is_a_leak(shown: str, make_environment: Make) -> None:
     """Inngest's right signature of what was sent is a leak; one by another key is none."""
-    key = "signkey-test-" + "0a1b" * 8
     request = Request("GET", "http://127.0.0.1:9", "/inngest")
-    environment = make_environment(INNGEST_SIGNING_KEY=key)
-    for own, found in ((key, ["a right signature of what was sent"]), (f"{key}x", [])):
-        body = shown.format(inngest_signature(own, b"", 1_790_000_000))
+    environment = make_environment(INNGEST_SIGNING_KEY=KEY)
+    for own, found in ((KEY, [SIGNED]), (f"{KEY}x", [])):
+        signature = inngest_signature(own, b"", 1_790_000_000)
+        digest = signature.rpartition("=")[2]
+        code = base64.b64encode(bytes.fromhex(digest)).decode()
+        body = shown.format(signature, t=1_790_000_000, s=digest, S=digest.upper(), b=code)
         exchange = Exchange(request, datetime.now(UTC), 1.0, 401, (), body.encode())
         assert find_leaks(exchange, environment, SECRETS) == found
-        assert body.rpartition("s=")[2][:64] not in Redactor({}).redact(body)
+
+
+def test_signatures_in_answers_are_redacted(make_environment: Make) -> None:
+    """An answer's `x-inngest-signature`, and any signature of a right secret, is known before it is shown."""
+    environment = make_environment(**SIGNING, INNGEST_SIGNING_KEY=KEY)
+    request = Request("GET", "http://127.0.0.1:9", "/inngest")
+    body = b'{"mode": "cloud"}'
+    inngest = inngest_signature(KEY, body, 1_790_000_000)
+    other = webhook_signature("whoever signs this", body)
+    expected = webhook_signature(SIGNING["CLAY_WEBHOOK_SECRET"], b"")
+    code = base64.b64encode(bytes.fromhex(expected)).decode()
+    headers = (
+        ("x-inngest-signature", inngest),
+        ("Signature-Input", "sig1"),
+        ("X-Hub-Signature-256", f"sha256={other}"),
+    )
+    redactor = Redactor()
+    secrets = RunSecrets(redactor)
+    secrets.learn_environments([environment])
+    exchange = Exchange(request, datetime.now(UTC), 1.0, 200, headers, body)
+    secrets.learn_answer(exchange)
+    secrets.learn_answer(replace(exchange, headers=(), body=f"no: {code.upper()} {code}".encode()))
+    shown = f"{inngest[2:]} {other[:20]} {other} {code} {inngest.encode().hex()} {json.dumps(headers)}"
+    digests = [inngest.rpartition("=")[2], other, code.rstrip("=")]
+    assert Scanner(digests).leaks(redactor.redact(shown)) == []
+    assert redactor.secrets_in(shown) == []
+
+
+def test_a_header_cannot_have_the_report_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What headers may call a signature is bounded in total, so that words of the report stay."""
+    monkeypatch.setattr("pytest_caio.session.secrets._MOST_LEARNED", 100)
+    redactor = Redactor()
+    secrets = RunSecrets(redactor)
+    first, last = (webhook_signature("key", body) for body in (b"1", b"2"))
+    headers = (("X-Signature", first), ("X-Signature-More", last))
+    secrets.learn_answer(
+        Exchange(Request("GET", "http://127.0.0.1:9", "/x"), datetime.now(UTC), 1.0, 200, headers)
+    )
+    assert redactor.redact(f"{first} {last}") == f"[redacted: a signature] {last}"
 
 
 def test_headers_are_read(make_environment: Make) -> None:
-    """A secret in a header is a leak as one in the body is."""
-    assert leaks(make_environment, "", ("X-Debug", TOKEN)) == ["the value of MY_TOKEN"]
+    """A secret in a header, a redirect, a cookie or the reason phrase is a leak as one in the body is."""
+    for name in ("X-Debug", "Location", "Set-Cookie", "WWW-Authenticate"):
+        assert leaks(make_environment, "", (name, f"a={TOKEN}; Path=/")) == ["the value of MY_TOKEN"]
+    assert leaks(make_environment, "", (f"X-{TOKEN}", "1")) == ["the value of MY_TOKEN"]
+    assert leaks(make_environment, "", reason=f"Expected {TOKEN}") == ["the value of MY_TOKEN"]
+
+
+def test_what_cannot_be_read_is_no_silence(make_environment: Make) -> None:
+    """An answer that cannot be unpacked may show anything, also where no answer would be right."""
+    assert leaks(make_environment, "", error=UNREADABLE) == ["packed data that nobody can judge"]
+    assert leaks(make_environment, "", error="cannot connect") == []
+
+
+def test_answers_before_a_retry_are_read(make_environment: Make) -> None:
+    """What an answer shows that was followed by a retry is a leak too."""
+    request = Request("GET", "http://127.0.0.1:9", "/x")
+    first = Exchange(request, datetime.now(UTC), 1.0, 503, (), b"redis://default:pw@db:6379")
+    assert leaks(make_environment, "", earlier=(first,)) == ["a connection string"]
+
+
+def test_a_session_that_is_a_token_is_no_leak(make_environment: Make) -> None:
+    """A cookie may be a JSON Web Token: it is its caller's own."""
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+    assert leaks(make_environment, "", ("Set-Cookie", f"csrf={token}; Path=/")) == []
+    assert leaks(make_environment, "", ("X-Csrf", token)) == ["a token"]
 
 
 def test_what_the_caller_sent_is_no_news(make_environment: Make) -> None:

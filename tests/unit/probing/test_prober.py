@@ -227,6 +227,7 @@ def test_an_error_of_the_edge_is_retried(
     exchange = answer_of(make_prober(), get(server))
     assert exchange.status_code == 200
     assert [attempt.status for attempt in exchange.attempts] == [status, status, 200]
+    assert [(one.status_code, one.body) for one in exchange.earlier] == [(status, body), (status, b"<html>")]
 
 
 def test_a_dropped_connection_is_retried(server: Loopback, make_prober: Callable[..., Prober]) -> None:
@@ -234,6 +235,7 @@ def test_a_dropped_connection_is_retried(server: Loopback, make_prober: Callable
     server.on("/", _drop, http())
     exchange = answer_of(make_prober(), get(server))
     assert [(attempt.status, attempt.error) for attempt in exchange.attempts] == [(None, DROPPED), (200, "")]
+    assert exchange.earlier == ()
 
 
 @pytest.mark.parametrize("answer", [_drop, http(502)], ids=["dropped", "edge"])

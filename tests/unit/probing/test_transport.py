@@ -22,6 +22,7 @@ from pytest_httpx import HTTPXMock
 
 from pytest_caio.checks.probe import Request
 from pytest_caio.probing.transport import MAX_BODY, PASSING_FAULTS, TOO_LARGE, TOO_MANY_HEADERS, Transport
+from pytest_caio.probing.unpacking import UNREADABLE
 from tests.support.loopback import Loopback, http
 from tests.support.pace import within
 
@@ -267,10 +268,31 @@ def test_compressed_responses_are_decompressed(
     assert send(get(server))[0].body == text
 
 
-def test_a_false_content_encoding_is_ignored(server: Loopback, send: Callable[..., list]) -> None:
-    """A body that is not compressed, although its header says so, is kept as it is."""
-    server.on("/", http(body=b"not packed at all", Content_Encoding="gzip"))
-    assert send(get(server))[0].body == b"not packed at all"
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", b"not packed at all"),
+        ("gzip", gzip.compress(b"x" * 1000)[:-9]),
+        ("gzip", gzip.compress(b"x") + b"more"),
+        ("br", b"\x0b\x02\x80hello\x03"),
+        ("zstd", b"\x28\xb5\x2f\xfd\x04\x58\x29\x00\x00hello"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_no_answer(
+    server: Loopback, send: Callable[..., list], encoding: str, body: bytes
+) -> None:
+    """An answer packed though identity was asked, which cannot be unpacked whole, is failed as unreadable."""
+    server.on("/", http(body=body, Content_Encoding=encoding))
+    [exchange] = send(get(server))
+    assert (exchange.error, exchange.status_code, exchange.begun) == (UNREADABLE, 0, 200)
+    assert (exchange.body, exchange.truncated) == (b"", False)
+
+
+def test_unpacked_answers_together_are_bounded(server: Loopback, send: Callable[..., list]) -> None:
+    """What counts towards the bound on all responses is their size unpacked."""
+    server.on("/", http(body=gzip.compress(bytes(MAX_BODY)), Content_Encoding="gzip"))
+    errors = [exchange.error for exchange in send(*[get(server)] * 20)]
+    assert errors == [""] * 15 + [TOO_LARGE] * 5
 
 
 async def _hang(writer: asyncio.StreamWriter) -> None:
@@ -376,12 +398,34 @@ def test_a_name_that_does_not_resolve(send: Callable[..., list]) -> None:
     assert exchange.error not in PASSING_FAULTS
 
 
-def test_an_answer_that_is_not_http(server: Loopback, send: Callable[..., list]) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"-ERR unknown command\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\0\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-A\0: 1\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1e3\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_an_answer_that_is_not_http(server: Loopback, send: Callable[..., list], answer: bytes) -> None:
     """A response that is not HTTP is reported as such, and is not a transient error."""
-    server.on("/", b"-ERR unknown command\r\n\r\n")
+    server.on("/", answer)
     [exchange] = send(get(server))
     assert exchange.error == "the answer is not HTTP"
     assert exchange.error not in PASSING_FAULTS
+
+
+def test_odd_headers_and_words_are_kept(server: Loopback, send: Callable[..., list]) -> None:
+    """What a response says after its status code, and headers that are odd and no fault of HTTP, are kept."""
+    odd = (
+        b"Date: yesterday\r\nDate: \xff\xfe\r\nSet-Cookie: =;;=\r\nRetry-After: -1 \x01\r\nContent-Type:\r\n"
+    )
+    server.on("/", b"HTTP/1.1 401 No sk-\xe9 here\r\n" + odd + b"Content-Length: 0\r\n\r\n")
+    [exchange] = send(get(server))
+    assert (exchange.status_code, exchange.reason) == (401, "No sk-\xe9 here")
+    assert exchange.header_values("date") == ["yesterday", "\xff\xfe"]
+    assert [exchange.header(name) for name in ("set-cookie", "content-type")] == ["=;;=", ""]
 
 
 @pytest.mark.parametrize("extra", [b"x", http(200, b'{"status": "ready"}')], ids=["bytes", "an answer"])

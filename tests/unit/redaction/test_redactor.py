@@ -283,3 +283,17 @@ def test_much_text_is_redacted_quickly() -> None:
     for text in texts:
         assert redactor.redact(text) == text
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    "write", ["\\u{:04x}", "\\u{:04X}", "\\x{:02x}", "\\\\u{:04x}", "&#{};", "&#x{:x};", "%{:02x}"]
+)
+def test_a_secret_in_character_codes_is_redacted(write: str) -> None:
+    """A secret of which every character is written as its code is redacted, whole and in part."""
+    secret = "hV3kq0Zp7tYw2LmX9sRd"
+    text = "".join(write.format(ord(c)) for c in secret)
+    redactor = Redactor({"S": secret})
+    assert redactor.redact(f"<{text}>") == "<[redacted: S]>"
+    assert redactor.secrets_in(text) == ["S"]
+    part = "".join(write.format(ord(c)) for c in secret[3:15])
+    assert redactor.redact(f"{part}!") == "[redacted: S]!"

@@ -125,7 +125,7 @@ def test_odd_bodies_make_a_record(environment: Environment, body: bytes) -> None
     record = record_of(get("/x", headers={"X-A": "1"}).resolve(environment), body, (("X-B", "2"),))
     assert record.request_headers == [("X-A", "1")]
     assert record.response_headers == [("X-B", "2")]
-    assert record.body_excerpt.replace("\\0", "\0") == body.decode("utf-8", "replace")
+    assert record.body_excerpt == body.replace(b"\0", b"").decode("utf-8", "replace")
     assert msgspec.json.decode(msgspec.json.encode(record))["url"] == record.url
 
 
