@@ -35,7 +35,12 @@ class Mismatch(AssertionError):
 
 
 class NoAnswer(Mismatch):
-    """A probe that got no response; `reason` says why."""
+    """A probe that got no response; `reason` says why. The deployment's settings are not to blame."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__("an answer", reason)
+        super().__init__(
+            "an answer",
+            reason,
+            "Run again: there was no whole answer to judge. If it stays, see in the deploy logs in Railway "
+            "what the dashboard does with this request, and whether a proxy on the way drops it.",
+        )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from pytest_caio.contract.signing import inngest_signature
 from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.urls import web_url
 from pytest_caio.probing.exchange import Exchange
 
 __all__ = ["find_leaks"]
@@ -70,7 +71,7 @@ def _persons_in(exchange: Exchange, environment: Environment) -> bool:
         text = msgspec.json.encode(msgspec.json.decode(exchange.body)).decode()  # without \u escapes
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return False
-    own = {environment.host, *(urlsplit(origin).hostname or "" for origin in environment.usable_origins)}
+    own = {environment.host, *(url.host for url in map(web_url, environment.usable_origins) if url)}
     return any(
         not (_NOBODYS.search(host) or any(_related(host.lower(), one) for one in own))
         for host in _ADDRESS.findall(text)

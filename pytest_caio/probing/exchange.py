@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_origin
 import msgspec
 
 from pytest_caio.checks.probe import Request
+from pytest_caio.environments.urls import Url, local_redirect
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
 from pytest_caio.text import beginning, printable
@@ -78,6 +79,22 @@ class Exchange:
         """Return a header's value, repeated ones joined with a comma (RFC 9110, 5.3), or None."""
         values = self.header_values(name)
         return ", ".join(values) if values else None
+
+    @property
+    def is_own_error(self) -> bool:
+        """Whether an error is the dashboard's own, JSON with a `detail`, and not that of a proxy."""
+        told = self.request.method == "HEAD" or b'"detail"' in self.body
+        return told and "json" in (self.header("content-type") or "")
+
+    @property
+    def local_redirect(self) -> Url | None:
+        """Where a browser goes that follows the redirect, if it stays on this host; else None."""
+        location = self.header("location")
+        if location is None:
+            return None
+        # The header's bytes are UTF-8 to browsers.
+        text = location.encode("latin-1", "replace").decode("utf-8", "replace")
+        return local_redirect(self.request.origin + self.request.target, text)
 
     def json(self, model: type[_Report]) -> _Report:
         """Return the body as `model`. Raises Mismatch if it is not JSON of that shape."""

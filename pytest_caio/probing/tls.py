@@ -49,6 +49,8 @@ def handshake_failure(error: ssl.SSLError) -> str:
         return f"cannot connect: it does not speak TLS 1.2 or later ({reason})"
     if reason == "WRONG_VERSION_NUMBER":
         return f"cannot connect: the port does not speak TLS; is it plain http? ({reason})"
+    if "NO_APPLICATION_PROTOCOL" in reason:
+        return f"cannot connect: the server speaks no HTTP/1.1, which every server should ({reason})"
     return f"cannot connect: the TLS handshake failed ({reason})"
 
 
