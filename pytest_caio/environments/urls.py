@@ -77,15 +77,16 @@ def local_redirect(url: str, location: str) -> Url | None:
     Behind a proxy that ends TLS, a deployment may redirect to itself with either scheme, and a browser may
     come with either: with both it must stay. A dot after a host name does not make it another host.
     """
-    here, found = browser_url(url), None
-    for scheme in _PORTS if here else ():
-        assert here is not None
-        found = browser_url(location, here._replace(scheme=scheme))
-        if found is None or found.host.rstrip(".") != here.host.rstrip("."):
+    here = browser_url(url)
+    if here is None:
+        return None
+    led = {scheme: browser_url(location, here._replace(scheme=scheme)) for scheme in _PORTS}
+    for target in led.values():
+        if target is None or target.host.rstrip(".") != here.host.rstrip("."):
             return None
-        if found.port != here.port and {found.port, here.port} != set(_PORTS.values()):
+        if target.port != here.port and {target.port, here.port} != set(_PORTS.values()):
             return None
-    return found
+    return led[here.scheme]
 
 
 def _with_authority(scheme: str, authority: str, path: str, query: str) -> Url | None:

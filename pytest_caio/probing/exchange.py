@@ -12,6 +12,7 @@ import msgspec
 from pytest_caio.checks.probe import Request
 from pytest_caio.environments.urls import Url, local_redirect
 from pytest_caio.outcomes import Mismatch
+from pytest_caio.probing.causes import Cause, cause_of
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
 from pytest_caio.text import beginning, printable
 
@@ -86,6 +87,12 @@ class Exchange:
         told = self.request.method == "HEAD" or b'"detail"' in self.body
         return told and "json" in (self.header("content-type") or "")
 
+    @cached_property
+    def cause(self) -> Cause | None:
+        """What this response shows of a cause outside the check that asked, or None."""
+        target, own = self.local_redirect, self.is_own_error
+        return cause_of(self.request, self.status_code, self.header, self.body, target, own=own)
+
     @property
     def local_redirect(self) -> Url | None:
         """Where a browser goes that follows the redirect, if it stays on this host; else None."""
@@ -143,7 +150,9 @@ class Exchange:
         if self.error:
             return ", ".join([self.error, *tries])
         parts = [str(self.status_code), *tries]
-        if self.status_code == 429:
+        if self.cause:
+            parts.append(self.cause.sentence)
+        elif self.status_code == 429:
             parts.append("this address is locked out for now: wait five minutes, then run again")
         location = self.header("location")
         if location is not None:
