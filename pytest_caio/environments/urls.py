@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import socket
@@ -62,6 +63,7 @@ def browser_url(text: str, base: Url | None = None) -> Url | None:
     return base._replace(path=_without_dots(folder + rest), query=query, credentials=False)
 
 
+@functools.lru_cache(maxsize=64)
 def web_url(text: str) -> Url | None:
     """Return the parts of a URL in a configuration, or None if it is none.
 

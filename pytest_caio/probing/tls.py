@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,14 +24,30 @@ _OLD = ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE")
 def authorities() -> ssl.SSLContext:
     """Return a TLS context that trusts the certificate authorities of the system and of certifi.
 
-    Those of SSL_CERT_FILE are trusted too, if it is set. The context requires TLS 1.2 or later.
+    Those of SSL_CERT_FILE and SSL_CERT_DIR stand in for the system's, if they are set. What cannot be read is
+    passed over. The context requires TLS 1.2 or later.
     """
     import certifi  # noqa: PLC0415 - only https needs it
 
-    context = ssl.create_default_context()
+    # Not `create_default_context`, which would write the keys of connections to SSLKEYLOGFILE, or fail to.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(certifi.where())
+    with suppress(OSError):  # Windows may have a certificate in its store that OpenSSL cannot read
+        context.load_default_certs()
+    with suppress(OSError):
+        context.load_verify_locations(certifi.where())
     return context
+
+
+def _unread_authorities() -> str:
+    """Return that SSL_CERT_FILE names no file of certificates, after a semicolon; empty if it does."""
+    path = os.environ.get("SSL_CERT_FILE", "")
+    try:
+        if path:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:
+        return "; SSL_CERT_FILE names no file of certificates"
+    return ""
 
 
 def tls_of(stream: Any) -> Tls | None:
@@ -89,8 +106,8 @@ def _fault(error: ssl.SSLCertVerificationError, chain: Sequence[dict[str, Any]],
         return f"is not trusted ({left_out}): have it send the whole chain"
     doubt = ", or the server leaves out an intermediate certificate" if len(chain) == 1 else ""
     return (
-        f"is not trusted (its authority is unknown{issuer}{doubt}); behind a proxy of a company, name the "
-        "file of its authority in SSL_CERT_FILE"
+        f"is not trusted (its authority is unknown{issuer}{doubt}){_unread_authorities()}; behind a proxy of "
+        "a company, name the file of its authority in SSL_CERT_FILE"
     )
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import trustme
@@ -18,7 +19,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from pytest_caio.checks.probe import Request
 from pytest_caio.probing.exchange import Exchange
-from pytest_caio.probing.tls import handshake_failure
+from pytest_caio.probing.tls import authorities, handshake_failure
 from pytest_caio.probing.transport import FINAL
 from tests.support.loopback import Loopback
 
@@ -179,6 +180,24 @@ def test_a_chain_that_cannot_be_read_again(
     root = Link("Root")
     assert "expired, or another" in ask(Link("leaf", root, leaf=True, ends=PAST).context(), root).error
     assert "authority is unknown" in ask(Link("leaf", root, leaf=True).context(), Link("Other")).error
+
+
+@pytest.mark.parametrize("content", [None, "no certificate", ""])
+def test_a_file_of_authorities_that_cannot_be_read(
+    content: str | None, tmp_path: Path, ask: Callable[..., Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`SSL_CERT_FILE` missing or without a certificate breaks nothing, and is named where it is missed."""
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content, "utf-8")
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(path))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "nowhere" / "keys"))
+    assert authorities().cert_store_stats()["x509_ca"] > 50  # certifi's
+    monkeypatch.delenv("SSLKEYLOGFILE")
+    corporate = Link("Corporate Root")
+    error = ask(Link("leaf", corporate, leaf=True).context(corporate), Link("Root")).error
+    assert "; SSL_CERT_FILE names no file of certificates; behind a proxy of a company" in error
 
 
 def test_a_server_of_http_2_alone_is_named() -> None:
