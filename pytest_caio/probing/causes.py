@@ -42,6 +42,7 @@ _LIMIT = Cause(
     "Give --request-rate 5 (or less), or wait some minutes, and run again; no setting of the dashboard is "
     "wrong.",
 )
+_AGAIN = Cause("it asked for the request to be sent again", "Run again: nothing was judged here.")
 _PLAIN_HTTP = Cause(
     "it sends http on to https",
     "Give the base URL with https:// (--base-url, base_url of the profile or CAIO_BASE_URL), and run again.",
@@ -100,6 +101,8 @@ def cause_of(
         return _NOT_DEPLOYED
     if status in (502, 503, 504):
         return _EDGE
+    if status in (408, 425):
+        return _AGAIN
     if redirect and (request.origin[:5], redirect.scheme, redirect.path) == ("http:", "https", path):
         return _PLAIN_HTTP
     return _IN_FRONT if status in (403, 404, 405, 410, 421, 451) and path.startswith(_API) else None

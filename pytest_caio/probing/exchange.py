@@ -83,9 +83,16 @@ class Exchange:
 
     @property
     def is_own_error(self) -> bool:
-        """Whether an error is the dashboard's own, JSON with a `detail`, and not that of a proxy."""
+        """Whether an error is the dashboard's own, and not that of a proxy.
+
+        Its own is JSON with a `detail`, or its framework's plain text; a method that it does not allow comes
+        with those that it does.
+        """
         told = self.request.method == "HEAD" or b'"detail"' in self.body
-        return told and "json" in (self.header("content-type") or "")
+        if told and "json" in (self.header("content-type") or ""):
+            return True
+        allows = self.status_code == 405 and self.header("allow") is not None
+        return allows or self.body in (b"Not Found", b"Method Not Allowed")
 
     @cached_property
     def cause(self) -> Cause | None:
