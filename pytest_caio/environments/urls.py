@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 __all__ = ["Url", "browser_url", "local_redirect", "web_url"]
 
 _PORTS = {"http": 80, "https": 443}
+_LONGEST = 8192  # characters of a redirect's target; more would only take long to read
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE | re.ASCII)
 _PLAIN = re.compile(r"https?://[^/?#\\\s][^\\\s]*", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
@@ -80,7 +81,7 @@ def local_redirect(url: str, location: str) -> Url | None:
     come with either: with both it must stay. A dot after a host name does not make it another host.
     """
     here = browser_url(url)
-    if here is None:
+    if here is None or len(location) > _LONGEST:
         return None
     led = {scheme: browser_url(location, here._replace(scheme=scheme)) for scheme in _PORTS}
     for target in led.values():
@@ -93,11 +94,11 @@ def local_redirect(url: str, location: str) -> Url | None:
 
 def _with_authority(scheme: str, authority: str, path: str, query: str) -> Url | None:
     _, at, place = authority.rpartition("@")
-    name, colon, port = place.rpartition(":") if re.search(r":[^\]]*$", place) else (place, "", "")
-    host = _host(name)
-    if not host or not re.fullmatch(r"\d*", port, re.ASCII) or int(port[:9] or 0) > 65535:
+    name, _, digits = place.rpartition(":") if re.search(r":[^\]]*$", place) else (place, "", "")
+    host, port = _host(name), digits.lstrip("0") or "0"
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         return None
-    number = int(port) if colon and port else _PORTS[scheme]
+    number = int(port) if digits else _PORTS[scheme]
     return Url(scheme, host, number, _without_dots(path), query, bool(at))
 
 
@@ -111,19 +112,20 @@ def _host(name: str) -> str:
     try:
         host = unquote_to_bytes(name).decode("utf-8")
         # A name of ASCII letters needs no mapping, and may have signs that IDNA does not know, as `_`.
-        plain = host.isascii() and not re.search(r"(?:^|\.)xn--", host, re.IGNORECASE)
-        if plain:
+        if host.isascii() and not re.search(r"(?:^|\.)xn--", host, re.IGNORECASE):
             host = host.lower()
         else:
             import idna  # noqa: PLC0415 - few hosts need it
 
             host = idna.encode(host, uts46=True).decode("ascii")
+        if _FORBIDDEN.search(host):
+            return ""
         if _LAST_IS_NUMBER.search(host.removesuffix(".")):
             # 127.1, 0x7f.1 and 2130706433 are 127.0.0.1.
-            host = str(ipaddress.IPv4Address(socket.inet_aton(host.removesuffix("."))))
+            return str(ipaddress.IPv4Address(socket.inet_aton(host.removesuffix("."))))
     except (UnicodeError, OSError, ValueError):
         return ""
-    return "" if _FORBIDDEN.search(host) else host
+    return host
 
 
 def _without_dots(path: str) -> str:

@@ -32,6 +32,7 @@ READ = {
     "https://other.example\\@caio.example": "https://other.example/@caio.example",
     "https://me:pw@CAIO.example:443/": "https://caio.example/",
     "https://caio.example:8443/": "https://caio.example:8443/",
+    f"https://caio.example:{'0' * 5000}443/": "https://caio.example/",
     "https://caio.example:/": "https://caio.example/",
     "https://c%61io.example/": "https://caio.example/",
     "https://café.example/": "https://xn--caf-dma.example/",
@@ -51,11 +52,17 @@ NOT_OF_THE_WEB = (
     *("javascript:alert(1)", "data:text/html,x", "mailto:a@caio.example", "ws://caio.example", "a:b"),
     *("https://", "https://a b.example", "https://[::1", "https://[caio]", "https://[::1%25eth0]"),
     *("https://caio.example:http", "https://caio.example:65536", "https://caio.example:99999999999"),
+    *(
+        "https://caio.example:+1",
+        "https://1%20.1",
+        "https://127.0.0.1%20.5",
+        f"https://caio.example:{'1' * 5000}",
+    ),
     *("https://256.1.1.1", "https://1.2.3.4.5", "https://a%00b", "https://a%2fb", "https://xn--a\u0301/"),
 )
 
 
-@pytest.mark.parametrize("text", READ)
+@pytest.mark.parametrize("text", READ, ids=lambda text: text[:40])
 def test_urls_are_read_as_browsers_read_them(text: str) -> None:
     """`https:///login`, `https:/login`, backslashes, tabs, user info, `//host`, IDNA, IPv4 in odd forms."""
     url = browser_url(text, PAGE)
@@ -63,7 +70,7 @@ def test_urls_are_read_as_browsers_read_them(text: str) -> None:
     assert f"{url.origin}{url.path}{url.query and f'?{url.query}'}" == READ[text]
 
 
-@pytest.mark.parametrize("text", NOT_OF_THE_WEB)
+@pytest.mark.parametrize("text", NOT_OF_THE_WEB, ids=lambda text: text[:40])
 def test_what_leads_nowhere(text: str) -> None:
     """Other schemes, and what browsers refuse, lead nowhere."""
     assert browser_url(text, PAGE) is None
@@ -134,6 +141,7 @@ def test_redirects_that_stay(url: str, location: str) -> None:
         ("http://127.0.0.1:8000", "http://127.0.0.1/login"),
         ("http://127.0.0.1:8000", "https://127.0.0.1:8443/login"),
         ("no url", "/login"),
+        ("http://127.0.0.1:8000", f"/login?next={'x' * 8192}"),
     ],
 )
 def test_redirects_that_leave(url: str, location: str) -> None:
