@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +13,34 @@ from typing import Any
 from pytest_caio.probing.exchange import Tls
 from pytest_caio.text import beginning, printable
 
-__all__ = ["authorities", "distrust", "handshake_failure", "tls_of"]
+__all__ = ["Handshake", "authorities", "distrust", "handshake_failure", "tls_of"]
 
 # OpenSSL's X509_V_ERR_* (x509_vfy.h); Python names none of them.
 _NOT_YET, _EXPIRED, _SELF_SIGNED, _UNKNOWN, _OTHER_NAME = 9, 10, 18, (19, 20, 21), (62, 64)
 _SECOND_LOOK = 2.0  # seconds for the handshake that reads the certificates
 _OLD = ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE")
+
+
+class Handshake:
+    """The connection of a TLS handshake under way, known from httpcore's trace events.
+
+    httpcore closes the connection if the handshake fails, but not if it is cancelled, as at the deadline.
+    """
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Handle a trace event of httpcore."""
+        if event == "connection.connect_tcp.complete":
+            self._stream = info["return_value"]
+        elif event == "connection.start_tls.complete":
+            self._stream = None
+
+    async def close(self) -> None:
+        """Close the connection if its handshake was not completed."""
+        if self._stream is not None:
+            await self._stream.aclose()
 
 
 def authorities() -> ssl.SSLContext:

@@ -9,18 +9,17 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
-from typing import Any
 
 import httpcore  # noqa: F401 - httpx would import it in the thread that sends: see Run.begin
 import httpx
 
 from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.probing.exchange import Attempt, Exchange
-from pytest_caio.probing.tls import authorities, distrust, handshake_failure, tls_of
+from pytest_caio.probing.tls import Handshake, authorities, distrust, handshake_failure, tls_of
 
 __all__ = [
     "FINAL",
@@ -128,7 +127,7 @@ class Transport:
             (b"Accept-Encoding", b"identity"),
             *((name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers),
         ]
-        handshake = _Handshake()
+        handshake = Handshake()
         sent = httpx.Request(
             request.method,
             self._url(request.origin),
@@ -272,28 +271,6 @@ class _MixedUpError(httpx.RemoteProtocolError):
 
     def __init__(self) -> None:
         super().__init__(_MIXED_UP)
-
-
-class _Handshake:
-    """The connection of a TLS handshake under way, known from httpcore's trace events.
-
-    httpcore closes the connection if the handshake fails, but not if it is cancelled, as at the deadline.
-    """
-
-    def __init__(self) -> None:
-        self._stream: Any = None
-
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Handle a trace event of httpcore."""
-        if event == "connection.connect_tcp.complete":
-            self._stream = info["return_value"]
-        elif event == "connection.start_tls.complete":
-            self._stream = None
-
-    async def close(self) -> None:
-        """Close the connection if its handshake was not completed."""
-        if self._stream is not None:
-            await self._stream.aclose()
 
 
 def _has_no_body(method: str, status: int) -> bool:

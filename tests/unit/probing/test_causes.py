@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_caio.checks.credentials import TOKEN
 from pytest_caio.checks.probe import Request
@@ -112,3 +114,41 @@ def test_http_is_sent_on_to_https(status: int) -> None:
 def test_pages_are_not_the_dashboard_s_alone(page: str) -> None:
     """A page of 403 or 404 where no JSON belongs says nothing of what stands in front."""
     assert cause(404, b"<h1>Not Found</h1>", HTML, target=page) == ""
+
+
+LATIN = st.text(st.characters(max_codepoint=255), max_size=60)
+NAMES = st.sampled_from(["Location", "Content-Type", "Allow", "cf-mitigated", "x-railway-fallback", "X-A"])
+ANSWERS = st.tuples(
+    st.sampled_from([200, 202, 301, 308, 401, 403, 404, 405, 408, 429, 503, 599]),
+    st.binary(max_size=60) | st.sampled_from([OWN, RAILWAY, MOMENT]),
+    st.lists(
+        st.tuples(NAMES, LATIN | st.sampled_from(["text/html", "application/json", "//x\u00e9", "\\"])),
+        max_size=4,
+    ),
+    st.sampled_from(["/", "//x", "/login", "/api/x?a=//b", "/webhooks/clay", "/a/../b", "/%2f", "/;x"]),
+)
+
+
+def read_all(answers: tuple[int, bytes, list[tuple[str, str]], str]) -> None:
+    """Read everything of an odd response that says what it is."""
+    status, body, headers, target = answers
+    request = Request("GET", "http://127.0.0.1:8000", target, credential=TOKEN.name)
+    exchange = Exchange(request, datetime.now(UTC), 1.0, status, tuple(headers), body)
+    redirect = exchange.local_redirect
+    assert redirect is None or redirect.host == "127.0.0.1"
+    assert exchange.summary.isprintable()
+    assert exchange.cause is None or exchange.cause.fix
+
+
+@given(ANSWERS)
+def test_every_answer_is_read(answers: tuple[int, bytes, list[tuple[str, str]], str]) -> None:
+    """No response, however odd, breaks what says what it is."""
+    read_all(answers)
+
+
+@pytest.mark.nightly
+@settings(max_examples=10_000)
+@given(ANSWERS)
+def test_ten_thousand_answers_are_read(answers: tuple[int, bytes, list[tuple[str, str]], str]) -> None:
+    """Of 10,000 odd responses, none breaks what says what it is."""
+    read_all(answers)
