@@ -81,6 +81,13 @@ def test_a_wrong_token_is_named(ask: Ask, deployment: Deployment) -> None:
     )
 
 
+def test_a_base_url_in_another_writing(ask: Ask, deployment: Deployment) -> None:
+    """An upper-case scheme, another form of the host, a zero before the port: AUTH-13 compares origins."""
+    odd = f"--base-url=HTTP://0x7F.1:0{deployment.address[1]}/"
+    outcome = ask("acceptance", "-k", "test_pages_go_to_the_login", *deployment.arguments, odd)
+    assert outcome.checks == {"AUTH-13": "passed"}, outcome.stdout
+
+
 def test_what_got_in_is_the_check_s_own_finding(ask_at: Ask, deployment: Deployment) -> None:
     """Where a firewall refuses some requests of a case, and one got in, the fix is that of the check."""
 
