@@ -21,6 +21,12 @@ class MissingInput(AssertionError):
         self.names = names
 
 
+_RUN_AGAIN = (
+    "Run again: there was no whole answer to judge. If it stays, see in the deploy logs in Railway "
+    "what the dashboard does with this request, and whether a proxy on the way drops it."
+)
+
+
 class Mismatch(AssertionError):
     """A response that is not what the check requires; `expected` and `observed` describe both in words.
 
@@ -35,7 +41,10 @@ class Mismatch(AssertionError):
 
 
 class NoAnswer(Mismatch):
-    """A probe that got no response that can be judged; `reason` says why."""
+    """A probe that got no response that can be judged; `reason` says why.
+
+    The deployment's settings are not to blame, unless another `fix` says so.
+    """
 
     def __init__(self, reason: str, fix: str = "") -> None:
-        super().__init__("an answer", reason, fix)
+        super().__init__("an answer", reason, fix or _RUN_AGAIN)

@@ -40,6 +40,7 @@ from pytest_caio.environments.rules import (
     unusable_values,
 )
 from pytest_caio.environments.secret_rules import given_secrets, placeholders, secret_faults
+from pytest_caio.environments.urls import web_url
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput
 
@@ -99,10 +100,10 @@ def review(mode: str, file: EnvFile) -> Review:
 def _environment(mode: str, file: EnvFile) -> Environment:
     environment = Environment(mode, "", Profile(environment=mode), file.values, file=file)
     url = environment.value("CAIO_BASE_URL")
-    with suppress(InputError, ValueError):
+    with suppress(InputError):
         # Without CAIO_BASE_URL, the host of INNGEST_WEBHOOK_URL is taken for the deployment's.
-        host = urlsplit(environment.value("INNGEST_WEBHOOK_URL")).netloc
-        url = checked_url(url, "CAIO_BASE_URL") if url else f"https://{host}"
+        told = web_url(environment.value("INNGEST_WEBHOOK_URL").strip())
+        url = checked_url(url, "CAIO_BASE_URL") if url else f"https://{told.authority if told else ''}"
     return Environment(mode, url, Profile(environment=mode), file.values, file=file)
 
 

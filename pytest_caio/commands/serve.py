@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping
@@ -19,8 +20,13 @@ from pytest_caio.errors import InputError
 
 __all__ = ["configure", "forget_variables", "run"]
 
-# The Inngest SDK takes its environment from the branch names that Railway, Render and Vercel set.
-_SDK_VARIABLES = ("RAILWAY_GIT_BRANCH", "RENDER_GIT_BRANCH", "VERCEL_GIT_COMMIT_REF")
+# The Inngest SDK takes its environment from the branch names that Railway, Render and Vercel set. Its HTTP
+# client cannot be made with a proxy or a file of authorities that cannot be used; it never needs either here.
+_SDK_VARIABLES = re.compile(
+    r"INNGEST_\w+|RAILWAY_GIT_BRANCH|RENDER_GIT_BRANCH|VERCEL_GIT_COMMIT_REF|\w+_PROXY|SSL_CERT_FILE|SSL_CERT_DIR"
+    r"|SSLKEYLOGFILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE",
+    re.IGNORECASE,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -113,8 +119,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def forget_variables() -> None:
-    """Remove the environment variables that would change the deployment's Inngest configuration."""
-    for name in [n for n in os.environ if n.startswith("INNGEST_") or n in _SDK_VARIABLES]:
+    """Remove the environment variables that would change or break the deployment's Inngest client."""
+    for name in filter(_SDK_VARIABLES.fullmatch, list(os.environ)):
         del os.environ[name]
 
 

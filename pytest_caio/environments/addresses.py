@@ -6,9 +6,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from urllib.parse import SplitResult, urljoin, urlsplit
 
 from pytest_caio.environments.keys import canonical
+from pytest_caio.environments.urls import web_url
 
 __all__ = [
     "foreign_names",
@@ -16,11 +16,9 @@ __all__ = [
     "is_local",
     "names_environment",
     "origin_fault",
-    "stays_on",
 ]
 
 _ALIASES = {"production": ("production", "prod")}
-_HOST_AND_PORT = re.compile(r"(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?", re.IGNORECASE | re.ASCII)
 # Names of environments that a namespace must not contain, except its own environment's.
 _USUAL = ("production", "staging", "stage", "development", "dev")
 
@@ -35,41 +33,39 @@ def origin_fault(origin: str, *, production: bool) -> str:
         return "is null, which every sandboxed page sends"
     if "*" in origin:
         return "has a wildcard in it"
-    try:
-        parts = urlsplit(origin)
-        port = parts.port
-    except ValueError:
-        return "is no origin"
-    if parts.scheme != "https" or not origin.lower().startswith("https://"):
+    if not origin.lower().startswith("https://"):
         return "is not https://"
-    if "@" in parts.netloc:
-        return "has credentials in it"
-    if parts.path or parts.query or parts.fragment or origin.endswith(("?", "#")):
-        return "has a path; an origin ends with its host or port, without a slash"
-    if not parts.hostname or not _HOST_AND_PORT.fullmatch(parts.netloc):
+    url = web_url(origin)
+    if url is None:
         return "is no origin"
+    if url.credentials:
+        return "has credentials in it"
+    if re.search(r"[/?#]", origin[len("https://") :]):
+        return "has a path; an origin ends with its host or port, without a slash"
     if origin != origin.lower():
         return "is not in lower case, as browsers send it"
-    if port == 443:
+    if origin == f"{url.origin}:443":
         return "names port 443, which browsers leave out"
-    if production and is_local(parts.hostname):
+    if origin != url.origin:
+        return "is not written as browsers send it (an international name as xn--…, an address in full)"
+    if production and is_local(url.host):
         return "is this machine (localhost)"
     return ""
 
 
 def inngest_url_fault(url: str, host: str) -> str:
     """Return why a URL is not Inngest's endpoint on `host`, or an empty string; the URL is not quoted."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:
-        return "is no URL"
-    if parts.scheme != "https":
+    url = url.strip()
+    if not url.lower().startswith("https://"):
         return "is not https://"
-    if "@" in parts.netloc:
+    parts = web_url(url)
+    if parts is None:
+        return "is no URL"
+    if parts.credentials:
         return "has credentials in it"
-    if not parts.path.endswith("/inngest") or parts.query or parts.fragment:
+    if not parts.path.endswith("/inngest") or re.search("[?#]", url):
         return "does not end with /inngest"
-    named, own = (parts.hostname or "").rstrip("."), host.lower().rstrip(".")
+    named, own = parts.host.rstrip("."), host.rstrip(".")
     if named != own and not (is_local(named) and is_local(own)):
         return f"is not on the deployment's host, {host}"
     return ""
@@ -106,24 +102,3 @@ def foreign_names(namespace: str, environment: str, others: Iterable[str] = ()) 
 
 def _has_word(text: str, word: str) -> bool:
     return bool(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text.lower()))
-
-
-def stays_on(base_url: str, location: str) -> bool:
-    """Return whether a browser stays on the host of `base_url` when it follows `location`.
-
-    Browsers drop tabs and line ends, read a backslash as a slash, and take what follows any number of slashes
-    for a host (WHATWG URL standard). Behind a proxy that ends TLS, a deployment may redirect to itself with
-    either scheme.
-    """
-    told = re.sub(r"[\t\r\n]", "", location).strip().replace("\\", "/")
-    told = re.sub(r"^(?:(https?:)/*|//+)", lambda found: f"{found[1] or ''}//", told, flags=re.IGNORECASE)
-    try:
-        target, here = urlsplit(urljoin(f"{base_url}/", told)), urlsplit(base_url)
-        same_port = _port(target) == _port(here) or {_port(target), _port(here)} == {80, 443}
-    except ValueError:
-        return False
-    return target.scheme in ("http", "https") and target.hostname == here.hostname and same_port
-
-
-def _port(url: SplitResult) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)

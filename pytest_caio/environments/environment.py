@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.environments.tokens import Revoked, is_text, without_line_end
+from pytest_caio.environments.urls import web_url
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret
 
@@ -45,7 +45,8 @@ class Environment:
     @property
     def host(self) -> str:
         """The host the deployment answers on, without a port."""
-        return urlsplit(self.base_url).hostname or ""
+        url = web_url(self.base_url)
+        return url.host if url else ""
 
     @property
     def is_loopback(self) -> bool:
@@ -69,37 +70,29 @@ class Environment:
 
     @property
     def usable_origins(self) -> tuple[str, ...]:
-        """Those of `cors_origins` that a browser could send: with a host, and without a wildcard."""
-        return tuple(origin for origin in self.cors_origins if "*" not in origin and _has_host(origin))
-
-
-def _has_host(url: str) -> bool:
-    try:
-        return bool(urlsplit(url).hostname)
-    except ValueError:
-        return False
+        """Those of `cors_origins` that name a host of the web: without a wildcard."""
+        return tuple(origin for origin in self.cors_origins if web_url(origin))
 
 
 def checked_url(url: str, source: str) -> str:
-    """Return `url` without a trailing slash. Raises InputError, naming `source`, if it is not a base URL.
+    """Return the origin of `url`. Raises InputError, naming `source`, if it is not a base URL.
 
-    The error does not quote the URL, because a secret may have been pasted in its place.
+    Case, the scheme's own port, a trailing slash and a dot after the host make no other deployment. The error
+    does not quote the URL, because a secret may have been pasted in its place.
     """
     url = url.strip()
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises if the port is not a number
-    except ValueError:
-        raise InputError(f"{source}: is not a URL") from None
     if any(map(str.isspace, url)):
         raise InputError(f"{source}: is not a URL; there is a blank in it")
     if "@" in url:
         raise InputError(f"{source}: has credentials in it; give them in the env file")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not re.match(r"https?://[^/?#]", url, re.IGNORECASE):
         raise InputError(f"{source}: must start with https:// (or http:// on loopback) and name a host")
-    if parts.query or parts.fragment or parts.path not in ("", "/"):
+    parts = web_url(url)
+    if parts is None:
+        raise InputError(f"{source}: is not a URL")
+    if parts.path != "/" or re.search("[?#]", url):
         raise InputError(f"{source}: must be scheme and host alone, without path, query or fragment")
-    return f"{parts.scheme}://{parts.netloc}"
+    return parts._replace(host=parts.host.rstrip(".")).origin
 
 
 def load_environment(

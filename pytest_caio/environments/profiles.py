@@ -150,8 +150,10 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 }
 
 
-# As browsers send it; with a path or a wildcard, nobody would send it, and its refusal would show nothing.
-_Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s*?#@]+$")]
+# As browsers send it: none has a path, a wildcard, an upper-case letter or the usual port, and the refusal of
+# what nobody sends would show nothing.
+_ORIGIN = r"^(?!https:.*:443$|http:.*:80$)https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:\d+)?$"
+_Origin = Annotated[str, msgspec.Meta(pattern=_ORIGIN)]
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{64}$")]
 
 

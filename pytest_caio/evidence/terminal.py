@@ -41,7 +41,8 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
     terminal.write_line(f"{environment.name} at {environment.base_url}: {environment.headline}", bold=True)
     if environment.unreachable:
         terminal.write_line(
-            "  fix: see that the URL is right, that the deployment runs, and that this machine can reach it."
+            "  fix: see that the URL is right, that the deployment runs, and that this machine can reach it "
+            "directly: the checks use no proxy of the environment (HTTPS_PROXY)."
         )
         return
     for gate in environment.gates:

@@ -6,13 +6,14 @@ import base64
 import html
 import re
 from collections.abc import Callable, Iterator
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.contract.signing import inngest_signature, webhook_signature
 from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.urls import web_url
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.unpacking import UNREADABLE
 
@@ -139,7 +140,7 @@ def _persons_in(exchange: Exchange, environment: Environment) -> bool:
         text = msgspec.json.encode(msgspec.json.decode(exchange.body)).decode()  # without \u escapes
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return False
-    own = {environment.host, *(urlsplit(origin).hostname or "" for origin in environment.usable_origins)}
+    own = {environment.host, *(url.host for url in map(web_url, environment.usable_origins) if url)}
     return any(
         not (_NOBODYS.search(host) or any(_related(host.lower(), one) for one in own))
         for host in _ADDRESS.findall(text)

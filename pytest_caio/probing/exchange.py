@@ -10,7 +10,9 @@ from typing import Any, TypeVar, get_origin
 import msgspec
 
 from pytest_caio.checks.probe import Request
+from pytest_caio.environments.urls import Url, local_redirect
 from pytest_caio.outcomes import Mismatch
+from pytest_caio.probing.causes import Cause, cause_of
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
 from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
 from pytest_caio.text import beginning, printable
@@ -90,6 +92,35 @@ class Exchange:
         values = self.header_values(name)
         return ", ".join(values) if values else None
 
+    @property
+    def is_own_error(self) -> bool:
+        """Whether an error is the dashboard's own, and not that of a proxy.
+
+        Its own is JSON with a `detail`, or its framework's plain text; a method that it does not allow comes
+        with those that it does.
+        """
+        told = self.request.method == "HEAD" or b'"detail"' in self.body
+        if told and "json" in (self.header("content-type") or ""):
+            return True
+        allows = self.status_code == 405 and self.header("allow") is not None
+        return allows or self.body in (b"Not Found", b"Method Not Allowed")
+
+    @cached_property
+    def cause(self) -> Cause | None:
+        """What this response shows of a cause outside the check that asked, or None."""
+        target, own = self.local_redirect, self.is_own_error
+        return cause_of(self.request, self.status_code, self.header, self.body, target, own=own)
+
+    @property
+    def local_redirect(self) -> Url | None:
+        """Where a browser goes that follows the redirect, if it stays on this host; else None."""
+        location = self.header("location")
+        if location is None:
+            return None
+        # The header's bytes are UTF-8 to browsers.
+        text = location.encode("latin-1", "replace").decode("utf-8", "replace")
+        return local_redirect(self.request.origin + self.request.target, text)
+
     def json(self, model: type[_Report]) -> _Report:
         """Return the body as `model`. Raises Mismatch if it is not JSON of that shape."""
         try:
@@ -137,7 +168,9 @@ class Exchange:
         if self.error:
             return ", ".join([self.error, *tries])
         parts = [str(self.status_code), *tries]
-        if self.status_code == 429:
+        if self.cause:
+            parts.append(self.cause.sentence)
+        elif self.status_code == 429:
             parts.append("this address is locked out for now: wait five minutes, then run again")
         location = self.header("location")
         if location is not None:

@@ -22,6 +22,8 @@ __all__ = ["Prober"]
 _Result = TypeVar("_Result")
 _RETRIES = 2
 _PAUSE = 0.2  # seconds before the first retry, doubled for the second
+# A proxy was about to close the connection, or had to be sure first (RFC 9110, 15.5.9; RFC 8470, 5.2).
+_ASK_AGAIN = frozenset({408, 425})
 
 
 class Prober:
@@ -173,8 +175,7 @@ class Prober:
     def _may_retry(self, exchange: Exchange) -> bool:
         """Return whether a failure is transient: a dropped connection, or an error status of the edge.
 
-        The application's own response is final. Its own 503 is JSON with a `detail` (readiness, webhooks
-        without a secret); that of the edge in front of it is not.
+        The application's own response is final, as its 503 for readiness and for webhooks without a secret.
         """
         request = exchange.request
         if not exchange.attempts:
@@ -183,11 +184,8 @@ class Prober:
             return exchange.error == REFUSED  # the request was never sent
         if exchange.error:
             return exchange.error in PASSING_FAULTS
-        return exchange.status_code in request.retry_statuses and not _is_own_response(exchange)
-
-
-def _is_own_response(exchange: Exchange) -> bool:
-    return "json" in (exchange.header("content-type") or "") and b'"detail"' in exchange.body
+        retried = exchange.status_code in request.retry_statuses | _ASK_AGAIN
+        return retried and not exchange.is_own_error
 
 
 def _not_sent(request: Request, reason: str) -> Exchange:

@@ -8,18 +8,17 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
-from typing import Any
 
 import httpcore  # noqa: F401 - httpx would import it in the thread that sends: see Run.begin
 import httpx
 
-from pytest_caio.checks.probe import Request
+from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.probing.exchange import Attempt, Exchange
-from pytest_caio.probing.tls import authorities, distrust, handshake_failure, tls_of
+from pytest_caio.probing.tls import Handshake, authorities, distrust, handshake_failure, tls_of
 from pytest_caio.probing.unpacking import UNREADABLE, unpack
 
 __all__ = [
@@ -48,17 +47,20 @@ SILENCE = "no whole answer within"
 TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 16 MiB)"
 TOO_MANY_HEADERS = "the answer has more than 1000 headers"
 _LOST = "the connection was dropped before a whole answer"
+_MIXED_UP = "what arrived was the rest of an earlier answer"
 REFUSED = "cannot connect: the connection was refused"
 _NAMELESS = "cannot connect: the host name does not resolve"
 UNSENDABLE = "the request cannot be sent: it is not HTTP"
 # Errors that apply to every request to the same origin.
 FINAL = (_NAMELESS, "cannot connect: the certificate")
 # Transient errors, of a restart or a busy network; a wrong name or certificate stays wrong.
-PASSING_FAULTS = frozenset({_LOST, REFUSED})
+PASSING_FAULTS = frozenset({_LOST, _MIXED_UP, REFUSED})
 _AGENT = "pytest-caio"
 _LEFT_OVER = "left over"
 _NOT_HTTP = {
     _LEFT_OVER: "the answer is not HTTP: there is more after its end",
+    # What h11 says of a first byte that begins no text.
+    "illegal request line": "the answer is not HTTP/1.1: does the port speak HTTP/2 alone, or TLS?",
     "Receive buffer too long": "the headers of the answer are larger than 100 KiB",  # httpcore's limit
 }
 
@@ -82,8 +84,10 @@ class Transport:
         self._inner = inner
         self._url = functools.lru_cache(lambda origin: httpx.URL(f"{origin}/"))
         # One httpx transport per connection: a pool looks at all waiting requests for each of them.
-        self._idle: dict[str, list[httpx.AsyncBaseTransport]] = {}
-        self._made: list[httpx.AsyncBaseTransport] = []
+        self._idle: dict[
+            str, list[httpx.AsyncBaseTransport]
+        ] = {}  # each with a connection that can be reused
+        self._made: set[httpx.AsyncBaseTransport] = set()
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._distrust: dict[str, asyncio.Task[str]] = {}
         self._held = 0
@@ -91,14 +95,16 @@ class Transport:
     async def send(self, request: Request, within: float | None = None) -> Exchange:
         """Return the exchange of one attempt; its `error` says what went wrong, if anything did.
 
-        `within` is what is left of the deadline after earlier attempts, in seconds.
+        `within` is what is left of the deadline after earlier attempts, in seconds. A further attempt, and a
+        request that is sent once only, get a new connection: the server may just be closing an old one.
         """
         started, clock = datetime.now(UTC), time.perf_counter()
         exchange, begun = Exchange(request, started, 0.0), _Begun()
         seconds = self.timeout if within is None else within
         try:
             async with asyncio.timeout(seconds):
-                exchange = await self._exchange(request, exchange, begun)
+                once = within is not None or request.effect in (Effect.ONCE, Effect.WRITE)
+                exchange = await self._exchange(request, exchange, begun, fresh=once)
         except (TimeoutError, httpx.TimeoutException):
             exchange = replace(exchange, error=f"{SILENCE} {self.timeout:g} s", begun=begun.status)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeEncodeError) as error:
@@ -111,7 +117,9 @@ class Transport:
             attempts=(Attempt(exchange.status_code or None, exchange.error),),
         )
 
-    async def _exchange(self, request: Request, exchange: Exchange, begun: _Begun) -> Exchange:
+    async def _exchange(
+        self, request: Request, exchange: Exchange, begun: _Begun, *, fresh: bool
+    ) -> Exchange:
         # Header values are sent as Latin-1 bytes, so that malformed ones can be sent too.
         headers = [
             (b"User-Agent", _AGENT.encode()),
@@ -119,7 +127,7 @@ class Transport:
             (b"Accept-Encoding", b"identity"),
             *((name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers),
         ]
-        handshake = _Handshake()
+        handshake = Handshake()
         sent = httpx.Request(
             request.method,
             self._url(request.origin),
@@ -131,13 +139,28 @@ class Transport:
                 **({"trace": handshake.trace} if request.origin.startswith("https:") else {}),
             },
         )
+        if self._inner:
+            return await self._answer(self._inner, sent, exchange, begun)
         idle = self._idle.setdefault(request.origin, [])
-        transport = self._inner or (idle.pop() if idle else self._make(request.origin))
+        used = bool(idle) and not fresh
+        transport = idle.pop() if used else self._make(request.origin)
+        whole = False
         try:
-            return await self._answer(transport, sent, exchange, begun)
+            exchange = await self._answer(transport, sent, exchange, begun)
+            whole = not exchange.error
+        except httpx.RemoteProtocolError as error:
+            # What is no answer may be the rest of the one before, which arrived late.
+            if used and not begun.status and not _is_dropped(error):
+                raise _MixedUpError from error
+            raise
         finally:
             await handshake.close()
-            idle.append(transport)
+            if whole and not _has_no_body(request.method, begun.status) and not _left_over(transport):
+                idle.append(transport)
+            else:
+                self._made.discard(transport)
+                await transport.aclose()
+        return exchange
 
     async def _answer(
         self, transport: httpx.AsyncBaseTransport, sent: httpx.Request, exchange: Exchange, begun: _Begun
@@ -145,19 +168,20 @@ class Transport:
         response = await transport.handle_async_request(sent)
         try:
             begun.status = response.status_code
-            upgraded = response.status_code == 101  # the bytes that follow are not HTTP
             raw = response.headers.raw
             tls = tls_of(response.extensions.get("network_stream"))
             reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
             exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), reason=reason, tls=tls)
             if len(raw) > _MOST_HEADERS:
                 return replace(exchange, error=TOO_MANY_HEADERS, begun=begun.status)
+            upgraded = response.status_code == 101  # the bytes that follow are not HTTP
             body, error = (b"", "") if upgraded else await self._body(response)
             exchange = replace(exchange, body=body, truncated=error == TOO_LARGE)
             if error:
                 return replace(exchange, error=error, begun=begun.status)
-            if not upgraded and _left_over(transport):
-                await transport.aclose()  # else it would be read as the next response
+            # A blank line after a body belongs to nothing; some servers send one.
+            more = _left_over(transport).strip(b"\r\n")
+            if more and not _has_no_body(sent.method, begun.status):
                 raise httpx.RemoteProtocolError(_LEFT_OVER)
             return replace(exchange, headers=_as_text(raw), status_code=begun.status)
         finally:
@@ -209,7 +233,7 @@ class Transport:
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
             socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, _PIECE)],
         )
-        self._made.append(made)
+        self._made.add(made)
         return made
 
     async def _in_words(self, error: BaseException, origin: str) -> str:
@@ -242,38 +266,36 @@ class _Begun:
     status: int = 0
 
 
-class _Handshake:
-    """The connection of a TLS handshake under way, known from httpcore's trace events.
-
-    httpcore closes the connection if the handshake fails, but not if it is cancelled, as at the deadline.
-    """
+class _MixedUpError(httpx.RemoteProtocolError):
+    """A reused connection on which something else than a response arrived."""
 
     def __init__(self) -> None:
-        self._stream: Any = None
-
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Handle a trace event of httpcore."""
-        if event == "connection.connect_tcp.complete":
-            self._stream = info["return_value"]
-        elif event == "connection.start_tls.complete":
-            self._stream = None
-
-    async def close(self) -> None:
-        """Close the connection if its handshake was not completed."""
-        if self._stream is not None:
-            await self._stream.aclose()
+        super().__init__(_MIXED_UP)
 
 
-def _left_over(transport: httpx.AsyncBaseTransport) -> bool:
-    """Return whether a connection received more bytes than the response.
+def _has_no_body(method: str, status: int) -> bool:
+    """Return whether no body of HTTP follows the headers (RFC 9112, 6.3).
+
+    A proxy may send one all the same, at once or later, so the connection cannot be used again.
+    """
+    return method == "HEAD" or status in (101, 204, 304)
+
+
+def _left_over(transport: httpx.AsyncBaseTransport) -> bytes:
+    """Return what a connection received after the response.
 
     httpcore would read them as the next response, and no public API shows them.
     """
     for connection in getattr(getattr(transport, "_pool", None), "connections", ()):
         state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
         if state is not None and state.trailing_data[0]:
-            return True
-    return False
+            return bytes(state.trailing_data[0])
+    return b""
+
+
+def _is_dropped(error: httpx.RemoteProtocolError) -> bool:
+    """Return whether a connection was dropped, for which httpcore and h11 raise this class too."""
+    return bool(re.search("disconnected|closed", str(error)))
 
 
 def _in_words(error: BaseException) -> str | ssl.SSLCertVerificationError:
@@ -289,6 +311,8 @@ def _in_words(error: BaseException) -> str | ssl.SSLCertVerificationError:
             chain += link.exceptions
         link = link.__cause__ or link.__context__
     for link in chain:
+        if isinstance(link, _MixedUpError):
+            return _MIXED_UP
         if isinstance(link, ssl.SSLCertVerificationError):
             return link
         if isinstance(link, socket.gaierror):
@@ -301,8 +325,6 @@ def _in_words(error: BaseException) -> str | ssl.SSLCertVerificationError:
         return "cannot connect: the host cannot be reached"
     if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | UnicodeEncodeError):
         return UNSENDABLE
-    # httpcore and h11 use this class also for a dropped connection: "Server disconnected ...", "peer closed
-    # connection ...".
-    if isinstance(error, httpx.RemoteProtocolError) and not re.search("disconnected|closed", str(error)):
+    if isinstance(error, httpx.RemoteProtocolError) and not _is_dropped(error):
         return _NOT_HTTP.get(str(error), "the answer is not HTTP")
     return _LOST

@@ -13,6 +13,7 @@ from pytest_caio.checks.check import Check
 from pytest_caio.checks.shared import HEALTH
 from pytest_caio.contract.reports import reported_commit
 from pytest_caio.outcomes import Mismatch, NoAnswer
+from pytest_caio.probing.causes import Cause
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Planned
 from pytest_caio.session.run import Run
@@ -59,12 +60,14 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         # A waiver covers judgements only, not a missing response or a failed setup or teardown.
         waived=report.when == "call" and not isinstance(error, NoAnswer) and waivable and bool(waivers),
     )
+    cause = _cause(error, list(answers.values())) if report.failed else None
     result = Result(
         environment=case.environment.name,
         check=check.id,
         gate=check.gate,
         title=check.title,
-        fix=_fix(check, error, decision.outcome),
+        fix=(cause.fix if cause else "") or _fix(check, error, decision.outcome),
+        cause=cause.sentence if cause else "",
         blocking=check.blocking,
         name=redact(case.name),
         outcome=decision.outcome,
@@ -101,6 +104,19 @@ def _fix(check: Check, error: BaseException | None, outcome: Outcome) -> str:
     if outcome is Outcome.ERROR:
         return OWN_FAULT
     return (error.fix if isinstance(error, Mismatch) else "") or check.fix
+
+
+def _cause(error: BaseException | None, answers: Sequence[Exchange]) -> Cause | None:
+    """Return the cause outside the check that made it fail, if its responses show one.
+
+    All of them must show it, or else the one that was not as expected: where a firewall refuses some
+    requests, another that got in is the check's own finding.
+    """
+    causes = {answer.cause for answer in answers if answer.cause}
+    if len(causes) == 1 and all(answer.cause for answer in answers):
+        return causes.pop()
+    told = error.observed if isinstance(error, Mismatch) else ""
+    return next((cause for cause in causes if cause.sentence in told), None)
 
 
 def attach_leaks(report: pytest.TestReport, leaks: Sequence[Result]) -> None:

@@ -14,12 +14,6 @@ GO = "GO"
 NO_GO = "NO-GO"
 INCOMPLETE = "INCOMPLETE"
 _ENOUGH_URLS = 5  # with fewer distinct URLs, one status code for all may be coincidence
-_HINTS = {
-    429: "it limits how often it is asked; give --request-rate, or ask later",
-    502: "its edge cannot reach it",
-    503: "its edge cannot reach it, or it does not run",
-    504: "its edge cannot reach it",
-}
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequ
     reasons = [f"{name} could not be reached: {why}" for name, why in unreachable.items()]
     if failed:
         reasons.append(f"failed: {', '.join(failed)}")
-        reasons += _same_answer_to_everything(results)
+        reasons += _causes(results)
     reasons += waivers
     if reasons:
         return Verdict(NO_GO, (*reasons, *narrowed))
@@ -69,26 +63,37 @@ def judge(results: Iterable[Result], narrowed: Sequence[str] = (), waivers: Sequ
     return Verdict(GO, (), len(waived))
 
 
-def _same_answer_to_everything(results: Iterable[Result]) -> list[str]:
-    """Name each environment that gave every request the same status: then no single check is the cause."""
-    answers: dict[str, list[ExchangeRecord]] = {}
-    for result in results:
-        answers.setdefault(result.environment, []).extend(result.exchanges.values())
+def _causes(results: Sequence[Result]) -> list[str]:
+    """Name for each environment what several checks failed for, if that is nothing that they judge."""
     lines = []
-    for name, own in answers.items():
-        statuses = {answer.status for answer in own}
-        if len(statuses) != 1 or None in statuses or len({answer.url for answer in own}) < _ENOUGH_URLS:
-            continue
-        (status,) = statuses
-        if status == 200 and all(map(_is_page, own)):
-            lines.append(
-                f"{name} answers 200 with an HTML page to everything: is this the deployment, or a login "
-                "page of the network in between?"
-            )
+    for name in dict.fromkeys(result.environment for result in results):
+        own = [result for result in results if result.environment == name]
+        causes: dict[str, set[str]] = {}
+        for result in own:
+            if result.cause and result.outcome.bad:
+                causes.setdefault(result.cause, set()).add(result.check)
+        everything = _same_answer_to_everything(own)
+        if everything:
+            hint = next(iter(causes), "") if len(causes) == 1 else ""
+            lines.append(f"{name} {everything}{hint and f': {hint}'}")
         else:
-            hint = _HINTS.get(status or 0, "")
-            lines.append(f"{name} answers {status} to everything{hint and f': {hint}'}")
+            lines += [f"{name}: {cause} ({', '.join(sorted(ids))})" for cause, ids in causes.items()]
     return lines
+
+
+def _same_answer_to_everything(results: Iterable[Result]) -> str:
+    """Return in words that an environment gave every request the same status, or an empty string."""
+    own = [answer for result in results for answer in result.exchanges.values()]
+    statuses = {answer.status for answer in own}
+    if len(statuses) != 1 or None in statuses or len({answer.url for answer in own}) < _ENOUGH_URLS:
+        return ""
+    (status,) = statuses
+    if status == 200 and all(map(_is_page, own)):
+        return (
+            "answers 200 with an HTML page to everything: is this the deployment, or a login page of the "
+            "network in between?"
+        )
+    return f"answers {status} to everything"
 
 
 def _is_page(answer: ExchangeRecord) -> bool:

@@ -86,6 +86,7 @@ class Result(Struct):
     advised_because: AdvisedBecause | None = None
     applicable: bool = True
     unreachable: str = ""
+    cause: str = ""  # what made it fail, if that is nothing that the check judges
     commit: str = ""
     of: int = 1  # number of cases of the check in this environment
     waivable: bool = False

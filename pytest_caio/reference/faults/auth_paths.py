@@ -87,6 +87,9 @@ PATHS = Faults([
           *(answer(page, was=302, headers={"location": f"https://login.example/login?next={page}"})
             for page in PAGES),
           then="OPS-10", place="/login"),
+    fault("login-slashes", "Pages send visitors to https:///login, whose host is `login`.", "AUTH-13",
+          *(answer(page, was=302, headers={"location": f"https:///login?next={page}"}) for page in PAGES),
+          then="OPS-10", place="/login"),
     fault("login-for-good", "Pages send visitors to the login for good (301), which browsers remember.",
           "AUTH-13", *(answer(page, was=302, status=301) for page in PAGES), place="/login"),
 ])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from pytest_caio.contract.providers import BEARER_KEYS
@@ -11,12 +12,32 @@ from pytest_caio.reference.faults.verbs import publish, rewrite, set_variable
 
 __all__ = ["ACCESS"]
 
+_REFUSALS = (400, 403, 404, 405, 406, 410, 414, 421, 431, 451)
+_OTHER_METHODS = ("HEAD", "PUT", "PATCH", "DELETE")
 _ODD = ("//", ";", "%", "/./", "/../")
 
 
 def _odd_spelling(asked: Incoming) -> bool:
     path = asked.raw_path
     return "operator" in path.lower() and any(mark in path for mark in _ODD)
+
+
+def _suspicious(asked: Incoming) -> bool:
+    """Return whether a firewall would refuse a path or a method before the dashboard does."""
+    path = asked.raw_path
+    words = re.search("/(health|login|webhooks|inngest)/?.", f"{path}?{asked.query}/")
+    public = path.startswith(("/api/health", "/webhooks/")) and "operator" not in path
+    guarded = path.lower().startswith("/api/") and not public
+    doubtful = words or path != path.lower() or path.endswith("/") or asked.method in _OTHER_METHODS
+    return _odd_spelling(asked) or bool(guarded and doubtful)
+
+
+def _firewall(asked: Incoming, reply: Reply) -> None:
+    """Refuse what is suspicious with one status code or another, and a page."""
+    if _suspicious(asked):
+        reply.status, reply.body = _REFUSALS[len(asked.raw_path) % len(_REFUSALS)], b"<h1>Blocked</h1>"
+        reply.headers["content-type"] = "text/html"
+        del reply.headers["location"]
 
 
 def _forged(asked: Incoming) -> bool:
@@ -45,6 +66,8 @@ ACCESS = Faults([
               _answer(_odd_spelling, 403, b"<h1>Forbidden</h1>")),
     variation("spellings-not-found", "Odd spellings of a path are not found.",
               _answer(_odd_spelling, 404, b'{"detail": "Not Found"}', "application/json")),
+    variation("firewall", "A firewall refuses odd spellings and methods, each with another status code.",
+              rewrite(None, _firewall, last=True)),
     variation("headers-misdirected", "A proxy does not know a host or an address that a header claims.",
               _answer(_forged, 421, b"<h1>Misdirected Request</h1>")),
     variation("pages-for-everything", "Whatever is not there is the start page.",

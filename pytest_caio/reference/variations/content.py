@@ -47,6 +47,18 @@ def _redirect(scheme: str) -> Apply:
     return rewrite(None, change)
 
 
+def _place(write: Callable[[str, str], str]) -> Apply:
+    """Make redirects to a path absolute, with this host and port as `write` writes them."""
+
+    def change(asked: Incoming, reply: Reply) -> None:
+        to = reply.headers.get("location", "")
+        if to.startswith("/"):
+            host, _, port = asked.headers["host"].partition(":")
+            reply.headers["location"] = f"{write(host, port)}{to}"
+
+    return rewrite(None, change)
+
+
 def _date(write: Callable[[datetime], object]) -> tuple[Apply, Apply]:
     """Format the time in the dependency report with `write`; give the time in readiness in seconds."""
     return (
@@ -72,6 +84,10 @@ CONTENT = Faults([
     variation("redirects-absolute", "Redirects to the login are absolute.", _redirect("http")),
     variation("redirects-https", "Redirects to the login name this host with https, as an edge has it.",
               _redirect("https")),
+    variation("redirects-dotted", "Redirects to the login end this host with a dot.",
+              _place(lambda host, port: f"http://{host}.:{port}")),
+    variation("redirects-capitals", "Redirects to the login name scheme and host in another writing.",
+              _place(lambda host, port: f"HTTP://{host.upper().replace('127.0.0.1', '0x7F.1')}:0{port}")),
     variation("queues-empty", "Nothing waits and nothing was sent.", edit_store(_forget_cards)),
     variation("health-degraded", "Public health says degraded, which a healthy deployment may.",
               say("/api/health", status="degraded")),

@@ -13,7 +13,6 @@ from pytest_caio.environments.addresses import (
     inngest_url_fault,
     names_environment,
     origin_fault,
-    stays_on,
 )
 
 LABELS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=12)
@@ -52,6 +51,11 @@ def test_nothing_may_follow_an_origin(host: str, more: str) -> None:
         ("https://Ops.caio.example", "is not in lower case"),
         ("HTTPS://ops.caio.example", "is not in lower case"),
         ("https://ops.caio.example:443", "names port 443"),
+        ("https:///ops.caio.example", "is no origin"),
+        ("https:\\\\ops.caio.example", "is not https://"),
+        ("https://café.example", "is not written as browsers send it"),
+        ("https://192.168.1", "is not written as browsers send it"),
+        ("https://ops.caio.example:0443", "is not written as browsers send it"),
         ("https://localhost", "is this machine"),
         ("https://app.localhost:3000", "is this machine"),
         ("https://127.0.0.1:8000", "is this machine"),
@@ -85,6 +89,9 @@ def test_this_machine_outside_production() -> None:
         ("https://evil.example#.caio.example/inngest", "does not end with /inngest"),
         ("https://me@caio.example/inngest", "has credentials in it"),
         ("https://[caio.example/inngest", "is no URL"),
+        ("https:/caio.example/inngest", "is not https://"),
+        ("https:///caio.example/inngest", "is no URL"),
+        ("https://other.example\\@caio.example/inngest", "is no URL"),
     ],
 )
 def test_inngest_url(url: str, words: str) -> None:
@@ -119,47 +126,3 @@ def test_foreign_names() -> None:
     assert foreign_names("caio:prod:x", "production") == []
     assert foreign_names("caio:canary", "production") == []
     assert foreign_names("caio:canary", "production", ["canary", "production"]) == ["canary"]
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        *("/login", "login", "?next=/", "", "/login?next=//other.example", "/a//b"),
-        *("https://caio.example/login", "http://CAIO.example:80/", "https://caio.example:443/login"),
-        *("//caio.example/login", "\\\\caio.example/x", "HTTPS://caio.example"),
-    ],
-)
-def test_redirects_that_stay(location: str) -> None:
-    """A path, and this host in any writing and with either scheme, stay here."""
-    assert stays_on("https://caio.example", location)
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        *("//other.example", "///other.example", "/\\other.example", "\\/other.example", "/\t/other.example"),
-        *(
-            "https:///login",
-            "https:/login",
-            "https:login",
-            " //other.example",
-            "https://caio.example@other.example",
-        ),
-        *(
-            "https://caio.example.other.example/",
-            "https://caio.example:8443/login",
-            "http://[",
-            "https://a:b/",
-        ),
-        *("javascript:alert(1)", "data:text/html,x", "mailto:a@caio.example"),
-    ],
-)
-def test_redirects_that_leave(location: str) -> None:
-    """Whatever browsers read as another host, port or scheme leaves."""
-    assert not stays_on("https://caio.example", location)
-
-
-def test_a_port_is_part_of_the_place() -> None:
-    """A deployment on a port of its own is not the one on the usual port."""
-    assert stays_on("http://127.0.0.1:8000", "http://127.0.0.1:8000/login")
-    assert not stays_on("http://127.0.0.1:8000", "http://127.0.0.1/login")

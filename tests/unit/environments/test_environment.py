@@ -158,10 +158,15 @@ def test_profiles_that_cannot_be_read_are_named(write: Write, tmp_path: Path) ->
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
         ("http://[::1]:8080", "http://[::1]:8080"),
         (" https://caio.example.com\n", "https://caio.example.com"),
+        ("https://CAIO.example.com:443/", "https://caio.example.com"),
+        ("http://caio.example.com:80", "http://caio.example.com"),
+        ("https://caio.example.com.", "https://caio.example.com"),
+        ("https://café.example", "https://xn--caf-dma.example"),
+        ("http://127.1:8080", "http://127.0.0.1:8080"),
     ],
 )
 def test_base_urls(url: str, checked: str) -> None:
-    """A base URL is a scheme and a host."""
+    """A base URL is a scheme and a host; case, the default port and a trailing dot make no other origin."""
     assert checked_url(url, "--base-url") == checked
 
 
@@ -184,6 +189,11 @@ def test_base_urls(url: str, checked: str) -> None:
         ("https://caio.example.com:port", "is not a URL"),
         ("https://caio.example.com:99999", "is not a URL"),
         ("https://[::1", "is not a URL"),
+        ("https:\\\\caio.example.com", "must start with https://"),
+        ("https:/caio.example.com", "must start with https://"),
+        ("https:///caio.example.com", "must start with https://"),
+        ("https://caio.example.com\\login", "is not a URL"),
+        ("https://256.1.1.1", "is not a URL"),
         ("https://caio example.com", "is not a URL"),
     ],
 )
@@ -508,7 +518,12 @@ def test_shipped_profiles_expect_the_same_of_the_product(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://old.example/", "old.example", "*", "https://*.old.example", "null"]
+    "origin",
+    [
+        *("https://old.example/", "old.example", "*", "https://*.old.example", "null"),
+        *("https://Old.example", "HTTPS://old.example", "https://old.example:443", "http://old.example:80"),
+        *("https://ölig.example", "https:///old.example"),
+    ],
 )
 def test_former_origin_is_an_origin(origin: str, tmp_path: Path) -> None:
     """A former origin is written as browsers send it: else its refusal would show nothing."""

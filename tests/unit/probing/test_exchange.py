@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -187,4 +188,5 @@ def test_a_summary_is_escaped_and_hides_personal_data() -> None:
 
 def test_a_lock_out_says_so() -> None:
     """An answer of 429 is told as what it is: no fault of the deployment, and over in some minutes."""
-    assert "this address is locked out for now: wait five minutes" in answer(b"{}", 429).summary
+    locked = replace(answer(b"{}", 429), request=Request("POST", "http://127.0.0.1:1", "/login"))
+    assert "this address is locked out for now: wait five minutes" in locked.summary

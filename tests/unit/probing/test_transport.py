@@ -20,7 +20,7 @@ import pytest
 import trustme
 from pytest_httpx import HTTPXMock
 
-from pytest_caio.checks.probe import Request
+from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.probing.transport import MAX_BODY, PASSING_FAULTS, TOO_LARGE, TOO_MANY_HEADERS, Transport
 from pytest_caio.probing.unpacking import UNREADABLE
 from tests.support.loopback import Loopback, http
@@ -429,16 +429,98 @@ def test_odd_headers_and_words_are_kept(server: Loopback, send: Callable[..., li
 
 
 @pytest.mark.parametrize("extra", [b"x", http(200, b'{"status": "ready"}')], ids=["bytes", "an answer"])
-@pytest.mark.parametrize("kind", ["GET", "HEAD"])
-def test_data_after_a_response_is_an_error(
-    server: Loopback, send: Callable[..., list], extra: bytes, kind: str
-) -> None:
+def test_data_after_a_response_is_an_error(server: Loopback, send: Callable[..., list], extra: bytes) -> None:
     """Data after the end of a response makes it an error, and is never read as the next response."""
     server.on("/", http(401, b"") + extra)
     server.on("/next", http(404))
-    first, second = send(Request(kind, server.origin, "/"), get(server, "/next"))
+    first, second = send(get(server), get(server, "/next"))
     assert (first.error, first.begun) == ("the answer is not HTTP: there is more after its end", 401)
     assert (second.status_code, second.error) == (404, "")
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 401), ("HEAD", 200), ("GET", 204), ("GET", 304)])
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+def test_a_body_where_none_belongs(
+    server: Loopback, send: Callable[..., list], method: str, status: int, late: bool
+) -> None:
+    """A proxy that sends a body after HEAD: a connection that answered HEAD is not reused."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(http(status, b"{}")[:-2])
+        await writer.drain()
+        await asyncio.sleep(0.05 if late else 0)
+        writer.write(b"{}")
+        await writer.drain()
+        await asyncio.sleep(1)
+
+    server.on("/", answer)
+    server.on("/next", http(404))
+    first, *others = send(Request(method, server.origin, "/"), *[get(server, "/next")] * 2)
+    assert (first.status_code, first.error) == (status, "")
+    assert [(other.status_code, other.error) for other in others] == [(404, "")] * 2
+    assert server.connections == 2
+
+
+def test_a_blank_line_after_a_body_is_passed_over(server: Loopback, send: Callable[..., list]) -> None:
+    """A line end after a body, as some servers send, is no part of anything."""
+    server.on("/", http(401, b"no") + b"\r\n")
+    assert [one.status_code for one in send(get(server), get(server))] == [401, 401]
+
+
+@pytest.mark.parametrize(
+    ("late", "error"),
+    [
+        (b"more", "what arrived was the rest of an earlier answer"),
+        (b"\0\0", "what arrived was the rest of an earlier answer"),
+        (b"", "the connection was dropped before a whole answer"),
+    ],
+    ids=["bytes", "no text", "the end of the connection"],
+)
+def test_what_arrives_late_on_a_reused_connection_is_transient(
+    server: Loopback, send: Callable[..., list], late: bytes, error: str
+) -> None:
+    """Where the rest of an earlier answer, or the connection's end, meets a request, that is sent again."""
+
+    async def spoil(writer: asyncio.StreamWriter) -> None:
+        writer.write(late + b"\r\n\r\n" if late else b"")
+        await writer.drain()
+
+    server.on("/spoilt", spoil, http(404))
+    first, second = send(get(server), get(server, "/spoilt"))
+    assert first.status_code == 200
+    assert second.error == error
+    assert second.error in PASSING_FAULTS
+
+
+@pytest.mark.parametrize("effect", [Effect.ONCE, Effect.WRITE])
+def test_what_is_sent_once_gets_a_new_connection(
+    server: Loopback, send: Callable[..., list], effect: Effect
+) -> None:
+    """One dropped connection on the wrong-login probe: it is sent on a fresh connection."""
+    once = Request("POST", server.origin, "/login", effect=effect)
+    first, second, third = send(get(server), once, get(server))
+    assert (first.status_code, second.status_code, third.status_code) == (200, 200, 200)
+    assert [request.connection for request in server.received] == [0, 1, 1]
+
+
+def test_informational_answers_come_before_the_answer(server: Loopback, send: Callable[..., list]) -> None:
+    """Answers of 1xx that come before the answer are passed over."""
+    hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    server.on("/", hints + http(401, b"no"))
+    assert [(one.status_code, one.text) for one in send(get(server), get(server))] == [(401, "no")] * 2
+
+
+@pytest.mark.parametrize("frame", [b"\0\0\x12\x04\0\0\0\0\0" + bytes(18), b"\x15\x03\x01\0\x02\x02\x46"])
+def test_another_protocol_is_named(server: Loopback, send: Callable[..., list], frame: bytes) -> None:
+    """A server of HTTP/2 alone, or of TLS, is not HTTP/1.1, and that is said."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(frame)
+        await writer.drain()
+
+    server.on("/", answer)
+    [exchange] = send(get(server))
+    assert exchange.error == "the answer is not HTTP/1.1: does the port speak HTTP/2 alone, or TLS?"
 
 
 def test_headers_are_cut_off_at_100_kib(server: Loopback, send: Callable[..., list]) -> None:

@@ -263,8 +263,6 @@ def answers(*statuses: int | None, kind: str = "text/html") -> dict[str, Exchang
             "demo answers 200 with an HTML page to everything: is this the deployment, or a",
         ),
         (answers(*[200] * 5, kind="text/plain"), "demo answers 200 to everything"),
-        (answers(*[429] * 9), "demo answers 429 to everything: it limits how often it is asked"),
-        (answers(*[503] * 9), "demo answers 503 to everything: its edge cannot reach it"),
         (answers(*[401] * 9), "demo answers 401 to everything"),
         (answers(*[200] * 4), ""),
         (answers(*[401] * 9, 200), ""),
@@ -280,3 +278,16 @@ def test_equal_responses_to_everything_are_a_reason(
     assert len(more) == bool(reason)
     assert "".join(more).startswith(reason)
     assert judge([result(exchanges=exchanges)]).reasons == ()
+
+
+def test_a_cause_outside_the_checks_is_a_reason() -> None:
+    """What several checks failed for is named once for each environment, with the checks."""
+    failed = [result("failed", check=check, cause="the token is refused") for check in ("AUTH-06", "AUTH-05")]
+    advised = result("advised", check="RDY-16", cause="the token is refused")
+    limited = result("failed", check="WH-03", cause="it limits how often it is asked")
+    assert judge([*failed, advised, limited]).reasons[1:] == (
+        "demo: the token is refused (AUTH-05, AUTH-06)",
+        "demo: it limits how often it is asked (WH-03)",
+    )
+    same = result("failed", exchanges=answers(*[429] * 9), cause="it limits how often it is asked")
+    assert judge([same]).reasons[1:] == ("demo answers 429 to everything: it limits how often it is asked",)
