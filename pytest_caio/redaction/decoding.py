@@ -18,7 +18,7 @@ _BREAK = re.compile(
 )
 # A character as URLs, JSON, Python and HTML may write any of them.
 _QUOTED = re.compile(
-    r"%([0-9A-Fa-f]{2})|\\++(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))|&#(?:0*+(\d{1,5})|[xX]0*+([0-9A-Fa-f]{1,4}));"
+    r"%([0-9A-Fa-f]{2})|(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))|&#(?:0*+(\d{1,5})|[xX]0*+([0-9A-Fa-f]{1,4}));"
 )
 
 _DECIMAL = 4  # the group of _QUOTED that is not hexadecimal

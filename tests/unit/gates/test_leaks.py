@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.session.secrets import RunSecrets
+from tests.support.pace import within
 from tests.support.scanner import Scanner
 
 TOKEN = "hV3kq0Zp7tYw2LmX9sRd"
@@ -234,3 +236,13 @@ def test_what_the_caller_sent_is_no_news(make_environment: Make) -> None:
     location = ("Location", f"/login?token={TOKEN}")
     assert leaks(make_environment, f"no such token: {TOKEN}", location, carried=TOKEN) == []
     assert leaks(make_environment, f"it is not {TOKEN[:5]} but {TOKEN}", carried=TOKEN[:5]) != []
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\", "\\u", "&#", "&#9", "%", "sk-a-", "\n at /x", "t=", "://a:", 'File "', "a@a."]
+)
+def test_a_long_answer_is_read_in_linear_time(piece: str, make_environment: Make) -> None:
+    """A body of 200 KB that consists of the beginnings of leaks is read in a moment."""
+    began = time.perf_counter()
+    leaks(make_environment, piece * (200_000 // len(piece)))
+    assert within(time.perf_counter() - began, 1)
