@@ -38,7 +38,7 @@ def test_a_value_takes_precedence_over_the_env_file(ask: Ask, deployment: Deploy
     assert red == {"AUTH-05", "AUTH-06"}
     assert wrong not in outcome.shown
     assert any("FAILED AUTH-05" in line for line in outcome.lines)
-    assert any("fix: In Railway, see that DASHBOARD_AUTH_TOKEN" in line for line in outcome.lines)
+    assert any("fix: The token that was given is not the deployment" in line for line in outcome.lines)
 
 
 @pytest.mark.parametrize("form", ["value", "@FILE", "@FILE, relative"])
