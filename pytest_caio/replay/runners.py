@@ -256,7 +256,9 @@ def _ask_lines(
                 launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog
             )
             if child.spoke():
-                raise ChildError("the runner printed something before it was asked")
+                raise ChildError(
+                    "the runner printed something before it was asked, such as a log line; print logs to standard error"
+                )
             child.send(payload)
             outcome = parse_answer(child.read_line(until), question)
         finally:
