@@ -15,6 +15,7 @@ from pytest_caio.system.jsonlines import read_records
 from pytest_caio.system.strictjson import NotJson, decode_json
 
 __all__ = [
+    "ALONE",
     "Answer",
     "Answered",
     "Question",
@@ -25,7 +26,8 @@ __all__ = [
 ]
 
 
-_ALONE = "print the answer alone, as one JSON object, and logs to standard error"
+ALONE = "print the answer alone, as one JSON object, and logs to standard error"
+"""How to correct a runner that prints anything else."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -89,9 +91,9 @@ def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
     except NotJson as error:
         if error.end is not None:
             rest = raw.decode("utf-8-sig")[error.end :][:80].strip()
-            return RunnerFailure(f"the runner printed more after its answer, {rest!r}; {_ALONE}")
+            return RunnerFailure(f"the runner printed more after its answer, {rest!r}; {ALONE}")
         start = raw[:80].decode("utf-8", "replace").strip()
-        return RunnerFailure(f"what the runner printed is {error}; it begins {start!r}; {_ALONE}")
+        return RunnerFailure(f"what the runner printed is {error}; it begins {start!r}; {ALONE}")
     if reply.id not in (None, question.id):
         return RunnerFailure("the runner answered another question than the one it was asked")
     return _plain(reply)

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure, parse_answer
+from pytest_caio.replay.answers import ALONE, Answer, Answered, Question, RunnerFailure, parse_answer
 from pytest_caio.system.child import Child, ChildError, script_fault, why_not_started
 from pytest_caio.system.program import find_program, split_words
 from pytest_caio.system.watchdog import Watchdog
@@ -246,7 +246,7 @@ def _ask_lines(
                 launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog
             )
             if child.spoke():
-                raise ChildError("the runner printed something before it was asked")
+                raise ChildError(f"the runner printed something before it was asked; {ALONE}")
             child.send(payload)
             outcome = parse_answer(child.read_line(until), question)
         finally:

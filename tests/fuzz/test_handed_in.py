@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_caio.commands.cli import main
 from pytest_caio.contract import cards, operation, reports
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import SECTIONS, Profile
@@ -381,6 +384,33 @@ def test_options(examples: int, tmp_path: Path) -> None:
             judged(read)
 
     fuzz(examples, st.dictionaries(st.sampled_from(list(options)), value, min_size=1, max_size=2), test)
+
+
+@EXAMPLES
+def test_commands(examples: int, tmp_path: Path) -> None:
+    """Whatever file and values `bootstrap` is given, it fills the file in, or says in lines why not."""
+    path = tmp_path / "fuzz.env"
+    value = (TEXT | st.sampled_from(["\udcff", "@", "@."])).map(lambda text: text.replace("\0", ""))
+    pair = st.builds(lambda key, text: f"{key}={text}", st.sampled_from(RUNTIME_KEYS), value)
+
+    def test(drawn: tuple[bytes, list[str]]) -> None:
+        content, pairs = drawn
+        path.write_bytes(content)
+        options = [word for text in pairs for word in ("--set", text)]
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                status = main(
+                    ["bootstrap", "--env-file", str(path), "--mode", "production", "--dry-run", *options]
+                )
+            except SystemExit as ended:
+                status = ended.code
+                assert err.getvalue().count("\n") == 1
+        assert status in (0, 1, 2)
+        assert "itself failed" not in err.getvalue(), err.getvalue()
+        assert path.read_bytes() == content
+
+    fuzz(examples, st.tuples(files(LINE), st.lists(pair, max_size=2)), test)
 
 
 MODELS = [

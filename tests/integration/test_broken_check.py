@@ -39,3 +39,19 @@ def test_a_check_that_breaks_is_no_go(
     assert {i: found for i, found in outcome.checks.items() if found == "error"} == {check: "error"}
     assert "the check itself broke: AttributeError" in outcome.shown
     assert "This is a fault of the suite, not of the deployment" in outcome.stdout
+
+
+def test_an_input_that_cannot_be_used_is_no_fault_of_the_suite(
+    ask: Ask, deployment: Deployment, installed: tuple[Path, ...], suite_copy: Path
+) -> None:
+    """A check that finds its input unusable, as a file that may not be read, lacks it: it did not break."""
+    gate = suite_copy / "acceptance" / "test_readiness.py"
+    code = gate.read_text("utf-8")
+    raising = 'raise InputError("set.json: cannot be read (Permission denied)")'
+    changed = code.replace("assert response.status_code == 404", raising)
+    gate.write_text(changed.replace("\n\n", "\n\nfrom pytest_caio.errors import InputError\n", 1), "utf-8")
+    node = "acceptance/test_readiness.py::test_documents_are_off"
+    outcome = ask(node, to=deployment, cwd=suite_copy, path=installed)
+    assert outcome.checks == {"RDY-09": "missing-input"}, outcome.stdout + outcome.stderr
+    assert "missing input: set.json: cannot be read (Permission denied)" in outcome.shown
+    assert "broke" not in outcome.shown

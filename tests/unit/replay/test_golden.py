@@ -122,14 +122,14 @@ def test_broken_files_are_problems(tmp_path: Path, text: bytes, said: str) -> No
     assert golden.cases == ()
 
 
-@pytest.mark.parametrize("form", [json.dumps, lambda case: json.dumps([case], indent=1), str], ids=str)
+@pytest.mark.parametrize("form", ["lines", "array"])
 @pytest.mark.parametrize("field", ["negative_constraints", "id", "baseline"])
-def test_a_field_twice_is_a_problem(tmp_path: Path, form: Any, field: str) -> None:
+def test_a_field_twice_is_a_problem(tmp_path: Path, form: str, field: str) -> None:
     """A golden case with a field twice, the second empty, is an error: readers differ in which one counts."""
     whole = {**CASE, "baseline": "before"}
     text = json.dumps(whole)[:-1] + f', "{field}": {json.dumps(type(whole[field])())}}}'
     path = tmp_path / "set.json"
-    path.write_text(f"[{text}]" if form is not json.dumps else text, "utf-8")
+    path.write_text(f"[{text}]" if form == "array" else text, "utf-8")
     golden = load_golden(path)
     assert "an object names a field twice" in golden.problems[0]
     assert golden.problems[0].startswith("set.json, ")
