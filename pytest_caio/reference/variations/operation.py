@@ -12,7 +12,7 @@ import redis
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.dashboard.state import lead_key, today
 from pytest_caio.reference.faults.fault import Apply, Faults, variation
-from pytest_caio.reference.faults.verbs import edit_card, edit_files, edit_json, edit_store, rewrite, say
+from pytest_caio.reference.faults.verbs import edit_card, edit_json, edit_store, rewrite, say
 
 __all__ = ["OPERATION"]
 
@@ -87,8 +87,5 @@ OPERATION = Faults([
     variation("card-excluded", "A card that nobody could act on is left out, and counted as such.",
               _cards(lambda cards: cards.pop((len(cards) - 1) // 2)),
               say(_PENDING, "_shadow_queue_debug", excluded_non_actionable_count=1)),
-    variation("strays-beside-state", "Beside the files of the state are others, which are no state.",
-              edit_files("cadence_state/.DS_Store", lambda _: "x"),
-              edit_files("operator_batches/notes/read.me", lambda _: "x")),
 ])
 # fmt: on
