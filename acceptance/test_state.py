@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_caio import Environment, Exchange, NotApplicable, cases, check
+from pytest_caio import Advice, Environment, Exchange, NotApplicable, cases, check
 from pytest_caio.checks.shared import CADENCE_LEADS, PENDING_EMAILS
 from pytest_caio.contract.cards import Queue
 from pytest_caio.contract.reports import CadenceLead, CadenceLeads
@@ -50,6 +50,11 @@ def test_records_are_readable(state: StateFindings) -> None:
     """No file-state record is unreadable or lacks its id."""
     found = state.files
     assert not found.problems, f"files that are no record: {listed_first(found.problems)}"
+    strays = tuple(name for name in found.ignored if name.lower().endswith(".json"))
+    if strays:
+        raise Advice(
+            f"JSON files that are no state by their names, and so are never read: {listed_first(strays)}"
+        )
 
 
 @check("STATE-03", fix=KEYS)

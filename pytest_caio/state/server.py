@@ -138,7 +138,10 @@ def storage_of(client: redis.Redis) -> Storage:
     known += [bool(snapshots["save"])] if "save" in snapshots else []
     # With one of the two hidden, the other one off says nothing.
     on_disk = True if True in known else False if len(known) == 2 else None
-    return Storage(memory.get("used_memory"), memory.get("maxmemory"), on_disk)
+    used, limit = (
+        n if isinstance(n := memory.get(key), int) else None for key in ("used_memory", "maxmemory")
+    )
+    return Storage(used, limit, on_disk)
 
 
 def write_refusals(client: redis.Redis, prefixes: Sequence[str]) -> list[str]:

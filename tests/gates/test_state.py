@@ -50,8 +50,11 @@ class Site:
         write_summary(self.summary, migrate(self.hive, self.client, self.prefix))
 
 
-def healthy(_: Site) -> None:
-    """Leave it as it was migrated."""
+def healthy(site: Site) -> None:
+    """Leave it as it was migrated, with files beside it that are no state."""
+    (site.hive / "cadence_state" / ".DS_Store").write_text("x", "utf-8")
+    (site.hive / "operator_batches" / "notes").mkdir()
+    (site.hive / "operator_batches" / "notes" / "read.me").write_text("x", "utf-8")
 
 
 def moved_on(site: Site) -> None:
@@ -217,7 +220,11 @@ def gate(field_of_sites: Field) -> Gate:
         "state": {**profiles["moved_on"]["state"], "cutover": "2096-01-01T00:00:00Z"},
     }
     first = Site("healthy", field_of_sites.folder / "healthy" / "hive", *_address(field_of_sites))
+    strays = field_of_sites.folder / "strays"
+    shutil.copytree(first.hive, strays)
+    (strays / "operator_batches" / "draft.json").write_text("{}", "utf-8")
     for name, section in {
+        "misnamed": {"hive_dir": str(strays)},
         "removed": {"hive_dir": ""},
         "gone": {"hive_dir": str(field_of_sites.folder / "no-hive")},
         "undated": {"cutover": None},
@@ -264,6 +271,12 @@ def test_fault_turns_its_check_red(gate: Gate, fault: Callable[[Site], None]) ->
     reds, words = FAULTS[fault]
     assert gate.apart(fault.__name__, "not-run") == dict.fromkeys(reds.split(), "failed")
     assert words in gate.observed(fault.__name__, reds.split()[0])
+
+
+def test_files_that_nobody_reads_are_told(gate: Gate) -> None:
+    """A JSON file beside the state whose name is not one of its files is told, and fails nothing."""
+    assert gate.apart("misnamed") == {"STATE-02": "advised"}
+    assert "1, the first: operator_batches/draft.json" in gate.observed("misnamed", "STATE-02")
 
 
 def test_removed_files_do_not_apply(gate: Gate) -> None:

@@ -20,6 +20,7 @@ from pytest_caio.state import server as state_server
 
 Serve = Callable[..., int]
 WORD = "s3cret-word-of-redis"
+PATIENCE = state_server._ANSWER_SECONDS
 
 
 @pytest.fixture
@@ -147,6 +148,19 @@ def test_a_port_that_nothing_takes_is_told() -> None:
         assert "nothing takes connections there" in told(f"redis://127.0.0.1:{bound.getsockname()[1]}/0")
     if hasattr(socket, "AF_UNIX"):
         assert "asked at the socket that REDIS_URL names" in told("unix:///run/no-such-redis.sock")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+def test_a_silent_server_is_given_up_in_time(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """A server that accepts and is silent, and TLS against a plain port (it took 61 s), take under 10 s."""
+    monkeypatch.setattr(state_server, "_ANSWER_SECONDS", PATIENCE)
+    started = time.monotonic()
+    with connect(f"{scheme}://127.0.0.1:{serve(None)}/0") as client:
+        assert "does not answer in time" in inspect_server(client).faults[0]
+    assert time.monotonic() - started < 10
 
 
 REPLIES = st.one_of(
