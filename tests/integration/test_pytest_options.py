@@ -183,3 +183,10 @@ def test_without_a_plugin_of_pytest(ask: Ask, deployment: Deployment, name: str)
 def test_needed_plugins(ask: Ask, deployment: Deployment, name: str) -> None:
     """With -p no:html, no:metadata or no:base_url, a run says that it needs that plugin."""
     assert f"-p no:{name}" in refusal(ask(ONE, "-p", f"no:{name}", *elsewhere(deployment)))
+
+
+def test_plain_assertions(ask: Ask) -> None:
+    """With --assert=plain alone a check fails as well, and says what was expected and observed."""
+    outcome = ask("acceptance/test_readiness.py", "-k", "documents", "--assert=plain", "--fault=docs-served")
+    assert (outcome.status, outcome.checks["RDY-09"]) == (1, "failed"), outcome.stdout + outcome.stderr
+    assert "expected status_code == 404; observed status_code is 200" in outcome.stdout
