@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
     os.environ.pop(name, None)
 # On a busy machine the duration of an example says nothing about the code.
-settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Without the right to write to the checkout, hypothesis would warn that it cannot keep examples there.
+kept = {} if os.access(Path(__file__).parents[1], os.W_OK) else {"database": None}
+settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow], **kept)
 settings.load_profile("caio")
 
 
