@@ -31,6 +31,14 @@ _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
 # Options whose value may be the path of an existing file or folder.
 _WITH_PATH = ("--env", "--env-file", "--profiles", "--waivers", "--evidence-dir", "--html")
+# Options that must have a value where they are given, by their names in `config.option`.
+_NOT_EMPTY = {
+    "--env-file": "caio_env_file",
+    "--profiles": "caio_profiles",
+    "--waivers": "caio_waivers",
+    "--expect-commit": "caio_commit",
+    "--evidence-dir": "caio_evidence",
+}
 _INI = ("pytest.ini", "pyproject.toml")
 
 
@@ -91,7 +99,7 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="S",
         help="first poll readiness for up to S seconds",
     )
-    add("--expect-commit", dest="caio_commit", default="", metavar="SHA", help="the commit that must run")
+    add("--expect-commit", dest="caio_commit", metavar="SHA", help="the commit that must run")
     add(
         "--evidence-dir",
         dest="caio_evidence",
@@ -243,8 +251,10 @@ class Options:
         single = [flag for flag, value in given.items() if value]
         if len(names) > 1 and single:
             raise InputError(f"{single[0]} goes with one --env only; here are {', '.join(names)}")
-        if url == "":
-            raise InputError("--base-url: is empty")
+        filled = {"--base-url": url, **{flag: getattr(option, dest) for flag, dest in _NOT_EMPTY.items()}}
+        for flag, value in filled.items():
+            if value == "":  # as a variable of CI that is not set: what it was to check would not be checked
+                raise InputError(f"{flag}: is empty")
         demo = [name for name in names if profiles[name].reference and not base_url]
         faults = tuple(option.caio_faults)
         if faults and len(demo) != len(names):
@@ -265,7 +275,7 @@ class Options:
                 env_file=here / option.caio_env_file if option.caio_env_file else None,
                 token=token,
                 revoked=revoked,
-                expect_commit=option.caio_commit,
+                expect_commit=option.caio_commit or "",
             )
             for name in names
         )

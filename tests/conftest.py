@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,9 @@ for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
 if sys.platform == "win32":
     os.environ["PYTHONIOENCODING"] = "utf-8"
 # On a busy machine the duration of an example says nothing about the code.
-settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Without the right to write to the checkout, hypothesis would warn that it cannot keep examples there.
+kept = {} if os.access(Path(__file__).parents[1], os.W_OK) else {"database": None}
+settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow], **kept)
 settings.load_profile("caio")
 
 

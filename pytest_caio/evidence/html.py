@@ -142,6 +142,9 @@ def register(config: pytest.Config, path: Path) -> HtmlReport:
         if there.is_dir():
             raise InputError(f"--html {asked}: is a folder; name a file")
         ready_folder(there.parent, f"--html {asked}", there.name)
+    missing = [css for css in config.option.css if not Path(os.path.expandvars(css)).expanduser().is_file()]
+    if missing:
+        raise InputError(f"--css {missing[0]}: no such file")
     config.option.htmlpath = asked or str(path)
     config.option.self_contained_html = True
     report = HtmlReport(config, there)

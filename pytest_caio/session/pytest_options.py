@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_caio.errors import InputError
+from pytest_caio.evidence.file import ready_folder
 
 __all__ = ["asks_nothing", "check_options", "pass_over_strictness"]
 
@@ -44,9 +46,23 @@ def check_options(config: pytest.Config) -> None:
         raise InputError("--dist each: every worker would send every request; give -n with a number instead")
     if getattr(option, "setuponly", False):  # would run the fixtures, which wait for responses
         option.setupplan = True
+    for flag, path in _files(config).items():
+        if path.is_dir():
+            raise InputError(f"{flag}: {path} is a folder; name a file")
+        ready_folder(path.parent, flag)
     # Not in pytest.ini, where it would be unknown with -p no:terminal.
     if getattr(option, "tbstyle", "") == "auto" and "--tb=auto" not in config.invocation_params.args:
         option.tbstyle = "short"
+
+
+def _files(config: pytest.Config) -> dict[str, Path]:
+    """Return the files that pytest will write: after the run, where it then could not."""
+    if hasattr(config, "workerinput") or asks_nothing(config):
+        return {}
+    here, option = config.invocation_params.dir, config.option
+    log = hasattr(option, "log_file") and (option.log_file or config.getini("log_file"))
+    given = {"--junitxml": getattr(option, "xmlpath", None), "--log-file": log}
+    return {flag: here / Path(path).expanduser() for flag, path in given.items() if path}
 
 
 def asks_nothing(config: pytest.Config) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from pytest_caio.outcomes import Mismatch
@@ -55,14 +56,18 @@ def failure_of(error: BaseException, comparison: tuple[str, Any, Any] | None) ->
     """
     if isinstance(error, Mismatch):
         return error.expected, error.observed
-    node = _failed_assertion(error.__traceback__)
-    if node is None:
+    node, frame = _failed_assertion(error.__traceback__)
+    if node is None or frame is None:
         return "", beginning(f"{type(error).__name__}: {error}", _LONGEST)
     if node.msg is not None:
         return _plain(node.test), beginning(str(error).split("\nassert ")[0], _LONGEST)
     if comparison and isinstance(node.test, ast.Compare):
         subject, seen = _subject(node.test, comparison)
         return _plain(node.test), beginning(f"{subject} is {seen!r}", _LONGEST)
+    if isinstance(node.test, ast.Compare):  # pytest sees no comparison with --assert=plain
+        named = _first(node.test)
+        with suppress(LookupError, AttributeError):
+            return _plain(node.test), beginning(f"{_plain(named)} is {_value(named, frame)!r}", _LONGEST)
     return _plain(node.test), "it does not hold"
 
 
@@ -70,18 +75,33 @@ def _subject(test: ast.Compare, comparison: tuple[str, Any, Any]) -> tuple[str, 
     """Return the source and the value of a comparison's subject: `status`, in `400 <= status < 500`."""
     operands = [test.left, *test.comparators]
     constants = [node.value for node in operands if isinstance(node, ast.Constant)]
-    subject = next((node for node in operands if not isinstance(node, ast.Constant)), test.left)
+    subject = _first(test)
     _, left, right = comparison
     return _plain(subject), right if left in constants and isinstance(test.left, ast.Constant) else left
 
 
-def _failed_assertion(traceback: TracebackType | None) -> ast.Assert | None:
-    found = None
+def _first(test: ast.Compare) -> ast.expr:
+    """Return the first operand of a comparison that is not a constant."""
+    operands = (test.left, *test.comparators)
+    return next((node for node in operands if not isinstance(node, ast.Constant)), test.left)
+
+
+def _value(node: ast.expr, frame: FrameType) -> Any:
+    """Return the value of a name, or of an attribute of one. Raises LookupError for any other expression."""
+    if isinstance(node, ast.Attribute):
+        return getattr(_value(node.value, frame), node.attr)
+    if isinstance(node, ast.Name):
+        return {**frame.f_globals, **frame.f_locals}[node.id]
+    raise LookupError
+
+
+def _failed_assertion(traceback: TracebackType | None) -> tuple[ast.Assert | None, FrameType | None]:
+    found: tuple[ast.Assert | None, FrameType | None] = None, None
     while traceback is not None:
         line, path = traceback.tb_lineno, traceback.tb_frame.f_code.co_filename
         if not path.startswith("<") and "site-packages" not in path:
             for node in read_assertions(path):
                 if node.lineno <= line <= (node.end_lineno or node.lineno):
-                    found = node
+                    found = node, traceback.tb_frame
         traceback = traceback.tb_next
     return found

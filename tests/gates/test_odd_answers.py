@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.environments.environment import load_environment, read_revoked
+from pytest_caio.environments.environment import load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import read_profiles
+from pytest_caio.environments.tokens import read_revoked
 from tests.support.hosted import HostedDeployment
 from tests.support.odd_answers import OddAnswers
 

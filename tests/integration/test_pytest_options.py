@@ -183,3 +183,32 @@ def test_without_a_plugin_of_pytest(ask: Ask, deployment: Deployment, name: str)
 def test_needed_plugins(ask: Ask, deployment: Deployment, name: str) -> None:
     """With -p no:html, no:metadata or no:base_url, a run says that it needs that plugin."""
     assert f"-p no:{name}" in refusal(ask(ONE, "-p", f"no:{name}", *elsewhere(deployment)))
+
+
+def test_plain_assertions(ask: Ask) -> None:
+    """With --assert=plain alone a check fails as well, and says what was expected and observed."""
+    outcome = ask("acceptance/test_readiness.py", "-k", "documents", "--assert=plain", "--fault=docs-served")
+    assert (outcome.status, outcome.checks["RDY-09"]) == (1, "failed"), outcome.stdout + outcome.stderr
+    assert "expected status_code == 404; observed status_code is 200" in outcome.stdout
+
+
+AGAIN = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    runtestprotocol(item, log=False, nextitem=nextitem)
+    item._initrequest()
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    runtestprotocol(item, log=True, nextitem=nextitem)
+    return True
+"""
+
+
+def test_a_repeated_case_writes_once(ask: Ask, deployment: Deployment, tmp_path: Path) -> None:
+    """A test that a plugin such as pytest-rerunfailures runs again sends only once what is acted on."""
+    (tmp_path / "again.py").write_text(AGAIN, "utf-8")
+    asked = ("acceptance/test_webhooks.py", "-k", "signed_posts", "--allow-writes", "-p", "again")
+    outcome = ask(*asked, to=deployment, path=[tmp_path])
+    assert outcome.status == 0, outcome.stdout + outcome.stderr
+    posts = [one for one in outcome.sent if one.method == "POST"]
+    assert len(posts) == len(outcome.cases) > 1

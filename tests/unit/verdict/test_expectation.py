@@ -47,6 +47,11 @@ def holds_not() -> None:
     assert not response.status_code
 
 
+def counts() -> None:
+    """Fail on a comparison of what a call returns."""
+    assert len(str(response.status_code)) == 2
+
+
 def in_branches() -> None:
     """Fail on an assertion inside other statements."""
     for _ in range(2):
@@ -101,7 +106,10 @@ def test_what_is_expected_is_the_assertion(function: Callable[[], None], expecte
         (chains, ("<", 500, 500), "400 <= status_code < 500", "status_code is 500"),
         (reversed_sides, ("==", 401, 503), "401 == status_code", "status_code is 503"),
         (calls, ("==", 503, 401), "status_code == 401", "status_code is 503"),
-        (compares, None, "status_code == 401", "it does not hold"),
+        # With --assert=plain pytest sees no comparison.
+        (compares, None, "status_code == 401", "status_code is 503"),
+        (chains, None, "400 <= status_code < 500", "status_code is 503"),
+        (counts, None, "len(str(status_code)) == 2", "it does not hold"),
         (holds_not, ("==", 1, 2), "not status_code", "it does not hold"),
         (says_why, ("==", 503, 401), "status_code == 401", "the guard is missing"),
         (in_branches, ("in", 503, (200, 401)), "status_code in (200, 401)", "status_code is 503"),
