@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
 # With these variables, hundreds of processes would compile the package again and flush every line.
 for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
     os.environ.pop(name, None)
-# On Windows child processes would print a code page, and the tests read UTF-8.
-if sys.platform == "win32":
-    os.environ["PYTHONIOENCODING"] = "utf-8"
+# On Windows, or without a locale, child processes would print another encoding than the tests read.
+os.environ["PYTHONIOENCODING"] = "utf-8"
 # On a busy machine the duration of an example says nothing about the code.
 settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("caio")

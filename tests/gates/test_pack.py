@@ -251,7 +251,7 @@ def test_interpreter_of_the_checkout_is_used(tmp_path: Path, folder: Path) -> No
     shutil.copytree(folder / "passing", tmp_path, dirs_exist_ok=True)
     own = tmp_path / ".venv" / "bin" / "python"
     own.parent.mkdir(parents=True)
-    own.write_text("#!/bin/sh\necho the venv of the checkout >&2\nexit 9\n", "utf-8")
+    own.write_bytes(b"#!/bin/sh\necho the venv of the checkout >&2\nexit 9\n")
     own.chmod(0o755)
     assert "status 9: ...the venv of the checkout" in packing(tmp_path)().trouble
     assert packing(tmp_path, python=sys.executable)() == PackFindings(passed=1, files=("test_it.py",))
