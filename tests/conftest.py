@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 # With these variables, hundreds of processes would compile the package again and flush every line.
 for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
     os.environ.pop(name, None)
-# On Windows child processes would print a code page, and the tests read UTF-8.
-if sys.platform == "win32":
-    os.environ["PYTHONIOENCODING"] = "utf-8"
+# On Windows, or without a locale, child processes would print another encoding than the tests read.
+os.environ["PYTHONIOENCODING"] = "utf-8"
 # On a busy machine the duration of an example says nothing about the code.
 # Without the right to write to the checkout, hypothesis would warn that it cannot keep examples there.
 kept = {} if os.access(Path(__file__).parents[1], os.W_OK) else {"database": None}

@@ -19,6 +19,7 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.environments.profiles import PackSection
 from pytest_caio.redaction.secret import names_secret
+from pytest_caio.system.atomicfile import once_free
 from pytest_caio.system.child import Child, ChildError, why_not_started
 from pytest_caio.system.program import find_program
 from pytest_caio.system.watchdog import Watchdog
@@ -185,7 +186,7 @@ def read_junit(path: Path) -> PackFindings:
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError(f"the tests' result is larger than {_LARGEST >> 20} MiB")
-        root = ET.fromstring(path.read_bytes())  # noqa: S314 - our own pytest wrote it, and expat bounds entities
+        root = ET.fromstring(once_free(path.read_bytes))  # noqa: S314 - our own pytest wrote it, and expat bounds entities
     except OSError:
         raise ValueError("the tests left no result") from None
     except ET.ParseError as error:

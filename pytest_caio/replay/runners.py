@@ -164,9 +164,12 @@ def split_command(command: str | Sequence[str], *, windows: bool = os.name == "n
 def missing_script(command: str, cwd: Path) -> str:
     """Return the first word of a runner's command that is a Python file which is not there, or nothing.
 
+    Options are passed over: what is in them may be a name for the runner alone.
+
     Raises InputError like `split_command`.
     """
-    scripts = (word for word in split_command(command) if word.endswith(".py"))
+    words = split_command(command)
+    scripts = (word for word in words if word.lower().endswith(".py") and not word.startswith("-"))
     return next((word for word in scripts if not (cwd / word).is_file()), "")
 
 

@@ -259,13 +259,21 @@ def test_end_ends_the_tests(folder: Path) -> None:
     assert within(time.monotonic() - began, 20)
 
 
+def test_words_in_any_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests print is shown as written where Python would print a code page, as on Windows."""
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    (tmp_path / "test_it.py").write_text("raise RuntimeError('Grüße ✓ 漢')\n", "utf-8")
+    assert "Grüße ✓ 漢" in " ".join(packing(tmp_path)().reasons)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a link to an interpreter needs rights there")
 def test_interpreter_of_the_checkout_is_used(tmp_path: Path, folder: Path) -> None:
     """The checkout's own .venv runs its tests; `python` names another."""
     shutil.copytree(folder / "passing", tmp_path, dirs_exist_ok=True)
     own = tmp_path / ".venv" / "bin" / "python"
     own.parent.mkdir(parents=True)
-    own.write_text("#!/bin/sh\necho the venv of the checkout >&2\nexit 9\n", "utf-8")
+    own.write_bytes(b"#!/bin/sh\necho the venv of the checkout >&2\nexit 9\n")
     own.chmod(0o755)
     assert "status 9: ...the venv of the checkout" in packing(tmp_path)().trouble
     assert packing(tmp_path, python=sys.executable)() == PackFindings(passed=1, files=("test_it.py",))

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import socket
-import sys
 import threading
 import time
 from collections import Counter
@@ -40,7 +39,7 @@ __all__ = [
 # All gates that send requests: replay and pack start other processes, and take long.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 # Environment variables of the machine that would change a run's output or requests.
-_NOISE = re.compile(r"PYTEST_.*|PY_COLORS|NO_COLOR|FORCE_COLOR|COLUMNS|CI|BUILD_NUMBER|PYTHONIOENCODING|TERM")
+_NOISE = re.compile(r"PYTEST_.*|PY_COLORS|NO_COLOR|FORCE_COLOR|COLUMNS|CI|BUILD_NUMBER|TERM")
 _SECRET = re.compile(r"TOKEN$|SECRET$|_KEY$|^REDIS_URL$")
 
 
@@ -193,9 +192,7 @@ def clean_environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not _NOISE.fullmatch(name) and not holds_runtime_key(name)
     }
-    # On Windows child processes would print a code page, and the tests read UTF-8.
-    spoken = {"PYTHONIOENCODING": "utf-8"} if sys.platform == "win32" else {}
-    return {**kept, **spoken, **more}
+    return {**kept, **more}
 
 
 def start_suite(

@@ -20,7 +20,7 @@ import pytest
 from pytest_caio.errors import InputError
 from pytest_caio.replay import Answer, CommandRunner, Question, RunnerFailure, runners
 from pytest_caio.replay.answers import parse_answer
-from pytest_caio.replay.runners import split_command
+from pytest_caio.replay.runners import missing_script, split_command
 from pytest_caio.system.program import find_program
 from tests.support.pace import stretched, wait_for, within
 from tests.support.places import CHECKOUT, SUPPORT
@@ -321,6 +321,14 @@ def test_a_command_that_cannot_work_is_an_input_error(command: str | list[str]) 
     """An empty, broken or missing command is named before anything is run."""
     with pytest.raises(InputError, match=r"replay\.runner"):
         CommandRunner(command)
+
+
+def test_a_missing_script_is_named(tmp_path: Path) -> None:
+    """A script that is not in the runner's folder is named; the value of an option is not taken for one."""
+    (tmp_path / "agent.py").touch()
+    assert missing_script('python agent.py --rules="C:\\tool box\\rules.py"', tmp_path) == ""
+    assert missing_script("python agnet.py agent.py", tmp_path) == "agnet.py"
+    assert missing_script("python -m agent --lines", tmp_path) == ""
 
 
 def test_numbers_and_protocol_are_checked() -> None:
