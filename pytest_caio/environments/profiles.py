@@ -188,7 +188,7 @@ _MENDS = {
     "object": "write a table of its own, [NAME.KEY]",
     "datetime": "write day, time and offset without quotes, as in 2026-02-24T18:00:00Z",
     "RFC3339": "write day, time and offset without quotes, as in 2026-02-24T18:00:00Z",
-    "": "write a path in single quotes, or / in place of each \\",
+    "": "write it on one line, and a path in single quotes or with / in place of each \\",
 }
 
 

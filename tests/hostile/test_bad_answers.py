@@ -54,7 +54,7 @@ ANSWERS = {
     "pours": (bad.pouring(OK + b"\r\n", b"x" * 65536), TOO_LARGE),
     "pours chunks": (bad.pouring(CHUNKED, b"1000\r\n" + b"[" * 4096 + b"\r\n"), TOO_LARGE),
     "broken chunking": (bad.broken(CHUNKED + b"ZZ\r\nhello\r\n0\r\n\r\n"), NOT_HTTP),
-    "not UTF-8": (bad.answering(bad.http(200, b'{"status":"\xff\xfe\xc3(' * 9, JSON)), "invalid start byte"),
+    "not UTF-8": (bad.answering(bad.http(200, b'{"status":"\xff\xfe\xc3(' * 9, JSON)), "not UTF-8 text"),
     "nested deep": (bad.answering(bad.http(200, b"[" * 100_000 + b"]" * 100_000, JSON)), "200, [[[["),
     "nested deep in a report": (
         bad.answering(bad.http(200, b'{"dependencies":' * 50_000 + b"1" + b"}" * 50_000, JSON)),
@@ -62,7 +62,7 @@ ANSWERS = {
     ),
     "wrong types": (bad.answering(bad.as_json(WRONG_TYPES)), "Expected `str`, got `int`"),
     "a list": (bad.answering(bad.as_json([1, 2])), "Expected `object`, got `array`"),
-    "NaN": (bad.answering(bad.as_json({"status": float("nan"), "x": float("inf")})), "malformed"),
+    "NaN": (bad.answering(bad.as_json({"status": float("nan"), "x": float("inf")})), "NaN is no JSON number"),
     "a number beyond all": (bad.answering(bad.http(200, b'{"status":1e99999}', JSON)), "out of range"),
     # A run reads at most 16 MiB of all responses together: which of them exceed it depends on their order.
     "1 MiB of line ends": (

@@ -102,8 +102,16 @@ def test_a_value_of_another_type_is_named(write: Write, line: str, key: str) -> 
     ("lines", "number", "words"),
     [
         (r'hive_dir = "C:\Users\me\x"', 3, "write single quotes, or / in place of each \\"),
-        (r'hive_dir = "C:\tools"', 3, "control character in the text (key hive_dir); write a path in single"),
-        (r'summary = "C:\bin"', 3, "control character in the text (key summary); write a path in single"),
+        (
+            r'hive_dir = "C:\tools"',
+            3,
+            "control character in the text (key hive_dir); write it on one line, and a path in single",
+        ),
+        (
+            r'summary = "C:\bin"',
+            3,
+            "control character in the text (key summary); write it on one line, and a path in single",
+        ),
         ('hive_dir = "a\\u0000b"', 3, "control character in the text (key hive_dir)"),
         ("cutover = 2026-02-24", 3, "(key cutover); write day, time and offset without quotes"),
         ("cutover = 18:00:00", 3, "(key cutover); write day, time and offset without quotes"),
