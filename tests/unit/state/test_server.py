@@ -178,11 +178,10 @@ def test_a_busy_redis_is_told(make_hive: MakeHive, own_server: RedisServer, spoi
         ({"cluster-enabled": "yes"}, "Redis is a cluster"),
         ({"maxclients": "1"}, "Redis takes no more connections (maxclients)"),
         ({"databases": "4"}, "does not have the database that REDIS_URL names"),
-        ({"requirepass": ""}, "Redis has no password, and REDIS_URL gives one"),
     ],
 )
 def test_a_redis_that_is_set_up_otherwise(make_hive: MakeHive, options: dict[str, str], words: str) -> None:
-    """maxclients used up, a cluster, a database that is not there, no password: each in words."""
+    """maxclients used up, a cluster, a database that is not there: each in words."""
     asked = "/99" if "databases" in options else "/0"
     with RedisServer(options) as server, contextlib.ExitStack() as stack:
         if "maxclients" in options:

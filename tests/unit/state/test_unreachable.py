@@ -91,6 +91,11 @@ def told(url: str) -> str:
         (b"-LOADING Redis is loading the dataset in memory\r\n", "Redis is still loading its data"),
         (b"-MASTERDOWN Link with MASTER is down\r\n", "a replica that has lost its primary"),
         (b"-BUSY Redis is busy running a script.\r\n", "Redis is busy with a script"),
+        (
+            b"-ERR AUTH <password> called without any password configured for the default user. Are you sure "
+            b"your configuration is correct?\r\n",
+            "Redis has no password, and REDIS_URL gives one",
+        ),
         (b"-NOAUTH Authentication required.\r\n", "Redis refuses the credentials in REDIS_URL"),
         (b"-WRONGPASS invalid username-password pair\r\n", "Redis refuses the credentials in REDIS_URL"),
         (b"-NOPERM this user has no permissions to run the 'ping' command\r\n", "does not permit this user"),
