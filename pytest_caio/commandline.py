@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +25,7 @@ __all__ = ["Options", "add_options", "find_suite", "given_token", "join_files", 
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 # On Windows a colon would even write into a stream of another file, which no folder shows.
-_NOT_IN_A_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_NOT_IN_A_NAME = str.maketrans(dict.fromkeys([*'<>:"/\\|?*', *map(chr, range(32))], "_"))
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
 # Options whose value may be the path of an existing file or folder.
@@ -287,7 +286,7 @@ class Options:
             environments=environments,
             base_url=base_url,
             evidence=evidence,
-            stem=f"{_NOT_IN_A_NAME.sub('_', '+'.join(names)[:_LONGEST])}-{stamp}",
+            stem=f"{'+'.join(names)[:_LONGEST].translate(_NOT_IN_A_NAME)}-{stamp}",
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),
