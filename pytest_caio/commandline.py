@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -21,15 +21,11 @@ from pytest_caio.errors import InputError
 from pytest_caio.text import beginning
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
-__all__ = ["Options", "add_options", "find_suite", "given_token", "join_files", "joined_paths"]
+__all__ = ["Options", "add_options", "find_suite", "given_token"]
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
-# On Windows a colon would even write into a stream of another file, which no folder shows.
-_NOT_IN_A_NAME = str.maketrans(dict.fromkeys([*'<>:"/\\|?*', *map(chr, range(32))], "_"))
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
-# Options whose value may be the path of an existing file or folder.
-_WITH_PATH = ("--env", "--env-file", "--profiles", "--waivers", "--evidence-dir", "--html")
 # Options that must have a value where they are given, by their names in `config.option`.
 _NOT_EMPTY = {
     "--env-file": "caio_env_file",
@@ -38,7 +34,6 @@ _NOT_EMPTY = {
     "--expect-commit": "caio_commit",
     "--evidence-dir": "caio_evidence",
 }
-_INI = ("pytest.ini", "pyproject.toml")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -134,52 +129,6 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="demo only, may repeat: break the reference deployment this way; 'list' prints the names",
     )
-
-
-def join_files(args: list[str]) -> None:
-    """Join `--token @FILE` and `--revoked-tokens @FILE` with a `=`, in place.
-
-    Otherwise pytest would replace `@FILE` with the lines of the file, and every token after the first would
-    become a test path.
-    """
-    for index in reversed(range(len(args) - 1)):
-        if args[index] in ("--token", "--revoked-tokens") and args[index + 1].startswith("@"):
-            args[index : index + 2] = [f"{args[index]}={args[index + 1]}"]
-
-
-def joined_paths(config: pytest.Config) -> list[str] | None:
-    """Return the arguments with `--option PATH` as `--option=PATH` if such a PATH misled pytest, else None.
-
-    pytest looks for its ini file before it knows the options of plugins. It takes an existing PATH for that
-    of tests, and may find another ini file above it, or none.
-    """
-    option, here = config.option, config.invocation_params.dir
-    arguments = [str(argument) for argument in config.invocation_params.args]
-    joined = _joined(arguments, here)
-    ours = (
-        option.caio_env,
-        option.caio_env_file,
-        option.caio_profiles,
-        option.caio_waivers,
-        option.caio_evidence,
-    )
-    if joined == arguments or not any(ours) or option.inifilename or option.rootdir:
-        return None
-    start = (here / str(config.args[0]).partition("::")[0]).resolve()
-    folders = (
-        folder for folder in (start, *start.parents) if any((folder / name).is_file() for name in _INI)
-    )
-    return joined if next(folders, None) != config.rootpath else None
-
-
-def _joined(arguments: Sequence[str], here: Path) -> list[str]:
-    joined: list[str] = []
-    for argument in arguments:
-        if joined and joined[-1] in _WITH_PATH and (here / argument).exists():
-            joined[-1] += f"={argument}"
-        else:
-            joined.append(argument)
-    return joined
 
 
 def _number(flag: str, given: str | float, least: float, most: float) -> float:
@@ -286,7 +235,7 @@ class Options:
             environments=environments,
             base_url=base_url,
             evidence=evidence,
-            stem=f"{'+'.join(names)[:_LONGEST].translate(_NOT_IN_A_NAME)}-{stamp}",
+            stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),

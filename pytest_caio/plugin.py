@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_caio.arguments import join_files, joined_paths
 from pytest_caio.checks.check import GATES, MARK
-from pytest_caio.commandline import Options, add_options, find_suite, join_files, joined_paths
+from pytest_caio.commandline import Options, add_options, find_suite
 from pytest_caio.errors import InputError, own_fault
 from pytest_caio.text import printable
 

@@ -103,7 +103,9 @@ def around(tmp_path_factory: pytest.TempPathFactory) -> Around:
     if subprocess.run([*install, *PLUGINS], capture_output=True, check=False).returncode:
         for name in PLUGINS:  # then those that can be
             subprocess.run([*install, name], capture_output=True, check=False)
-    told = subprocess.run([str(python), "-c", _ENTRY_POINTS], capture_output=True, check=True, text=True)
+    told = subprocess.run(
+        [str(python), "-c", _ENTRY_POINTS], capture_output=True, check=True, encoding="utf-8"
+    )
     names: dict[str, list[str]] = json.loads(told.stdout)
     return Around(python, {name: names[name] for name in PLUGINS if name in names})
 

@@ -154,7 +154,7 @@ def test_a_full_temporary_folder(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         check=False,
-        text=True,
+        encoding="utf-8",
         timeout=120,
     )
     # Python then takes another folder, such as the current one, if it may write to it.

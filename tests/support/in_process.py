@@ -54,7 +54,7 @@ def options_of(folder: Path, environment: Mapping[str, str] | None = None, **giv
     """Return the options of a command line in `folder`. Raises InputError like the run itself."""
     config: Any = SimpleNamespace(
         option=SimpleNamespace(**{**_GIVEN, **given}),
-        invocation_params=SimpleNamespace(dir=folder),
+        invocation_params=SimpleNamespace(dir=folder, args=["--base-url"]),
         rootpath=folder,
         args=[],
     )

@@ -15,6 +15,7 @@ SUITE = CHECKOUT / "acceptance"
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 MOST_AT_THE_TOP = 8
 KNOWS_PYTEST = {
+    "arguments",
     "checks/check",
     "commandline",
     "evidence/html",
