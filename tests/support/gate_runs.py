@@ -102,4 +102,5 @@ def ask_gate(
         shown += path.read_text("utf-8")
         found = json.loads(path.read_text("utf-8"))["environments"]
         environments |= {environment["name"]: environment for environment in found}
+    shown += "".join(path.read_text("utf-8") for path in evidence.glob("*.html"))
     return Gate(done.returncode, shown, environments)
