@@ -13,10 +13,10 @@ acceptance: $(VENV)/.demo
 	$(BIN)/python -m pytest acceptance $(ARGS)
 
 test: $(VENV)/.test browser
-	$(BIN)/python -m pytest tests -n auto --tb=short -m "not nightly" $(ARGS)
+	$(BIN)/python -m pytest tests -n auto -m "not nightly" $(ARGS)
 
 nightly: $(VENV)/.test
-	$(BIN)/python -m pytest tests -n auto --tb=short -m nightly $(ARGS)
+	$(BIN)/python -m pytest tests -n auto -m nightly $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
