@@ -58,6 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     interrupt them.
     """
     config.addinivalue_line("filterwarnings", "error")
+    if config.option.tbstyle == "auto":
+        config.option.tbstyle = "short"
     seed()
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

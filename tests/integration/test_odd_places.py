@@ -130,16 +130,11 @@ def test_a_read_only_checkout(deployment: Deployment, home: Path) -> None:
         path.chmod(0o555)
     try:
         outcome = run_at(Place(without_rights()), home, deployment)
-        unwritable = run_at(Place(without_rights()), home, deployment, f"--evidence-dir={home / 'reports'}")
     finally:
         for path in (home, home / "acceptance"):
             path.chmod(0o755)
     passed(outcome)
     assert not (home / ".pytest_cache").exists()
-    assert unwritable.status == 4
-    assert unwritable.stderr.strip().splitlines() == [
-        f"ERROR: --evidence-dir: {home / 'reports'} cannot be written to: Permission denied"
-    ]
 
 
 @pytest.mark.nightly

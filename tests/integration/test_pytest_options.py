@@ -88,9 +88,9 @@ def test_options_that_only_show(ask: Ask, deployment: Deployment, options: str) 
 
 
 def test_a_case_is_run_once(ask: Ask, deployment: Deployment) -> None:
-    """A case that is selected twice is run once, so that its requests are not sent by two workers."""
+    """A case that is selected twice is run once: two workers would send its requests twice."""
     asked = ("acceptance/test_cors.py", "--keep-duplicates", "acceptance/test_cors.py")
-    outcome = ask(*asked, "-n", "2", to=deployment)
+    outcome = ask(*asked, to=deployment)
     assert outcome.status == 0, outcome.stdout
     cases = [case["id"] for check in outcome.evidence["environments"][0]["checks"] for case in check["cases"]]
     assert len(cases) == len(set(cases)) > 10
@@ -102,7 +102,7 @@ STRICT = "[pytest]\nfilterwarnings =\n    error\n"
 PLACES = ["an ini file", "the command line", "the interpreter"]
 
 
-@pytest.mark.parametrize("where", some_nightly(PLACES, "the command line"))
+@pytest.mark.parametrize("where", some_nightly(PLACES, *PLACES[1:]))
 def test_warnings_do_not_end_a_run(ask: Ask, deployment: Deployment, tmp_path: Path, where: str) -> None:
     """With filterwarnings = error, -W error or PYTHONWARNINGS=error, a plugin's warning is only shown."""
     (tmp_path / "careless.py").write_text(
