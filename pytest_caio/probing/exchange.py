@@ -96,14 +96,18 @@ class Exchange:
     def is_own_error(self) -> bool:
         """Whether an error is the dashboard's own, and not that of a proxy.
 
-        Its own is JSON with a `detail`, or its framework's plain text; a method that it does not allow comes
-        with those that it does.
+        Its own is JSON with a `detail`; a path or method that it does not have may be plain text, where a
+        proxy has a page, and a method comes with those that it allows.
         """
-        told = self.request.method == "HEAD" or b'"detail"' in self.body
-        if told and "json" in (self.header("content-type") or ""):
+        told, kind = (
+            self.request.method == "HEAD" or b'"detail"' in self.body,
+            self.header("content-type") or "",
+        )
+        if told and "json" in kind:
             return True
         allows = self.status_code == 405 and self.header("allow") is not None
-        return allows or self.body in (b"Not Found", b"Method Not Allowed")
+        plain = kind.startswith("text/plain") or self.body in (b"Not Found", b"Method Not Allowed")
+        return allows or (plain and self.status_code in (404, 405))
 
     @cached_property
     def cause(self) -> Cause | None:

@@ -41,7 +41,7 @@ _GIVEN: Mapping[str, Any] = {
     "caio_writes": False,
     "caio_plan": False,
     "caio_wait_ready": 0.0,
-    "caio_commit": "",
+    "caio_commit": None,
     "caio_evidence": None,
     "caio_connections": 64,
     "caio_rate": 0.0,
@@ -85,7 +85,7 @@ def judged(options: Options) -> dict[str, str]:
         if planned.obstacle is not None and not isinstance(planned.obstacle, _MEANT):
             raise planned.obstacle
         for request in planned.requests.values():
-            secrets.learn_request(request, planned.case.environment)
+            secrets.learn_request(request)
     plan.table(writes=True)
     redactor.redact_all(env_diff(environments))
     options.waivers.review([], _TODAY, {environment.name for environment in environments}, whole=False)

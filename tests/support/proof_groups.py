@@ -91,7 +91,8 @@ APART: Mapping[str, tuple[str, ...]] = {
 # Variations that exclude each other: one would undo the other, or could not parse its result.
 _EITHER = (
     {"refusals-empty", "refusals-html", "refusals-challenge"},
-    {"redirects-absolute", "redirects-https"},
+    {"redirects-absolute", "redirects-https", "redirects-capitals"},
+    {"firewall", "headers-otherwise"},
     {"queues-empty", "fields-left-out"},
     *({"queues-empty", name} for name in ("cards-of-visitors", "card-of-another-tier", "card-excluded")),
     # The queue reports what it leaves out in a field that older deployments do not have.
