@@ -81,7 +81,7 @@ def test_fault_alone_turns_its_checks_red(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    DIFFERENT,
+    [pytest.param(case, marks=pytest.mark.nightly) if case.longer else case for case in DIFFERENT],
     ids=lambda case: " ".join([*case.faults, *case.profile, *case.options]),
 )
 def test_fault_of_another_deployment_is_found(case: Case, tmp_path: Path) -> None:

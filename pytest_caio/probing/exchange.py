@@ -92,22 +92,27 @@ class Exchange:
         values = self.header_values(name)
         return ", ".join(values) if values else None
 
-    @property
+    @cached_property
     def is_own_error(self) -> bool:
         """Whether an error is the dashboard's own, and not that of a proxy.
 
         Its own is JSON with a `detail`; a path or method that it does not have may be plain text, where a
         proxy has a page, and a method comes with those that it allows.
         """
-        told, kind = (
-            self.request.method == "HEAD" or b'"detail"' in self.body,
-            self.header("content-type") or "",
-        )
-        if told and "json" in kind:
+        kind = (self.header("content-type") or "").lower()
+        if "json" in kind and (self.request.method == "HEAD" or self._has_detail):
             return True
         allows = self.status_code == 405 and self.header("allow") is not None
         plain = kind.startswith("text/plain") or self.body in (b"Not Found", b"Method Not Allowed")
         return allows or (plain and self.status_code in (404, 405))
+
+    @property
+    def _has_detail(self) -> bool:
+        try:
+            told = msgspec.json.decode(self.body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return False
+        return isinstance(told, dict) and "detail" in told
 
     @cached_property
     def cause(self) -> Cause | None:

@@ -110,6 +110,13 @@ ANSWERS = {
 
 # Each of these takes the same way through the code as another one of ANSWERS.
 LIKE_OTHERS = (
+    "resets",
+    "nested deep in a report",
+    "a list",
+    "1 MiB of addresses",
+    "HTTP/1.0",
+    "two answers in one",
+    "another protocol",
     "closes at once",
     "pours chunks",
     "a number beyond all",

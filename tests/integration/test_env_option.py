@@ -12,13 +12,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.evidence_shape import SHAPE, misshapen
+from tests.support.nightly import some_nightly
 from tests.support.suite_runs import Ask, Deployment, Outcome
 
 OUTCOMES = {"passed", "failed", "waived", "advised", "missing-input", "not-run", "error"}
 VERDICTS = {"GO", "NO-GO", "INCOMPLETE"}
 
 
-@pytest.fixture(scope="module", params=["--inngest-sdk old --bearer-only clay", "--bearer-only heyreach"])
+@pytest.fixture(
+    scope="module",
+    params=some_nightly(
+        ("--inngest-sdk old --bearer-only clay", "--bearer-only heyreach"), "--bearer-only heyreach"
+    ),
+)
 def variant(request: pytest.FixtureRequest, ask: Ask, serve: Callable[..., Deployment]) -> Outcome:
     """A whole run against a healthy deployment with another configuration."""
     return ask("acceptance", to=serve(*request.param.split()))

@@ -7,7 +7,7 @@ import json
 import re
 import socket
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -55,32 +55,49 @@ def deployment() -> Iterator[Deployment]:
         yield deployment
 
 
+class Runs(dict[tuple[str, str], Outcome]):
+    """A run for each hostile deployment and set of output options, made when a test asks for it."""
+
+    def __init__(self, make: Callable[[str, str], Outcome]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: tuple[str, str]) -> Outcome:
+        """Make a run."""
+        self[key] = self._make(*key)
+        return self[key]
+
+
 @pytest.fixture(scope="module")
-def outcomes(
-    deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
-) -> dict[tuple[str, str], Outcome]:
-    """One run for each set of output options against each hostile deployment."""
-    found = {}
-    for host in HOSTS:
+def outcomes(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """The runs that the tests share."""
+
+    def make(host: str, way: str) -> Outcome:
+        folder = tmp_path_factory.mktemp("evidence")
+        # One method of each protected path is enough to show its response.
+        asked = (
+            *ASKING,
+            *deployment.arguments,
+            "--allow-writes",
+            "-k",
+            "not websocket and not other_methods",
+        )
         with serving(rude() if host == "rude" else lying(deployment.address)) as url:
-            for way in (way for asked, way in RUNS if asked == host):
-                folder = tmp_path_factory.mktemp("evidence")
-                asked = (
-                    *ASKING,
-                    *deployment.arguments,
-                    f"--base-url={url}",
-                    "--allow-writes",
-                    "-k",
-                    # One method of each protected path is enough to show its response.
-                    "not websocket and not other_methods",
-                )
-                xml = f"--junitxml={folder / 'run.xml'}"
-                found[host, way] = run_suite(*asked, *WAYS[way], xml, folder=folder)
-    return found
+            xml = f"--junitxml={folder / 'run.xml'}"
+            return run_suite(*asked, f"--base-url={url}", *WAYS[way], xml, folder=folder)
+
+    return Runs(make)
 
 
-@pytest.fixture(params=RUNS, ids="-".join)
-def outcome(request: pytest.FixtureRequest, outcomes: dict[tuple[str, str], Outcome]) -> Outcome:
+@pytest.fixture(
+    params=[
+        pytest.param(
+            one, id="-".join(one), marks=pytest.mark.nightly if one[1] in ("native", "lines") else ()
+        )
+        for one in RUNS
+    ]
+)
+def outcome(request: pytest.FixtureRequest, outcomes: Runs) -> Outcome:
     """One of these runs."""
     return outcomes[request.param]
 
@@ -152,9 +169,7 @@ LINKS = "() => [...document.querySelectorAll('[href], [src], [action]')].map(one
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_report_shows_and_does_nothing(
-    host: str, chromium: Browser, outcomes: dict[tuple[str, str], Outcome]
-) -> None:
+def test_the_report_shows_and_does_nothing(host: str, chromium: Browser, outcomes: Runs) -> None:
     """In Chromium no text of a response runs, loads, navigates, or appears in the place of the verdict."""
     report = outcomes[host, "all"].html_path
     watched = Watched(chromium, report)
@@ -199,7 +214,7 @@ def test_the_report_shows_and_does_nothing(
     page.close()
 
 
-def test_the_embedded_json_is_escaped(outcomes: dict[tuple[str, str], Outcome]) -> None:
+def test_the_embedded_json_is_escaped(outcomes: Runs) -> None:
     """The JSON that pytest-html embeds is one attribute whose texts hold no markup or control character."""
     text = outcomes["lying", "all"].html
     (blob,) = re.findall(r'data-jsonblob="([^"<>]*)"', text)
@@ -237,7 +252,7 @@ _BY_ESCAPING_ALONE = ("<meta", f"href='{NOWHERE}/a'")
 
 
 def test_the_policy_blocks_markup_in_the_embedded_json(
-    chromium: Browser, outcomes: dict[tuple[str, str], Outcome], tmp_path: Path
+    chromium: Browser, outcomes: Runs, tmp_path: Path
 ) -> None:
     """Markup planted unescaped in pytest-html's JSON runs no script and sends no request."""
     text = outcomes["lying", "short"].html
@@ -261,9 +276,7 @@ def test_the_policy_blocks_markup_in_the_embedded_json(
     watched.page.close()
 
 
-def test_without_the_policy_the_markup_would_run(
-    chromium: Browser, outcomes: dict[tuple[str, str], Outcome], tmp_path: Path
-) -> None:
+def test_without_the_policy_the_markup_would_run(chromium: Browser, outcomes: Runs, tmp_path: Path) -> None:
     """The same markup runs in a report without the policy: these tests would notice it."""
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", outcomes["lying", "short"].html)
     (blob,) = re.findall(r'data-jsonblob="([^"<>]*)"', text)
@@ -281,7 +294,7 @@ def test_without_the_policy_the_markup_would_run(
     watched.page.close()
 
 
-def test_the_policy_is_strict(outcomes: dict[tuple[str, str], Outcome]) -> None:
+def test_the_policy_is_strict(outcomes: Runs) -> None:
     """The policy denies all by default, and allows scripts and styles by hash and images as data only."""
     (policy,) = re.findall(
         r'http-equiv="Content-Security-Policy" content="([^"]*)"', outcomes["rude", "short"].html
@@ -302,9 +315,7 @@ def test_the_policy_is_strict(outcomes: dict[tuple[str, str], Outcome]) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_report_is_legible(
-    scheme: str, chromium: Browser, outcomes: dict[tuple[str, str], Outcome]
-) -> None:
+def test_the_report_is_legible(scheme: str, chromium: Browser, outcomes: Runs) -> None:
     """In light and dark mode, verdict and cells have enough contrast, and the console shows no error."""
     page = chromium.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     told: list[str] = []

@@ -85,7 +85,7 @@ OPTIONS = st.lists(
 
 
 # Each example is a run of the plugin, so there are few of them, and hypothesis does not shrink them.
-@settings(max_examples=8, deadline=None, derandomize=False, database=None, phases=["explicit", "generate"])
+@settings(max_examples=3, deadline=None, derandomize=False, database=None, phases=["explicit", "generate"])
 # An example in which no line holds eight characters of the secret.
 @example(string.ascii_letters, [["HEX", "wrapped"]] * 3, "", [], False)
 @given(

@@ -328,7 +328,7 @@ class OtherDashboard:
             "/api/cadence/leads": [{"step": 2, "email": self.lead}],
             "/api/operator/history": {"days": []},
         }
-        return (200, {}, told[path]) if path in told else (404, {}, "no such thing")
+        return (200, {}, told[path]) if path in told else (404, {}, {"detail": "no such thing"})
 
     def _today(self) -> dict[str, Any]:
         text = self._redis.get(f"{self.settings['STATE_REDIS_PREFIX']}:operator:state:{datetime.now(UTC):%F}")

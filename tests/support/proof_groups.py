@@ -91,6 +91,9 @@ APART: Mapping[str, tuple[str, ...]] = {
 # Variations that exclude each other: one would undo the other, or could not parse its result.
 _EITHER = (
     {"refusals-empty", "refusals-html", "refusals-challenge"},
+    {"providers-sign", "providers-by-bearer"},
+    # Together they would leave no card of a real lead that is shown.
+    {"card-for-training", "card-excluded"},
     {"redirects-absolute", "redirects-https", "redirects-capitals"},
     {"firewall", "headers-otherwise"},
     {"queues-empty", "fields-left-out"},

@@ -61,12 +61,14 @@ class Case:
     """A healthy deployment with another configuration, and faults of it.
 
     `reds` are the checks that must be red, `options` those of `serve`, and `profile` lines of its profile.
+    `longer` cases take the same way as another one, and are proved nightly.
     """
 
     faults: tuple[str, ...]
     reds: frozenset[str]
     options: tuple[str, ...] = ()
     profile: tuple[str, ...] = ()
+    longer: bool = False
 
 
 _CLAY_MISSING = frozenset(
@@ -81,14 +83,14 @@ DIFFERENT = (
     ),
     Case(("query-token",), frozenset({"AUTH-04", "RDY-08"}), profile=("probe_query_token = false",)),
     Case(("inngest-few", "inngest-wrong-key"), frozenset({"RDY-05", "RDY-06"}), ("--inngest-sdk", "old")),
-    Case(("inngest-dev",), frozenset({"RDY-05"}), ("--inngest-sdk", "old")),
+    Case(("inngest-dev",), frozenset({"RDY-05"}), ("--inngest-sdk", "old"), longer=True),
     Case(
         ("clay-unsigned", "heyreach-open"),
         frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-08", "WH-12", "WH-13"}),
         BEARERS,
     ),
     Case(("heyreach-unguarded",), frozenset({"WH-08", "WH-12"}), BEARERS),
-    Case(("heyreach-said-open",), frozenset({"WH-08", "WH-12"}), BEARERS),
+    Case(("heyreach-said-open",), frozenset({"WH-08", "WH-12"}), BEARERS, longer=True),
     Case(("dependencies-slander",), frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay")),
     Case(("clay-vouched-for",), _CLAY_MISSING, ("--bearer-only", "clay")),
 )
