@@ -59,7 +59,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # status and of an introspection, the login page.
     "connection-leaked": ("RDY-01",),
     # It serves another path's response in place of readiness, which these replace.
-    "original-url-served": ("RDY-01",),
+    "original-url-served": ("RDY-01", "AUTH-05"),
     "traceback-leaked": ("AUTH-01",),
     "signing-key-leaked": ("RDY-05",),
     "inngest-signature-expected": ("RDY-05",),
