@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.errors import InputError
@@ -124,7 +124,14 @@ def forget_variables() -> None:
         del os.environ[name]
 
 
-def _announce(summary: Mapping[str, str], _: object) -> None:
+# Signals received before it serves: if one arrives in a destructor, Python drops its handler's exception.
+_received: list[int] = []
+
+
+def _announce(summary: Mapping[str, str], server: Any) -> None:
+    if _received:
+        server.should_exit = True
+        return
     sys.stdout.write(json.dumps({"ok": True, **summary}) + "\n")
     sys.stdout.flush()
     where = f"{summary['base_url']}/login; the token is DASHBOARD_AUTH_TOKEN in {summary['env_file']}"
@@ -132,6 +139,7 @@ def _announce(summary: Mapping[str, str], _: object) -> None:
     sys.stderr.flush()
 
 
-def _leave(_: int, __: FrameType | None) -> NoReturn:
+def _leave(number: int, _: FrameType | None) -> NoReturn:
     # While it serves, uvicorn has its own signal handlers; it raises the signal again after it has stopped.
+    _received.append(number)
     raise SystemExit(0)

@@ -236,6 +236,34 @@ def test_signal_while_starting(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
+DROPPED = """
+import os, signal, sys
+from pytest_caio.commands import cli, serve
+
+class Signals:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(9):
+            pass  # the interpreter calls handlers between the steps of a loop
+
+def importing(name, imported=serve.importlib.import_module):
+    if name.endswith(".host"):  # the handlers are in place
+        Signals()
+    return imported(name)
+
+serve.importlib.import_module = importing
+sys.exit(cli.main(["serve"]))
+"""
+
+
+@posix
+def test_signal_in_a_destructor_while_starting() -> None:
+    """A signal whose exception Python drops, since a destructor was running, ends it before it serves."""
+    done = subprocess.run([sys.executable, "-c", DROPPED], capture_output=True, timeout=60, check=False)
+    assert b"Exception ignored in" in done.stderr
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
 def _runs(process: psutil.Process) -> bool:
     """Say whether a process still runs: one that has ended and waits to be buried does not."""
     try:
