@@ -246,10 +246,10 @@ class Signals:
         for _ in range(9):
             pass  # the interpreter calls handlers between the steps of a loop
 
-def importing(name, imported=serve.importlib.import_module):
+def importing(name, package=None, imported=serve.importlib.import_module):
     if name.endswith(".host"):  # the handlers are in place
         Signals()
-    return imported(name)
+    return imported(name, package)
 
 serve.importlib.import_module = importing
 sys.exit(cli.main(["serve"]))
