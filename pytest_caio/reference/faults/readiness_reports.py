@@ -33,7 +33,7 @@ REPORTS = Faults([
     fault("inngest-unmounted", "Inngest's route is said to be missing.", "RDY-04",
           _part("inngest", route_mounted=False), place="INNGEST_"),
     fault("inngest-unready", "Inngest is said not to be ready.", "RDY-04",
-          _part("inngest", ready=False, status="unhealthy"), place="INNGEST_"),
+          _part("inngest", ready=False, status="unhealthy"), then="RDY-07", place="INNGEST_"),
     fault("signatures-unrequired", "Webhooks are said not to be required.", "WH-01",
           _part("webhooks", required=False), place="WEBHOOK_SIGNATURE_REQUIRED"),
     fault("clay-listed", "Clay is listed as unauthenticated, and everything as ready.", "WH-02",
