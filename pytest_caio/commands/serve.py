@@ -102,6 +102,16 @@ def run(args: argparse.Namespace) -> int:
         if number := getattr(signal, name, None):
             signal.signal(number, _leave)
     try:
+        return _serve(args)
+    except Exception:
+        # A signal during an import may leave a module half imported, which then raises another error.
+        if _received:
+            return 0
+        raise
+
+
+def _serve(args: argparse.Namespace) -> int:
+    try:
         hosting = importlib.import_module("pytest_caio.reference.hosting.host")
     except ModuleNotFoundError as error:
         raise InputError(f"serve needs {error.name}: pip install 'pytest-caio[demo]'") from None

@@ -264,6 +264,31 @@ def test_signal_in_a_destructor_while_starting() -> None:
     assert (done.returncode, done.stdout) == (0, b"")
 
 
+SWALLOWED = """
+import os, signal, sys
+from pytest_caio.commands import cli, serve
+
+def importing(name, package=None, imported=serve.importlib.import_module):
+    if name.endswith(".host"):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            sum(number for number in range(9))
+        except SystemExit:
+            raise AttributeError("partially initialized module") from None
+    return imported(name, package)
+
+serve.importlib.import_module = importing
+sys.exit(cli.main(["serve"]))
+"""
+
+
+@posix
+def test_signal_inside_an_import() -> None:
+    """A signal that an import turns into another error ends it with 0, and nothing is said."""
+    done = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def _runs(process: psutil.Process) -> bool:
     """Say whether a process still runs: one that has ended and waits to be buried does not."""
     try:
