@@ -15,9 +15,9 @@ from pytest_caio.checks.credentials import TOKEN, TOKEN_KEY
 from pytest_caio.checks.probe import Effect, post
 from pytest_caio.checks.shared import OPERATOR_STATUS
 from pytest_caio.commandline import given_token
+from pytest_caio.commands.profile import add_profiles, chosen_profile
 from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
-from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.environments.rules import repeated_keys, unusable
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import Mismatch
@@ -72,13 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "says that it is stopped, 1 if it does not, and 2 if an input cannot be used and nothing was sent."
     )
     add("--env", required=True, metavar="NAME", help="the profile of the deployment to stop")
-    add(
-        "--profiles",
-        type=Path,
-        default=Path("acceptance", "environments.toml"),
-        metavar="PATH",
-        help="where the profile is (default: %(default)s)",
-    )
+    add_profiles(parser)
     add("--base-url", default="", metavar="URL", help="over the profile's")
     add("--env-file", type=Path, metavar="PATH", help="runtime env file, over the profile's")
     add("--token", metavar="VALUE|@FILE", help="dashboard token, over the env file's")
@@ -126,14 +120,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _environment(args: argparse.Namespace) -> Environment:
     """Return the deployment to stop. Raises InputError where its address or its token cannot be used."""
-    profiles = read_profiles(args.profiles)
-    if args.env not in profiles:
-        raise InputError(
-            f"--env {args.env}: no such profile in {args.profiles}; there are {', '.join(profiles)}"
-        )
     environment = load_environment(
         args.env,
-        profiles[args.env],
+        chosen_profile(args),
         args.profiles.parent,
         keys=RUNTIME_KEYS,
         process=os.environ,

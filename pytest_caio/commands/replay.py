@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_caio.commands.profile import add_profiles, chosen_profile
 from pytest_caio.environments.envfile import EnvFile
-from pytest_caio.environments.profiles import Profile, ReplaySection, read_profiles
+from pytest_caio.environments.profiles import Profile, ReplaySection
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.secret import names_path, names_secret
@@ -72,13 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "1 where it is not, and 2 for input that cannot be used."
     )
     add("--env", default="demo", metavar="NAME", help="the profile (default: %(default)s)")
-    add(
-        "--profiles",
-        type=Path,
-        default=Path("acceptance", "environments.toml"),
-        metavar="PATH",
-        help="where the profile is (default: %(default)s)",
-    )
+    add_profiles(parser)
     add("--runner", metavar="COMMAND", help="what answers, in place of the profile's; run in the same folder")
     add("--golden-set", type=Path, metavar="PATH", help="the golden set, in place of the profile's")
     add("--write-baseline", type=Path, metavar="PATH", help="write the answers here, if the replay is ok")
@@ -91,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises InputError for a profile, a golden set, a runner or a baseline's place that cannot be used.
     """
-    profile = _profile(args)
+    profile = chosen_profile(args)
     section = _section(args, profile)
     target: Path | None = args.write_baseline
     if target is not None:
@@ -131,15 +126,6 @@ def run(args: argparse.Namespace) -> int:
     sys.stderr.writelines(f"replay: {printable(note)}\n" for note in notes)
     sys.stdout.write(json.dumps(shown) + "\n")
     return 0 if summary.ok else 1
-
-
-def _profile(args: argparse.Namespace) -> Profile:
-    profiles = read_profiles(args.profiles)
-    if args.env not in profiles:
-        raise InputError(
-            f"--env {args.env}: no such profile in {args.profiles}; there are {', '.join(profiles)}"
-        )
-    return profiles[args.env]
 
 
 def _section(args: argparse.Namespace, profile: Profile) -> ReplaySection:

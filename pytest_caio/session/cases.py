@@ -9,7 +9,7 @@ import pytest
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput, NoAnswer, NotApplicable
 from pytest_caio.probing.unpacking import UNREADABLE
-from pytest_caio.session.fixtures import ANSWERS, TABLES, case_fixtures
+from pytest_caio.session.fixtures import ANSWERS, TABLES
 from pytest_caio.session.leaks import LeakWatch
 from pytest_caio.session.reports import attach_leaks, observe
 from pytest_caio.session.run import Run
@@ -43,11 +43,7 @@ class CaseHooks:
         reason = self._run.unreachable(planned)
         if reason:
             pytest.skip(UNREACHABLE + reason)
-        answers = item.stash[ANSWERS] = self._run.answers(planned)
-        if isinstance(item, pytest.Function):
-            # pytest resolves only those fixtures that have no value yet, and resolving these five for each of
-            # hundreds of cases took a tenth of a run's CPU time.
-            item.funcargs.update(case_fixtures(planned.case, answers))
+        item.stash[ANSWERS] = self._run.answers(planned)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:

@@ -17,23 +17,11 @@ from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.system.jobs import Jobs
 from pytest_caio.verdict.record import Table
 
-__all__ = ["ANSWERS", "TABLES", "CheckFixtures", "case_fixtures"]
+__all__ = ["ANSWERS", "TABLES", "CheckFixtures"]
 
 ANSWERS: pytest.StashKey[dict[str, Exchange]] = pytest.StashKey()
 TABLES: pytest.StashKey[list[Table]] = pytest.StashKey()
 _MOST_ROWS = 200
-
-
-def case_fixtures(case: Case, answers: dict[str, Exchange]) -> dict[str, object]:
-    """Return the values of the fixtures that follow from a case and its exchanges alone, by name."""
-    values = {
-        "_caio_case": case,
-        "environment": case.environment,
-        "case": case.name,
-        "responses": answers,
-    }
-    # The fixture `response` raises an error where it would be one of several.
-    return values if len(answers) > 1 else {**values, "response": next(iter(answers.values()), None)}
 
 
 class CheckFixtures:

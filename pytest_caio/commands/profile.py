@@ -1,0 +1,32 @@
+"""The profile that a command is about: its option, and its reading."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pytest_caio.environments.profiles import Profile, read_profiles
+from pytest_caio.errors import InputError
+
+__all__ = ["add_profiles", "chosen_profile"]
+
+
+def add_profiles(parser: argparse.ArgumentParser) -> None:
+    """Declare `--profiles`, the file that holds the profile of `--env`."""
+    parser.add_argument(
+        "--profiles",
+        type=Path,
+        default=Path("acceptance", "environments.toml"),
+        metavar="PATH",
+        help="where the profile is (default: %(default)s)",
+    )
+
+
+def chosen_profile(args: argparse.Namespace) -> Profile:
+    """Return the profile that `--env` names. Raises InputError if the file has none of that name."""
+    profiles = read_profiles(args.profiles)
+    if args.env not in profiles:
+        raise InputError(
+            f"--env {args.env}: no such profile in {args.profiles}; there are {', '.join(profiles)}"
+        )
+    return profiles[args.env]
