@@ -33,7 +33,7 @@ def test_another_s_fault_is_not_ours() -> None:
 
 def test_a_command_that_breaks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A command that breaks prints the line alone: no traceback, and no text that could hold a secret."""
-    monkeypatch.setattr("pytest_caio.commands.replay.read_profiles", lambda _: line_of(None, SECRET))
+    monkeypatch.setattr("pytest_caio.commands.profile.read_profiles", lambda _: line_of(None, SECRET))
     with pytest.raises(SystemExit) as ended:
         cli.main(["replay", "--env", "demo"])
     shown = capsys.readouterr().err
