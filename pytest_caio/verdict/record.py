@@ -17,6 +17,8 @@ from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 __all__ = [
     "GATE_COUNTERS",
     "CaseRecord",
+    "CauseCase",
+    "CauseRecord",
     "CheckRecord",
     "EnvironmentRecord",
     "ExchangeRecord",
@@ -148,6 +150,30 @@ class CheckRecord(Struct):
     cases: list[CaseRecord]
 
 
+class CauseCase(Struct):
+    """One case under a cause, as it was seen; `check` is the id of its check."""
+
+    check: str
+    name: str
+    expected: str
+    observed: str
+
+
+class CauseRecord(Struct):
+    """Why an environment is NO-GO: what is wrong, in a sentence, and the one action that puts it right.
+
+    `who` can act: `you`, the operator, or the `developer`, to whom the action is handed on. `checks` are the
+    ids of the checks that fail for this cause, `cases` the first of their cases.
+    """
+
+    environment: str
+    sentence: str
+    action: str
+    who: str
+    checks: list[str]
+    cases: list[CauseCase]
+
+
 class GateRecord(Struct):
     """The number of checks of a gate by outcome; an error counts as failed."""
 
@@ -218,6 +244,7 @@ class Record(Struct):
     reasons: list[str]
     run: RunRecord
     environments: list[EnvironmentRecord]
+    causes: list[CauseRecord] = field(default_factory=list)
     waivers: list[WaiverRecord] = field(default_factory=list)
     env_diff: dict[str, Any] = field(default_factory=dict)
     format: str = "caio-acceptance-evidence"

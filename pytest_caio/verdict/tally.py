@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pytest_caio.checks.check import GATES
 from pytest_caio.environments.environment import Environment
+from pytest_caio.verdict.causes import causes_of
 from pytest_caio.verdict.judge import judge
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import (
@@ -54,7 +55,7 @@ class Tally:
         """Judge the results and return the record of the run."""
         names = {environment.name for environment in environments}
         verdict = judge(self.results, narrowed, [waiver.problem for waiver in waivers if waiver.problem])
-        return Record(
+        record = Record(
             verdict=verdict.word,
             headline=verdict.headline,
             reasons=list(verdict.reasons),
@@ -71,6 +72,8 @@ class Tally:
             ],
             waivers=list(waivers),
         )
+        record.causes = causes_of(record.environments)
+        return record
 
 
 def _order(gate: str) -> int:

@@ -74,6 +74,7 @@ SHAPE: dict[str, Any] = {
             ],
         }
     ],
+    "causes": list,
     "waivers": list,
     "env_diff": dict,
 }
