@@ -16,6 +16,7 @@ from tests.support.proof_groups import SEED_VARIABLE, seed
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
+collect_ignore = ["support"]  # among it the short suite, which is no test of the project
 # With these variables, hundreds of processes would compile the package again and flush every line.
 for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
     os.environ.pop(name, None)

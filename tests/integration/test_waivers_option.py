@@ -14,10 +14,11 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.places import CHECKOUT
-from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
+from tests.support.suite_runs import SHORT, Ask, Deployment, Outcome, closed_port, serving
 
 LISTED = "heyreach-allowlisted"  # only WH-08 fails, in its case `allowlist`
 UNSIGNED = "heyreach-unsigned"  # HeyReach cannot sign, the state of the runbook's fallback
+WEBHOOKS = ("acceptance/test_webhooks.py", "-k", "heyreach")  # WH-08 and the HeyReach cases of others
 DECLARED = re.compile(r'@check\(\s*"([A-Z]+-\d\d)"')
 
 
@@ -67,7 +68,7 @@ def reason_of(outcome: Outcome) -> str:
     (reason,) = outcome.evidence["reasons"]
     assert outcome.verdict_lines()[1] == reason
     assert reason in outcome.html.replace("&#x27;", "'")
-    assert len(outcome.cases) >= 120  # all checks ran, despite the NO-GO
+    assert len(outcome.cases) >= 40  # all checks ran, despite the NO-GO
     return str(reason)
 
 
@@ -78,7 +79,7 @@ def last_day(ask: Ask, demo: Callable[..., Deployment], tmp_path_factory: pytest
     path = folder / "mine.toml"
     path.write_text(waiver({}, 0), "utf-8")
     junit = f"--junitxml={folder / 'junit.xml'}"
-    return ask("acceptance", f"--waivers={path}", junit, "-x", folder=folder, to=demo(LISTED))
+    return ask(*SHORT, f"--waivers={path}", junit, "-x", folder=folder, to=demo(LISTED))
 
 
 def test_the_last_day_holds(last_day: Outcome) -> None:
@@ -124,10 +125,9 @@ def test_the_last_day_holds(last_day: Outcome) -> None:
 
 def test_the_day_after_the_last_is_no_go(ask: Ask, demo: Callable, waive: Callable) -> None:
     """A waiver that expired yesterday covers nothing: the check failed, and both are named as reasons."""
-    outcome = ask("acceptance/test_webhooks.py", *waive(days=-1), to=demo(LISTED))
+    outcome = ask(*SHORT, *waive(days=-1), to=demo(LISTED))
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
-    failed, expired, narrowed = outcome.evidence["reasons"]
-    assert narrowed.startswith("gates that did not run: ")
+    failed, expired = outcome.evidence["reasons"]
     assert failed == "failed: WH-08"
     assert expired.startswith("waiver 1 (mine.toml, line 1), WH-08 in demo: expired on")
     assert outcome.verdict_lines()[1:3] == [failed, expired]
@@ -151,7 +151,7 @@ PROBLEMS = {
 def test_an_unused_waiver_fails_a_healthy_run(ask: Ask, demo: Callable, waive: Callable) -> None:
     """An unused waiver is NO-GO although every check passed, and the only reason names it."""
     keys, days, said = PROBLEMS["unused"]
-    outcome = ask("acceptance", *waive(keys, days), to=demo())
+    outcome = ask(*SHORT, *waive(keys, days), to=demo())
     reason = reason_of(outcome)
     assert reason.startswith("waiver 1 (mine.toml, line 1)")
     assert said in reason
@@ -165,7 +165,7 @@ def faulty(ask: Ask, demo: Callable, tmp_path_factory: pytest.TempPathFactory) -
     """A run against a healthy deployment with every kind of invalid waiver."""
     path = tmp_path_factory.mktemp("waivers") / "mine.toml"
     path.write_text("".join(waiver(keys, days) for keys, days, _ in PROBLEMS.values()), "utf-8")
-    return ask("acceptance", "--waivers", str(path), to=demo())
+    return ask(*SHORT, "--waivers", str(path), to=demo())
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -197,7 +197,7 @@ def test_another_environment_is_left_alone(ask: Ask, waive: Callable) -> None:
     """A waiver for an environment that is not checked is neither used nor unused, even if expired."""
     # The run's own demo: its profiles name staging, and the ones of a test deployment do not.
     given = waive({"environment": '"staging"'}, days=-1)
-    outcome = ask("acceptance/test_webhooks.py", *given)
+    outcome = ask(*WEBHOOKS, *given)
     assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
     assert outcome.evidence["waivers"] == []
     assert "waiver 1" not in outcome.stdout + outcome.html
@@ -206,9 +206,9 @@ def test_another_environment_is_left_alone(ask: Ask, waive: Callable) -> None:
 def test_one_case_alone(ask: Ask, demo: Callable, waive: Callable) -> None:
     """A waiver for one case covers that case and no other."""
     given = waive({"case": '"allowlist"'})
-    covered = ask("acceptance/test_webhooks.py", *given, to=demo(LISTED))
+    covered = ask(*WEBHOOKS, *given, to=demo(LISTED))
     assert (covered.status, covered.checks["WH-08"]) == (0, "waived"), covered.stdout
-    outcome = ask("acceptance/test_webhooks.py", *given, to=demo(UNSIGNED))
+    outcome = ask(*WEBHOOKS, *given, to=demo(UNSIGNED))
     assert (outcome.status, outcome.evidence["reasons"][0]) == (1, "failed: WH-08")
     (check,) = [c for c in outcome.evidence["environments"][0]["checks"] if c["id"] == "WH-08"]
     assert (check["outcome"], check["waiver"]["case"]) == ("failed", "allowlist")
@@ -217,10 +217,10 @@ def test_one_case_alone(ask: Ask, demo: Callable, waive: Callable) -> None:
 
 def test_workers_agree(ask: Ask, demo: Callable, waive: Callable) -> None:
     """With xdist workers cases are waived, and unused waivers reported, as without them."""
-    outcome = ask("acceptance/test_webhooks.py", "-n", "1", *waive(days=0), to=demo(LISTED))
+    outcome = ask(*WEBHOOKS, "-n", "1", *waive(days=0), to=demo(LISTED))
     assert (outcome.status, outcome.checks["WH-08"]) == (0, "waived"), outcome.stdout
     assert outcome.evidence["waivers"][0]["used"] is True
-    unused = ask("acceptance/test_webhooks.py", "-n", "1", *waive(), to=demo())
+    unused = ask(*WEBHOOKS, "-n", "1", *waive(), to=demo())
     assert (unused.status, unused.lines[-1]) == (1, "NO-GO")
     assert "is unused, all that it covers passed" in unused.evidence["reasons"][0]
 
@@ -232,7 +232,7 @@ def test_unused_is_judged_only_if_all_cases_ran(ask: Ask, demo: Callable, waive:
         outcome = ask(*selection, *given, to=demo())
         assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
         assert "not called for in this run" in outcome.stdout
-    outcome = ask("acceptance/test_webhooks.py", *given, to=demo())
+    outcome = ask(*WEBHOOKS, *given, to=demo())
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
     assert "is unused" in outcome.evidence["reasons"][0]
 
@@ -253,7 +253,7 @@ def test_a_missing_input_is_not_waived(
     (tmp_path / "env").write_text("\n".join(lines), "utf-8")
     own = [option for option in deployment.arguments if not option.startswith("--env-file")]
     given = waive({"environment": '"production"'})
-    outcome = ask("acceptance/test_webhooks.py", *own, f"--env-file={tmp_path / 'env'}", *given)
+    outcome = ask(*WEBHOOKS, *own, f"--env-file={tmp_path / 'env'}", *given)
     assert (outcome.status, outcome.checks["WH-08"]) == (1, "missing-input")
     assert "WH-08" in outcome.evidence["reasons"][0]
     assert [reason for reason in outcome.evidence["reasons"] if "waiver" in reason] == []
@@ -286,7 +286,7 @@ def test_owner_and_reason_are_redacted_and_escaped(
         "owner": '"Ada <ada.lovelace@example.com>"',
         "reason": f'"""<script>alert(1)</script> \\u001b[2J {deployment.token}\nand more"""',
     }
-    outcome = ask("acceptance/test_webhooks.py", "-rA", *waive(keys), to=deployment)
+    outcome = ask(*WEBHOOKS, "-rA", *waive(keys), to=deployment)
     assert (outcome.status, outcome.checks["WH-08"]) == (0, "waived"), outcome.stdout
     assert deployment.token not in outcome.shown
     assert "ada.lovelace" not in outcome.shown
@@ -314,10 +314,10 @@ def test_the_suites_own_file(
     own = suite_copy / "acceptance" / "waivers.toml"
     own.write_text(Path(waive()[1]).read_text("utf-8"), "utf-8")
     asked = {"to": demo(LISTED), "cwd": suite_copy, "path": installed}
-    outcome = ask("acceptance/test_webhooks.py", **asked)
+    outcome = ask(*WEBHOOKS, **asked)
     assert (outcome.status, outcome.checks["WH-08"]) == (0, "waived"), outcome.stdout + outcome.stderr
     own.unlink()
-    outcome = ask("acceptance/test_webhooks.py", **asked)
+    outcome = ask(*WEBHOOKS, **asked)
     assert (outcome.status, outcome.evidence["reasons"][0]) == (1, "failed: WH-08")
 
 
@@ -357,5 +357,5 @@ def test_the_documented_fallback(ask: Ask, demo: Callable, tmp_path: Path) -> No
         r"\d{4}-\d\d-\d\d", "DAY", shown.replace("in production", "in demo")
     )
     assert all(waiver["used"] for waiver in outcome.evidence["waivers"])
-    after = ask("acceptance/test_webhooks.py", "--waivers", str(path), to=demo())
+    after = ask(*WEBHOOKS, "--waivers", str(path), to=demo())
     assert "is unused, all that it covers passed; remove it" in after.evidence["reasons"][0]
