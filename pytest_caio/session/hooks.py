@@ -138,7 +138,7 @@ class AcceptanceSession:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note that checks may be missing, even if the run continues."""
         if report.failed:
-            self._run.narrowed.append(f"{report.nodeid} could not be collected")
+            self._run.narrowed.append(f"{report.nodeid or 'the suite'} could not be collected")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -15,7 +15,7 @@ from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
 from tests.support.judging import GATES, must_be_no_go
 from tests.support.nightly import some_nightly
-from tests.support.suite_runs import ASKING, Ask, Deployment, clean_environment, serving, start_suite
+from tests.support.suite_runs import ASKING, SHORT, Ask, Deployment, clean_environment, serving, start_suite
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -139,7 +139,7 @@ def test_a_bad_answer_is_no_go(name: str, ask_at: Ask, pace: Pace) -> None:
     handle, words = ANSWERS[name]
     with serving(handle) as url:
         # None of them hangs, so the timeout is long: a response that is slow to read must not time out.
-        outcome = pace.keeps(lambda _: ask_at(url, *GATES, "--http-timeout=60"), runs=4)
+        outcome = pace.keeps(lambda _: ask_at(url, *SHORT, "--http-timeout=60"), runs=4)
     must_be_no_go(outcome, words)
 
 
@@ -169,7 +169,7 @@ def test_ipv6_alone_is_enough(ask_at: Ask, deployment: Deployment) -> None:
     """A healthy deployment that listens on an IPv6 address only is GO."""
     with serving(bad.relaying(deployment.address), host="::1") as url:
         assert url.startswith("http://[::1]:")
-        outcome = ask_at(url, "acceptance")
+        outcome = ask_at(url, *SHORT)
     assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
 
 

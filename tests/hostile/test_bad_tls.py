@@ -25,7 +25,7 @@ from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
 from tests.support.judging import GATES, must_be_no_go, must_be_whole
 from tests.support.places import CHECKOUT
-from tests.support.suite_runs import ASKING, Ask, Deployment, serving
+from tests.support.suite_runs import ASKING, SHORT, Ask, Deployment, serving
 
 NOW = datetime.now(UTC)
 HTML = "Content-Type: text/html"
@@ -145,7 +145,7 @@ def test_a_deployment_behind_tls_is_go(
     """A healthy deployment behind TLS, whose authority SSL_CERT_FILE names, is GO, and RDY-11 passes."""
     handle = bad.over_tls(serving_as(authority[0]), bad.relaying(deployment.address))
     with serving(handle, scheme="https") as url:
-        outcome = ask_at(url, "acceptance", environment=authority[1])
+        outcome = ask_at(url, *SHORT, environment=authority[1])
     must_be_whole(outcome, "GO")
     assert outcome.checks["RDY-11"] == "passed"
 

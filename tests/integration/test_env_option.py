@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.evidence_shape import SHAPE, misshapen
 from tests.support.nightly import some_nightly
-from tests.support.suite_runs import Ask, Deployment, Outcome
+from tests.support.suite_runs import SHORT, Ask, Deployment, Outcome
 
 OUTCOMES = {"passed", "failed", "waived", "advised", "missing-input", "not-run", "error"}
 VERDICTS = {"GO", "NO-GO", "INCOMPLETE"}
@@ -155,7 +155,7 @@ def test_secrets_of_the_process_environment(ask: Ask, deployment: Deployment) ->
     """Variables named <ENV>_<KEY> replace an env file, and take precedence over the plain <KEY>."""
     given = {f"PRODUCTION_{key}": value for key, value in deployment.settings.items()}
     outcome = ask(
-        "acceptance",
+        *SHORT,
         *without_file(deployment),
         environment={**given, "DASHBOARD_AUTH_TOKEN": "another-environments-token"},
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_caio.reference.dashboard.deployment import COMMIT
-from tests.support.suite_runs import Ask, Deployment, Outcome
+from tests.support.suite_runs import SHORT, Ask, Deployment, Outcome
 
 NODE = "acceptance/test_readiness.py::test_deployed_commit"
 
@@ -21,8 +21,8 @@ def test_the_right_commit(ask: Ask, deployment: Deployment, given: str) -> None:
 
 
 def test_another_commit_advises(ask: Ask, serve: Callable[..., Deployment]) -> None:
-    """Another commit is shown as advice with its fix, and a whole run stays GO."""
-    outcome = ask("acceptance", f"--expect-commit={COMMIT}", to=serve(faults=["wrong-commit"]))
+    """Another commit is shown as advice with its fix, and a complete run stays GO."""
+    outcome = ask(*SHORT, f"--expect-commit={COMMIT}", to=serve(faults=["wrong-commit"]))
     assert outcome.checks["RDY-13"] == "advised"
     assert (outcome.status, outcome.lines[-1]) == (0, "GO"), outcome.stdout
     assert any(line.strip().startswith("advice RDY-13") for line in outcome.lines)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.suite_runs import Ask, Deployment, Outcome
+from tests.support.suite_runs import SHORT, Ask, Deployment, Outcome
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ GO_ON = "--continue-on-collection-errors"
     "arguments",
     [
         ["test_cors.py", "acceptance"],
-        ["test_extra.py", "acceptance", GO_ON],
+        ["test_extra.py", "{file}", *SHORT, GO_ON],
         ["test_extra.py", "acceptance/test_extra.py", "acceptance/test_cors.py", GO_ON, "-n", "1"],
     ],
     ids=["a gate", "another file", "on workers"],
@@ -93,8 +93,10 @@ def test_collection_errors(
 ) -> None:
     """A file that cannot be collected prevents GO and exit status 0, even if the run goes on."""
     name, *options = arguments
-    (suite_copy / "acceptance" / name).write_text("raise RuntimeError('broken')\n", "utf-8")
-    outcome = ask(*options, to=deployment, cwd=suite_copy, path=installed)
+    broken = suite_copy / "acceptance" / name
+    broken.write_text("raise RuntimeError('broken')\n", "utf-8")
+    given = [option.format(file=broken) for option in options]
+    outcome = ask(*given, to=deployment, cwd=suite_copy, path=installed)
     assert outcome.status == (1 if GO_ON in options else 2), outcome.stdout
     assert outcome.evidence["verdict"] == "INCOMPLETE"
     assert outcome.lines[-1] == "INCOMPLETE"

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from tests.support.pace import within
-from tests.support.suite_runs import Ask, Deployment, Outcome, closed_port, serving
+from tests.support.suite_runs import ASKING, SHORT, Ask, Deployment, Outcome, closed_port, serving
 
 
 def hang(connection: socket.socket) -> None:
@@ -40,8 +40,8 @@ def silent(request: pytest.FixtureRequest, ask: Ask, deployment: Deployment) -> 
     """A run against a deployment that does not respond; its name and the run's outcome."""
     handle, _, _ = SILENT[request.param]
     # The whole suite only where it would show that a run waits for each request.
-    suite = "acceptance" if handle in (None, hang) else "acceptance/test_cors.py"
-    options = (suite, *deployment.arguments, "--http-timeout=2")
+    suite = ASKING if handle in (None, hang) else SHORT
+    options = (*suite, *deployment.arguments, "--http-timeout=2")
     if handle is None:
         return request.param, ask(*options, f"--base-url=http://127.0.0.1:{closed_port()}")
     with serving(handle) as url:

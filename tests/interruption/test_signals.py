@@ -13,6 +13,7 @@ import pytest
 from tests.support.broken_runs import Broken, hanging_profile
 from tests.support.nightly import some_nightly
 from tests.support.pace import stretched, wait_for, within
+from tests.support.suite_runs import SHORT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
 GATES = ("acceptance/test_cors.py", "acceptance/test_state.py", "acceptance/test_replay.py")
@@ -74,7 +75,7 @@ def test_a_signal_inside_a_hook(broken: Broken) -> None:
         "import os, pytest, signal\n\n@pytest.hookimpl(tryfirst=True)\ndef pytest_runtest_makereport():\n"
     )
     (broken.folder / "breaks.py").write_text(f"{source}    os.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
-    assert broken.run("acceptance", "-p", "breaks") == 2, broken.stdout
+    assert broken.run(*SHORT, "--env=demo", "-p", "breaks") == 2, broken.stdout
     assert "INTERNALERROR" not in broken.stdout
     broken.says("SIGINT")
 

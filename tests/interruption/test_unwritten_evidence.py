@@ -11,7 +11,7 @@ import pytest
 
 from pytest_caio.evidence.file import write_whole
 from tests.support.broken_runs import Broken
-from tests.support.suite_runs import Deployment
+from tests.support.suite_runs import SHORT, Deployment
 from tests.support.windows_files import LINUX_ONLY
 
 CORS = "acceptance/test_cors.py"
@@ -41,7 +41,7 @@ def told(broken: Broken) -> str:
 def test_no_space_for_any_file(broken: Broken, deployment: Deployment) -> None:
     """With no space for JSON or HTML, a run that passed is INCOMPLETE, exits with 1, and leaves no file."""
     options = plugin(broken, LIMIT.format(bytes=20_000))
-    assert broken.run("acceptance", *deployment.arguments, *options) == 1, broken.stdout
+    assert broken.run(*SHORT, *deployment.arguments, *options) == 1, broken.stdout
     assert "File too large" in told(broken)
     assert broken.files() == []
 

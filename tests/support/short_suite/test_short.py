@@ -14,7 +14,12 @@ from acceptance.test_environment import (
     test_required_keys,
 )
 from acceptance.test_operator import test_queue_is_fresh
-from acceptance.test_readiness import test_dependencies_are_ready, test_readiness_is_ready
+from acceptance.test_readiness import (
+    test_dependencies_are_ready,
+    test_deployed_commit,
+    test_readiness_is_ready,
+    test_transport_is_secure,
+)
 from acceptance.test_replay import test_golden_set_is_well_formed
 from acceptance.test_state import test_records_have_twins
 from acceptance.test_webhooks import test_heyreach, test_signatures_are_required, test_unsigned_posts
@@ -22,6 +27,7 @@ from acceptance.test_webhooks import test_heyreach, test_signatures_are_required
 __all__ = [
     "test_allowed_origins",
     "test_dependencies_are_ready",
+    "test_deployed_commit",
     "test_golden_set_is_well_formed",
     "test_heyreach",
     "test_heyreach_is_not_allowlisted",
@@ -33,5 +39,6 @@ __all__ = [
     "test_signatures_are_required",
     "test_status_needs_a_token",
     "test_status_opens_with_the_token",
+    "test_transport_is_secure",
     "test_unsigned_posts",
 ]
