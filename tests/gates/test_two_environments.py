@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,10 @@ from tests.support import forked
 from tests.support.gate_runs import toml
 from tests.support.hosted import HostedDeployment
 from tests.support.places import CHECKOUT
+from tests.support.suite_runs import SHORT
 
 NAMES = ("staging", "production")
-# What asks the product's own tests and its agent, and no deployment.
-LEFT_OUT = [f"--ignore={CHECKOUT / 'acceptance'}/test_{gate}.py" for gate in ("replay", "pack")]
+WHOLE = (str(CHECKOUT / "acceptance"),)
 GATES = ["environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack"]
 
 
@@ -68,13 +68,15 @@ def profiles(deployments: dict[str, HostedDeployment]) -> str:
     return toml(merged)
 
 
-def ask_both(folder: Path, deployments: dict[str, HostedDeployment], *arguments: str) -> Both:
-    """Run the whole suite for both, and return what became of it."""
+def ask_both(
+    folder: Path, deployments: dict[str, HostedDeployment], *arguments: str, suite: Sequence[str] = WHOLE
+) -> Both:
+    """Run a suite for both, and return what became of it."""
     path, evidence = folder / "profiles.toml", folder / "evidence"
     path.write_text(profiles(deployments), "utf-8")
     done = forked.run(
         [
-            *(str(CHECKOUT / "acceptance"), "-q", *arguments),
+            *(*suite, "-q", *arguments),
             *("-p", "pytest_base_url.plugin", "-p", "xdist", "-p", "no:cacheprovider"),
             *(f"--profiles={path}", f"--evidence-dir={evidence}", *(f"--env={name}" for name in deployments)),
         ],
@@ -114,7 +116,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         token = EnvFile.read(staging.env_file).values["DASHBOARD_AUTH_TOKEN"].reveal()
         taken = HostedDeployment("--setting", f"DASHBOARD_AUTH_TOKEN={token}")
         deployments = {"staging": staging, "production": stack.enter_context(taken)}
-        yield ask_both(tmp_path_factory.mktemp("shared"), deployments, *LEFT_OUT)
+        yield ask_both(tmp_path_factory.mktemp("shared"), deployments, suite=SHORT)
 
 
 def test_both_are_go(both: Both) -> None:

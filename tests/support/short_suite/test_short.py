@@ -9,6 +9,7 @@ from __future__ import annotations
 from acceptance.test_auth import test_status_needs_a_token, test_status_opens_with_the_token
 from acceptance.test_cors import test_allowed_origins
 from acceptance.test_environment import (
+    test_environments_are_apart,
     test_heyreach_is_not_allowlisted,
     test_redis_is_the_only_store,
     test_required_keys,
@@ -28,6 +29,7 @@ __all__ = [
     "test_allowed_origins",
     "test_dependencies_are_ready",
     "test_deployed_commit",
+    "test_environments_are_apart",
     "test_golden_set_is_well_formed",
     "test_heyreach",
     "test_heyreach_is_not_allowlisted",
