@@ -185,12 +185,7 @@ def test_a_rate_limit_is_waited_for(
     ids=["an hour", "secondary"],
 )
 def test_a_long_rate_limit_is_told(
-    tracker: Tracker,
-    attach: Attach,
-    evidence: Written,
-    monkeypatch: pytest.MonkeyPatch,
-    fault: Fault,
-    said: str,
+    tracker: Tracker, attach: Attach, evidence: Written, fault: Fault, said: str
 ) -> None:
     """Nobody waits for an hour: one sentence says when to try again. A secondary limit need not say when."""
     fault.times = 9
