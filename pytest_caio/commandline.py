@@ -267,16 +267,15 @@ class Options:
 
 
 def _digests(profiles: Path, waivers: Path, suite: Path) -> dict[str, str]:
-    lines = "".join(
-        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
-        for file in sorted(suite.glob("*.py"))
-    )
-    contents = {
-        "profiles": profiles.read_bytes(),
-        **({"waivers": waivers.read_bytes()} if waivers.is_file() else {}),
-        "suite": lines.encode(),
-    }
-    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    def digest(content: bytes) -> str:
+        return hashlib.sha256(content).hexdigest()
+
+    modules = (path for path in sorted(suite.glob("*.py")) if path.is_file())
+    lines = "".join(f"{digest(path.read_bytes())}  {path.name}\n" for path in modules)
+    # A pipe, as a shell's <(...) is, cannot be read a second time.
+    files = {"profiles": profiles, "waivers": waivers}
+    read = {name: digest(path.read_bytes()) for name, path in files.items() if path.is_file()}
+    return {**read, "suite": digest(lines.encode())}
 
 
 def _waivable(suite: Path, profiles: Mapping[str, Profile]) -> Callable[[str, str], bool | None]:
