@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from pytest_caio.errors import InputError
 
@@ -131,8 +132,9 @@ class Client:
             pause = _PAUSES[min(number, len(_PAUSES) - 1)]
             try:
                 return send()
-            except _Limited as limit:
-                reason, pause = "its rate limit is reached", limit.seconds
+            except _NotTaken as error:
+                reason = str(error)
+                pause = pause if error.seconds is None else error.seconds
             except Uncertain as error:
                 if not again:
                     raise
@@ -166,7 +168,7 @@ class Client:
         if code < 300 or code in missing:
             return reply
         if (seconds := _limit(reply)) is not None:
-            raise _Limited(seconds)
+            raise _NotTaken("its rate limit is reached", seconds)
         if code in _TRANSIENT:
             error = Uncertain(f"it answered {code}")
             error.seconds = _seconds(reply)  # type: ignore[attr-defined]
@@ -183,18 +185,26 @@ class Client:
             raise NotDelivered(
                 f"{self._tracker}: its certificate is not trusted: see that its address is right"
             ) from None
+        except requests.exceptions.ConnectionError as error:
+            # Without the text of the error, which quotes the URL.
+            reason = getattr(error.args[0] if error.args else None, "reason", None)
+            if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+                raise _NotTaken("it cannot be reached from here, directly and without a proxy") from None
+            raise Uncertain("the connection was lost before its answer") from None
         except requests.exceptions.Timeout:
             raise Uncertain(f"there was no answer within {_TIMEOUT[1]} seconds") from None
         except requests.exceptions.RequestException as error:
-            # Without the text of the error, which quotes the URL.
             raise Uncertain(f"there was no answer ({type(error).__name__})") from None
 
 
-class _Limited(Exception):
-    """A request that was refused, and not carried out, because of a rate limit."""
+class _NotTaken(Exception):
+    """A request that was certainly not carried out: a rate limit refused it, or there was no connection.
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
+    `seconds` is how long to wait before the next try, None where nobody says.
+    """
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
         self.seconds = seconds
 
 

@@ -15,7 +15,6 @@ __all__ = ["API", "MEANINGS", "deliver", "headers"]
 API = "https://api.github.com"
 LONGEST = 65_536  # characters of a comment
 _LONGEST_DESCRIPTION = 140
-_LABEL = "caio-acceptance"
 MEANINGS = {
     401: "the token is refused: see that GITHUB_TOKEN is right and has not expired",
     403: "the token may not do that: give it the permissions `issues`, `contents` and `statuses`, to write",
@@ -89,7 +88,7 @@ def _issue(
     first = f"<!-- caio-acceptance environment={environment.name} -->"
 
     def arrived() -> Any:
-        listed = client.pages(f"{root}/issues?state=open&labels={_LABEL}")
+        listed = client.pages(f"{root}/issues?state=open")
         return next((one for one in listed if (one["body"] or "").startswith(first)), None)
 
     found = arrived()
@@ -100,7 +99,6 @@ def _issue(
         content = {
             "title": f"Acceptance: {environment.name} is {delivery.record.verdict}",
             "body": f"{first}\n{body}"[:LONGEST],
-            "labels": [_LABEL],
         }
         made = _fields(client.create(f"{root}/issues", arrived, json=content))
         return made["html_url"], f"#{made['number']} opened"

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from pytest_caio.attestation.envelope import Refused
 from pytest_caio.attestation.evidence_set import EvidenceSet
-from pytest_caio.attestation.keys import load_public
+from pytest_caio.attestation.keys import load_private, load_public
+from pytest_caio.attestation.signing import sign_evidence
 from pytest_caio.attestation.verification import trusted
 from pytest_caio.commands.cli import main
 from tests.support.evidence_sets import COMMIT, Keys, Written, record_of, write_set
@@ -356,6 +357,15 @@ def test_another_program_can_verify(signed: Written, keys: Keys) -> None:
     jsonschema.validate(json.loads(payload), TEST_RESULT)
     names = {one["name"] for one in json.loads(payload)["subject"]}
     assert names == {path.name for path in signed.files} - {signed.statement.name}
+
+
+def test_a_statement_that_cannot_be_written(tmp_path: Path, keys: Keys) -> None:
+    """If the statement cannot be written, one sentence says so, and no part of it is left."""
+    written = write_set(tmp_path, record_of(), None)
+    written.statement.mkdir()
+    reason = sign_evidence(written.record, written.json, load_private(keys.private, "--sign"))
+    assert reason.startswith(f"the signed statement {written.statement} could not be written: ")
+    assert list(tmp_path.glob("*.tmp")) == []
 
 
 def test_keys_are_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

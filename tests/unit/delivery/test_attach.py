@@ -217,6 +217,20 @@ def test_a_server_that_is_down(tracker: Tracker, attach: Attach, evidence: Writt
 
 
 @pytest.mark.parametrize("to", TARGETS)
+def test_a_server_that_is_not_there(
+    attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    """A connection that is refused carried nothing: it is tried again, and one sentence says what was wrong."""
+    for name in ("GITHUB_API_URL", "CI_API_V4_URL", "JIRA_BASE_URL", "SLACK_WEBHOOK_URL"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:9{HOOK}")
+    status, lines = attach(to, evidence.json)
+    assert (status, len(lines)) == (1, 1)
+    assert lines[0].endswith(
+        "it cannot be reached from here, directly and without a proxy, 3 times; run this again later"
+    )
+
+
+@pytest.mark.parametrize("to", TARGETS)
 def test_nothing_follows_a_redirect_to_another_host(
     tracker: Tracker, attach: Attach, evidence: Written, to: str
 ) -> None:
