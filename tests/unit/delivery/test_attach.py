@@ -220,7 +220,7 @@ def test_a_server_that_is_down(tracker: Tracker, attach: Attach, evidence: Writt
 def test_a_server_that_is_not_there(
     attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch, to: str
 ) -> None:
-    """A connection that is refused carried nothing: it is tried again, and one sentence says what was wrong."""
+    """A refused connection carried nothing: it is tried again, and one sentence says what was wrong."""
     for name in ("GITHUB_API_URL", "CI_API_V4_URL", "JIRA_BASE_URL", "SLACK_WEBHOOK_URL"):
         monkeypatch.setenv(name, f"http://127.0.0.1:9{HOOK}")
     status, lines = attach(to, evidence.json)
