@@ -94,6 +94,7 @@ def plain(delivery: Delivery) -> Iterator[str]:
         )
         for one in record.environments
     )
+    yield "\n".join(map(printable, _waivers(record)))
     for number, cause in enumerate(record.causes, 1):
         lines = [f"{number}. {cause.action}", f"{cause.environment}: {cause.sentence} ({_who(cause)})"]
         lines += [
@@ -114,10 +115,19 @@ def one_line(record: Record, link: Callable[[str], str] = str) -> str:
     return f"{when} UTC: **{record.headline}** {link(where)}{f': {_escaped(wrong)}' if wrong else ''}"
 
 
+def _waivers(record: Record) -> Iterator[str]:
+    """Yield a line about each waiver on which the verdict relies."""
+    for waiver in record.waivers:
+        if waiver.used:
+            case = "" if waiver.case == "*" else f" case {waiver.case}"
+            what = f"{waiver.check}{case} in {waiver.environment} until {waiver.expires}"
+            yield f"waived: {what}; {waiver.owner}: {waiver.reason}"
+
+
 def _markdown_head(record: Record) -> Iterator[str]:
     yield f"## CAIO acceptance: {record.headline}"
     yield ""
-    yield from (f"- {_escaped(reason)}" for reason in record.reasons)
+    yield from (f"- {_escaped(line)}" for line in (*record.reasons, *_waivers(record)))
     yield ""
     yield "| environment | address | verdict | deployed commit |"
     yield "|---|---|---|---|"

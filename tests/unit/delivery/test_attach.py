@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_caio.commands.cli import main
-from pytest_caio.verdict.record import CauseCase, CauseRecord
+from pytest_caio.verdict.record import CauseCase, CauseRecord, WaiverRecord
 from tests.support.evidence_sets import COMMIT, Keys, Written, record_of, write_set
 from tests.support.trackers import PROJECT, Fault, Tracker
 
@@ -341,6 +341,28 @@ def test_a_comment_mentions_nobody(tracker: Tracker, attach: Attach, keys: Keys,
     (message,) = tracker.messages
     assert len(message["blocks"]) <= 50
     assert all(len(block["text"]["text"]) <= 3000 for block in message["blocks"])
+
+
+def test_waivers_are_named(tracker: Tracker, attach: Attach, keys: Keys, tmp_path: Path) -> None:
+    """A waiver on which a GO relies is named, with owner, reason and last day; an unused one is not."""
+    record = record_of(waived=True)
+    fields = {
+        "case": "*",
+        "environment": "production",
+        "owner": "Ana",
+        "expires": "2026-03-01",
+        "problem": "",
+    }
+    record.waivers = [
+        WaiverRecord(number=n, line=n, check=check, reason="HeyReach", days_left=5, used=used, **fields)  # type: ignore[arg-type]
+        for n, check, used in ((1, "CORS-02", True), (2, "WH-08", False))
+    ]
+    written = write_set(tmp_path, record, keys)
+    for to in (GITHUB, "slack:"):
+        assert attach(to, written.json)[0] == 0
+    for text in (tracker.comments[0]["body"], json.dumps(tracker.messages)):
+        assert "waived: CORS-02 in production until 2026-03-01; Ana: HeyReach" in text
+        assert "WH-08" not in text
 
 
 def test_jira_knows_its_limit(tracker: Tracker, attach: Attach, evidence: Written) -> None:
