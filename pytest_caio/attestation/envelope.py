@@ -64,7 +64,8 @@ def opened(raw: bytes, key: SSlibKey) -> bytes:
         raise Refused("the envelope holds no in-toto statement")
     if _encoded(envelope) != raw:
         raise Refused("the envelope was changed: it is not as it was written")
-    return envelope.payload
+    payload: bytes = envelope.payload
+    return payload
 
 
 def _encoded(envelope: Envelope) -> bytes:
