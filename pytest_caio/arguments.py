@@ -10,7 +10,7 @@ import pytest
 __all__ = ["join_files", "joined_paths"]
 
 # Options whose value may be the path of an existing file or folder.
-_WITH_PATH = ("--env", "--env-file", "--profiles", "--waivers", "--evidence-dir", "--html")
+_WITH_PATH = ("--env", "--env-file", "--profiles", "--waivers", "--evidence-dir", "--html", "--sign")
 _INI = ("pytest.ini", "pyproject.toml")
 
 
@@ -40,6 +40,7 @@ def joined_paths(config: pytest.Config) -> list[str] | None:
         option.caio_profiles,
         option.caio_waivers,
         option.caio_evidence,
+        option.caio_sign,
     )
     if joined == arguments or not any(ours) or option.inifilename or option.rootdir:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_caio.attestation.keys import SigningKey, load_private
 from pytest_caio.checks.declared import declared_checks
 from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
@@ -33,6 +35,7 @@ _NOT_EMPTY = {
     "--waivers": "caio_waivers",
     "--expect-commit": "caio_commit",
     "--evidence-dir": "caio_evidence",
+    "--sign": "caio_sign",
 }
 
 
@@ -101,6 +104,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="where the report and the JSON go (default: reports)",
     )
     add(
+        "--sign",
+        dest="caio_sign",
+        metavar="KEY",
+        help="sign the evidence with this private key, which `python -m pytest_caio keygen` makes",
+    )
+    add(
         "--max-connections",
         dest="caio_connections",
         default=64,
@@ -162,7 +171,8 @@ class Options:
 
     `base_url` is that of the command line, if any.
     `wait_ready` and `timeout` are in seconds, `rate` in requests a second (0: no limit). `stem` names the
-    evidence files, without an extension.
+    evidence files, without an extension. `digests` are the SHA-256 of what the run is judged by:
+    the profiles, the waivers (where there are any), and the suite, as `sha256sum *.py | sha256sum` prints it.
     """
 
     suite: Path
@@ -178,6 +188,8 @@ class Options:
     timeout: float
     faults: tuple[str, ...]
     waivers: Waivers
+    digests: Mapping[str, str]
+    signing_key: SigningKey | None = None
 
     @classmethod
     def read(cls, config: pytest.Config, suite: Path | None) -> Options:
@@ -249,7 +261,21 @@ class Options:
                 required=option.caio_waivers is not None,
                 may_be_waived=_waivable(folder, profiles),
             ),
+            digests=_digests(path, waivers, folder),
+            signing_key=load_private(here / option.caio_sign, "--sign") if option.caio_sign else None,
         )
+
+
+def _digests(profiles: Path, waivers: Path, suite: Path) -> dict[str, str]:
+    def digest(content: bytes) -> str:
+        return hashlib.sha256(content).hexdigest()
+
+    modules = (path for path in sorted(suite.glob("*.py")) if path.is_file())
+    lines = "".join(f"{digest(path.read_bytes())}  {path.name}\n" for path in modules)
+    # A pipe, as a shell's <(...) is, cannot be read a second time.
+    files = {"profiles": profiles, "waivers": waivers}
+    read = {name: digest(path.read_bytes()) for name, path in files.items() if path.is_file()}
+    return {**read, "suite": digest(lines.encode())}
 
 
 def _waivable(suite: Path, profiles: Mapping[str, Profile]) -> Callable[[str, str], bool | None]:

@@ -16,16 +16,22 @@ __all__ = ["main"]
 # Only the module of the given command is imported.
 _COMMANDS = {
     "bootstrap": ("pytest_caio.commands.bootstrap", "fill in a runtime environment file, or leave it alone"),
+    "attach": ("pytest_caio.commands.attach", "hand the evidence of a run on to a tracker"),
     "emergency-stop": (
         "pytest_caio.commands.emergency_stop",
         "tell a deployment to send nothing more, and see that it is stopped",
     ),
+    "keygen": ("pytest_caio.commands.keygen", "make the keys that sign evidence and verify it"),
     "migrate-state": (
         "pytest_caio.commands.migrate_state",
         "carry file state over to Redis, and read every key back",
     ),
     "replay": ("pytest_caio.commands.replay", "replay the golden set, and keep the answers as a baseline"),
     "serve": ("pytest_caio.commands.serve", "run the reference deployment, to look at or to test against"),
+    "verify": (
+        "pytest_caio.commands.verify",
+        "see whether signed evidence holds, and is GO for what is asked",
+    ),
 }
 
 

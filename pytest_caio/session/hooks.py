@@ -11,6 +11,7 @@ from typing import Self
 import pytest
 from pytest_metadata.plugin import metadata_key
 
+from pytest_caio.attestation.signing import sign_evidence, statement_path
 from pytest_caio.checks.check import GATES, MARK, case_of, check_of, measures_time
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError, own_fault
@@ -47,7 +48,7 @@ class AcceptanceSession:
         self._signals = SignalHandler()
         self._interrupted = ""
         self._quiet = options.plan or asks_nothing(config)
-        path = options.evidence / f"{options.stem}.json"
+        path = self._json = options.evidence / f"{options.stem}.json"
         # The evidence files by path, each with the function that writes it.
         self._evidence: dict[Path, Callable[[Record, Path], str]] = {path: jsonfile.write}
 
@@ -262,9 +263,11 @@ class AcceptanceSession:
         """Write every evidence file, without which no run is GO, and print the summary."""
         troubles = {path: write(record, path) for path, write in self._evidence.items()}
         written = list(self._evidence)
-        if any(troubles.values()):
+        # Last, when all files are whole: the statement is about what they hold.
+        unsigned = "" if any(troubles.values()) else self._sign(record)
+        if unsigned or any(troubles.values()):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-            narrowed = [*narrowed, *filter(None, troubles.values())]
+            narrowed = [*narrowed, *filter(None, (*troubles.values(), unsigned))]
             record = self._run.finish(selection(self._config), narrowed)
             # A file that could not be written and is there is an earlier run's, which another program holds.
             written = [spare_of(path) if troubles[path] and path.is_file() else path for path in written]
@@ -272,7 +275,13 @@ class AcceptanceSession:
                 write(record, place)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            terminal.write(record, [path for path in written if path.is_file()], reporter)
+            shown = [*written, statement_path(self._json)]
+            terminal.write(record, [path for path in shown if path.is_file()], reporter)
+
+    def _sign(self, record: Record) -> str:
+        """Sign the evidence if --sign asks for it; return why it could not be signed, else empty."""
+        key = self._run.options.signing_key
+        return sign_evidence(record, self._json, key) if key else ""
 
     def pytest_unconfigure(self) -> None:
         """Stop what the run started, even if the session did not finish, and restore the signal handlers."""

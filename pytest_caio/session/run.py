@@ -81,6 +81,9 @@ class Run:
         self.environments: tuple[Environment, ...] = options.environments
         self.redactor = Redactor()
         self._secrets = RunSecrets(self.redactor)
+        if options.signing_key is not None:
+            for name, value in options.signing_key.secrets.items():
+                self.redactor.add(name, value)
         self.plan = Plan()
         self.tally = Tally()
         self.narrowed: list[str] = []
@@ -279,6 +282,7 @@ class Run:
                 "request_rate": options.rate,
                 "http_timeout": options.timeout,
                 "faults": list(options.faults),
+                "digests": dict(options.digests),
             },
         )
         names = {environment.name for environment in self.environments}

@@ -26,13 +26,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.attestation.keys import generate
 from pytest_caio.reference.dashboard.deployment import COMMIT
 from pytest_caio.reference.faults import FAULTS
 from tests.support.documented import DOCUMENTS, Command, Step, commands, step_of, steps
+from tests.support.evidence_sets import Keys, record_of, write_set
 from tests.support.hosted import HostedDeployment
 from tests.support.places import CHECKOUT
 from tests.support.suite_runs import clean_environment, run_suite
+from tests.support.trackers import PROJECT, Tracker
 
 STEPS = steps()
 # What an operator gives to `bootstrap`, which connects to none of these services.
@@ -162,6 +164,11 @@ def ask(checkout: Checkout, words: Sequence[str], folder: Path, **variables: str
     if "--base-url" in given:
         place = given.index("--base-url") + 1
         given[place] = on_loopback(given[place], checkout.deployments[names[0]])
+    if "--sign" in given:
+        place = given.index("--sign") + 1
+        keys = Path(tempfile.mkdtemp(dir=checkout.scratch))
+        assert given[place] == "caio-evidence.key"
+        given[place] = str(generate(keys)[0])
     given = checkout.filled(given)
     assert not [word for word in given if "://" in word and "://127.0.0.1:" not in word]
     reds = {red for fault in values(words, "--fault") if fault != "list" for red in FAULTS[fault].reds}
@@ -196,15 +203,6 @@ def ask(checkout: Checkout, words: Sequence[str], folder: Path, **variables: str
 def take_suite(checkout: Checkout, words: Sequence[str]) -> None:
     """Run the suite in the checkout."""
     ask(checkout, words, checkout.path)
-
-
-def take_nightly(checkout: Checkout, words: Sequence[str]) -> None:
-    """Run the suite as CI does: without git-ignored files, with each key as an environment variable."""
-    (name,) = values(words, "--env")
-    folder = Path(tempfile.mkdtemp(dir=checkout.scratch)) / "ci"
-    shutil.copytree(checkout.path, folder, ignore=shutil.ignore_patterns(".env.*"))
-    keys = EnvFile.read(checkout.deployments[name].env_file).values
-    ask(checkout, words, folder, **{f"{name.upper()}_{key}": value.reveal() for key, value in keys.items()})
 
 
 def take_bootstrap(checkout: Checkout, words: Sequence[str]) -> None:
@@ -277,12 +275,13 @@ def take_version(checkout: Checkout, words: Sequence[str]) -> None:
 
 
 def take_install(checkout: Checkout, words: Sequence[str]) -> None:
-    """See that the command installs this project, with an extra that exists."""
+    """See that the command installs this project, with extras that exist."""
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"][
         "optional-dependencies"
     ]
-    (wanted,) = re.fullmatch(r"\.(?:\[(\w+)\])?", words[0]).groups()  # type: ignore[union-attr]
-    assert wanted is None or wanted in extras
+    match = re.fullmatch(r"\.(?:\[([\w,]+)\])?", words[0])
+    assert match is not None
+    assert set((match[1] or "").split(",")) <= {"", *extras}
 
 
 def take_browser(checkout: Checkout, words: Sequence[str]) -> None:
@@ -338,6 +337,47 @@ def take_stop(checkout: Checkout, words: Sequence[str]) -> None:
         done = checkout.python("-m", "pytest_caio", "emergency-stop", *words, *own, "--yes")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["stopped"] is True
+
+
+def take_keygen(checkout: Checkout, words: Sequence[str]) -> None:
+    """Make keys, in a folder of their own."""
+    assert words[0] == "--out"
+    folder = Path(tempfile.mkdtemp(dir=checkout.scratch))
+    done = checkout.python("-m", "pytest_caio", "keygen", "--out", str(folder / "keys"))
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (folder / "keys").iterdir()} == {"caio-evidence.key", "caio-evidence.pub"}
+
+
+def signed_evidence(folder: Path) -> Path:
+    """Write signed evidence of a GO, as step 7 of the runbook leaves it; return the statement."""
+    generate(folder)
+    written = write_set(folder / "reports", record_of(), Keys(folder))
+    return written.statement
+
+
+def take_verify(checkout: Checkout, words: Sequence[str]) -> None:
+    """Verify the evidence of a GO."""
+    folder = Path(tempfile.mkdtemp(dir=checkout.scratch))
+    statement = signed_evidence(folder)
+    filled = [f"reports/{statement.name}" if "STEM" in word else word for word in words]
+    done = checkout.python("-m", "pytest_caio", "verify", *checkout.filled(filled), folder=folder)
+    assert (done.returncode, done.stdout[:3]) == (0, "GO:"), done.stdout + done.stderr
+
+
+def take_attach(checkout: Checkout, words: Sequence[str]) -> None:
+    """Hand the evidence of a GO on to a tracker on loopback, with credentials in a file."""
+    folder = Path(tempfile.mkdtemp(dir=checkout.scratch))
+    signed_evidence(folder)
+    tracker = Tracker()
+    try:
+        known = f"GITHUB_TOKEN=Zk4vQ9rT2mXw7LpBn8YdC5sH\nGITHUB_API_URL={tracker.base}\n"
+        (folder / ".env.tracker").write_text(known, "utf-8")
+        given = [word.replace("OWNER/REPO#N", f"{PROJECT}#7") for word in words]
+        done = checkout.python("-m", "pytest_caio", "attach", *given, folder=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(tracker.comments) == 1
+    finally:
+        tracker.close()
 
 
 def take_unknown(checkout: Checkout, words: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ _NO_COMMANDS = ("toml", "python")
 # Inline code is a command if it begins like this; a program's name without arguments is not one.
 _PROGRAMS = re.compile(r"(python3?|py|pip|pytest|make|caio|\.venv\S*) \S|\.ci/\w+")
 # Blocks use the interpreter of .venv, since the documents do not say to activate it.
-_INTERPRETERS = {"sh": ".venv/bin/python", "powershell": ".venv/Scripts/python", "ci": "python"}
+_INTERPRETERS = {"sh": ".venv/bin/python", "powershell": ".venv/Scripts/python"}
 _OTHER_PYTHONS = ("python3", "py")  # these create .venv; `py -3.13` chooses one
 # Placeholders in the documents for paths of the reader.
 _PLACEHOLDERS = {"PATH": ".hive-mind", "DIR": ".hive-mind", "FILE": ".env.production"}
@@ -26,7 +26,7 @@ _PLACEHOLDERS = {"PATH": ".hive-mind", "DIR": ".hive-mind", "FILE": ".env.produc
 
 @dataclass(frozen=True)
 class Command:
-    """A command in a document, with its place; `shell` is `sh`, `powershell`, `ci` or `inline`."""
+    """A command in a document, with its place; `shell` is `sh`, `powershell` or `inline`."""
 
     document: str
     line: int
@@ -47,16 +47,14 @@ class Step:
 
 
 def commands(document: str) -> Iterator[Command]:
-    """Find the commands of a document: lines of its blocks, steps of its CI configuration, inline code."""
+    """Find the commands of a document: lines of its blocks, and inline code."""
     text = (CHECKOUT / document).read_text("utf-8")
     prose, language = "", ""
     for number, line in enumerate(text.splitlines(), 1):
         inside, fence = language, re.match(r" *```(\w*)$", line)
         if fence:
             language = "" if language else fence[1] or "unnamed"
-        elif inside == "yaml" and (run := re.match(r" *- run: (.+)", line)):
-            yield Command(document, number, "ci", run[1])
-        elif inside and inside not in ("yaml", *_NO_COMMANDS) and line.strip():
+        elif inside and inside not in _NO_COMMANDS and line.strip():
             yield Command(document, number, _SHELLS.get(inside, inside), line.strip())
         prose += "\n" if inside or fence else line + "\n"
     for span in re.finditer(r"`([^`]+)`", prose):
@@ -90,7 +88,7 @@ def _usual(step: Step) -> Step:
 def step_of(command: Command) -> Step:
     """Parse a command as a step; its kind is `unknown` if no test can run it."""
     unknown = Step("unknown", (str(command),))
-    if command.shell not in ("sh", "powershell", "ci", "inline"):
+    if command.shell not in ("sh", "powershell", "inline"):
         return unknown
     written = command.text.replace("\\", "/") if command.shell == "powershell" else command.text
     program, *words = shlex.split(written, comments=True)
@@ -106,9 +104,7 @@ def step_of(command: Command) -> Step:
     if command.shell == "inline" and not words and "/" in program:
         return Step("script", (program,))
     if program == _INTERPRETERS.get(command.shell, "python"):
-        step = _python(tuple(words)) or unknown
-        # In CI there is no env file, so its step differs.
-        return Step("nightly", step.words) if command.shell == "ci" and step.kind == "suite" else step
+        return _python(tuple(words)) or unknown
     return unknown
 
 
@@ -135,6 +131,8 @@ def _python(words: tuple[str, ...]) -> Step | None:
             return Step("stop", tuple(rest))
         case "-m", "pytest_caio", "bootstrap", *rest:
             return Step("bootstrap", tuple(rest))
+        case "-m", "pytest_caio", "keygen" | "attach" | "verify" as name, *rest:
+            return Step(name, tuple(rest))
         case "-m", "pytest_caio", *rest:
             return Step("command", tuple(rest))
         case ("docs/detection.py",) | ("-m", "docs.checks_table"):

@@ -43,6 +43,7 @@ _GIVEN: Mapping[str, Any] = {
     "caio_wait_ready": 0.0,
     "caio_commit": None,
     "caio_evidence": None,
+    "caio_sign": None,
     "caio_connections": 64,
     "caio_rate": 0.0,
     "caio_timeout": 10.0,

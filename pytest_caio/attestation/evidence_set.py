@@ -1,0 +1,89 @@
+"""The files that one run left: those that share the stem of its JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_caio.errors import InputError
+
+__all__ = ["STATEMENT_SUFFIX", "EvidenceSet", "read"]
+
+STATEMENT_SUFFIX = ".intoto.json"
+# The stem ends with the time of the run; a file name cannot hold two of them.
+_NAME = re.compile(r"(?P<stem>.*-\d{8}T\d{6}Z(?:-2)?)\.[\w.]+")
+_STAMP = re.compile(r"-(\d{8}T\d{6}Z)(?:-2)?$")
+
+
+@dataclass(frozen=True)
+class EvidenceSet:
+    """The evidence of one run in `folder`; a file that is not written to its end is none of it."""
+
+    folder: Path
+    stem: str
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> EvidenceSet:
+        """Return the set that files belong to, or the latest set of a folder.
+
+        Raises InputError for a path that does not exist or is no evidence, and for files of several runs.
+        """
+        found = {cls._of(path) for path in paths}
+        if len(found) != 1:
+            stems = ", ".join(sorted(one.stem for one in found))
+            raise InputError(f"files of several runs ({stems}): give those of one run")
+        return found.pop()
+
+    @classmethod
+    def _of(cls, path: Path) -> EvidenceSet:
+        if path.is_dir():
+            sets = {
+                cls(path, match["stem"]) for file in path.iterdir() if (match := _NAME.fullmatch(file.name))
+            }
+            whole = [one for one in sets if one.json.is_file()]
+            if not whole:
+                raise InputError(f"{path}: there is no evidence in this folder")
+            return max(whole, key=lambda one: _STAMP.search(one.stem)[1])  # type: ignore[index]
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise InputError(f"{path}: is no evidence; its name is ENVIRONMENT-TIME.json, .html and so on")
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file")
+        return cls(path.parent, match["stem"])
+
+    @property
+    def json(self) -> Path:
+        """The file that holds the record."""
+        return self.folder / f"{self.stem}.json"
+
+    @property
+    def statement(self) -> Path:
+        """The file of the signed statement, which need not exist."""
+        return self.folder / f"{self.stem}{STATEMENT_SUFFIX}"
+
+    def files(self) -> list[Path]:
+        """Return the files of the set, by name, without the statement. Raises InputError."""
+        try:
+            listed = sorted(self.folder.iterdir())
+        except OSError as error:
+            raise InputError(f"{self.folder}: {error.strerror or 'cannot be read'}") from None
+        return [
+            path
+            for path in listed
+            if path.name.startswith(f"{self.stem}.") and path != self.statement and path.suffix != ".tmp"
+        ]
+
+    def digests(self) -> Mapping[str, str]:
+        """Return the SHA-256 of each file of the set in hex, by name. Raises InputError."""
+        return {path.name: hashlib.sha256(read(path)).hexdigest() for path in self.files()}
+
+
+def read(path: Path) -> bytes:
+    """Return the content of an evidence file. Raises InputError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from None

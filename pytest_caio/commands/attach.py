@@ -1,0 +1,161 @@
+"""`attach`: hand the evidence of one run on to a tracker, once, however often it is run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pytest_caio.attestation.envelope import Refused
+from pytest_caio.attestation.evidence_set import EvidenceSet
+from pytest_caio.attestation.keys import load_public
+from pytest_caio.attestation.verification import trusted
+from pytest_caio.delivery import github, gitlab, jira, markdown, slack
+from pytest_caio.delivery.client import Client, NotDelivered
+from pytest_caio.delivery.summary import Delivery, comment, load_delivery, one_line
+from pytest_caio.environments.envfile import EnvFile
+from pytest_caio.errors import InputError
+from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.text import encodable, printable
+
+__all__ = ["configure", "run"]
+
+_TARGETS = {
+    "github": re.compile(r"(?P<project>[\w.-]+/[\w.-]+)(?:#(?P<issue>[1-9]\d{0,9}))?", re.ASCII),
+    "gitlab": re.compile(r"(?P<project>[\w.-]+(?:/[\w.-]+)+)#(?P<issue>[1-9]\d{0,9})", re.ASCII),
+    "jira": re.compile(r"(?P<issue>[A-Z][A-Z0-9_]*-[1-9]\d*)", re.ASCII),
+    "slack": re.compile(""),
+    "markdown": re.compile(r"(?P<file>.+)"),
+}
+_FORMS = "github:OWNER/REPO#N, github:OWNER/REPO, gitlab:GROUP/PROJECT#N, jira:KEY-N, slack: or markdown:FILE"
+# The keys of each tracker: those that are secret, and the others.
+_SECRETS = ("GITHUB_TOKEN", "GITLAB_TOKEN", "JIRA_API_TOKEN", "SLACK_WEBHOOK_URL")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add = parser.add_argument
+    parser.epilog = (
+        "The whole set of evidence files of one run is handed on, once: what is there already stays. "
+        "Credentials are GITHUB_TOKEN; GITLAB_TOKEN; JIRA_BASE_URL, JIRA_EMAIL and JIRA_API_TOKEN; "
+        "SLACK_WEBHOOK_URL, in the process environment or in --credentials. GITHUB_API_URL and CI_API_V4_URL "
+        "name other servers. github:OWNER/REPO keeps one issue for each environment, opened on NO-GO and "
+        "closed on GO. The exit status is 0 if everything is delivered, 1 if not, with one line that says "
+        "what to do, and 2 if an input cannot be used and nothing was sent."
+    )
+    add("--to", required=True, metavar="TRACKER", help=f"where it goes: {_FORMS}")
+    add("files", nargs="+", type=Path, metavar="FILES", help="files of one run, or a folder: its latest run")
+    add("--key", type=Path, metavar="PUB", help="the public key that the evidence must be signed with")
+    add("--unverified", action="store_true", help="attach it although no signature is verified")
+    add("--release", default="", metavar="TAG", help="GitHub: put the files on this release")
+    add("--credentials", type=Path, metavar="FILE", help="an env file that holds the credentials")
+    add("--dry-run", action="store_true", help="print what would be delivered, and send nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deliver and print a line for each thing that was done: 0, or 1 if something was not delivered.
+
+    Raises InputError, before anything is sent, for an input that cannot be used.
+    """
+    tracker, target = _target(args.to)
+    if args.release and tracker != "github":
+        raise InputError("--release: only github: has releases")
+    given = _credentials(args.credentials)
+    redactor = Redactor({name: given[name] for name in _SECRETS if given.get(name)})
+
+    def say(line: str) -> None:
+        sys.stdout.write(encodable(f"{printable(redactor.redact(line))}\n", sys.stdout.encoding))
+
+    try:
+        delivery = _evidence(args)
+        if args.dry_run:
+            for line in _preview(args.to, delivery):
+                say(line)
+            return 0
+        for line in _deliver(tracker, target, delivery, given, args.release):
+            say(line)
+    except Refused as reason:
+        say(f"not attached: {reason}")
+        return 1
+    except NotDelivered as reason:
+        say(f"not delivered: {reason}")
+        return 1
+    return 0
+
+
+def _target(given: str) -> tuple[str, Mapping[str, str | None]]:
+    tracker, colon, rest = given.partition(":")
+    match = _TARGETS[tracker].fullmatch(rest) if colon and tracker in _TARGETS else None
+    if match is None:
+        raise InputError(f"--to {given if tracker in _TARGETS else tracker}: give {_FORMS}")
+    return tracker, match.groupdict()
+
+
+def _credentials(path: Path | None) -> dict[str, str]:
+    """Return the credentials of the process environment, and over them those of a file."""
+    file = {key: value.reveal() for key, value in EnvFile.read(path).values.items()} if path else {}
+    return {**os.environ, **{key: value for key, value in file.items() if value}}
+
+
+def _evidence(args: argparse.Namespace) -> Delivery:
+    """Return the evidence, verified unless that is not wanted. Raises InputError and Refused."""
+    if (args.key is None) is not args.unverified:
+        raise InputError(
+            "give --key FILE, the public key of the evidence, or --unverified to attach it unverified"
+        )
+    evidence = EvidenceSet.of(args.files)
+    if args.unverified:
+        return load_delivery(evidence, "")
+    key = load_public(args.key, "--key")
+    statement = trusted(evidence, key)
+    delivery = load_delivery(evidence, key.keyid)
+    signed = {one.name: one.digest["sha256"] for one in statement.subject}
+    for file in delivery.files:
+        if file.path != evidence.statement and signed.get(file.path.name) != file.sha256:
+            raise Refused(f"{file.path.name} is being changed by another program")
+    return delivery
+
+
+def _preview(to: str, delivery: Delivery) -> Iterator[str]:
+    yield f"{to} would get this, and nothing was sent:"
+    for file in delivery.files:
+        yield f"{file.name} ({len(file.content)} bytes)"
+    if to.startswith("markdown:"):
+        yield f"- {one_line(delivery.record)}"
+    else:
+        yield from comment(delivery, github.LONGEST).splitlines()
+
+
+def _deliver(
+    tracker: str, target: Mapping[str, str | None], delivery: Delivery, given: Mapping[str, str], release: str
+) -> Iterator[str]:
+    def need(name: str, what: str) -> str:
+        if not given.get(name, "").strip():
+            raise InputError(f"{name} is missing: set it to {what}, here or in --credentials FILE")
+        return given[name].strip()
+
+    project, issue = target.get("project") or "", target.get("issue") or ""
+    if tracker == "markdown":
+        yield from markdown.deliver(Path(target["file"] or ""), delivery)
+    elif tracker == "github":
+        base, source = given.get("GITHUB_API_URL") or github.API, "GITHUB_API_URL"
+        sent = github.headers(need("GITHUB_TOKEN", "a token with `issues: write`"))
+        with Client("GitHub", base, source, github.MEANINGS, headers=sent) as client:
+            yield from github.deliver(client, project, int(issue) if issue else None, delivery, release)
+    elif tracker == "gitlab":
+        base, source = given.get("CI_API_V4_URL") or gitlab.API, "CI_API_V4_URL"
+        sent = gitlab.headers(need("GITLAB_TOKEN", "a token with the scope `api`"))
+        with Client("GitLab", base, source, gitlab.MEANINGS, headers=sent) as client:
+            yield from gitlab.deliver(client, project, int(issue), delivery)
+    elif tracker == "jira":
+        base = need("JIRA_BASE_URL", "https://SITE.atlassian.net")
+        login = need("JIRA_EMAIL", "the account's address"), need("JIRA_API_TOKEN", "its API token")
+        with Client("Jira", base, "JIRA_BASE_URL", jira.MEANINGS, auth=login) as client:
+            yield from jira.deliver(client, issue, delivery)
+    else:
+        url = need("SLACK_WEBHOOK_URL", "the address of an incoming webhook")
+        with Client("Slack", url, "SLACK_WEBHOOK_URL", slack.MEANINGS) as client:
+            yield from slack.deliver(client, delivery)

@@ -1,0 +1,245 @@
+"""The HTTP client of deliveries: bounded in tries and waiting, and no second POST without looking first."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from pytest_caio.errors import InputError
+
+__all__ = ["Client", "NotDelivered", "Reply", "Uncertain"]
+
+Reply = requests.Response
+_Value = TypeVar("_Value")
+_TIMEOUT = (5, 30)  # seconds to connect, and for each part of the response
+_TRIES = 3
+_PATIENCE = 60.0  # seconds of waiting for one delivery
+_PAUSES = (1.0, 4.0)  # seconds before the second and the third try, where the server does not say
+_SECONDARY = 60.0  # seconds that GitHub asks to wait where a secondary rate limit names no time
+_MOST_REDIRECTS = 3
+_MOST_PAGES = 100
+_TRANSIENT = (500, 502, 503, 504)
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class NotDelivered(Exception):
+    """A delivery that failed: the text is one sentence that says what to do."""
+
+
+class Uncertain(Exception):
+    """A request that the server may have carried out: there was no answer, or one of a proxy (5xx)."""
+
+
+class Client:
+    """Requests to one API, `base`, with its credentials in `headers` or `auth`.
+
+    `meanings` say for status codes what to do, in one sentence each. Nothing of the environment is used (no
+    proxy, no .netrc), and no request follows a redirect to another host.
+    """
+
+    def __init__(
+        self,
+        tracker: str,
+        base: str,
+        source: str,
+        meanings: Mapping[int, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> None:
+        parts = urlsplit(base)
+        if parts.scheme != "https" and (parts.scheme, parts.hostname) not in {("http", h) for h in _LOOPBACK}:
+            raise InputError(f"{source}: must be a URL that starts with https://")
+        # urllib3 logs the path of each request, which for a webhook is a secret.
+        logging.getLogger("urllib3").setLevel(logging.WARNING)
+        self._tracker = tracker
+        self._base = base.rstrip("/")
+        self._meanings = meanings
+        self._waited = 0.0
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update({"User-Agent": "pytest-caio", **(headers or {})})
+        self._session.auth = auth
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def get(self, path: str, **details: Any) -> Any:
+        """Return the JSON of a GET. Raises NotDelivered."""
+        return _json(self._repeat(lambda: self._once("GET", path, **details)), self._tracker)
+
+    def find(self, path: str, **details: Any) -> Any:
+        """Return the JSON of a GET, or None if there is nothing (404, and 422 for a name that cannot be)."""
+        reply = self._repeat(lambda: self._once("GET", path, missing=(404, 422), **details))
+        return None if reply.status_code in (404, 422) else _json(reply, self._tracker)
+
+    def pages(self, path: str) -> Iterator[Any]:
+        """Yield the items of a list, page by page as its Link headers lead (RFC 8288)."""
+        url = f"{path}{'&' if '?' in path else '?'}per_page=100"
+        for _ in range(_MOST_PAGES):
+            reply = self._repeat(partial(self._once, "GET", url))
+            yield from _json(reply, self._tracker)
+            url = reply.links.get("next", {}).get("url", "")
+            if not url:
+                return
+        raise NotDelivered(f"{self._tracker} lists more than {_MOST_PAGES} pages: use another issue")
+
+    def change(self, method: str, path: str, **details: Any) -> Reply:
+        """Send a request that may be repeated: PUT, PATCH, DELETE. Raises NotDelivered."""
+        return self._repeat(lambda: self._once(method, path, **details))
+
+    def create(self, path: str, arrived: Callable[[], _Value | None], **details: Any) -> _Value | Reply:
+        """POST; where it is not known whether the server took it, look with `arrived` before another try.
+
+        Returns what `arrived` finds, else the response. Raises NotDelivered.
+        """
+        for number in range(_TRIES):
+            try:
+                return self._repeat(lambda: self._once("POST", path, **details), again=False)
+            except Uncertain as error:
+                if (found := arrived()) is not None:
+                    return found
+                reason = str(error)
+            if number + 1 < _TRIES:
+                self._pause(_PAUSES[number], reason)
+        raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times, and nothing arrived: run this again")
+
+    def post_once(self, path: str, **details: Any) -> Reply:
+        """POST where nothing can be looked up. Raises NotDelivered, and Uncertain if it may have arrived."""
+        return self._repeat(lambda: self._once("POST", path, **details), again=False)
+
+    def allows(self, url: str) -> bool:
+        """Return whether an address that the API gave belongs to it, so that it may get the credentials."""
+        own, other = urlsplit(self._base), urlsplit(url)
+        if (own.scheme, own.netloc) == (other.scheme, other.netloc):
+            return True
+        return (own.netloc, other.scheme, other.netloc) == ("api.github.com", "https", "uploads.github.com")
+
+    def _repeat(self, send: Callable[[], Reply], *, again: bool = True) -> Reply:
+        """Return the response of `send`; try again after a rate limit and, with `again`, after a failure."""
+        reason = ""
+        for number in range(_TRIES):
+            pause = _PAUSES[min(number, len(_PAUSES) - 1)]
+            try:
+                return send()
+            except _NotTaken as error:
+                reason = str(error)
+                pause = pause if error.seconds is None else error.seconds
+            except Uncertain as error:
+                if not again:
+                    raise
+                reason, pause = str(error), getattr(error, "seconds", None) or pause
+            if number + 1 < _TRIES:
+                self._pause(pause, reason)
+        raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times; run this again later")
+
+    def _pause(self, seconds: float, reason: str) -> None:
+        if self._waited + seconds > _PATIENCE:
+            raise NotDelivered(f"{self._tracker}: {reason}; run this again in {seconds:.0f} seconds")
+        self._waited += seconds
+        time.sleep(seconds)
+
+    def _once(self, method: str, path: str, *, missing: tuple[int, ...] = (), **details: Any) -> Reply:
+        url = path if "://" in path else f"{self._base}{path}"
+        for _ in range(_MOST_REDIRECTS + 1):
+            if not self.allows(url):
+                host = urlsplit(url).netloc
+                raise NotDelivered(
+                    f"{self._tracker} sends on to another host ({host}), to which nothing was sent: give the "
+                    "address that is meant"
+                )
+            reply = self._send(method, url, **details)
+            if reply.status_code not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
+                break
+            url = urljoin(url, reply.headers["location"])
+        else:
+            raise NotDelivered(f"{self._tracker} redirects in a circle: see that its address is right")
+        code = reply.status_code
+        if code < 300 or code in missing:
+            return reply
+        if (seconds := _limit(reply)) is not None:
+            raise _NotTaken("its rate limit is reached", seconds)
+        if code in _TRANSIENT:
+            error = Uncertain(f"it answered {code}")
+            error.seconds = _seconds(reply)  # type: ignore[attr-defined]
+            raise error
+        known = self._meanings.get(
+            code, f"see that its address is right, and whether {self._tracker} is down"
+        )
+        raise NotDelivered(f"{self._tracker} answered {code}: {known}")
+
+    def _send(self, method: str, url: str, **details: Any) -> Reply:
+        try:
+            return self._session.request(method, url, timeout=_TIMEOUT, allow_redirects=False, **details)
+        except requests.exceptions.SSLError:
+            raise NotDelivered(
+                f"{self._tracker}: its certificate is not trusted: see that its address is right"
+            ) from None
+        except requests.exceptions.ConnectionError as error:
+            # Without the text of the error, which quotes the URL.
+            reason = getattr(error.args[0] if error.args else None, "reason", None)
+            if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+                raise _NotTaken("it cannot be reached from here, directly and without a proxy") from None
+            raise Uncertain("the connection was lost before its answer") from None
+        except requests.exceptions.Timeout:
+            raise Uncertain(f"there was no answer within {_TIMEOUT[1]} seconds") from None
+        except requests.exceptions.RequestException as error:
+            raise Uncertain(f"there was no answer ({type(error).__name__})") from None
+
+
+class _NotTaken(Exception):
+    """A request that was certainly not carried out: a rate limit refused it, or there was no connection.
+
+    `seconds` is how long to wait before the next try, None where nobody says.
+    """
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+def _limit(reply: Reply) -> float | None:
+    """Return how long to wait where a response is a rate limit's, else None.
+
+    GitHub answers 403 or 429, with `retry-after`, or with `x-ratelimit-remaining: 0`, or for a secondary
+    limit with neither (docs.github.com, "Rate limits for the REST API").
+    """
+    if reply.status_code not in (403, 429):
+        return None
+    given = _seconds(reply)
+    if given is not None:
+        return given
+    if reply.headers.get("x-ratelimit-remaining") == "0":
+        return max(1.0, _number(reply.headers.get("x-ratelimit-reset", "")) - time.time() + 1)
+    if "secondary rate limit" in reply.text.lower():
+        return _SECONDARY
+    return _PAUSES[-1] if reply.status_code == 429 else None
+
+
+def _seconds(reply: Reply) -> float | None:
+    """Return the seconds of `Retry-After`; None without them, as in a date."""
+    given = reply.headers.get("retry-after", "")
+    return float(given) if given.isascii() and given.isdigit() else None
+
+
+def _number(text: str) -> float:
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
+
+def _json(reply: Reply, tracker: str) -> Any:
+    try:
+        return reply.json()
+    except ValueError:
+        raise NotDelivered(
+            f"{tracker} answered {reply.status_code} without JSON: see that its address is that of the API"
+        ) from None

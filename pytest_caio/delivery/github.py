@@ -1,0 +1,179 @@
+"""GitHub: a comment on an issue, files on a release, a status of the commit (docs.github.com, REST API)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_caio.delivery.client import Client, NotDelivered
+from pytest_caio.delivery.summary import Attachment, Delivery, comment, marker
+from pytest_caio.verdict.judge import GO
+from pytest_caio.verdict.record import EnvironmentRecord
+
+__all__ = ["API", "MEANINGS", "deliver", "headers"]
+
+API = "https://api.github.com"
+LONGEST = 65_536  # characters of a comment
+_LONGEST_DESCRIPTION = 140
+MEANINGS = {
+    401: "the token is refused: see that GITHUB_TOKEN is right and has not expired",
+    403: "the token may not do that: give it the permissions `issues`, `contents` and `statuses`, to write",
+    404: "there is no such repository, issue or release, or the token may not see it: see that --to is right",
+    410: "issues are turned off in this repository, or the issue was deleted: name another one",
+    413: "the file is too large for a release: attach it by hand",
+    422: "it does not accept the content: see that the issue is not locked, and the release not immutable",
+}
+
+
+def headers(token: str) -> dict[str, str]:
+    """Return the headers of each request."""
+    return {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/vnd.github+json",
+        "X-GitHub-Api-Version": "2022-11-28",
+    }
+
+
+def deliver(
+    client: Client, repository: str, issue: int | None, delivery: Delivery, release: str
+) -> Iterator[str]:
+    """Deliver the evidence, and yield a line about each thing that was done.
+
+    Without an issue's number, each environment has one open issue while it is NO-GO. Raises NotDelivered.
+    """
+    root = f"/repos/{repository}"
+    links: list[str] = []
+    if release:
+        found = client.get(f"{root}/releases/tags/{release}")
+        for file in delivery.files:
+            asset, done = _asset(client, root, found, file)
+            links.append(f"[{file.name}]({asset['browser_download_url']})")
+            yield f"{file.name}: {done}"
+    body = comment(delivery, LONGEST, links)
+    target = ""
+    if issue is not None:
+        target, done = _comment(client, root, issue, delivery, body)
+        yield f"comment on {repository}#{issue}: {done}"
+    else:
+        for environment in delivery.record.environments:
+            target, done = _issue(client, root, environment, delivery, body)
+            yield f"issue about {environment.name}: {done}"
+    for environment in delivery.record.environments:
+        if environment.commit:
+            yield f"status of {environment.commit[:12]}: {_status(client, root, environment, target)}"
+
+
+def _comment(client: Client, root: str, issue: int, delivery: Delivery, body: str) -> tuple[str, str]:
+    """Write the run's comment, or bring it up to date; return its address, and what was done."""
+    path = f"{root}/issues/{issue}/comments"
+
+    def arrived() -> Any:
+        first = marker(delivery.record)
+        return next((one for one in client.pages(path) if (one["body"] or "").startswith(first)), None)
+
+    found = arrived()
+    if found is None:
+        made = client.create(path, arrived, json={"body": body})
+        return _fields(made)["html_url"], "written"
+    if found["body"].replace("\r\n", "\n").strip() == body.strip():
+        return found["html_url"], "is there already"
+    client.change("PATCH", f"{root}/issues/comments/{found['id']}", json={"body": body})
+    return found["html_url"], "brought up to date"
+
+
+def _issue(
+    client: Client, root: str, environment: EnvironmentRecord, delivery: Delivery, body: str
+) -> tuple[str, str]:
+    """Open the environment's issue or comment on it (NO-GO), or close it (GO); return its address too."""
+    first = f"<!-- caio-acceptance environment={environment.name} -->"
+
+    def arrived() -> Any:
+        listed = client.pages(f"{root}/issues?state=open")
+        return next((one for one in listed if (one["body"] or "").startswith(first)), None)
+
+    found = arrived()
+    good = delivery.record.verdict == environment.verdict == GO
+    if found is None:
+        if good:
+            return "", "none is open, and none is needed"
+        content = {
+            "title": f"Acceptance: {environment.name} is {delivery.record.verdict}",
+            "body": f"{first}\n{body}"[:LONGEST],
+        }
+        made = _fields(client.create(f"{root}/issues", arrived, json=content))
+        return made["html_url"], f"#{made['number']} opened"
+    number = found["number"]
+    if marker(delivery.record) not in found["body"]:
+        _comment(client, root, number, delivery, body)
+    if not good:
+        return found["html_url"], f"#{number} has this run"
+    client.change("PATCH", f"{root}/issues/{number}", json={"state": "closed", "state_reason": "completed"})
+    return found["html_url"], f"#{number} closed"
+
+
+def _asset(client: Client, root: str, release: Any, file: Attachment) -> tuple[Any, str]:
+    """Put a file on a release; return its asset, and what was done.
+
+    A failed upload may leave an asset of the same name in the state `starter`: it is removed first.
+    """
+    path = f"{root}/releases/{release['id']}/assets"
+
+    def arrived() -> Any:
+        for asset in client.pages(path):
+            if asset["name"] != file.name:
+                continue
+            if asset["state"] != "uploaded":
+                client.change("DELETE", f"{root}/releases/assets/{asset['id']}")
+            elif (asset.get("digest") or f"sha256:{file.sha256}") != f"sha256:{file.sha256}" or (
+                asset["size"] != len(file.content)
+            ):
+                raise NotDelivered(
+                    f"GitHub has another file named {file.name} on this release: if this one is right, "
+                    "remove that one there, and run this again"
+                )
+            else:
+                return asset
+        return None
+
+    if (found := arrived()) is not None:
+        return found, "is there already"
+    upload = release["upload_url"].partition("{")[0]
+    made = client.create(
+        upload,
+        arrived,
+        params={"name": file.name},
+        data=file.content,
+        headers={"Content-Type": "application/octet-stream"},
+    )
+    return _fields(made), "attached"
+
+
+def _status(client: Client, root: str, environment: EnvironmentRecord, target: str) -> str:
+    """Set the status of the deployed commit; return what was done."""
+    combined = client.find(f"{root}/commits/{environment.commit}/status?per_page=100")
+    if combined is None:
+        return "not set: this repository has no such commit"
+    status = {
+        "state": "success" if environment.verdict == GO else "failure",
+        "context": f"caio/{environment.name}",
+        "description": f"{environment.headline}: {environment.base_url}"[:_LONGEST_DESCRIPTION],
+        **({"target_url": target} if target else {}),
+    }
+
+    def arrived() -> Any:
+        now = client.find(f"{root}/commits/{combined['sha']}/status?per_page=100") or {}
+        return next((one for one in now.get("statuses", ()) if _same(one, status)), None)
+
+    if any(_same(one, status) for one in combined["statuses"]):
+        return "is set already"
+    client.create(f"{root}/statuses/{combined['sha']}", arrived, json=status)
+    return f"set to {status['state']}"
+
+
+def _same(one: Any, status: dict[str, str]) -> bool:
+    return all(one.get(name) == value for name, value in status.items())
+
+
+def _fields(made: Any) -> Any:
+    """Return what was created: as a later look found it, or from the response to the POST."""
+    return made if isinstance(made, dict) else made.json()

@@ -1,0 +1,98 @@
+"""Jira Cloud: the files as attachments of an issue, and a comment (developer.atlassian.com, REST API v3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_caio.delivery.client import Client, NotDelivered
+from pytest_caio.delivery.summary import Delivery, plain
+
+__all__ = ["MEANINGS", "deliver"]
+
+LONGEST = 32_767  # characters of a comment
+MEANINGS = {
+    401: "the login is refused: see that JIRA_EMAIL and JIRA_API_TOKEN are right",
+    403: "this account may not do that: let it add comments and attachments in this project",
+    404: "there is no such issue, or this account may not see it: see that --to is right",
+    410: "the address is no longer served: see that JIRA_BASE_URL is that of a Jira Cloud site",
+    413: "the file is larger than this site allows: attach it by hand, or have the limit raised",
+    422: "it does not accept the content: see that the issue may be edited",
+}
+
+
+def deliver(client: Client, issue: str, delivery: Delivery) -> Iterator[str]:
+    """Deliver the evidence, and yield a line about each thing that was done. Raises NotDelivered."""
+    root = f"/rest/api/3/issue/{issue}"
+    limits = client.get("/rest/api/3/attachment/meta")
+    if not limits.get("enabled", True):
+        raise NotDelivered("Jira: attachments are turned off on this site: have them turned on")
+    for file in delivery.files:
+        if len(file.content) > limits.get("uploadLimit", len(file.content)):
+            raise NotDelivered(
+                f"Jira: {file.name} is larger than the {limits['uploadLimit']} bytes that this site allows: "
+                "have the limit raised; nothing was sent"
+            )
+
+    def attached() -> set[tuple[str, int]]:
+        listed = client.get(f"{root}?fields=attachment")["fields"]["attachment"]
+        return {(one["filename"], one["size"]) for one in listed}
+
+    before = attached()
+    for file in delivery.files:
+        own = (file.name, len(file.content))
+        if own in before:
+            yield f"{file.name}: is there already"
+            continue
+        client.create(
+            f"{root}/attachments",
+            lambda own=own: True if own in attached() else None,  # type: ignore[misc]
+            files={"file": (file.name, file.content)},
+            headers={"X-Atlassian-Token": "no-check"},
+        )
+        yield f"{file.name}: attached"
+
+    def commented() -> Any:
+        # As text, wherever in the document it stands: the id of a run is unique.
+        return next(
+            (one for one in _comments(client, root) if delivery.record.run.id in json.dumps(one)), None
+        )
+
+    if commented() is not None:
+        yield f"comment on {issue}: is there already"
+        return
+    client.create(f"{root}/comment", commented, json={"body": _document(delivery)})
+    yield f"comment on {issue}: written"
+
+
+def _comments(client: Client, root: str) -> Iterator[Any]:
+    start = 0
+    while True:
+        page = client.get(f"{root}/comment?startAt={start}&maxResults=100")
+        yield from page["comments"]
+        start += len(page["comments"])
+        if not page["comments"] or start >= page["total"]:
+            return
+
+
+def _document(delivery: Delivery) -> dict[str, Any]:
+    """Return the comment in the Atlassian Document Format: paragraphs of text, in which nothing is markup."""
+    *paragraphs, last = plain(delivery)
+    kept: list[str] = []
+    left = LONGEST - len(last) - 100
+    for paragraph in paragraphs:
+        left -= len(paragraph)
+        if left < 0:
+            kept.append("… the report has the rest.")
+            break
+        kept.append(paragraph)
+    return {
+        "type": "doc",
+        "version": 1,
+        "content": [
+            {"type": "paragraph", "content": [{"type": "text", "text": text}]}
+            for text in (*kept, last)
+            if text
+        ],
+    }

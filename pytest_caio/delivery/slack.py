@@ -1,0 +1,42 @@
+"""Slack: a message through an incoming webhook, whose address is a secret (docs.slack.dev)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_caio.delivery.client import Client, NotDelivered, Uncertain
+from pytest_caio.delivery.summary import Delivery, plain
+
+__all__ = ["MEANINGS", "deliver"]
+
+_MOST_BLOCKS = 50
+_LONGEST_SECTION = 3_000
+MEANINGS = {
+    400: "it does not accept the message: report this line to whoever maintains pytest-caio",
+    401: "the webhook is refused: make a new one, and set SLACK_WEBHOOK_URL",
+    403: "the webhook may not post there: have an administrator of the workspace allow it",
+    404: "there is no such webhook any more: make a new one, and set SLACK_WEBHOOK_URL",
+    410: "the channel is archived: make a webhook for another one, and set SLACK_WEBHOOK_URL",
+    413: "the message is too large: report this line to whoever maintains pytest-caio",
+    422: "it does not accept the message: report this line to whoever maintains pytest-caio",
+}
+
+
+def deliver(client: Client, delivery: Delivery) -> Iterator[str]:
+    """Send the message, and yield a line about it. Slack takes no files here. Raises NotDelivered.
+
+    A message cannot be looked up: where it may have arrived, it is not sent again.
+    """
+    # In a section of plain text nothing is markup, and nobody is mentioned.
+    *parts, last = [part for part in plain(delivery) if part]
+    blocks = [
+        {"type": "section", "text": {"type": "plain_text", "text": part[:_LONGEST_SECTION], "emoji": False}}
+        for part in (*parts[: _MOST_BLOCKS - 1], last)
+    ]
+    try:
+        client.post_once("", json={"text": parts[0], "blocks": blocks})
+    except Uncertain as error:
+        raise NotDelivered(
+            f"Slack: {error}: the message is perhaps delivered; look into the channel before you repeat it"
+        ) from None
+    yield "message: sent"

@@ -1,0 +1,184 @@
+"""What a tracker is told of a run: its verdict, its causes in the words of the evidence, its files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from pytest_caio.attestation.evidence_set import EvidenceSet, read
+from pytest_caio.errors import InputError
+from pytest_caio.system.strictjson import NotJson, decode_json
+from pytest_caio.text import printable
+from pytest_caio.verdict.record import CauseRecord, Record
+
+__all__ = ["Attachment", "Delivery", "comment", "load_delivery", "marker", "one_line", "plain"]
+
+_CUT = "… the report has the rest."
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One evidence file, read once: what is delivered is what was verified."""
+
+    path: Path
+    content: bytes
+
+    @property
+    def name(self) -> str:
+        """Its name, in the characters that every tracker keeps (GitHub changes others to dots)."""
+        return re.sub(r"[^A-Za-z0-9._-]", ".", self.path.name)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its content, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The evidence of one run, and by which key it is signed (empty if that was not verified)."""
+
+    record: Record
+    files: tuple[Attachment, ...]
+    signed_by: str = ""
+
+
+def load_delivery(evidence: EvidenceSet, signed_by: str) -> Delivery:
+    """Read the files of a set. Raises InputError if they are not the whole evidence of a run."""
+    paths = evidence.files()
+    if evidence.statement.is_file():
+        paths.append(evidence.statement)
+    for ending in (".json", ".html"):
+        if not (evidence.folder / f"{evidence.stem}{ending}").is_file():
+            raise InputError(f"{evidence.stem}{ending} is missing: the evidence is not whole")
+    files = tuple(Attachment(path, read(path)) for path in paths)
+    content = next(file.content for file in files if file.path == evidence.json)
+    try:
+        return Delivery(decode_json(content, Record), files, signed_by)
+    except (NotJson, msgspec.ValidationError) as error:
+        raise InputError(f"{evidence.json}: is no evidence of this version of pytest-caio: {error}") from None
+
+
+def marker(record: Record) -> str:
+    """Return the first line of a comment, by which the comment of this run is found again."""
+    return f"<!-- caio-acceptance run={record.run.id} -->"
+
+
+def comment(delivery: Delivery, longest: int, links: Sequence[str] = ()) -> str:
+    """Return the comment in Markdown, at most `longest` characters; `links` are those of the files."""
+    record = delivery.record
+    head = "\n".join([marker(record), *_markdown_head(record)])
+    foot = "\n".join(["", *_foot(delivery, links)])
+    body = head
+    for number, cause in enumerate(record.causes, 1):
+        part = "\n".join(_cause(number, cause))
+        if len(body) + len(part) + len(foot) + len(_CUT) + 4 > longest:
+            body += f"\n\n{_CUT}"
+            break
+        body += f"\n\n{part}"
+    return f"{body}\n{foot}\n"
+
+
+def plain(delivery: Delivery) -> Iterator[str]:
+    """Yield the paragraphs of the comment as plain text, for trackers without Markdown."""
+    record = delivery.record
+    yield f"CAIO acceptance: {record.headline}"
+    yield "\n".join(
+        printable(
+            f"{one.name} at {one.base_url}: {one.headline}{f', commit {one.commit}' if one.commit else ''}"
+        )
+        for one in record.environments
+    )
+    yield "\n".join(map(printable, _waivers(record)))
+    for number, cause in enumerate(record.causes, 1):
+        lines = [f"{number}. {cause.action}", f"{cause.environment}: {cause.sentence} ({_who(cause)})"]
+        lines += [
+            f"{case.check} {case.name}: expected {case.expected}; seen {case.observed}"
+            for case in cause.cases
+        ]
+        yield "\n".join(map(printable, lines))
+    yield "\n".join(map(printable, _provenance(delivery)))
+
+
+def one_line(record: Record, link: Callable[[str], str] = str) -> str:
+    """Return the run on one line: when, the verdict, where, and what is wrong."""
+    when = record.run.finished[:16].replace("T", " ")
+    where = ", ".join(
+        f"{one.name}{f' (commit {one.commit[:12]})' if one.commit else ''}" for one in record.environments
+    )
+    wrong = "; ".join(f"{cause.environment}: {cause.sentence}" for cause in record.causes)
+    return f"{when} UTC: **{record.headline}** {link(where)}{f': {_escaped(wrong)}' if wrong else ''}"
+
+
+def _waivers(record: Record) -> Iterator[str]:
+    """Yield a line about each waiver on which the verdict relies."""
+    for waiver in record.waivers:
+        if waiver.used:
+            case = "" if waiver.case == "*" else f" case {waiver.case}"
+            what = f"{waiver.check}{case} in {waiver.environment} until {waiver.expires}"
+            yield f"waived: {what}; {waiver.owner}: {waiver.reason}"
+
+
+def _markdown_head(record: Record) -> Iterator[str]:
+    yield f"## CAIO acceptance: {record.headline}"
+    yield ""
+    yield from (f"- {_escaped(line)}" for line in (*record.reasons, *_waivers(record)))
+    yield ""
+    yield "| environment | address | verdict | deployed commit |"
+    yield "|---|---|---|---|"
+    for one in record.environments:
+        cells = (_escaped(one.name), _code(one.base_url), one.headline, _code(one.commit or "not known"))
+        yield f"| {' | '.join(cells)} |"
+    if record.causes:
+        yield ""
+        yield "### What to change"
+
+
+def _cause(number: int, cause: CauseRecord) -> Iterator[str]:
+    yield f"{number}. **{_escaped(cause.action)}**"
+    yield f"   {_escaped(cause.environment)}: {_escaped(cause.sentence)} ({_who(cause)})"
+    for case in cause.cases:
+        name = f" {_code(case.name)}" if case.name else ""
+        yield f"   - {case.check}{name}: expected {_code(case.expected)}; seen {_code(case.observed)}"
+
+
+def _who(cause: CauseRecord) -> str:
+    who = "you can do it" if cause.who == "you" else f"for the {cause.who}"
+    return f"{', '.join(cause.checks)}; {who}"
+
+
+def _foot(delivery: Delivery, links: Sequence[str]) -> Iterator[str]:
+    yield "<details><summary>Evidence</summary>"
+    yield ""
+    for number, file in enumerate(delivery.files):
+        shown = links[number] if number < len(links) else _code(file.name)
+        yield f"- {shown} SHA-256 {_code(file.sha256)}"
+    yield ""
+    yield from map(_escaped, _provenance(delivery))
+    yield ""
+    yield "</details>"
+
+
+def _provenance(delivery: Delivery) -> Iterator[str]:
+    run = delivery.record.run
+    signed = (
+        f"signed by key {delivery.signed_by}" if delivery.signed_by else "not verified when it was attached"
+    )
+    version = run.tool.get("version", "")
+    yield f"Run {run.id}, {run.started} to {run.finished}, pytest-caio {version}; {signed}."
+
+
+def _code(text: str) -> str:
+    """Return text from a deployment as inline code: it cannot mention people, link or be markup."""
+    return f"`{printable(text).replace('`', chr(39)).replace('|', '¦') or ' '}`"
+
+
+def _escaped(text: str) -> str:
+    """Return text in which nothing is markup; an invisible word joiner keeps an @ from mentioning anybody."""
+    escaped = re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", printable(text))
+    return re.sub(r"@(?=\w)", "@\u2060", escaped)

@@ -1,0 +1,427 @@
+"""The commands `keygen` and `verify`: evidence is relied on only if everything about it holds."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_caio.attestation.envelope import Refused
+from pytest_caio.attestation.evidence_set import EvidenceSet
+from pytest_caio.attestation.keys import load_private, load_public
+from pytest_caio.attestation.signing import sign_evidence
+from pytest_caio.attestation.verification import trusted
+from pytest_caio.commands.cli import main
+from tests.support.evidence_sets import COMMIT, Keys, Written, record_of, write_set
+from tests.support.places import CHECKOUT
+
+Verify = Callable[..., tuple[int, str]]
+TEST_RESULT = {  # the schema of the predicate, from its specification
+    "type": "object",
+    "required": ["_type", "subject", "predicateType", "predicate"],
+    "properties": {
+        "_type": {"const": "https://in-toto.io/Statement/v1"},
+        "predicateType": {"const": "https://in-toto.io/attestation/test-result/v0.1"},
+        "subject": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/resource"}},
+        "predicate": {
+            "type": "object",
+            "required": ["result", "configuration"],
+            "properties": {
+                "result": {"enum": ["PASSED", "WARNED", "FAILED"]},
+                "configuration": {"type": "array", "items": {"$ref": "#/$defs/resource"}},
+                **{
+                    name: {"type": "array", "items": {"type": "string"}}
+                    for name in ("passedTests", "warnedTests", "failedTests")
+                },
+                "verification": {
+                    "type": "object",
+                    "required": ["verifier", "timeCreated", "properties"],
+                    "properties": {
+                        "verifier": {"type": "object", "required": ["id"]},
+                        "timeCreated": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)$"},
+                        "properties": {"type": "array", "items": {"type": "string"}},
+                    },
+                },
+            },
+        },
+    },
+    "$defs": {
+        "resource": {
+            "type": "object",
+            "anyOf": [{"required": [field]} for field in ("uri", "digest", "content")],
+            "properties": {
+                "name": {"type": "string", "minLength": 1},
+                "digest": {
+                    "type": "object",
+                    "properties": {"sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}},
+                },
+            },
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """The keys with which the evidence of these tests is signed."""
+    return Keys.made(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def verify(keys: Keys, capsys: pytest.CaptureFixture[str]) -> Verify:
+    """Run `verify` on a statement, and return its exit status and its only line."""
+
+    def run(statement: Path, *options: str, key: Path = keys.public) -> tuple[int, str]:
+        try:
+            status = main(["verify", str(statement), "--key", str(key), *options])
+        except SystemExit as left:
+            status = int(left.code or 0)
+        out, err = capsys.readouterr()
+        lines = (out + err).splitlines()
+        assert len(lines) == 1, lines
+        return status, lines[0]
+
+    return run
+
+
+def payload_of(written: Written) -> Any:
+    """Return the statement in an envelope, not verified."""
+    return json.loads(base64.b64decode(json.loads(written.statement.read_bytes())["payload"]))
+
+
+def resigned(
+    written: Written, keys: Keys, payload: bytes, payload_type: str = "application/vnd.in-toto+json"
+) -> None:
+    """Sign another payload with the same key, without the package's code."""
+    envelope = json.loads(written.statement.read_bytes())
+    head = f"DSSEv1 {len(payload_type)} {payload_type} {len(payload)} ".encode()
+    signer: Any = load_pem_private_key(keys.private.read_bytes(), None)
+    envelope["payload"] = base64.b64encode(payload).decode()
+    envelope["payloadType"] = payload_type
+    envelope["signatures"][0]["sig"] = base64.b64encode(signer.sign(head + payload)).decode()
+    written.statement.write_text(json.dumps(envelope, separators=(",", ":")) + "\n", "utf-8")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--env", "production"),
+        ("--commit", COMMIT.upper()),
+        ("--commit", COMMIT[:7], "--max-age", "24h", "--env", "production"),
+        ("--max-age", "1m"),
+        ("--max-age", "7d"),
+    ],
+)
+def test_a_go_is_vouched_for(tmp_path: Path, keys: Keys, verify: Verify, options: tuple[str, ...]) -> None:
+    """Whole evidence of a GO is accepted, with each condition that it meets, in one line."""
+    written = write_set(tmp_path, record_of(), keys)
+    status, line = verify(written.statement, *options)
+    assert status == 0, line
+    assert line.startswith(f"GO: production at https://production.example.com, commit {COMMIT}; 0 min ago")
+
+
+def test_a_go_with_a_waiver_is_warned(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """A GO that relies on a waiver is WARNED in the statement, and the line says so."""
+    written = write_set(tmp_path, record_of(waived=True), keys)
+    assert payload_of(written)["predicate"]["result"] == "WARNED"
+    status, line = verify(written.statement)
+    assert (status, line.split(":")[0]) == (0, "GO (1 waived)")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--env", "staging"), "refused: the evidence is about production, not about staging"),
+        (("--commit", "deadbeef"), f"refused: the commit in production was {COMMIT}, not deadbeef"),
+        (("--commit", COMMIT[:6]), "refused: the commit in production was"),
+        (("--max-age", "24h"), "refused: too old: the run ended 25 h ago, 24 h are allowed"),
+        (("--max-age", "1 day"), "--max-age 1 day: give a number and m, h or d, as 90m, 24h or 7d"),
+        (("--env", ""), "--env: is empty"),
+        (("--commit", ""), "--commit: is empty"),
+    ],
+)
+def test_what_is_asked_must_hold(
+    tmp_path: Path, keys: Keys, verify: Verify, options: tuple[str, ...], reason: str
+) -> None:
+    """Another environment, another commit, an older run and options that ask nothing are refused."""
+    written = write_set(tmp_path, record_of(finished=datetime.now(UTC) - timedelta(hours=25)), keys)
+    status, line = verify(written.statement, *options)
+    assert status == (1 if reason.startswith("refused") else 2)
+    assert reason in line
+
+
+def test_a_run_of_the_future_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """A run that ends later than now is refused, since its age is not known."""
+    written = write_set(tmp_path, record_of(finished=datetime.now(UTC) + timedelta(hours=1)), keys)
+    status, line = verify(written.statement, "--max-age", "24h")
+    assert (status, "the run is later than now" in line) == (1, True)
+
+
+def test_a_no_go_is_signed_and_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """A NO-GO is FAILED in its statement, which names the failed check, and is refused."""
+    written = write_set(tmp_path, record_of("NO-GO"), keys)
+    predicate = payload_of(written)["predicate"]
+    assert (predicate["result"], predicate["failedTests"]) == ("FAILED", ["production/CORS-02"])
+    status, line = verify(written.statement, "--env", "production")
+    assert (status, "refused: the verdict is NO-GO for production" in line) == (1, True)
+
+
+def test_one_go_in_a_no_go_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """An environment that is GO in a NO-GO run is refused: what both share is counted in one of them."""
+    record = record_of("NO-GO", ("staging", "production"))
+    record.environments[1].verdict = "GO"
+    written = write_set(tmp_path, record, keys)
+    status, line = verify(written.statement, "--env", "production")
+    assert (status, "refused: the verdict is NO-GO" in line) == (1, True)
+
+
+def test_nothing_is_stated_about_an_incomplete_run(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """An INCOMPLETE run leaves no statement, and `verify` says why there may be none."""
+    written = write_set(tmp_path, record_of("INCOMPLETE"), keys)
+    assert not written.statement.exists()
+    status, line = verify(written.statement)
+    assert (status, "an INCOMPLETE run leaves none" in line) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda s: s["predicate"].update(result="FAILED"), "the result is FAILED"),
+        (lambda s: s["predicate"]["run"].update(verdict="INCOMPLETE"), "the verdict is INCOMPLETE"),
+        (lambda s: s["predicate"]["run"].update(environments=[]), "the evidence is about nothing"),
+        (lambda s: s["predicate"]["run"].pop("verdict"), "the signed statement cannot be used"),
+        (
+            lambda s: s["predicate"]["verification"].update(timeCreated="today"),
+            "does not say when the run was",
+        ),
+        (lambda s: s.update(predicateType="https://slsa.dev/provenance/v1"), "about something else"),
+        (lambda s: s.update(subject=[]), "the statement is about other files (none)"),
+        (lambda s: s["subject"][1].update(digest={"gitCommit": "1"}), "changed since it was signed"),
+    ],
+)
+def test_another_signed_statement_is_refused(
+    tmp_path: Path, keys: Keys, verify: Verify, change: Callable[[Any], object], reason: str
+) -> None:
+    """A statement that says something else is refused, although the right key signed it."""
+    written = write_set(tmp_path, record_of(), keys)
+    statement = payload_of(written)
+    change(statement)
+    resigned(written, keys, json.dumps(statement).encode())
+    status, line = verify(written.statement)
+    assert (status, reason in line) == (1, True), line
+
+
+def test_a_field_twice_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """A statement that names a field twice is refused: another reader could take the other one."""
+    written = write_set(tmp_path, record_of(), keys)
+    payload = json.dumps(payload_of(written)).encode().replace(b'"result"', b'"result": "FAILED", "result"')
+    resigned(written, keys, payload)
+    status, line = verify(written.statement)
+    assert (status, "names a field twice" in line) == (1, True)
+
+
+def test_another_payload_type_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """A signed payload of another type is no statement."""
+    written = write_set(tmp_path, record_of(), keys)
+    resigned(written, keys, json.dumps(payload_of(written)).encode(), "application/json")
+    status, line = verify(written.statement)
+    assert (status, "holds no in-toto statement" in line) == (1, True)
+
+
+def test_another_key_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """Evidence that another key signed is refused, also if the signature claims the right key."""
+    others = Keys.made(tmp_path / "others")
+    written = write_set(tmp_path / "evidence", record_of(), others)
+    assert verify(written.statement)[1].startswith("refused: not signed by this key: ")
+    envelope = json.loads(written.statement.read_bytes())
+    envelope["signatures"][0]["keyid"] = load_public(keys.public, "--key").keyid
+    written.statement.write_text(json.dumps(envelope), "utf-8")
+    status, line = verify(written.statement)
+    assert (status, line.startswith("refused: not signed by this key: ")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            lambda e: e["signatures"][0].pop("keyid"),
+            "not signed by this key (the signature does not name its key)",
+        ),
+        (lambda e: e.update(signatures=[]), "not signed by this key"),
+        (lambda e: e["signatures"][0].update(sig="!"), "no DSSE envelope"),
+        (lambda e: e["signatures"][0].update(keyid=[]), "no DSSE envelope"),
+        (lambda e: e["signatures"].append(e["signatures"][0]), "no DSSE envelope"),
+        (lambda e: e.pop("payload"), "no DSSE envelope"),
+        (lambda e: e.update(payload=5), "no DSSE envelope"),
+        (lambda e: e.update(signatures=None), "no DSSE envelope"),
+        (lambda e: e.update(note="by hand"), "the envelope was changed"),
+    ],
+)
+def test_another_envelope_is_refused(
+    tmp_path: Path, keys: Keys, verify: Verify, change: Callable[[Any], object], reason: str
+) -> None:
+    """An envelope without a key's id, without a signature, or of another shape is refused."""
+    written = write_set(tmp_path, record_of(), keys)
+    envelope = json.loads(written.statement.read_bytes())
+    change(envelope)
+    written.statement.write_text(json.dumps(envelope, separators=(",", ":")) + "\n", "utf-8")
+    status, line = verify(written.statement)
+    assert (status, reason in line) == (1, True), line
+
+
+def test_a_statement_about_other_files_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """The statement of an earlier GO does not vouch for the files of a later run, under any name."""
+    earlier = write_set(tmp_path, record_of(), keys)
+    later = write_set(tmp_path, record_of("NO-GO"), None, at="20260225T031700Z")
+    shutil.copy(earlier.statement, later.statement)
+    status, line = verify(later.statement)
+    assert (status, "the statement is about other files" in line) == (1, True)
+
+
+def test_a_set_must_be_whole(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """A file that is missing, and one that was added later, are named."""
+    written = write_set(tmp_path, record_of(), keys)
+    added = written.json.with_name(f"{written.json.stem}.ctrf.json")
+    added.write_text("{}", "utf-8")
+    assert f"refused: not signed: {added.name} was added" in verify(written.statement)[1]
+    added.unlink()
+    html = written.json.with_suffix(".html")
+    html.unlink()
+    assert f"refused: not whole: {html.name} is missing" in verify(written.statement)[1]
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Written:
+    """A signed set, whose files are put back after each change."""
+    return write_set(tmp_path_factory.mktemp("signed"), record_of(), keys)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_changed_byte_is_refused(signed: Written, keys: Keys, data: st.DataObject) -> None:
+    """Whichever byte of whichever file is changed, also of the envelope, the set is refused."""
+    refuse_change(signed, keys, data)
+
+
+@pytest.mark.nightly
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_many_changed_bytes_are_refused(signed: Written, keys: Keys, data: st.DataObject) -> None:
+    """The same for ten thousand changes."""
+    refuse_change(signed, keys, data)
+
+
+def refuse_change(signed: Written, keys: Keys, data: st.DataObject) -> None:
+    """Change a byte of a file of the set, and expect that it is refused."""
+    path = data.draw(st.sampled_from([signed.statement, *signed.files]))
+    before = path.read_bytes()
+    place = data.draw(st.integers(0, len(before) - 1))
+    changed = bytearray(before)
+    changed[place] ^= data.draw(st.integers(1, 255))
+    evidence = EvidenceSet(signed.json.parent, signed.json.stem)
+    path.write_bytes(changed)
+    try:
+        with pytest.raises(Refused):
+            trusted(evidence, load_public(keys.public, "--key"))
+    finally:
+        path.write_bytes(before)
+
+
+def test_another_program_can_verify(signed: Written, keys: Keys) -> None:
+    """The envelope verifies with plain cryptography, after the DSSE specification, and fits the schema."""
+    envelope = json.loads(signed.statement.read_bytes())
+    payload = base64.b64decode(envelope["payload"], validate=True)
+    kind = envelope["payloadType"].encode()
+    message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    public: Any = load_pem_public_key(keys.public.read_bytes())
+    signature = base64.b64decode(envelope["signatures"][0]["sig"], validate=True)
+    public.verify(signature, message)
+    with pytest.raises(InvalidSignature):
+        public.verify(signature, message + b" ")
+    jsonschema.validate(json.loads(payload), TEST_RESULT)
+    names = {one["name"] for one in json.loads(payload)["subject"]}
+    assert names == {path.name for path in signed.files} - {signed.statement.name}
+
+
+def test_a_statement_that_cannot_be_written(tmp_path: Path, keys: Keys) -> None:
+    """If the statement cannot be written, one sentence says so, and no part of it is left."""
+    written = write_set(tmp_path, record_of(), None)
+    written.statement.mkdir()
+    reason = sign_evidence(written.record, written.json, load_private(keys.private, "--sign"))
+    assert reason.startswith(f"the signed statement {written.statement} could not be written: ")
+    assert list(tmp_path.glob("*.tmp")) == []
+
+
+def test_keys_are_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`keygen` writes a private key for its owner alone and a public one, and replaces neither."""
+    folder = tmp_path / "new" / "keys"
+    assert main(["keygen", "--out", str(folder)]) == 0
+    assert [path.name for path in sorted(folder.iterdir())] == ["caio-evidence.key", "caio-evidence.pub"]
+    private = folder / "caio-evidence.key"
+    if os.name == "posix":
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    before = private.read_bytes()
+    out = capsys.readouterr().out
+    assert before.decode().splitlines()[1] not in out
+    (folder / "caio-evidence.pub").unlink()
+    with pytest.raises(SystemExit) as left:
+        main(["keygen", "--out", str(folder)])
+    assert left.value.code == 2
+    assert "caio-evidence.key is there already" in capsys.readouterr().err
+    assert private.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file"),
+        (b"", "is no Ed25519 public key; give caio-evidence.pub"),
+        (b"private", "but a private key, which must not be handed on"),
+    ],
+)
+def test_a_key_that_cannot_be_used(
+    tmp_path: Path, keys: Keys, verify: Verify, content: bytes | None, reason: str
+) -> None:
+    """A missing public key, another file and a private key in its place are named in one line."""
+    written = write_set(tmp_path, record_of(), keys)
+    key = tmp_path / "key"
+    if content is not None:
+        key.write_bytes(keys.private.read_bytes() if content == b"private" else content)
+    status, line = verify(written.statement, key=key)
+    assert (status, reason in line) == (2, True), line
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None:
+    """Where securesystemslib is missing, each command names the extra and sends no traceback."""
+    blocked = (
+        "import sys; sys.modules['securesystemslib'] = None; "
+        "from pytest_caio.commands.cli import main; main()"
+    )
+    for words in (("keygen", "--out", "x"), ("verify", "x.intoto.json", "--key", "x")):
+        done = subprocess.run(
+            [sys.executable, "-c", blocked, *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr.strip().endswith("not installed: pip install 'pytest-caio[sign]'")
+        assert len(done.stderr.splitlines()) == 1
