@@ -26,6 +26,7 @@ __all__ = ["Options", "add_options", "find_suite", "given_token"]
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
+_LEDGER = "ledger.jsonl"
 # Options that must have a value where they are given, by their names in `config.option`.
 _NOT_EMPTY = {
     "--env-file": "caio_env_file",
@@ -33,6 +34,8 @@ _NOT_EMPTY = {
     "--waivers": "caio_waivers",
     "--expect-commit": "caio_commit",
     "--evidence-dir": "caio_evidence",
+    "--ledger": "caio_ledger",
+    "--against": "caio_against",
 }
 
 
@@ -98,7 +101,20 @@ def add_options(parser: pytest.Parser) -> None:
         "--evidence-dir",
         dest="caio_evidence",
         metavar="DIR",
-        help="where the report and the JSON go (default: reports)",
+        help="where the evidence files go (default: reports)",
+    )
+    add(
+        "--ledger",
+        dest="caio_ledger",
+        metavar="PATH",
+        help="the ledger of runs, one line each (default: ledger.jsonl in the evidence folder)",
+    )
+    add(
+        "--against",
+        dest="caio_against",
+        metavar="FILE|latest",
+        help="show what changed since the run of a JSON evidence file, or since the latest whole run of the "
+        "ledger (default: latest)",
     )
     add(
         "--max-connections",
@@ -162,7 +178,7 @@ class Options:
 
     `base_url` is that of the command line, if any.
     `wait_ready` and `timeout` are in seconds, `rate` in requests a second (0: no limit). `stem` names the
-    evidence files, without an extension.
+    evidence files, without an extension. `against` is the run of --against, None for the ledger's latest.
     """
 
     suite: Path
@@ -170,6 +186,8 @@ class Options:
     base_url: str
     evidence: Path
     stem: str
+    ledger: Path
+    against: Path | None
     writes: bool
     plan: bool
     wait_ready: float
@@ -236,6 +254,8 @@ class Options:
             base_url=base_url,
             evidence=evidence,
             stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
+            ledger=here / option.caio_ledger if option.caio_ledger else evidence / _LEDGER,
+            against=here / option.caio_against if option.caio_against not in (None, "latest") else None,
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),

@@ -20,6 +20,7 @@ _COMMANDS = {
         "pytest_caio.commands.emergency_stop",
         "tell a deployment to send nothing more, and see that it is stopped",
     ),
+    "history": ("pytest_caio.commands.history", "show the runs of the ledger, and whether the stays are met"),
     "migrate-state": (
         "pytest_caio.commands.migrate_state",
         "carry file state over to Redis, and read every key back",
