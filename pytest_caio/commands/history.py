@@ -69,16 +69,20 @@ def _read(path: Path) -> Ledger:
 
 def _shown(ledger: Ledger, names: Sequence[str], against: Entry | None) -> Iterator[str]:
     now = datetime.now(UTC)
-    yield f"{ledger.path}: {len(ledger.entries)} runs"
+    yield f"{ledger.path}: {_number(ledger.entries)}"
     for name in names:
         runs = [one for one in ledger.entries if one.environment(name)]
         yield ""
         shown = f", the latest {_MOST_RUNS} are shown" if len(runs) > _MOST_RUNS else ""
-        yield f"{name}: {len(runs)} runs{shown}"
+        yield f"{name}: {_number(runs)}{shown}"
         yield from _table(runs[-_MOST_RUNS:], name)
         yield from _stays(runs, name, now)
         changed = changes(runs[-1], runs[:-1], against)
         yield from (f"  {line}" for line in lines([one for one in changed if one.environment == name]))
+
+
+def _number(runs: Sequence[Entry]) -> str:
+    return f"{len(runs)} run{'s' if len(runs) != 1 else ''}"
 
 
 def _table(runs: Sequence[Entry], name: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Whether a deployment stayed good for long enough, by the runs of the ledger.
 
-The rules are those of docs/evidence.md, "The stays". Only whole runs count, and a NO-GO of any run. Times are UTC.
+The rules are those of docs/evidence.md, "The stays": only whole runs count, and a NO-GO of any
+run. Times are UTC.
 """
 
 from __future__ import annotations

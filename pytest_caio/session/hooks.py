@@ -78,6 +78,8 @@ class AcceptanceSession:
             from pytest_caio.evidence.files import register_files  # noqa: PLC0415 - it needs pytest-html
 
             session._evidence = register_files(config, options.evidence, options.stem)
+            if options.ledger.is_dir():
+                raise InputError(f"--ledger: {options.ledger} is a folder; name a file")
             ready_folder(options.ledger.parent, "--ledger", options.ledger.name)
             session._against = read_against(options.against) if options.against else None
         return session

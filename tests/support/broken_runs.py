@@ -19,7 +19,10 @@ from tests.support.forked import Process, finish
 from tests.support.pace import wait_for, within
 from tests.support.suite_runs import start_suite
 
-__all__ = ["Broken", "hanging_profile"]
+__all__ = ["EVIDENCE", "Broken", "hanging_profile"]
+
+# The endings of the files that a run leaves, in the order of their names.
+EVIDENCE = [".completion.txt", ".ctrf.json", ".html", ".json", ".junit.xml"]
 
 _MARK = "CAIO_TEST_RUN"
 _HANG = "import os, pathlib, time\npathlib.Path({started!r}).touch()\ntime.sleep(120)\n"
