@@ -10,7 +10,17 @@ import pytest
 __all__ = ["join_files", "joined_paths"]
 
 # Options whose value may be the path of an existing file or folder.
-_WITH_PATH = ("--env", "--env-file", "--profiles", "--waivers", "--evidence-dir", "--html", "--sign")
+_WITH_PATH = (
+    "--env",
+    "--env-file",
+    "--profiles",
+    "--waivers",
+    "--evidence-dir",
+    "--html",
+    "--sign",
+    "--ledger",
+    "--against",
+)
 _INI = ("pytest.ini", "pyproject.toml")
 
 
@@ -41,6 +51,8 @@ def joined_paths(config: pytest.Config) -> list[str] | None:
         option.caio_waivers,
         option.caio_evidence,
         option.caio_sign,
+        option.caio_ledger,
+        option.caio_against,
     )
     if joined == arguments or not any(ours) or option.inifilename or option.rootdir:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_caio.attestation.digests import digests_of
 from pytest_caio.attestation.keys import SigningKey, load_private
 from pytest_caio.checks.declared import declared_checks
 from pytest_caio.environments.environment import Environment, load_environment
@@ -28,6 +28,7 @@ __all__ = ["Options", "add_options", "find_suite", "given_token"]
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
+_LEDGER = "ledger.jsonl"
 # Options that must have a value where they are given, by their names in `config.option`.
 _NOT_EMPTY = {
     "--env-file": "caio_env_file",
@@ -36,6 +37,8 @@ _NOT_EMPTY = {
     "--expect-commit": "caio_commit",
     "--evidence-dir": "caio_evidence",
     "--sign": "caio_sign",
+    "--ledger": "caio_ledger",
+    "--against": "caio_against",
 }
 
 
@@ -101,7 +104,20 @@ def add_options(parser: pytest.Parser) -> None:
         "--evidence-dir",
         dest="caio_evidence",
         metavar="DIR",
-        help="where the report and the JSON go (default: reports)",
+        help="where the evidence files go (default: reports)",
+    )
+    add(
+        "--ledger",
+        dest="caio_ledger",
+        metavar="PATH",
+        help="the ledger of runs, one line each (default: ledger.jsonl in the evidence folder)",
+    )
+    add(
+        "--against",
+        dest="caio_against",
+        metavar="FILE|latest",
+        help="show what changed since the run of a JSON evidence file, or since the latest whole run of the "
+        "ledger (default: latest)",
     )
     add(
         "--sign",
@@ -171,8 +187,8 @@ class Options:
 
     `base_url` is that of the command line, if any.
     `wait_ready` and `timeout` are in seconds, `rate` in requests a second (0: no limit). `stem` names the
-    evidence files, without an extension. `digests` are the SHA-256 of what the run is judged by:
-    the profiles, the waivers (where there are any), and the suite, as `sha256sum *.py | sha256sum` prints it.
+    evidence files, without an extension. `against` is the run of --against, None for the ledger's latest.
+    `digests` are the SHA-256 of what the run is judged by (see `digests_of`).
     """
 
     suite: Path
@@ -180,6 +196,8 @@ class Options:
     base_url: str
     evidence: Path
     stem: str
+    ledger: Path
+    against: Path | None
     writes: bool
     plan: bool
     wait_ready: float
@@ -248,6 +266,8 @@ class Options:
             base_url=base_url,
             evidence=evidence,
             stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
+            ledger=here / option.caio_ledger if option.caio_ledger else evidence / _LEDGER,
+            against=here / option.caio_against if option.caio_against not in (None, "latest") else None,
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),
@@ -261,21 +281,9 @@ class Options:
                 required=option.caio_waivers is not None,
                 may_be_waived=_waivable(folder, profiles),
             ),
-            digests=_digests(path, waivers, folder),
+            digests=digests_of(path, waivers, folder),
             signing_key=load_private(here / option.caio_sign, "--sign") if option.caio_sign else None,
         )
-
-
-def _digests(profiles: Path, waivers: Path, suite: Path) -> dict[str, str]:
-    def digest(content: bytes) -> str:
-        return hashlib.sha256(content).hexdigest()
-
-    modules = (path for path in sorted(suite.glob("*.py")) if path.is_file())
-    lines = "".join(f"{digest(path.read_bytes())}  {path.name}\n" for path in modules)
-    # A pipe, as a shell's <(...) is, cannot be read a second time.
-    files = {"profiles": profiles, "waivers": waivers}
-    read = {name: digest(path.read_bytes()) for name, path in files.items() if path.is_file()}
-    return {**read, "suite": digest(lines.encode())}
 
 
 def _waivable(suite: Path, profiles: Mapping[str, Profile]) -> Callable[[str, str], bool | None]:

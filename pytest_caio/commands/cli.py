@@ -21,6 +21,7 @@ _COMMANDS = {
         "pytest_caio.commands.emergency_stop",
         "tell a deployment to send nothing more, and see that it is stopped",
     ),
+    "history": ("pytest_caio.commands.history", "show the runs of the ledger, and whether the stays are met"),
     "keygen": ("pytest_caio.commands.keygen", "make the keys that sign evidence and verify it"),
     "migrate-state": (
         "pytest_caio.commands.migrate_state",

@@ -1,1 +1,1 @@
-"""Writers of the finished, redacted record: HTML, JSON and terminal. They neither judge nor redact."""
+"""Writers of the finished, redacted record, and the ledger of runs. They neither judge nor redact."""

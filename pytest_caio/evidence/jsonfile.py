@@ -1,4 +1,4 @@
-"""The evidence as JSON, format version 1."""
+"""The evidence as JSON, format version 1; its JSON Schema is docs/evidence.schema.json."""
 
 from __future__ import annotations
 
@@ -11,19 +11,33 @@ import msgspec
 from pytest_caio.evidence.file import write_whole
 from pytest_caio.verdict.record import Record
 
-__all__ = ["write"]
+__all__ = ["encoded", "schema", "write"]
 
 _NOT_PLAIN_ASCII = re.compile(r"[^\n -~]")
 
 
 def write(record: Record, path: Path) -> str:
     """Write `record` to `path`; return why it could not be written, empty on success."""
+    return write_whole(path, encoded(record))
+
+
+def schema() -> bytes:
+    """Return the JSON Schema (2020-12) of the evidence, made from the models of the record."""
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Record)}
+    return encoded(made)
+
+
+def encoded(value: Any, indent: int = 1) -> bytes:
+    """Return a value as JSON in UTF-8 with a line end, characters that are not printable escaped.
+
+    An `indent` below 0 gives one line.
+    """
     try:
-        encoded = msgspec.json.encode(record)
+        raw = msgspec.json.encode(value)
     except UnicodeEncodeError:  # a path that is not of the locale's encoding, as any with LC_ALL=C
-        encoded = msgspec.json.encode(_encodable(msgspec.to_builtins(record)))
-    text = msgspec.json.format(encoded, indent=1).decode()
-    return write_whole(path, f"{_NOT_PLAIN_ASCII.sub(_escaped, text)}\n".encode())
+        raw = msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
+    text = msgspec.json.format(raw, indent=indent).decode()
+    return f"{_NOT_PLAIN_ASCII.sub(_escaped, text)}\n".encode()
 
 
 def _encodable(value: Any) -> Any:

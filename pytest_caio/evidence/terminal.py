@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_caio.evidence import since
 from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import CheckRecord, EnvironmentRecord, Record, WaiverRecord
@@ -32,6 +33,8 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     for waiver in record.waivers:
         if waiver.days_left is not None:  # a malformed one is already among the reasons
             terminal.write_line(printable(_waiver(waiver)), red=bool(waiver.problem), yellow=waiver.used)
+    for line in since.lines(record.since):
+        terminal.write_line(line)
     for path in paths:
         terminal.write_line(f"evidence: {path}")
     terminal.write_line(record.headline, bold=True, **colour)

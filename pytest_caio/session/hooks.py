@@ -15,8 +15,10 @@ from pytest_caio.attestation.signing import sign_evidence, statement_path
 from pytest_caio.checks.check import GATES, MARK, case_of, check_of, measures_time
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError, own_fault
-from pytest_caio.evidence import jsonfile, terminal
+from pytest_caio.evidence import github, terminal
 from pytest_caio.evidence.file import ready_folder, spare_of
+from pytest_caio.evidence.ledger import Entry, append, read_ledger
+from pytest_caio.evidence.since import changes, entry_of, read_against
 from pytest_caio.gates.jobs import JOBS
 from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.cases import CaseHooks
@@ -48,9 +50,11 @@ class AcceptanceSession:
         self._signals = SignalHandler()
         self._interrupted = ""
         self._quiet = options.plan or asks_nothing(config)
-        path = self._json = options.evidence / f"{options.stem}.json"
-        # The evidence files by path, each with the function that writes it.
-        self._evidence: dict[Path, Callable[[Record, Path], str]] = {path: jsonfile.write}
+        self._json = options.evidence / f"{options.stem}.json"
+        # The evidence files by path, each with the function that writes it; none in a worker.
+        self._evidence: dict[Path, Callable[[Record, Path], str]] = {}
+        self._against: Entry | None = None  # the run of --against
+        self._ledger_fault = ""
 
     @classmethod
     def register(cls, config: pytest.Config, options: Options) -> Self:
@@ -72,11 +76,14 @@ class AcceptanceSession:
         run.learn_environments()
         RedactionHooks(config, run.redactor).install()
         if not worker and not session._quiet:
-            ready_folder(options.evidence, "--evidence-dir", f"{options.stem}.html")
-            from pytest_caio.evidence import html  # noqa: PLC0415 - only a run with evidence needs pytest-html
+            ready_folder(options.evidence, "--evidence-dir", f"{options.stem}.completion.txt")
+            from pytest_caio.evidence.files import register_files  # noqa: PLC0415 - it needs pytest-html
 
-            report = html.register(config, options.evidence / f"{options.stem}.html")
-            session._evidence = {report.path: report.write, **session._evidence}
+            session._evidence = register_files(config, options.evidence, options.stem)
+            if options.ledger.is_dir():
+                raise InputError(f"--ledger: {options.ledger} is a folder; name a file")
+            ready_folder(options.ledger.parent, "--ledger", options.ledger.name)
+            session._against = read_against(options.against) if options.against else None
         return session
 
     def _say(self, line: str) -> None:
@@ -239,7 +246,7 @@ class AcceptanceSession:
         record = None
         if asked:
             narrowed = narrowings(config, run, exitstatus, self._stopped_by())
-            record = run.finish(selection(config), narrowed)
+            record = self._judge(narrowed)
             if carried_through and (record.verdict == NO_GO or not self._others_failed(session)):
                 session.exitstatus = 1 if record.verdict == NO_GO else 0
             if self._stopped_by():
@@ -250,7 +257,7 @@ class AcceptanceSession:
         except BaseException as error:
             if record is not None:
                 narrowed.append(f"the run broke at its end ({type(error).__name__})")
-                record = run.finish(selection(config), narrowed)
+                record = self._judge(narrowed)
             raise
         finally:
             try:
@@ -258,6 +265,17 @@ class AcceptanceSession:
                     self._leave_evidence(session, record, narrowed)
             finally:
                 run.close()
+
+    def _judge(self, narrowed: list[str]) -> Record:
+        """Return the finished record, with what changed since an earlier run."""
+        record = self._run.finish(selection(self._config), narrowed)
+        try:
+            ledger = read_ledger(self._run.options.ledger)
+        except (OSError, ValueError):  # `append` says so
+            return record
+        self._ledger_fault = ledger.fault
+        record.since = changes(entry_of(record, whole=not narrowed), ledger.entries, self._against)
+        return record
 
     def _leave_evidence(self, session: pytest.Session, record: Record, narrowed: list[str]) -> None:
         """Write every evidence file, without which no run is GO, and print the summary."""
@@ -268,11 +286,16 @@ class AcceptanceSession:
         if unsigned or any(troubles.values()):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
             narrowed = [*narrowed, *filter(None, (*troubles.values(), unsigned))]
-            record = self._run.finish(selection(self._config), narrowed)
+            record = self._judge(narrowed)
             # A file that could not be written and is there is an earlier run's, which another program holds.
             written = [spare_of(path) if troubles[path] and path.is_file() else path for path in written]
             for place, write in zip(written, self._evidence.values(), strict=True):
                 write(record, place)
+        faults = [self._ledger_fault, append(self._run.options.ledger, entry_of(record, whole=not narrowed))]
+        for fault in [*filter(None, faults), *filter(None, [github.append_summary(record)])]:
+            self._say(f"caio: {fault}")
+        for line in github.error_lines(record):
+            self._say(line)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             shown = [*written, statement_path(self._json)]

@@ -22,10 +22,12 @@ __all__ = [
     "CheckRecord",
     "EnvironmentRecord",
     "ExchangeRecord",
+    "FailingSince",
     "GateRecord",
     "Record",
     "Result",
     "RunRecord",
+    "SinceRecord",
     "Table",
     "WaiverRecord",
     "exchange_record",
@@ -236,6 +238,31 @@ class RunRecord(Struct):
     options: dict[str, Any]
 
 
+class FailingSince(Struct):
+    """A check that fails, and the start of the first run since which it has failed in every run."""
+
+    check: str
+    since: str
+
+
+class SinceRecord(Struct):
+    """What changed in an environment since an earlier run, which `run`, `started` and `verdict` name.
+
+    `newly_failing` and `fixed` are ids of checks that both runs asked. The two times are the 95th percentiles
+    of readiness now and then, in ms, None where it was not asked.
+    """
+
+    environment: str
+    run: str
+    started: str
+    verdict: str
+    newly_failing: list[str]
+    fixed: list[str]
+    failing: list[FailingSince]
+    ready_p95_ms: float | None
+    ready_p95_before_ms: float | None
+
+
 class Record(Struct):
     """The evidence of one run; `headline` is the verdict as it is shown, with the number of waived checks."""
 
@@ -245,6 +272,7 @@ class Record(Struct):
     run: RunRecord
     environments: list[EnvironmentRecord]
     causes: list[CauseRecord] = field(default_factory=list)
+    since: list[SinceRecord] = field(default_factory=list)
     waivers: list[WaiverRecord] = field(default_factory=list)
     env_diff: dict[str, Any] = field(default_factory=dict)
     format: str = "caio-acceptance-evidence"

@@ -508,7 +508,7 @@ def test_env_diff_names_keys_alone(tmp_path: Path, settings: dict[str, str], red
         "staging": write_file(tmp_path, "staging", staging, Slip({}, profile={"environment": "staging"})),
     }
     ask_gate("environment", tmp_path, profiles=profiles)
-    (evidence,) = (tmp_path / "evidence").glob("*.json")
+    (evidence,) = (tmp_path / "evidence").glob("*Z.json")
     text = evidence.read_text("utf-8")
     assert WEAK not in text
     assert json.loads(text)["env_diff"] == {

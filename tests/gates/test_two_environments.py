@@ -83,7 +83,7 @@ def ask_both(
         cwd=CHECKOUT,
         environment={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
     )
-    (written,) = evidence.glob("*.json")
+    (written,) = evidence.glob("*Z.json")
     text = written.read_text("utf-8")
     sent, secrets = {}, {}
     for name, deployment in deployments.items():

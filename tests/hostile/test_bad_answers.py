@@ -220,6 +220,6 @@ def test_memory_is_bounded(name: str, deployment: Deployment, tmp_path: Path, pa
         )
     assert status == 1
     assert peak < 150
-    (path,) = folder.glob("*.json")
+    (path,) = folder.glob("*Z.json")
     evidence = json.loads(path.read_text("utf-8"))
     assert evidence["verdict"] == "NO-GO"

@@ -27,6 +27,7 @@ import httpx
 import pytest
 
 from pytest_caio.attestation.keys import generate
+from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, append
 from pytest_caio.reference.dashboard.deployment import COMMIT
 from pytest_caio.reference.faults import FAULTS
 from tests.support.documented import DOCUMENTS, Command, Step, commands, step_of, steps
@@ -58,7 +59,11 @@ GATES = {
     "STATE": "state",
     "OPS": "operator",
 }
-PAGES = {"docs/detection.py": "docs/detection.md", "docs.checks_table": "docs/runbook.md"}
+PAGES = {
+    "docs/detection.py": "docs/detection.md",
+    "docs.checks_table": "docs/runbook.md",
+    "docs.evidence_schema": "docs/evidence.schema.json",
+}
 
 
 @dataclass(frozen=True)
@@ -262,7 +267,7 @@ def take_page(checkout: Checkout, words: Sequence[str]) -> None:
     """Run the command that updates a generated page, on a page with a missing line."""
     page = PAGES[words[-1]]
     kept = (CHECKOUT / page).read_text("utf-8")
-    before, _, after = kept.rpartition("\n| ")
+    before, _, after = kept.rpartition("\n " if page.endswith(".json") else "\n| ")
     (checkout.path / page).write_text(before + "\n" + after.partition("\n")[2], "utf-8", newline="\n")
     done = checkout.python(*words)
     assert done.returncode == 0, done.stderr
@@ -378,6 +383,19 @@ def take_attach(checkout: Checkout, words: Sequence[str]) -> None:
         assert len(tracker.comments) == 1
     finally:
         tracker.close()
+
+
+def take_history(checkout: Checkout, words: Sequence[str]) -> None:
+    """Show the history of a ledger that has a run of each environment."""
+    ledger = checkout.path / "reports" / "ledger.jsonl"
+    if not ledger.exists():
+        owns = [EnvironmentEntry(name, "", "GO", "", {}) for name in checkout.deployments]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        assert append(ledger, Entry("run", now, now, "GO", "GO", True, owns)) == ""
+    done = checkout.python("-m", "pytest_caio", "history", *words)
+    assert done.returncode == 0, done.stderr
+    names = values(words, "--env") or checkout.deployments
+    assert all(f"\n{name}: 1 run\n" in done.stdout for name in names)
 
 
 def take_unknown(checkout: Checkout, words: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_caio.evidence.file import write_whole
-from tests.support.broken_runs import Broken
+from tests.support.broken_runs import EVIDENCE, Broken
 from tests.support.suite_runs import SHORT, Deployment
 from tests.support.windows_files import LINUX_ONLY
 
@@ -39,28 +39,28 @@ def told(broken: Broken) -> str:
 
 @posix
 def test_no_space_for_any_file(broken: Broken, deployment: Deployment) -> None:
-    """With no space for JSON or HTML, a run that passed is INCOMPLETE, exits with 1, and leaves no file."""
+    """With space for the short message alone, a run that passed is INCOMPLETE, and exits with 1."""
     options = plugin(broken, LIMIT.format(bytes=20_000))
     assert broken.run(*SHORT, *deployment.arguments, *options) == 1, broken.stdout
     assert "File too large" in told(broken)
-    assert broken.files() == []
+    assert broken.suffixes == [".completion.txt"]
 
 
 @posix
 def test_space_for_the_json_only(broken: Broken, deployment: Deployment) -> None:
-    """With space for the JSON only, the JSON says that the HTML report could not be written."""
+    """With space for all files but the HTML report, they say that it could not be written."""
     options = plugin(broken, LIMIT.format(bytes=30_000))
     node = "acceptance/test_auth.py::test_status_needs_a_token"  # pytest-html's own part exceeds the limit
     assert broken.run(node, *deployment.arguments, *options) == 1, broken.stdout
     assert ".html could not be written: File too large" in told(broken)
-    assert [Path(name).suffix for name in broken.files()] == [".json"]
+    assert broken.suffixes == [name for name in EVIDENCE if name != ".html"]
     assert broken.record["verdict"] == "INCOMPLETE"
     assert any(".html could not be written" in reason for reason in broken.record["reasons"])
 
 
 @posix
 def test_a_full_disk(broken: Broken, deployment: Deployment) -> None:
-    """On a full disk no partial file is left, and the run says that the disk is full."""
+    """On a full disk only whole files are left, and the run says that the disk is full."""
     broken.evidence.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(broken.evidence)]
     if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
@@ -68,7 +68,7 @@ def test_a_full_disk(broken: Broken, deployment: Deployment) -> None:
     try:
         assert broken.run(CORS, *deployment.arguments) == 1, broken.stdout
         assert "No space left on device" in told(broken)
-        assert broken.files() == []
+        assert set(broken.suffixes) <= {".completion.txt"}  # which fits, and says INCOMPLETE
     finally:
         subprocess.run(["umount", str(broken.evidence)], check=True)
 
@@ -121,7 +121,7 @@ def test_the_report_where_html_says(broken: Broken, deployment: Deployment) -> N
     path.write_text("GO", "utf-8")
     assert broken.run(CORS, *deployment.arguments, f"--html={path}") == 0, broken.stdout
     assert ">INCOMPLETE<" in path.read_text("utf-8")
-    assert [Path(name).suffix for name in broken.files()] == [".json"]
+    assert broken.suffixes == [name for name in EVIDENCE if name != ".html"]
     assert sorted(p.name for p in broken.folder.iterdir()) == ["evidence", "own.html", "temporary"]
 
 

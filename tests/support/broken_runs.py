@@ -19,7 +19,10 @@ from tests.support.forked import Process, finish
 from tests.support.pace import wait_for, within
 from tests.support.suite_runs import start_suite
 
-__all__ = ["Broken", "hanging_profile"]
+__all__ = ["EVIDENCE", "Broken", "hanging_profile"]
+
+# The endings of the files that a run leaves, in the order of their names.
+EVIDENCE = [".completion.txt", ".ctrf.json", ".html", ".json", ".junit.xml"]
 
 _MARK = "CAIO_TEST_RUN"
 _HANG = "import os, pathlib, time\npathlib.Path({started!r}).touch()\ntime.sleep(120)\n"
@@ -115,13 +118,20 @@ class Broken:
         return within(time.monotonic() - began, seconds)
 
     def files(self) -> list[str]:
-        """Return the names of the files in the evidence folder."""
-        return sorted(path.name for path in self.evidence.iterdir()) if self.evidence.is_dir() else []
+        """Return the names of the evidence files, without the ledger and what is beside it."""
+        if not self.evidence.is_dir():
+            return []
+        return sorted(p.name for p in self.evidence.iterdir() if not p.name.startswith("ledger.jsonl"))
+
+    @property
+    def suffixes(self) -> list[str]:
+        """The endings of the evidence files, as `.json` and `.ctrf.json`."""
+        return ["".join(Path(name).suffixes) for name in self.files()]
 
     @property
     def record(self) -> dict[str, Any]:
         """The JSON evidence, of which there must be exactly one."""
-        (path,) = self.evidence.glob("*.json")
+        (path,) = self.evidence.glob("*Z.json")
         decoded: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return decoded
 
@@ -147,4 +157,4 @@ class Broken:
         assert [line for line in self.lines if reason in line], self.stdout
         assert f">{verdict}<" in self.html
         assert reason in self.html
-        assert sorted(Path(name).suffix for name in self.files()) == [".html", ".json"]
+        assert self.suffixes == EVIDENCE

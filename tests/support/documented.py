@@ -12,9 +12,9 @@ from tests.support.places import CHECKOUT
 
 __all__ = ["DOCUMENTS", "Command", "Step", "commands", "step_of", "steps"]
 
-DOCUMENTS = ("README.md", "docs/runbook.md", "docs/waivers.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "docs/runbook.md", "docs/waivers.md", "docs/evidence.md", "CONTRIBUTING.md")
 _SHELLS = {"sh": "sh", "bash": "sh", "powershell": "powershell"}
-_NO_COMMANDS = ("toml", "python")
+_NO_COMMANDS = ("toml", "python", "text")
 # Inline code is a command if it begins like this; a program's name without arguments is not one.
 _PROGRAMS = re.compile(r"(python3?|py|pip|pytest|make|caio|\.venv\S*) \S|\.ci/\w+")
 # Blocks use the interpreter of .venv, since the documents do not say to activate it.
@@ -125,6 +125,8 @@ def _python(words: tuple[str, ...]) -> Step | None:
             return Step("version", ())
         case "-m", "pytest_caio", "serve":
             return Step("serve", ())
+        case "-m", "pytest_caio", "history", *rest:
+            return Step("history", tuple(rest))
         case "-m", "pytest_caio", name:
             return Step("command", (name, "--help"))  # the command is mentioned without arguments
         case "-m", "pytest_caio", "emergency-stop", *rest:
@@ -135,6 +137,6 @@ def _python(words: tuple[str, ...]) -> Step | None:
             return Step(name, tuple(rest))
         case "-m", "pytest_caio", *rest:
             return Step("command", tuple(rest))
-        case ("docs/detection.py",) | ("-m", "docs.checks_table"):
+        case ("docs/detection.py",) | ("-m", "docs.checks_table" | "docs.evidence_schema"):
             return Step("page", words)
     return None

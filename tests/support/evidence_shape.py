@@ -75,6 +75,7 @@ SHAPE: dict[str, Any] = {
         }
     ],
     "causes": list,
+    "since": list,
     "waivers": list,
     "env_diff": dict,
 }

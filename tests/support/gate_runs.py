@@ -98,7 +98,7 @@ def ask_gate(
     )
     shown = done.stdout + done.stderr
     environments: dict[str, Any] = {}
-    for path in evidence.glob("*.json"):
+    for path in evidence.glob("*Z.json"):
         shown += path.read_text("utf-8")
         found = json.loads(path.read_text("utf-8"))["environments"]
         environments |= {environment["name"]: environment for environment in found}

@@ -125,7 +125,7 @@ def run(
             **variables,
         },
     )
-    written = list(folder.glob("*.json"))
+    written = list(folder.glob("*Z.json"))
     assert written, done.stdout + done.stderr
     text = written[0].read_text("utf-8")
     known = json.loads(kept.read_text("utf-8"))

@@ -88,7 +88,7 @@ class Outcome:
     @property
     def evidence_path(self) -> Path:
         """The path of the JSON evidence, of which there must be exactly one."""
-        return self._only("*.json")
+        return self._only("*Z.json")
 
     @property
     def evidence(self) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def test_options_in_the_prose_are_there() -> None:
     known = options_of("pytest acceptance") | options_of("pytest_caio bootstrap")
     known |= options_of("pytest_caio migrate-state") | options_of("pip install")
     known |= options_of("pytest_caio emergency-stop") | options_of("pytest_caio attach")
+    known |= options_of("pytest_caio history")
     prose = re.sub(r"^ *```.*?^ *```$", "", TEXT.split(BEGIN)[0], flags=re.MULTILINE | re.DOTALL)
     named = {option for span in re.findall(r"`([^`]+)`", prose) for option in OPTION.findall(span)}
     assert len(named) > 5

@@ -1,0 +1,87 @@
+"""What GitHub Actions shows of a run: the step summary, and an annotation for each cause.
+
+Both follow GitHub's "Workflow commands": a summary of at most 1 MiB a step, appended to the file that
+GITHUB_STEP_SUMMARY names; ten error annotations a step, each alone on its line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pytest_caio.text import printable
+from pytest_caio.verdict.record import CauseRecord, Record
+
+__all__ = ["append_summary", "error_lines"]
+
+_MOST_BYTES = 1024 * 1024
+_MOST_ANNOTATIONS = 10
+_CUT = "\n\nThe rest is in the report: a step's summary is cut at 1 MiB.\n"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@-])")
+
+
+def error_lines(record: Record, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a line for each of the first causes, where GitHub Actions runs this; else none."""
+    if environment.get("GITHUB_ACTIONS") != "true":
+        return []
+    return [_annotation(cause) for cause in record.causes[:_MOST_ANNOTATIONS]]
+
+
+def append_summary(record: Record, environment: Mapping[str, str] = os.environ) -> str:
+    """Append the run to the step's summary, where there is one; return why it could not be, else empty."""
+    given = environment.get("GITHUB_STEP_SUMMARY", "")
+    if not given:
+        return ""
+    path = Path(given)
+    try:
+        left = _MOST_BYTES - (path.stat().st_size if path.exists() else 0)
+        text = _bounded("".join(f"{line}\n" for line in _summary(record)), left)
+        with path.open("ab") as file:
+            file.write(text)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        reason = getattr(error, "strerror", None) or "its path cannot be used"
+        return printable(f"the step summary {path} could not be written: {reason}")
+    return ""
+
+
+def _annotation(cause: CauseRecord) -> str:
+    title = printable(f"{cause.environment}: {cause.sentence}")
+    for character, escaped in (("%", "%25"), (":", "%3A"), (",", "%2C")):
+        title = title.replace(character, escaped)
+    action = printable(cause.action).replace("%", "%25")
+    # `printable` leaves no CR or LF to escape, and no line that could begin another command.
+    return f"::error title={title}::{action}"
+
+
+def _summary(record: Record) -> Iterator[str]:
+    names = " and ".join(environment.name for environment in record.environments)
+    yield f"## CAIO acceptance of {_text(names)}: {_text(record.headline)}"
+    yield ""
+    for one in record.environments:
+        commit = f", commit {one.commit}" if one.commit else ""
+        yield f"- {_text(f'{one.name}: {one.headline}, {one.base_url}{commit}')}"
+    for reason in record.reasons:
+        yield f"- {_text(reason)}"
+    if record.causes:
+        yield ""
+        yield "| environment | what is wrong | what to do | who | checks |"
+        yield "|---|---|---|---|---|"
+    for cause in record.causes:
+        cells = (cause.environment, cause.sentence, cause.action, cause.who, ", ".join(cause.checks))
+        yield f"| {' | '.join(map(_text, cells))} |"
+    yield ""
+
+
+def _text(text: str) -> str:
+    """Return text that Markdown shows as it is: no markup, no mention, no HTML."""
+    return _MARKDOWN.sub(r"\\\1", printable(text))
+
+
+def _bounded(text: str, left: int) -> bytes:
+    raw = text.encode("utf-8", "backslashreplace")
+    if len(raw) <= left:
+        return raw
+    end = left - len(_CUT)
+    return raw[:end].rpartition(b"\n")[0] + _CUT.encode() if end > 0 else b""

@@ -1,0 +1,185 @@
+"""What changed since an earlier run, and whether the stays are met."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pytest_caio.commands import cli
+from pytest_caio.errors import InputError
+from pytest_caio.evidence import jsonfile
+from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, append
+from pytest_caio.evidence.since import changes, entry_of, lines, read_against
+from pytest_caio.evidence.stays import clean_days, stable_hours
+from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.record import ExchangeRecord, Table
+from tests.support.records import check, record
+
+NOW = datetime(2026, 2, 24, 12, tzinfo=UTC)
+
+
+def ran(
+    hours_ago: float,
+    verdict: str = "GO",
+    *,
+    whole: bool = True,
+    commit: str = "c0ffee",
+    p95: float | None = None,
+    **checks: str,
+) -> Entry:
+    """Return a run of production that lasted a minute; `checks` are outcomes by id, with `_` for `-`."""
+    started = NOW - timedelta(hours=hours_ago)
+    outcomes: dict[Outcome, list[str]] = {}
+    for name, outcome in checks.items():
+        outcomes.setdefault(Outcome(outcome), []).append(name.replace("_", "-"))
+    own = EnvironmentEntry("production", "https://x.example", verdict, commit, outcomes, p95)
+    ended = started + timedelta(minutes=1)
+    return Entry(f"{hours_ago}", started.isoformat(), ended.isoformat(), verdict, verdict, whole, [own])
+
+
+def test_changes_since_the_latest_whole_run() -> None:
+    """Newly failing, fixed, failing since when, and latency are told against the latest whole run."""
+    earlier = [
+        ran(72, AUTH_01="failed", AUTH_02="failed"),
+        ran(48, AUTH_01="passed", AUTH_02="failed"),
+        ran(24, "NO-GO", p95=95.0, AUTH_01="passed", AUTH_02="missing-input", AUTH_03="failed"),
+        ran(1, "NO-GO", whole=False, AUTH_02="failed"),
+    ]
+    now = ran(0, "NO-GO", p95=120.4, AUTH_01="failed", AUTH_02="failed", AUTH_03="passed", AUTH_04="failed")
+    (one,) = changes(now, earlier)
+    assert (one.run, one.verdict) == ("24", "NO-GO")
+    assert (one.newly_failing, one.fixed) == (["AUTH-01"], ["AUTH-03"])
+    since = {failing.check: failing.since for failing in one.failing}
+    assert since["AUTH-02"] == earlier[0].started
+    assert since["AUTH-01"] == since["AUTH-04"] == now.started
+    assert lines([one]) == [
+        "since 2026-02-23 12:00 UTC, production (NO-GO): newly failing AUTH-01; fixed AUTH-03; "
+        "readiness p95 120 ms, was 95 ms",
+        "  AUTH-02 fails since 2026-02-21 12:00 UTC",
+        "  AUTH-04 fails since 2026-02-24 12:00 UTC",
+    ]
+
+
+def test_what_was_not_asked_is_not_told() -> None:
+    """A check that one of the runs did not ask is neither fixed nor newly failing."""
+    (one,) = changes(ran(0, AUTH_02="failed"), [ran(1, AUTH_01="failed", AUTH_03="passed")])
+    assert (one.newly_failing, one.fixed) == ([], [])
+    assert changes(ran(0), []) == changes(ran(0), [ran(1, whole=False)]) == []
+
+
+def test_against_a_file(tmp_path: Path) -> None:
+    """--against takes a JSON evidence file, and refuses any other file in one line."""
+    path = tmp_path / "run.json"
+    assert jsonfile.write(record(check("AUTH-01", "failed")), path) == ""
+    now = entry_of(record(check("AUTH-01", "failed"), started="2026-02-25T03:17:00+00:00"), whole=True)
+    (one,) = changes(now, [], read_against(path))
+    assert [(failing.check, failing.since) for failing in one.failing] == [
+        ("AUTH-01", "2026-02-24T03:17:00+00:00")
+    ]
+    for content in (b"", b"{}", b"[1", b'{"verdict": 3}'):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"--against .*: is no JSON evidence of a run"):
+            read_against(path)
+    with pytest.raises(InputError, match="No such file"):
+        read_against(tmp_path / "none.json")
+
+
+def test_the_entry_of_a_run() -> None:
+    """An entry has the outcome of each check, the 95th percentile of readiness, and the clean days."""
+    made = record(check("AUTH-01", "failed"), check("RDY-12", "passed"), check("OPS-09", "advised"))
+    _, latency, supervision = made.environments[0].checks
+    latency.cases[0].exchanges = list(range(1, 21))
+    made.environments[0].exchanges = [
+        ExchangeRecord(n, "GET", "", 200, [], [], "", "", [], "", float(n * 10)) for n in range(1, 21)
+    ]
+    supervision.cases[0].tables = [Table("Clean supervised days", ["completed", "required"], [["2", "3"]])]
+    (own,) = entry_of(made, whole=True).environments
+    assert own.outcomes == {"AUTH-01": "failed", "RDY-12": "passed", "OPS-09": "advised"}
+    assert (own.ready_p95_ms, own.clean_days) == (190.0, (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("runs", "hours"),
+    [
+        ([], 0),
+        ([ran(24), ran(0.1)], 23),
+        ([ran(25), ran(1)], 24),
+        ([ran(49), ran(25), ran(1)], 48),
+        ([ran(49), ran(25, "NO-GO"), ran(1)], 0),
+        ([ran(25), ran(13, "NO-GO", whole=False), ran(1)], 0),
+        ([ran(25), ran(13, "INCOMPLETE", whole=False), ran(1)], 24),
+        ([ran(25, commit="older"), ran(1)], 0),
+        ([ran(25, commit=""), ran(1)], 24),
+        ([ran(60), ran(1)], 0),
+        ([ran(70), ran(40)], 0),
+    ],
+)
+def test_stable_hours(runs: list[Entry], hours: int) -> None:
+    """Hours count from the first of an unbroken row of runs that were GO, of one commit, without a gap."""
+    stay = stable_hours(runs, "production", NOW)
+    assert (stay.length, stay.met) == (hours, hours >= 24)
+
+
+@pytest.mark.parametrize(
+    ("runs", "days"),
+    [
+        ([], 0),
+        ([ran(48), ran(24), ran(0)], 3),
+        ([ran(72), ran(48), ran(24)], 3),
+        ([ran(72), ran(48)], 0),
+        ([ran(72), ran(24), ran(0)], 2),
+        ([ran(48), ran(25, "NO-GO"), ran(24), ran(0)], 1),
+        ([ran(24), ran(1, "NO-GO"), ran(0)], 0),
+        ([ran(24), ran(1, "INCOMPLETE", whole=False)], 1),
+    ],
+)
+def test_clean_days(runs: list[Entry], days: int) -> None:
+    """A day is clean if it had a run and every run was GO; days count in a row until today or yesterday."""
+    stay = clean_days(runs, "production", NOW)
+    assert (stay.length, stay.met) == (days, days >= 3)
+
+
+def test_history_shows_the_ledger(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`history` prints each run with its latency as a bar, the stays, and what changed last."""
+    path = tmp_path / "ledger.jsonl"
+    for one in (ran(24, p95=50.0, AUTH_01="failed"), ran(0, p95=100.0, AUTH_01="passed")):
+        assert append(path, one) == ""
+    assert cli.main(["history", "--ledger", str(path), "--env", "production"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].endswith("ledger.jsonl: 2 runs")
+    assert shown[4] == f"  2026-02-23 12:00  GO          whole             50 ms  {'█' * 15}"
+    assert shown[5].endswith("█" * 30)
+    assert any("clean days in a row: " in line and "3 are needed" in line for line in shown)
+    assert shown[-1].endswith("production (GO): fixed AUTH-01; readiness p95 100 ms, was 50 ms")
+
+
+def test_history_tells_a_changed_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`history` shows what can be read of a changed ledger, says so in one line, and ends with 1."""
+    path = tmp_path / "ledger.jsonl"
+    assert append(path, ran(24)) == append(path, ran(0)) == ""
+    path.write_bytes(path.read_bytes().replace(b"GO", b"NO", 1))
+    assert cli.main(["history", f"--ledger={path}"]) == 1
+    shown = capsys.readouterr()
+    assert len(shown.err.splitlines()) == 1
+    assert "ledger.jsonl, line 1: was changed after it was written" in shown.err
+    assert "2026-02-24 12:00" in shown.out
+
+
+@pytest.mark.parametrize(
+    "words", [["--ledger={}/none.jsonl"], ["--ledger={}"], ["--env=other"], ["--against={}/no"]]
+)
+def test_history_refuses_what_it_cannot_use(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ledger without a run, an unknown environment and a missing file end with 2 and one line."""
+    path = tmp_path / "ledger.jsonl"
+    assert append(path, ran(0)) == ""
+    given = [f"--ledger={path}", *(word.format(tmp_path) for word in words)]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["history", *given])
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
