@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_caio.checks.declared import declared_checks
 from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
-from pytest_caio.environments.profiles import Profile, read_profiles
+from pytest_caio.environments.profiles import Profile, executor_fault, read_profiles
 from pytest_caio.environments.tokens import Revoked, is_text, read_revoked, read_token, without_line_end
 from pytest_caio.errors import InputError
 from pytest_caio.text import beginning
@@ -122,6 +123,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="seconds until an answer must be complete (default: 10)",
     )
     add(
+        "--replay-executor",
+        dest="caio_executor",
+        metavar="dask://HOST:PORT",
+        help="a Dask cluster whose workers run the replay's runner, or judge its recorded answers",
+    )
+    add(
         "--fault",
         dest="caio_faults",
         action="append",
@@ -214,7 +221,7 @@ class Options:
         environments = tuple(
             load_environment(
                 name,
-                profiles[name],
+                _replayed_by(option.caio_executor, name, profiles[name]),
                 path.parent,
                 keys=RUNTIME_KEYS,
                 process=os.environ,
@@ -250,6 +257,19 @@ class Options:
                 may_be_waived=_waivable(folder, profiles),
             ),
         )
+
+
+def _replayed_by(executor: str | None, name: str, profile: Profile) -> Profile:
+    """Return the profile with `--replay-executor` as its executor of the replay."""
+    if executor is None:
+        return profile
+    if fault := executor_fault(executor):
+        raise InputError(f"--replay-executor {beginning(executor, 240)}: {fault}")
+    if profile.replay is None:
+        raise InputError(
+            f"--replay-executor: the profile {name} has no golden set: add [{name}.replay], or leave it out"
+        )
+    return msgspec.structs.replace(profile, replay=msgspec.structs.replace(profile.replay, executor=executor))
 
 
 def _waivable(suite: Path, profiles: Mapping[str, Profile]) -> Callable[[str, str], bool | None]:

@@ -4,7 +4,7 @@ from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure
 from pytest_caio.replay.golden import GoldenCase, GoldenSet, load_golden
 from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty
 from pytest_caio.replay.judge import Judgement, Score, judge
-from pytest_caio.replay.run import Fall, Replay, run_replay
+from pytest_caio.replay.run import Fall, Figures, Replay, replay_each, run_replay
 from pytest_caio.replay.runners import CommandRunner, RecordedRunner, Runner
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "CaseResult",
     "CommandRunner",
     "Fall",
+    "Figures",
     "GoldenCase",
     "GoldenSet",
     "Honesty",
@@ -27,6 +28,7 @@ __all__ = [
     "judge",
     "load_answers",
     "load_golden",
+    "replay_each",
     "run_replay",
     "save_answers",
 ]

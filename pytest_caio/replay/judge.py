@@ -144,10 +144,13 @@ def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
         # The expected tool may itself have such a sign in it, so the longest part that is one counts.
         parts = [_normal(entry[: end.start()]) for end in _PART_ENDS.finditer(entry)]
         expected_tool = next((part for part in reversed(parts) if part in wanted), "")
-        head = _normal(_TOOL_ENDS.split(entry, maxsplit=1)[0])
-        names = [_normal(name) for name in _NAME.findall(entry)]
-        called.add(expected_tool or next((name for name in names if "_" in name), head))
+        called.add(expected_tool or _first_name(entry))
     return frozenset(called) - {""}
+
+
+def _first_name(entry: str) -> str:
+    names = map(_normal, _NAME.findall(entry))
+    return next((name for name in names if "_" in name), _normal(_TOOL_ENDS.split(entry, maxsplit=1)[0]))
 
 
 def _tools(expected: Sequence[str], called: frozenset[str]) -> Score:
