@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import msgspec
 
-from pytest_caio.system.diskmap import DiskMap
+from pytest_caio.system.diskmap import DiskList
 from pytest_caio.system.jsonlines import JsonRecord, read_records
 from pytest_caio.system.strictjson import NotJson, decode_json, parse_json
 
@@ -37,35 +37,6 @@ class GoldenCase(msgspec.Struct, frozen=True, kw_only=True):
         return self.baseline or ""
 
 
-class _Cases(Sequence[GoldenCase]):
-    """Cases that are decoded at every look: of 100,000 only the JSON is kept, and most of it on disk."""
-
-    def __init__(self, kept: DiskMap[GoldenCase]) -> None:
-        self._kept = kept
-
-    @overload
-    def __getitem__(self, index: int) -> GoldenCase: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[GoldenCase]: ...
-
-    def __getitem__(self, index: int | slice) -> GoldenCase | Sequence[GoldenCase]:
-        if isinstance(index, slice):
-            return tuple(self._kept.nth(number) for number in range(*index.indices(len(self))))
-        return self._kept.nth(index + len(self) if index < 0 else index)
-
-    def __iter__(self) -> Iterator[GoldenCase]:
-        return iter(self._kept.values())
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
 class GoldenSet(msgspec.Struct, frozen=True):
     """The usable cases of a file, in file order, and one line for each problem of the file."""
 
@@ -85,17 +56,17 @@ def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
     than `min_cases`. Raises InputError for an unreadable file.
     """
     records, problems = read_records(path, "input_query")
-    cases = DiskMap(_decode)
+    cases = DiskList(_decode)
     for record in records:
         case, wrong = _read_case(record)
-        if case is not None and not wrong and not cases.add(case.id, record.raw):
+        if case is not None and not wrong and not cases.append(record.raw, case.id):
             wrong = ["field id: already used by an earlier case"]
         if wrong:
             name = f"{path.name}, {record.where}" + (f' ("{case.id}")' if case and case.id else "")
             problems += [f"{name}, {text}" for text in wrong]
     if len(cases) < min_cases:
         problems.append(f"{path.name}: {len(cases)} usable cases, at least {min_cases} are needed")
-    return GoldenSet(path=path, cases=_Cases(cases), problems=tuple(problems))
+    return GoldenSet(path=path, cases=cases, problems=tuple(problems))
 
 
 def _decode(raw: bytes) -> GoldenCase:

@@ -1,15 +1,15 @@
-"""A mapping that is kept in a temporary file, for as many records as memory does not hold."""
+"""A mapping and a list that are kept in a temporary file, for more records than memory should hold."""
 
 from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
-from typing import Generic, TypeVar
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
+from typing import Generic, TypeVar, overload
 
 from pytest_caio.errors import InputError
 
-__all__ = ["DiskMap"]
+__all__ = ["DiskList", "DiskMap"]
 
 _Value = TypeVar("_Value")
 _PAGE = 500  # rows that an iteration holds
@@ -60,7 +60,9 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
 
     def sorted_items(self) -> Iterator[tuple[str, _Value]]:
         """Yield keys and values in the order of the keys, by code points."""
-        return ((_text(key), self._decode(raw)) for _, key, raw in self._pages("key", b""))
+        return (
+            (_text(key), self._decode(raw)) for _, key, raw in self._pages("key", 0)
+        )  # SQLite orders numbers before bytes
 
     def items(self) -> ItemsView[str, _Value]:
         """Return keys and values, read page by page."""
@@ -91,7 +93,7 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
     def __len__(self) -> int:
         return self._length
 
-    def _pages(self, column: str, first: int | bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    def _pages(self, column: str, first: object) -> Iterator[tuple[int, bytes, bytes]]:
         """Yield all rows by `column`; what is added or removed meanwhile may be among them or not."""
         order = f"WHERE {column} > ? ORDER BY {column} LIMIT {_PAGE}"
         statement = f"SELECT place, key, value FROM kept {order}"  # noqa: S608 - the column is ours
@@ -107,6 +109,39 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
                 f"temporary files cannot be written ({error}): free space, or name another folder in TMPDIR "
                 "(TEMP on Windows)"
             ) from None
+
+
+class DiskList(Sequence[_Value], Generic[_Value]):
+    """Values in order, kept as those of a DiskMap; equal to every sequence of the same values."""
+
+    def __init__(self, decode: Callable[[bytes], _Value]) -> None:
+        self._kept = DiskMap(decode)
+
+    def append(self, raw: bytes, key: str | None = None) -> bool:
+        """Keep the bytes of a value; return False if the key, which no two values share, has one already."""
+        return self._kept.add(str(len(self)) if key is None else key, raw)
+
+    @overload
+    def __getitem__(self, index: int) -> _Value: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[_Value]: ...
+
+    def __getitem__(self, index: int | slice) -> _Value | Sequence[_Value]:
+        if isinstance(index, slice):
+            return tuple(self._kept.nth(number) for number in range(*index.indices(len(self))))
+        return self._kept.nth(index + len(self) if index < 0 else index)
+
+    def __iter__(self) -> Iterator[_Value]:
+        return iter(self._kept.values())
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class _Items(ItemsView[str, _Value]):

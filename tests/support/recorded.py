@@ -33,13 +33,14 @@ def write_recorded(folder: Path, cases: int, baseline: bool = False) -> tuple[Pa
                 "negative_constraints": ["Do not promise a discount", "Do not call send_email"],
             }
             said = (
-                f"Customer {n} in {place} pays for one contract. The {subject} contract costs {n + 1000} euros a "
-                f"month, and it was signed by the board on 3 March. It runs for {n % 7 + 2} years, with two months' "
-                f"notice; the price is fixed. You can have a call with the account manager at any time."
+                f"Customer {n} in {place} pays for one contract. The {subject} contract costs {n + 1000} "
+                f"euros a month, and it was signed by the board on 3 March. It runs for {n % 7 + 2} years, "
+                f"with two months' notice; the price is fixed. You can have a call with the account manager."
             )
             more = (
-                f" Their competitor from {place} ships {n} frozen salmon abroad every week. Three sisters founded it "
-                "in 1911 beside the harbour. A zeppelin moored above the opera house brought the first customers."
+                f"Their competitor from {place} ships {n} frozen salmon abroad every week. Three sisters "
+                "founded it in 1911 beside the harbour. A zeppelin moored above the opera house brought the "
+                "first customers."
             )
             reply = {
                 "id": case["id"],
@@ -47,7 +48,7 @@ def write_recorded(folder: Path, cases: int, baseline: bool = False) -> tuple[Pa
                 "tool_trace_log": [f"crm_lookup(customer={n})", f"{subject}_search: 3 hits"],
                 "rag_context_chunks": [
                     said,
-                    f"Account note {n}: {place} renewed its {subject} contract, and asks for invoices in PDF.",
+                    f"Account note {n}: {place} renewed its {subject} contract, and wants invoices in PDF.",
                     "The account manager answers calls from nine to five, and offers a visit twice a year.",
                 ],
                 "metadata": {"model": "recorded", "tokens": n % 900},
