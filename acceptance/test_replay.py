@@ -1,9 +1,8 @@
 """The quality threshold: golden cases replayed against the swarm, which must answer them honestly."""
 
 from pytest_caio import Environment, Mismatch, NotApplicable, cases, check
-from pytest_caio.gates.replay import Replay, ReplayFindings, golden_cases, golden_set
+from pytest_caio.gates.replay import Replay, ReplayFindings, golden_cases, golden_set, listed
 from pytest_caio.gates.requirements import needs_baseline, needs_golden_set, needs_replay, needs_runner
-from pytest_caio.text import listed
 
 GOLDEN = "Mend the golden set (`golden_set` of the profile's replay section) where the message says; each case needs every field."
 QUALITY = "Look at the cases that RPL-02 shows, mend the agent, its tools or its sources, and replay; do not release."

@@ -29,8 +29,9 @@ from pytest_caio.replay import (
 )
 from pytest_caio.replay.executors import executor_at
 from pytest_caio.replay.runners import missing_script
+from pytest_caio.text import listed
 
-__all__ = ["Replay", "ReplayFindings", "ReplayJob", "golden_cases", "golden_set", "replay_runner"]
+__all__ = ["Replay", "ReplayFindings", "ReplayJob", "golden_cases", "golden_set", "listed", "replay_runner"]
 
 
 _MEND = "Correct what the message names, in the profile's replay section or in the file, then replay."
