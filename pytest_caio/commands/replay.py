@@ -32,7 +32,7 @@ from pytest_caio.replay import (
 )
 from pytest_caio.replay.answers import KeptAnswers
 from pytest_caio.replay.executors import executor_at
-from pytest_caio.replay.run import LISTED
+from pytest_caio.replay.figures import LISTED
 from pytest_caio.system.waiting import wait_for
 from pytest_caio.text import listed, printable
 

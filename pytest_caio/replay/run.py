@@ -6,14 +6,11 @@ expectation is. Recorded answers are judged in the executor, if there is one.
 
 from __future__ import annotations
 
-import bisect
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
 from itertools import islice
-from operator import itemgetter
-from typing import TypeVar
 
 import msgspec
 
@@ -21,51 +18,17 @@ from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question
 from pytest_caio.replay.decoys import Trial, make_decoys, mingled
 from pytest_caio.replay.executors import each_done
+from pytest_caio.replay.figures import Figures, Tally
 from pytest_caio.replay.golden import GoldenCase, GoldenSet
-from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty, only_the_question
+from pytest_caio.replay.honesty import CaseResult
 from pytest_caio.replay.judge import Judgement, judge
 from pytest_caio.replay.runners import Runner
 
-__all__ = ["LISTED", "Fall", "Figures", "Replay", "replay_each", "result_of", "run_replay"]
+__all__ = ["Replay", "replay_each", "result_of", "run_replay"]
 
-_Item = TypeVar("_Item")
-LISTED = 100
-"""How many misses the figures of a replay list, with their reasons."""
 _PART = 250  # recorded answers that an executor judges at once
 _AHEAD = 8  # such parts under way: 2,000 answers
 _IDLE_SECONDS = 60.0  # without a judgement, after which an executor is no longer waited for
-
-
-class Fall(msgspec.Struct, frozen=True):
-    """A regression: a case that passed with its baseline answer and fails now, and why."""
-
-    id: str
-    why: str
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a replay without its results, however many there are.
-
-    `asked` are the usable cases, of which `passed` passed; decoys count in no figure. `misses` are the ids of
-    the first 100 that failed, in the order of the golden set, with the reasons. `pass_rate` is the share, 0
-    to 1, of the usable cases that passed, 0 if there are none; `block_build` is whether it is below
-    `min_pass_rate`. `ungrounded` are the ids of cases that fail groundedness (each escalates the same day).
-    `falls` are the regressions, None without a baseline, of the `compared` cases: those that pass with their
-    baseline answer. `problems` are those of the golden set.
-    """
-
-    asked: int
-    passed: int
-    misses: dict[str, str]
-    pass_rate: float
-    min_pass_rate: float
-    block_build: bool
-    ungrounded: tuple[str, ...]
-    honesty: Honesty
-    falls: tuple[Fall, ...] | None
-    compared: int
-    problems: tuple[str, ...]
-    duration_s: float
 
 
 class Replay(Figures, frozen=True, kw_only=True):
@@ -145,10 +108,10 @@ def replay_each(
     # Where a runner runs, no expectation may be: its answers are judged here.
     elsewhere = None if runner.command else executor
     judged = _judged_by(elsewhere, exchanges) if elsewhere else map(_judged, exchanges)
-    tally = _Tally({decoy.origin for decoy in made})
+    tally = Tally({decoy.origin for decoy in made})
     with closing(exchanges):
         for result in judged:
-            tally.add(result)
+            tally.add(result.place, result.result, sound=result.sound)
             each(result.place, result.result)
     duration = time.monotonic() - started
     return tally.figures(golden, runner, min_pass_rate, compared=baseline is not None, duration=duration)
@@ -284,62 +247,6 @@ _JUDGED = msgspec.msgpack.Decoder(list[tuple[Judgement | None, bool]])
 
 def _settled(exchange: _Exchange, judgement: Judgement | None, sound: bool) -> _Result:
     return _Result(exchange.place, _result(exchange.trial, exchange.answered, judgement), sound)
-
-
-class _Tally:
-    """The figures of a replay so far; results arrive in any order."""
-
-    def __init__(self, origins: Set[str]) -> None:
-        self._origins = origins  # of the decoys: with their results honesty is judged
-        self._asked = self._passed = self._compared = 0
-        self._misses: list[tuple[int, str, str]] = []
-        self._ungrounded: list[tuple[int, str]] = []
-        self._falls: list[tuple[int, Fall]] = []
-        self._watched: list[tuple[int, CaseResult]] = []
-
-    def add(self, found: _Result) -> None:
-        place, result = found.place, found.result
-        real = result.kind == "real"
-        told_more = result.handed and not only_the_question(result)
-        if not real or result.id in self._origins or told_more:
-            self._watched.append((place, result))
-        if not real:
-            return
-        self._asked += 1
-        self._passed += result.passed
-        self._compared += found.sound
-        if result.judgement and not result.judgement.grounded:
-            self._ungrounded.append((place, result.id))
-        if not result.passed:
-            bisect.insort(self._misses, (place, result.id, result.why))
-            del self._misses[LISTED:]
-            if found.sound:
-                self._falls.append((place, Fall(result.id, result.why)))
-
-    def figures(
-        self, golden: GoldenSet, runner: Runner, min_pass_rate: float, *, compared: bool, duration: float
-    ) -> Figures:
-        pass_rate = self._passed / self._asked if self._asked else 0.0
-        return Figures(
-            asked=self._asked,
-            passed=self._passed,
-            misses={name: why for _, name, why in self._misses},
-            pass_rate=pass_rate,
-            min_pass_rate=min_pass_rate,
-            block_build=pass_rate < min_pass_rate,
-            ungrounded=tuple(_in_order(self._ungrounded)),
-            honesty=assess_honesty(
-                list(_in_order(self._watched)), command=runner.command, golden_set=golden.path
-            ),
-            falls=tuple(_in_order(self._falls)) if compared else None,
-            compared=self._compared,
-            problems=golden.problems,
-            duration_s=round(duration, 3),
-        )
-
-
-def _in_order(placed: Iterable[tuple[int, _Item]]) -> Iterator[_Item]:
-    return (item for _, item in sorted(placed, key=itemgetter(0)))
 
 
 def result_of(trial: Trial, exchange: Answered, baseline: Mapping[str, Answer]) -> CaseResult:

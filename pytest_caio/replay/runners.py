@@ -15,12 +15,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal, NamedTuple, Protocol
 
-import msgspec
-
 from pytest_caio.errors import InputError
-from pytest_caio.replay.answers import ALONE, Answer, Answered, Question, RunnerFailure, parse_answer
+from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure
 from pytest_caio.replay.executors import each_done
-from pytest_caio.system.child import Child, ChildError, script_fault, why_not_started
+from pytest_caio.replay.protocols import Launch, ask_each, ask_lines
+from pytest_caio.system.child import script_fault
 from pytest_caio.system.program import find_program, split_words
 from pytest_caio.system.watchdog import Watchdog
 
@@ -30,7 +29,6 @@ PROTOCOLS = ("process", "lines")
 _AFTERMATH = 5.0  # seconds for killing processes and collecting results after the total time
 # `python3` too: on Windows it is usually a stub that opens the Store.
 _WINDOWS_PYTHONS = ("python", "python.exe", "python3", "python3.exe")
-_FAREWELL = 0.5  # seconds for a runner of the lines protocol to exit by itself
 _STEP = 0.5  # seconds of one wait: on Windows a signal is handled only when it ends
 # Questions that one process of the lines protocol is asked in an executor: enough for its start not to count,
 # and few enough for answers to arrive, and for little to be asked again where a machine is lost.
@@ -75,23 +73,6 @@ class RecordedRunner(Runner):
         missing = RunnerFailure("there is no recorded answer for this case")
         for place, question in enumerate(questions):
             yield place, Answered(question, "", self._answers.get(question.id, missing), 0.0)
-
-
-class _Launch(msgspec.Struct, frozen=True):
-    """How to start a runner, as plain data: an executor may send it to another process or machine.
-
-    `deadline` is wall-clock time (`time.time()`), the only clock that machines share.
-    """
-
-    argv: tuple[str, ...]
-    cwd: Path | None
-    env: dict[str, str] | None
-    case_seconds: float
-    deadline: float
-
-    def until(self) -> float:
-        """Return the deadline of a case that starts now, on this machine's monotonic clock."""
-        return time.monotonic() + min(self.case_seconds, self.deadline - time.time())
 
 
 class _Placed(NamedTuple):
@@ -159,8 +140,8 @@ class CommandRunner(Runner):
         Questions are taken as workers become free. An error fails only the case in which it occurs.
         """
         deadline = time.time() + self._total_seconds
-        launch = _Launch(self._argv, self._cwd, self._env, self._case_seconds, deadline)
-        work = _ask_each if self._protocol == "process" else _ask_lines
+        launch = Launch(self._argv, self._cwd, self._env, self._case_seconds, deadline)
+        work = ask_each if self._protocol == "process" else ask_lines
         placed = (_Placed(place, question) for place, question in enumerate(questions))
         if self._executor is None:
             return self._from_threads(partial(work, launch), placed)
@@ -302,85 +283,10 @@ def _unasked(question: Question, reason: str) -> Answered:
 
 
 def _ask_part(
-    work: Callable[[_Launch, Iterable[Question]], Iterator[Answered]],
-    launch: _Launch,
+    work: Callable[[Launch, Iterable[Question]], Iterator[Answered]],
+    launch: Launch,
     part: Sequence[_Placed],
 ) -> list[tuple[int, Answered]]:
     """Return the outcomes of a part, in another process or on another machine."""
     places = [one.place for one in part]
     return list(zip(places, work(launch, [one.question for one in part]), strict=True))
-
-
-def _ask_each(
-    launch: _Launch,
-    questions: Iterable[Question],
-    stopped: Callable[[], bool] = lambda: False,
-    watchdog: Watchdog | None = None,
-) -> Iterator[Answered]:
-    """Answer each question in a process of its own."""
-
-    def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
-        child = Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog)
-        try:
-            child.send(payload, last=True)
-            return parse_answer(child.read_all(until), question)
-        finally:
-            child.close()
-
-    for question in questions:
-        yield _timed(launch, question, ask, stopped)
-
-
-def _ask_lines(
-    launch: _Launch,
-    questions: Iterable[Question],
-    stopped: Callable[[], bool] = lambda: False,
-    watchdog: Watchdog | None = None,
-) -> Iterator[Answered]:
-    """Answer all questions in one process, replaced after each failure, since its state is then unknown."""
-    child: Child | None = None
-
-    def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
-        nonlocal child
-        outcome: Answer | RunnerFailure | None = None
-        try:
-            child = child or Child(
-                launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog
-            )
-            if child.spoke():
-                raise ChildError(f"the runner printed something before it was asked; {ALONE}")
-            child.send(payload)
-            outcome = parse_answer(child.read_line(until), question)
-        finally:
-            if child is not None and not isinstance(outcome, Answer):
-                child.close()
-                child = None
-        return outcome
-
-    try:
-        for question in questions:
-            yield _timed(launch, question, ask, stopped)
-    finally:
-        if child is not None:
-            child.close(_FAREWELL)
-
-
-def _timed(
-    launch: _Launch,
-    question: Question,
-    ask: Callable[[Question, bytes, float], Answer | RunnerFailure],
-    stopped: Callable[[], bool],
-) -> Answered:
-    started, until = time.monotonic(), launch.until()
-    if stopped() or until <= started:
-        reason = "the replay was stopped" if stopped() else "the replay's total time was over"
-        return Answered(question, "", RunnerFailure(f"not asked: {reason}"), 0.0)
-    payload = question.payload() + "\n"  # exactly the text that is written and recorded
-    try:
-        outcome = ask(question, payload.encode(), until)
-    except ChildError as error:
-        outcome = RunnerFailure(str(error))
-    except OSError as error:
-        reason = why_not_started(launch.argv[0], launch.cwd, error)
-        payload, outcome = "", RunnerFailure(f"the runner did not start: {reason}")
-    return Answered(question, payload, outcome, round((time.monotonic() - started) * 1000, 1))
