@@ -27,7 +27,7 @@ types: $(VENV)/.dev
 
 benchmark: $(VENV)/.test
 	$(BIN)/python benchmarks/round_trips.py
-	$(BIN)/python benchmarks/migrate.py
+	$(BIN)/python -m benchmarks.engine $(ARGS)
 	$(BIN)/python benchmarks/redaction.py
 	$(BIN)/python benchmarks/steadiness.py
 

@@ -1,7 +1,7 @@
 """The quality threshold: golden cases replayed against the swarm, which must answer them honestly."""
 
 from pytest_caio import Environment, Mismatch, NotApplicable, cases, check
-from pytest_caio.gates.replay import Replay, ReplayFindings, golden_cases, golden_set
+from pytest_caio.gates.replay import Replay, ReplayFindings, golden_cases, golden_set, listed
 from pytest_caio.gates.requirements import needs_baseline, needs_golden_set, needs_replay, needs_runner
 
 GOLDEN = "Mend the golden set (`golden_set` of the profile's replay section) where the message says; each case needs every field."
@@ -42,7 +42,7 @@ def test_pass_rate_is_enough(replay: ReplayFindings) -> None:
     result = replay.result
     passed = sum(one.passed for one in result.cases)
     said = f"{passed} of {len(result.cases)} cases passed, and {result.min_pass_rate:.0%} must"
-    missed = ", ".join(one.id for one in result.cases if not one.passed)
+    missed = listed([one.id for one in result.cases if not one.passed])
     assert result.cases, "no case is usable"
     if result.block_build and len(result.unanswered) == len(result.cases) - passed:
         raise Mismatch("answers", f"{said}; missed: {missed}; {unanswered(result)}", RUNNER)
@@ -65,7 +65,7 @@ def test_answers_are_grounded(replay: ReplayFindings) -> None:
         raise Mismatch("answers", unanswered(result), RUNNER)
     if not any(answer.actual_output.strip() for answer in result.answers.values()):
         raise Mismatch("answers", "every answer is empty", RUNNER)
-    assert not result.ungrounded, f"ungrounded: {', '.join(result.ungrounded)}"
+    assert not result.ungrounded, f"ungrounded: {listed(result.ungrounded)}"
 
 
 @check("RPL-05", by="developer", fix=HONEST)
@@ -85,4 +85,4 @@ def test_no_case_fell(replay: ReplayFindings) -> None:
     falls = replay.result.falls
     if not replay.result.compared:
         raise NotApplicable("no case of the golden set is passed by its earlier answer (baseline)")
-    assert falls == (), "fallen: " + ", ".join(f"{fall.id} ({fall.why})" for fall in falls or ())
+    assert falls == (), "fallen: " + listed([f"{fall.id} ({fall.why})" for fall in falls or ()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pytest_caio import Advice, Environment, Exchange, NotApplicable, cases, check
@@ -30,7 +31,7 @@ SIGHT = (
 )
 
 
-def listed_first(found: tuple[object, ...]) -> str:
+def listed_first(found: Sequence[object]) -> str:
     """Say how many there are, and the first."""
     return f"{len(found)}, the first: {found[0]}" if found else "none"
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_caio.attestation.digests import digests_of
@@ -17,13 +18,13 @@ from pytest_caio.attestation.keys import SigningKey, load_private
 from pytest_caio.checks.declared import declared_checks
 from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
-from pytest_caio.environments.profiles import Profile, read_profiles
-from pytest_caio.environments.tokens import Revoked, is_text, read_revoked, read_token, without_line_end
+from pytest_caio.environments.profiles import Profile, executor_fault, read_profiles
+from pytest_caio.environments.tokens import given_revoked, given_token
 from pytest_caio.errors import InputError
 from pytest_caio.text import beginning
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
-__all__ = ["Options", "add_options", "find_suite", "given_token"]
+__all__ = ["Options", "add_options", "find_suite"]
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 _PROFILES = "environments.toml"
@@ -147,6 +148,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="seconds until an answer must be complete (default: 10)",
     )
     add(
+        "--replay-executor",
+        dest="caio_executor",
+        metavar="dask://HOST:PORT",
+        help="a Dask cluster whose workers run the replay's runner, or judge its recorded answers",
+    )
+    add(
         "--fault",
         dest="caio_faults",
         action="append",
@@ -240,11 +247,11 @@ class Options:
                 "--fault: only the reference deployment can be broken; use it with --env demo alone"
             )
         token = given_token(option.caio_token, here)
-        revoked = _revoked(option.caio_revoked, here)
+        revoked = given_revoked(option.caio_revoked, here)
         environments = tuple(
             load_environment(
                 name,
-                profiles[name],
+                _replayed_by(option.caio_executor, name, profiles[name]),
                 path.parent,
                 keys=RUNTIME_KEYS,
                 process=os.environ,
@@ -286,6 +293,19 @@ class Options:
         )
 
 
+def _replayed_by(executor: str | None, name: str, profile: Profile) -> Profile:
+    """Return the profile with `--replay-executor` as its executor of the replay."""
+    if executor is None:
+        return profile
+    if fault := executor_fault(executor):
+        raise InputError(f"--replay-executor {beginning(executor, 240)}: {fault}")
+    if profile.replay is None:
+        raise InputError(
+            f"--replay-executor: the profile {name} has no golden set: add [{name}.replay], or leave it out"
+        )
+    return msgspec.structs.replace(profile, replay=msgspec.structs.replace(profile.replay, executor=executor))
+
+
 def _waivable(suite: Path, profiles: Mapping[str, Profile]) -> Callable[[str, str], bool | None]:
     """Return the function that says whether a check of the suite may be waived in a profile's environment."""
     declared = cache(lambda: declared_checks(suite))  # most runs have no waiver
@@ -320,26 +340,3 @@ def _base_url(config: pytest.Config) -> str | None:
         unused = f"{place} is not used: give the URL of the deployment with --base-url"
         config.issue_config_time_warning(pytest.PytestConfigWarning(unused), stacklevel=2)
     return None
-
-
-def _revoked(given: str | None, here: Path) -> Revoked:
-    if given is None:
-        return Revoked()
-    if not given.startswith("@"):
-        # Not quoted: if a conftest.py loaded the plugin, pytest has already replaced @FILE with the file's
-        # first line, which is a token.
-        raise InputError('--revoked-tokens: takes a file, written "--revoked-tokens=@FILE"')
-    return read_revoked(here / given[1:])
-
-
-def given_token(given: str | None, here: Path) -> str:
-    """Return the token of `--token VALUE|@FILE`, empty without it. Raises InputError if it cannot be used."""
-    if given is None:
-        return ""
-    if given.startswith("@"):
-        return read_token(here / given[1:])
-    if not given.strip():
-        raise InputError("--token: is empty")
-    if not is_text(given):
-        raise InputError("--token: is not UTF-8 text")
-    return without_line_end(given)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["beginning", "encodable", "explained", "printable"]
+__all__ = ["beginning", "encodable", "explained", "listed", "printable"]
 
 _BETWEEN_WORDS = " \t\r\n\"',;<>{}"
 _LONGEST_WORD = 200
+_LISTED = 100  # names in a list
 
 
 def printable(text: str) -> str:
@@ -41,6 +43,12 @@ def explained(text: str) -> str:
         return printable(text)
     lines = "\n".join(map(printable, explanation.split("\n")))
     return f"{printable(message)}\nassert {lines}" if found else lines
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names with commas between them; of more than 100 the first, and how many more there are."""
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def beginning(text: str, length: int) -> str:

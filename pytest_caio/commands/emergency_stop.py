@@ -14,11 +14,11 @@ import msgspec
 from pytest_caio.checks.credentials import TOKEN, TOKEN_KEY
 from pytest_caio.checks.probe import Effect, post
 from pytest_caio.checks.shared import OPERATOR_STATUS
-from pytest_caio.commandline import given_token
 from pytest_caio.commands.profile import add_profiles, chosen_profile
 from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.rules import repeated_keys, unusable
+from pytest_caio.environments.tokens import given_token
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.probing.exchange import Exchange

@@ -7,32 +7,34 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
 from pytest_caio.commands.profile import add_profiles, chosen_profile
 from pytest_caio.environments.envfile import EnvFile
-from pytest_caio.environments.profiles import Profile, ReplaySection
+from pytest_caio.environments.profiles import Profile, ReplaySection, executor_fault
 from pytest_caio.errors import InputError
+from pytest_caio.gates.replay import replay_runner
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.secret import names_path, names_secret
 from pytest_caio.replay import (
     Answer,
+    CaseResult,
     CommandRunner,
+    Figures,
     GoldenSet,
-    RecordedRunner,
-    Replay,
     Runner,
     load_answers,
     load_golden,
-    run_replay,
-    save_answers,
+    replay_each,
 )
-from pytest_caio.replay.runners import missing_script
+from pytest_caio.replay.answers import KeptAnswers
+from pytest_caio.replay.executors import executor_at
+from pytest_caio.replay.figures import LISTED
 from pytest_caio.system.waiting import wait_for
-from pytest_caio.text import printable
+from pytest_caio.text import listed, printable
 
 __all__ = ["Summary", "configure", "run"]
 
@@ -43,8 +45,8 @@ class Summary(msgspec.Struct, kw_only=True):
     `ok` says that the blocking checks of the replay gate would hold, and that what was to be written was;
     `errors` say why not. `misses` are the cases that failed, by id, with the reason; `ungrounded` those of
     them that claim what their sources do not say; `fallen` those that passed with the profile's baseline,
-    None where it names none. `honest` is None where that could not be tried: answers that were recorded.
-    `baseline` is the file that was written.
+    None where it names none: the first 100 of each. `honest` is None where that could not be tried: answers
+    that were recorded. `baseline` is the file that was written.
     """
 
     ok: bool
@@ -75,6 +77,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--env", default="demo", metavar="NAME", help="the profile (default: %(default)s)")
     add_profiles(parser)
     add("--runner", metavar="COMMAND", help="what answers, in place of the profile's; run in the same folder")
+    add(
+        "--replay-executor",
+        metavar="dask://HOST:PORT",
+        help="a Dask cluster: its workers run the runner, or judge recorded answers",
+    )
     add("--golden-set", type=Path, metavar="PATH", help="the golden set, in place of the profile's")
     add("--write-baseline", type=Path, metavar="PATH", help="write the answers here, if the replay is ok")
     add("--overwrite", action="store_true", help="replace the baseline that is there")
@@ -93,14 +100,16 @@ def run(args: argparse.Namespace) -> int:
         _check_place(target, overwrite=args.overwrite)
     golden = load_golden(Path(section.golden_set), section.min_cases)
     before = _before(section, target)
-    runner = _runner(section, args.env)
     redactor = _redactor(profile, args.profiles.parent)
-    replay = _replayed(golden, runner, section.min_pass_rate, before)
+    kept = KeptAnswers() if target is not None else None
+    with executor_at(section.executor) as executor:
+        runner = replay_runner(section, args.env, executor)
+        replay = _replayed(golden, runner, section.min_pass_rate, before=before, executor=executor, kept=kept)
     errors = _errors(replay, tried=bool(runner.command))
     written = None
-    if target is not None and (not errors or args.write_anyway):
+    if target is not None and kept is not None and (not errors or args.write_anyway):
         try:
-            save_answers(target, replay.answers)
+            kept.save(target)
             written = str(target)
         except OSError as error:
             errors.append(f"--write-baseline {target}: cannot be written ({error.strerror})")
@@ -108,13 +117,13 @@ def run(args: argparse.Namespace) -> int:
         ok=not errors,
         environment=args.env,
         golden_set=section.golden_set,
-        cases=len(replay.cases),
-        passed=sum(case.passed for case in replay.cases),
+        cases=replay.asked,
+        passed=replay.passed,
         pass_rate=replay.pass_rate,
         min_pass_rate=replay.min_pass_rate,
-        misses={case.id: case.why for case in replay.cases if not case.passed},
-        ungrounded=replay.ungrounded,
-        fallen=None if replay.falls is None else tuple(fall.id for fall in replay.falls),
+        misses=replay.misses,
+        ungrounded=replay.ungrounded[:LISTED],
+        fallen=None if replay.falls is None else tuple(fall.id for fall in replay.falls[:LISTED]),
         honest=replay.honesty.honest,
         errors=errors,
         baseline=written,
@@ -137,6 +146,10 @@ def _section(args: argparse.Namespace, profile: Profile) -> ReplaySection:
         section = msgspec.convert(REPLAY, ReplaySection)
     if args.runner is not None:
         section = msgspec.structs.replace(section, runner=args.runner, answers="")
+    if args.replay_executor is not None:
+        if fault := executor_fault(args.replay_executor):
+            raise InputError(f"--replay-executor {args.replay_executor}: {fault}")
+        section = msgspec.structs.replace(section, executor=args.replay_executor)
     if args.golden_set is not None:
         section = msgspec.structs.replace(section, golden_set=str(args.golden_set))
     if not section.golden_set:
@@ -166,14 +179,6 @@ def _before(section: ReplaySection, target: Path | None) -> Mapping[str, Answer]
     return load_answers(path)
 
 
-def _runner(section: ReplaySection, name: str) -> Runner:
-    if section.answers:
-        return RecordedRunner(load_answers(Path(section.answers)))
-    if lacking := missing_script(section.runner, Path(section.cwd)):
-        raise InputError(f"runner of [{name}.replay]: no such file: {lacking}")
-    return CommandRunner(section.runner, **section.runner_options)
-
-
 def _redactor(profile: Profile, folder: Path) -> Redactor:
     """Know the secrets that a runner can have: of the process environment, and of the profile's env file."""
     found = {key: value for key, value in os.environ.items() if not names_path(key, value)}
@@ -184,31 +189,50 @@ def _redactor(profile: Profile, folder: Path) -> Redactor:
 
 
 def _replayed(
-    golden: GoldenSet, runner: Runner, min_pass_rate: float, before: Mapping[str, Answer] | None
-) -> Replay:
+    golden: GoldenSet,
+    runner: Runner,
+    min_pass_rate: float,
+    *,
+    before: Mapping[str, Answer] | None,
+    executor: Executor | None,
+    kept: KeptAnswers | None,
+) -> Figures:
     """Replay in a thread of its own, saying on stderr that it goes on; an interruption ends the runner."""
 
     def say(waited: float) -> None:
         asked = f"{len(golden.cases)} cases and their decoys"
         sys.stderr.write(f"replay: waiting for the answers to {asked} ({waited:.0f} s so far)\n")
 
+    def keep(place: int, result: CaseResult) -> None:
+        if kept is not None and result.kind == "real" and result.answer is not None:
+            kept.keep(result.id, result.answer, place)
+
     with ThreadPoolExecutor(1, "caio replay") as pool:
         try:
-            work = pool.submit(run_replay, golden, runner, min_pass_rate=min_pass_rate, baseline=before)
+            work = pool.submit(
+                replay_each,
+                golden,
+                runner,
+                keep,
+                min_pass_rate=min_pass_rate,
+                baseline=before,
+                executor=executor,
+            )
             return wait_for(work, say)
         finally:
             if isinstance(runner, CommandRunner):
                 runner.end()
 
 
-def _errors(replay: Replay, *, tried: bool) -> list[str]:
+def _errors(replay: Figures, *, tried: bool) -> list[str]:
     """Return why the replay gate would say no; `tried` is whether the runner's honesty could be."""
-    errors = list(replay.problems)
-    if replay.block_build or not replay.cases:
-        passed = sum(case.passed for case in replay.cases)
-        errors.append(f"{passed} of {len(replay.cases)} cases passed, and {replay.min_pass_rate:.0%} must")
+    errors = list(replay.problems[:LISTED])
+    if len(replay.problems) > LISTED:
+        errors.append(f"and {len(replay.problems) - LISTED} more problems of the golden set")
+    if replay.block_build or not replay.asked:
+        errors.append(f"{replay.passed} of {replay.asked} cases passed, and {replay.min_pass_rate:.0%} must")
     if replay.ungrounded:
-        errors.append(f"ungrounded: {', '.join(replay.ungrounded)}")
+        errors.append(f"ungrounded: {listed(replay.ungrounded)}")
     if tried and replay.honesty.honest is not True:
         errors += replay.honesty.reasons
     return errors

@@ -23,6 +23,7 @@ __all__ = [
     "Profile",
     "ReplaySection",
     "StateSection",
+    "executor_fault",
     "read_profiles",
 ]
 
@@ -73,6 +74,16 @@ class StateSection(_Section, frozen=True, forbid_unknown_fields=True):
         return self._anchored(folder, "hive_dir", "summary")
 
 
+_EXECUTOR = r"^(dask://([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}/?)?$"
+_Executor = Annotated[str, msgspec.Meta(pattern=_EXECUTOR)]
+
+
+def executor_fault(address: str) -> str:
+    """Return why an address names no executor of a replay, or an empty string."""
+    usable = address and re.match(_EXECUTOR, address)
+    return "" if usable else "write dask://HOST:PORT, the address of a Dask scheduler"
+
+
 class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
     """`[NAME.replay]`: the golden set, and what answers it: a runner's command, or recorded answers."""
 
@@ -86,6 +97,8 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
     min_cases: _Count = 50
     workers: _Count = 4
     case_seconds: _Seconds = 60.0
+    total_seconds: _Seconds = 900.0  # for all cases
+    executor: _Executor = ""  # dask://HOST:PORT: where the runner runs, and recorded answers are judged
 
     def __post_init__(self) -> None:
         """Raise ValueError if `runner` and `answers` are both given: it is unclear which one counts."""
@@ -95,7 +108,7 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
     @property
     def runner_options(self) -> dict[str, Any]:
         """How the runner's command is run: the keyword arguments of `CommandRunner`."""
-        keys = ("protocol", "workers", "case_seconds")
+        keys = ("protocol", "workers", "case_seconds", "total_seconds")
         return {"cwd": Path(self.cwd), **{key: getattr(self, key) for key in keys}}
 
     def anchored(self, folder: Path) -> Self:

@@ -11,7 +11,15 @@ from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret, names_secret
 from pytest_caio.system.textfile import read_text
 
-__all__ = ["Revoked", "is_text", "read_revoked", "read_token", "without_line_end"]
+__all__ = [
+    "Revoked",
+    "given_revoked",
+    "given_token",
+    "is_text",
+    "read_revoked",
+    "read_token",
+    "without_line_end",
+]
 
 _SESSION = "caio_session="
 # Not the padding of base64, which is all `=` up to the end.
@@ -110,3 +118,27 @@ def _assigned(line: str) -> bool:
     name = found[1]
     variable = line[found.end(1)] == "=" and _VARIABLE.fullmatch(name)
     return bool(variable or name in RUNTIME_KEYS or names_secret(name, ""))
+
+
+def given_revoked(given: str | None, here: Path) -> Revoked:
+    """Return the tokens of `--revoked-tokens=@FILE`, none without it. Raises InputError if it is no file."""
+    if given is None:
+        return Revoked()
+    if not given.startswith("@"):
+        # Not quoted: if a conftest.py loaded the plugin, pytest has already replaced @FILE with the file's
+        # first line, which is a token.
+        raise InputError('--revoked-tokens: takes a file, written "--revoked-tokens=@FILE"')
+    return read_revoked(here / given[1:])
+
+
+def given_token(given: str | None, here: Path) -> str:
+    """Return the token of `--token VALUE|@FILE`, empty without it. Raises InputError if it cannot be used."""
+    if given is None:
+        return ""
+    if given.startswith("@"):
+        return read_token(here / given[1:])
+    if not given.strip():
+        raise InputError("--token: is empty")
+    if not is_text(given):
+        raise InputError("--token: is not UTF-8 text")
+    return without_line_end(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from functools import cached_property
 from pathlib import Path
 
@@ -26,8 +27,11 @@ from pytest_caio.replay import (
     load_golden,
     run_replay,
 )
+from pytest_caio.replay.executors import executor_at
+from pytest_caio.replay.runners import missing_script
+from pytest_caio.text import listed
 
-__all__ = ["Replay", "ReplayFindings", "ReplayJob", "golden_cases", "golden_set"]
+__all__ = ["Replay", "ReplayFindings", "ReplayJob", "golden_cases", "golden_set", "listed", "replay_runner"]
 
 
 _MEND = "Correct what the message names, in the profile's replay section or in the file, then replay."
@@ -69,22 +73,36 @@ class ReplayJob:
         try:
             golden = golden_set(self._environment)
             baseline = load_answers(Path(section.baseline)) if section.baseline else None
-            runner = self._make_runner(section)
-            outcome = run_replay(golden, runner, min_pass_rate=section.min_pass_rate, baseline=baseline)
+            with executor_at(section.executor) as executor:
+                runner = replay_runner(section, self._environment.name, executor)
+                self._runner = runner if isinstance(runner, CommandRunner) else None
+                outcome = run_replay(
+                    golden,
+                    runner,
+                    min_pass_rate=section.min_pass_rate,
+                    baseline=baseline,
+                    executor=executor,
+                )
         except InputError as error:
             return ReplayFindings(failure=str(error))
         return ReplayFindings(outcome)
-
-    def _make_runner(self, section: ReplaySection) -> Runner:
-        if section.answers:
-            return RecordedRunner(load_answers(Path(section.answers)))
-        self._runner = CommandRunner(section.runner, **section.runner_options)
-        return self._runner
 
     def end(self) -> None:
         """End the runner, and with it the replay."""
         if self._runner is not None:
             self._runner.end()
+
+
+def replay_runner(section: ReplaySection, name: str, executor: Executor | None) -> Runner:
+    """Return what answers the questions of the profile `name`, a command in `executor` if there is one.
+
+    Raises InputError for recorded answers that cannot be read, and for a command that cannot be run.
+    """
+    if section.answers:
+        return RecordedRunner(load_answers(Path(section.answers)))
+    if lacking := missing_script(section.runner, Path(section.cwd)):
+        raise InputError(f"runner of [{name}.replay]: no such file: {lacking}")
+    return CommandRunner(section.runner, **section.runner_options, executor=executor)
 
 
 def golden_set(environment: Environment) -> GoldenSet:

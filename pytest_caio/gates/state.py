@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -62,7 +62,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
         return self.compared
 
     @property
-    def unequal(self) -> tuple[Unequal, ...]:
+    def unequal(self) -> Sequence[Unequal]:
         """Records that differ in Redis. Raises as `files` does, or Mismatch when Redis did not answer."""
         found = self.files
         if self.redis_trouble:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.system.diskmap import DiskMap
 from pytest_caio.system.jsonlines import read_records
 from pytest_caio.system.strictjson import NotJson, decode_json
 
@@ -18,6 +19,7 @@ __all__ = [
     "ALONE",
     "Answer",
     "Answered",
+    "KeptAnswers",
     "Question",
     "RunnerFailure",
     "load_answers",
@@ -99,25 +101,40 @@ def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
     return _plain(reply)
 
 
-def load_answers(path: Path) -> dict[str, Answer]:
+def load_answers(path: Path) -> Mapping[str, Answer]:
     """Read recorded answers by case id: `{"id", ...answer}` objects as JSON lines or a JSON array.
 
-    Raises InputError, naming file, line and field, for an unreadable file, a record that is not an answer,
-    or a duplicate id.
+    JSON lines are read one at a time, and an answer is decoded at each look: 100,000 of them are kept as
+    JSON, and most of it on disk. Raises InputError, naming file, line and field, for an unreadable file, a
+    record that is not an answer, or a duplicate id.
     """
     records, problems = read_records(path, "actual_output")
     if problems:
         raise InputError(problems[0])
-    answers: dict[str, Answer] = {}
+    answers = KeptAnswers()
     for record in records:
         try:
             kept = decode_json(record.raw, _Kept)
         except (NotJson, msgspec.ValidationError) as error:
             raise InputError(f"{path.name}, {record.where}: no recorded answer: {error}") from error
-        if kept.id in answers:
+        if not answers.add(kept.id, record.raw):
             raise InputError(f"{path.name}, {record.where}, field id: already used by an earlier answer")
-        answers[kept.id] = _plain(kept)
     return answers
+
+
+class KeptAnswers(DiskMap[Answer]):
+    """Answers by case id, most of them on disk, each as its line of a file of recorded answers."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda raw: _plain(msgspec.json.decode(raw, type=_Kept)))
+
+    def keep(self, key: str, answer: Answer, place: int) -> None:
+        """Keep an answer at its place among the others, from 0."""
+        self.add(key, _line(key, answer), place + 1)
+
+    def save(self, path: Path) -> None:
+        """Write the answers as `save_answers` does."""
+        _write(path, self.raw_values())
 
 
 def save_answers(path: Path, answers: Mapping[str, Answer]) -> None:
@@ -125,10 +142,15 @@ def save_answers(path: Path, answers: Mapping[str, Answer]) -> None:
 
     The write is atomic. Raises OSError where the file cannot be written.
     """
-    lines = (
-        msgspec.json.encode({"id": key, **msgspec.structs.asdict(value)}) for key, value in answers.items()
-    )
-    write_atomically(path, b"".join(line + b"\n" for line in lines))
+    _write(path, (_line(key, answer) for key, answer in answers.items()))
+
+
+def _line(key: str, answer: Answer) -> bytes:
+    return msgspec.json.encode({"id": key, **msgspec.structs.asdict(answer)})
+
+
+def _write(path: Path, lines: Iterable[bytes]) -> None:
+    write_atomically(path, (line + b"\n" for line in lines))
 
 
 def _plain(answer: Answer) -> Answer:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import random
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -29,7 +29,7 @@ from pytest_caio.replay.answers import Answer
 from pytest_caio.replay.golden import GoldenCase
 from pytest_caio.replay.judge import judge
 
-__all__ = ["Kind", "Trial", "fresh_id", "make_decoys", "mingle", "reword"]
+__all__ = ["Kind", "Trial", "fresh_id", "make_decoys", "mingle", "mingled", "reword"]
 
 Kind = Literal["real", "sealed", "swapped", "reworded"]
 _COUNTS = {"sealed": 2, "swapped": 3, "reworded": 6}
@@ -93,11 +93,23 @@ def mingle(
     cases: Sequence[GoldenCase], decoys: Sequence[Trial], rng: random.Random | None = None
 ) -> list[Trial]:
     """Return the real cases in order, with each decoy inserted at a random position."""
+    return list(mingled(cases, decoys, rng))
+
+
+def mingled(
+    cases: Sequence[GoldenCase], decoys: Sequence[Trial], rng: random.Random | None = None
+) -> Iterator[Trial]:
+    """Yield what `mingle` returns, one at a time."""
     rng = rng or secrets.SystemRandom()
-    trials = [Trial("real", case, case.id) for case in cases]
-    for decoy in decoys:
-        trials.insert(rng.randrange(len(trials) + 1), decoy)
-    return trials
+    total = len(cases) + len(decoys)
+    inserted = dict(zip(rng.sample(range(total), len(decoys)), decoys, strict=True))
+    real = iter(cases)
+    for place in range(total):
+        if (decoy := inserted.get(place)) is not None:
+            yield decoy
+        else:
+            case = next(real)
+            yield Trial("real", case, case.id)
 
 
 def fresh_id(used: set[str], rng: random.Random) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from pytest_caio.system.diskmap import DiskList
 from pytest_caio.system.jsonlines import JsonRecord, read_records
 from pytest_caio.system.strictjson import NotJson, decode_json, parse_json
 
@@ -39,12 +41,14 @@ class GoldenSet(msgspec.Struct, frozen=True):
     """The usable cases of a file, in file order, and one line for each problem of the file."""
 
     path: Path
-    cases: tuple[GoldenCase, ...]
+    cases: Sequence[GoldenCase]
     problems: tuple[str, ...]
 
 
 def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
     """Read a golden set, a JSON array or JSON lines, and report its problems (RPL-01).
+
+    JSON lines are read one at a time.
 
     Every problem names the file, the case or line (with its id, if it has one) and the field. A case with a
     problem is left out of `cases`, so that the others can still be replayed. Problems are broken JSON,
@@ -52,18 +56,21 @@ def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
     than `min_cases`. Raises InputError for an unreadable file.
     """
     records, problems = read_records(path, "input_query")
-    cases: dict[str, GoldenCase] = {}
+    cases = DiskList(_decode)
     for record in records:
         case, wrong = _read_case(record)
-        if case is not None and not wrong and case.id in cases:
+        if case is not None and not wrong and not cases.append(record.raw, case.id):
             wrong = ["field id: already used by an earlier case"]
-        if case is not None and not wrong:
-            cases[case.id] = case
-        name = f"{path.name}, {record.where}" + (f' ("{case.id}")' if case and case.id else "")
-        problems += [f"{name}, {text}" for text in wrong]
+        if wrong:
+            name = f"{path.name}, {record.where}" + (f' ("{case.id}")' if case and case.id else "")
+            problems += [f"{name}, {text}" for text in wrong]
     if len(cases) < min_cases:
         problems.append(f"{path.name}: {len(cases)} usable cases, at least {min_cases} are needed")
-    return GoldenSet(path=path, cases=tuple(cases.values()), problems=tuple(problems))
+    return GoldenSet(path=path, cases=cases, problems=tuple(problems))
+
+
+def _decode(raw: bytes) -> GoldenCase:
+    return msgspec.json.decode(raw, type=GoldenCase)
 
 
 def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:

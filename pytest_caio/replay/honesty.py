@@ -12,7 +12,7 @@ from pytest_caio.replay.answers import Answer
 from pytest_caio.replay.decoys import Kind
 from pytest_caio.replay.judge import Judgement
 
-__all__ = ["CaseResult", "Honesty", "assess_honesty"]
+__all__ = ["CaseResult", "Honesty", "assess_honesty", "only_the_question"]
 
 _FEW = 2  # with fewer reworded cases whose originals passed, failures may be chance
 
@@ -60,7 +60,7 @@ def assess_honesty(
     reasons = [
         f"case {result.id} was handed something other than its id and input_query"
         for result in results
-        if result.handed and not _only_the_question(result)
+        if result.handed and not only_the_question(result)
     ]
     if golden_set and any(golden_set.name in word for word in command):
         reasons.append(f"the runner's command names the golden set, {golden_set.name}")
@@ -86,7 +86,8 @@ def assess_honesty(
     return Honesty(honest=True, reasons=())
 
 
-def _only_the_question(result: CaseResult) -> bool:
+def only_the_question(result: CaseResult) -> bool:
+    """Return whether what a runner was handed is the id and the question, and nothing else."""
     try:
         handed = json.loads(result.handed)
     except ValueError:

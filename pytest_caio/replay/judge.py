@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -40,7 +41,6 @@ from pytest_caio.replay.text import (
     holds_phrase,
     is_negated,
     meaning,
-    sentences,
     split_sentences,
     without_lead,
     words,
@@ -63,6 +63,7 @@ _TOOL_BAN = re.compile(
     r"(?:do not|don't|never|must not|avoid)?\s*(?:call|use|invoke|run)(?:ing)?\s+(?:the\s+)?(.+)", re.I
 )
 _TOOL_LIST = re.compile(r"(?:\s*,\s*(?:or|and)?|\s+(?:or|and))\s*")
+_PLAIN_WORD = re.compile(r"[^\W_]+")
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -93,17 +94,29 @@ class Judgement(msgspec.Struct, frozen=True):
         return self.groundedness.value > _FAILING
 
 
+class _Text:
+    """An answer's text, cut once for all scores: its sentences, and for each its words and content words."""
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+        self.sentences = split_sentences(output)
+        self.parts = [words(sentence) for sentence in self.sentences]
+        self.words = [word for part in self.parts for word in part]
+        self.meanings = [meaning(part) for part in self.parts]
+        self.negated = [is_negated(part) for part in self.parts]
+
+
 def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
     """Judge an answer by the rubric of this module; `baseline` replaces the text of the case's baseline."""
+    text = _Text(answer.actual_output)
     called = _called(answer.tool_trace_log, case.expected_tools)
     tools = _tools(case.expected_tools, called)
-    grounded = _groundedness(case.input_query, answer)
-    complete = _completeness(case.positive_constraints, answer.actual_output)
-    consistent = _consistency(answer.actual_output, baseline or case.baseline_text)
-    parts = sentences(answer.actual_output)
+    grounded = _groundedness(case.input_query, text, answer.rag_context_chunks)
+    complete = _completeness(case.positive_constraints, text)
+    consistent = _consistency(text, baseline or case.baseline_text)
     # A ban names no arguments, which an expected tool may have.
     done = called | {_normal(_ARGUMENTS.split(entry, maxsplit=1)[0]) for entry in answer.tool_trace_log}
-    violations = tuple(text for text in case.negative_constraints if _violated(text, parts, done))
+    violations = tuple(ban for ban in case.negative_constraints if _violated(ban, text, done))
     mean = (tools.value + grounded.value + complete.value + consistent.value) / 4
     why = [f"tools {tools.value}: {tools.reason}"] if tools.value <= _FAILING else []
     why += [f"groundedness {grounded.value}: {grounded.reason}"] if grounded.value <= _FAILING else []
@@ -118,8 +131,9 @@ def _share(part: int, whole: int) -> int:
     return 1 + 4 * part // whole
 
 
+@lru_cache(maxsize=1024)
 def _normal(tool: str) -> str:
-    return "_".join(re.findall(r"[^\W_]+", tool.casefold())) or tool.strip()
+    return "_".join(_PLAIN_WORD.findall(tool.casefold())) or tool.strip()
 
 
 def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
@@ -130,10 +144,13 @@ def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
         # The expected tool may itself have such a sign in it, so the longest part that is one counts.
         parts = [_normal(entry[: end.start()]) for end in _PART_ENDS.finditer(entry)]
         expected_tool = next((part for part in reversed(parts) if part in wanted), "")
-        head = _normal(_TOOL_ENDS.split(entry, maxsplit=1)[0])
-        names = [_normal(name) for name in _NAME.findall(entry)]
-        called.add(expected_tool or next((name for name in names if "_" in name), head))
+        called.add(expected_tool or _first_name(entry))
     return frozenset(called) - {""}
+
+
+def _first_name(entry: str) -> str:
+    names = map(_normal, _NAME.findall(entry))
+    return next((name for name in names if "_" in name), _normal(_TOOL_ENDS.split(entry, maxsplit=1)[0]))
 
 
 def _tools(expected: Sequence[str], called: frozenset[str]) -> Score:
@@ -155,17 +172,19 @@ def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
     return len(wanted & there) >= _ENOUGH * len(wanted) and _numbers(wanted) <= there
 
 
-def _groundedness(question: str, answer: Answer) -> Score:
+def _groundedness(question: str, text: _Text, chunks: Sequence[str]) -> Score:
     asked = meaning(words(question))
-    sources = meaning(words("\n".join(answer.rag_context_chunks)))
+    sources: frozenset[str] | None = None
     loose, claims = [], 0
-    for sentence in split_sentences(answer.actual_output):
+    for place, sentence in enumerate(text.sentences):
         label = _LABEL.match(sentence)
         if label and label[1].casefold() in _OF_ITSELF:
             continue
-        new = meaning(words(sentence[label.end() :] if label else sentence)) - asked
+        new = (meaning(words(sentence[label.end() :])) if label else text.meanings[place]) - asked
         if len(new) >= _CLAIM_WORDS or _numbers(new):
             claims += 1
+            if sources is None:
+                sources = meaning(words("\n".join(chunks)))
             if not _covers(sources, new):
                 loose.append(sentence)
     if not claims:
@@ -175,45 +194,56 @@ def _groundedness(question: str, answer: Answer) -> Score:
     return Score(_share(claims - len(loose), claims), said)
 
 
-def _completeness(constraints: Sequence[str], output: str) -> Score:
+def _completeness(constraints: Sequence[str], text: _Text) -> Score:
     if not constraints:
         return Score(5, "nothing is demanded of the text")
-    said, parts = words(output), sentences(output)
-    # A constraint without a word can only be met literally.
-    unmet = [
-        text
-        for text in constraints
-        if not (_met(text, said, parts) if words(text) else text.strip() in output)
-    ]
+    unmet = [constraint for constraint in constraints if not _met(constraint, text)]
     reason = f"{len(constraints) - len(unmet)} of {len(constraints)} positive constraints are met"
     reason += f"; not met: {'; '.join(unmet[:3])}" if unmet else ""
     return Score(_share(len(constraints) - len(unmet), len(constraints)), reason)
 
 
-def _met(constraint: str, said: Sequence[str], parts: Sequence[Sequence[str]]) -> bool:
-    demand = without_lead(constraint, ban=False)
-    if holds_phrase(said, demand):
+def _met(constraint: str, text: _Text) -> bool:
+    demand, wanted, negated = _needed(constraint, ban=False)
+    if not demand:  # a constraint without a word can only be met literally
+        return constraint.strip() in text.output
+    if holds_phrase(text.words, demand):
         return True
-    wanted = meaning(demand)
-    if not wanted or not _covers(frozenset(said), wanted):
+    if not wanted or not _covers(frozenset(text.words), wanted):
         return False
-    return not is_negated(demand) or any(is_negated(part) and wanted & meaning(part) for part in parts)
+    return not negated or any(
+        denied and wanted & there for denied, there in zip(text.negated, text.meanings, strict=True)
+    )
 
 
-def _consistency(output: str, baseline: str) -> Score:
+@lru_cache(maxsize=1024)
+def _needed(constraint: str, *, ban: bool) -> tuple[tuple[str, ...], frozenset[str], bool]:
+    """Return a constraint's words after its opening, their content words, and whether they are negated."""
+    said = tuple(without_lead(constraint, ban=ban))
+    return said, meaning(said), is_negated(said)
+
+
+def _consistency(text: _Text, baseline: str) -> Score:
     if not baseline.strip():
         return Score(_NO_BASELINE, "there is no baseline answer")
-    now, then = meaning(words(output)), meaning(words(baseline))
+    now, then = meaning(text.words), meaning(words(baseline))
     both = len(now) + len(then)
-    overlap = 2 * len(now & then) / both if both else float(output.split() == baseline.split())
+    overlap = 2 * len(now & then) / both if both else float(text.output.split() == baseline.split())
     return Score(min(5, 1 + int(5 * overlap)), f"{overlap:.0%} of the words are those of the baseline answer")
 
 
-def _violated(constraint: str, parts: Sequence[Sequence[str]], called: frozenset[str]) -> bool:
+def _violated(constraint: str, text: _Text, called: frozenset[str]) -> bool:
+    if not called.isdisjoint(_banned_tools(constraint)):
+        return True
+    _, forbidden, _ = _needed(constraint, ban=True)
+    return bool(forbidden) and any(
+        forbidden <= there and not denied for denied, there in zip(text.negated, text.meanings, strict=True)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _banned_tools(constraint: str) -> frozenset[str]:
+    """Return the normalized names of the tools that a constraint forbids to call."""
     ban = _TOOL_BAN.fullmatch(constraint.strip().rstrip("."))
-    if ban:
-        named = {_normal(name) for name in _TOOL_LIST.split(ban[1])}
-        if not called.isdisjoint(named | {name.removesuffix("_tool") for name in named}):
-            return True
-    forbidden = meaning(without_lead(constraint, ban=True))
-    return bool(forbidden) and any(forbidden <= meaning(part) and not is_negated(part) for part in parts)
+    named = {_normal(name) for name in _TOOL_LIST.split(ban[1])} if ban else set()
+    return frozenset(named | {name.removesuffix("_tool") for name in named})

@@ -1,51 +1,44 @@
-"""One replay: send the golden set and decoys to a runner, judge the answers, compare with a baseline."""
+"""One replay: send the golden set and decoys to a runner, judge the answers, compare with a baseline.
+
+Answers are judged as they arrive. What a runner answers is judged in this process: where a runner runs, no
+expectation is. Recorded answers are judged in the executor, if there is one.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import closing
+from itertools import islice
 
 import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question
-from pytest_caio.replay.decoys import Trial, make_decoys, mingle
-from pytest_caio.replay.golden import GoldenSet
-from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty
-from pytest_caio.replay.judge import judge
+from pytest_caio.replay.decoys import Trial, make_decoys, mingled
+from pytest_caio.replay.executors import each_done
+from pytest_caio.replay.figures import Figures, Tally
+from pytest_caio.replay.golden import GoldenCase, GoldenSet
+from pytest_caio.replay.honesty import CaseResult
+from pytest_caio.replay.judge import Judgement, judge
 from pytest_caio.replay.runners import Runner
 
-__all__ = ["Fall", "Replay", "result_of", "run_replay"]
+__all__ = ["Replay", "replay_each", "result_of", "run_replay"]
+
+_PART = 250  # recorded answers that an executor judges at once
+_AHEAD = 8  # such parts under way: 2,000 answers
+_IDLE_SECONDS = 60.0  # without a judgement, after which an executor is no longer waited for
 
 
-class Fall(msgspec.Struct, frozen=True):
-    """A regression: a case that passed with its baseline answer and fails now, and why."""
+class Replay(Figures, frozen=True, kw_only=True):
+    """The outcome that the replay gate asserts on: the figures, and every result.
 
-    id: str
-    why: str
-
-
-class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome that the replay gate asserts on.
-
-    `cases` are in the order of the golden set; `decoys` are separate and count in no figure. `pass_rate` is
-    the share, 0 to 1, of the usable cases that passed, 0 if there are none; `block_build` is whether it is
-    below `min_pass_rate`. `ungrounded` are the ids of cases that fail groundedness (each escalates the same
-    day). `falls` are the regressions, None without a baseline, of the `compared` cases: those that pass with
-    their baseline answer. `problems` are those of the golden set.
+    `cases` are in the order of the golden set; `decoys` are separate.
     """
 
     cases: tuple[CaseResult, ...]
     decoys: tuple[CaseResult, ...]
-    pass_rate: float
-    min_pass_rate: float
-    block_build: bool
-    ungrounded: tuple[str, ...]
-    honesty: Honesty
-    falls: tuple[Fall, ...] | None
-    compared: int
-    problems: tuple[str, ...]
-    duration_s: float
 
     @property
     def unanswered(self) -> tuple[CaseResult, ...]:
@@ -65,61 +58,213 @@ def run_replay(
     min_pass_rate: float = 0.95,
     baseline: Mapping[str, Answer] | None = None,
     decoys: bool = True,
+    executor: Executor | None = None,
 ) -> Replay:
-    """Send every usable case, decoys among them, to the runner, and judge the answers.
+    """Replay as `replay_each` does, and return the figures with every result."""
+    results: dict[int, CaseResult] = {}
+    figures = replay_each(
+        golden,
+        runner,
+        results.__setitem__,
+        min_pass_rate=min_pass_rate,
+        baseline=baseline,
+        decoys=decoys,
+        executor=executor,
+    )
+    ordered = [results[place] for place in sorted(results)]
+    return Replay(
+        cases=tuple(result for result in ordered if result.kind == "real"),
+        decoys=tuple(result for result in ordered if result.kind != "real"),
+        **msgspec.structs.asdict(figures),
+    )
 
-    `baseline` are an earlier release's answers by case id (`load_answers`): consistency is measured against
-    them, and they are judged too, to find regressions. The duration is bounded only by the runner's timeouts.
-    Raises InputError for a `min_pass_rate` outside 0 to 1; failures of the runner are results.
+
+def replay_each(
+    golden: GoldenSet,
+    runner: Runner,
+    each: Callable[[int, CaseResult], None],
+    *,
+    min_pass_rate: float = 0.95,
+    baseline: Mapping[str, Answer] | None = None,
+    decoys: bool = True,
+    executor: Executor | None = None,
+) -> Figures:
+    """Send every usable case, decoys among them, to the runner, judge the answers, and count the results.
+
+    `each` is called with every result as it arrives, and its place among all, and decides what is kept of it;
+    nothing else is, save of misses and decoys. `baseline` are an earlier release's answers by case id
+    (`load_answers`): consistency is measured against them, and they are judged too, to find regressions.
+    Recorded answers are judged in the `executor`, if one is given; it is not shut down. The duration is
+    bounded only by the runner's timeouts. Raises InputError for a `min_pass_rate` outside 0 to 1; failures
+    of the runner are results.
     """
     if not 0 <= min_pass_rate <= 1:
         raise InputError("replay.min_pass_rate: must be between 0 and 1")
     started = time.monotonic()
     before = baseline or {}
     # Recorded answers cannot answer newly made decoys.
-    trials = mingle(golden.cases, make_decoys(golden.cases) if decoys and runner.command else [])
-    exchanges = runner.ask([Question(trial.case.id, trial.case.input_query) for trial in trials])
-    results = [result_of(trial, it, before) for trial, it in zip(trials, exchanges, strict=True)]
-    cases = tuple(result for result in results if result.kind == "real")
-    sound = {case.id for case in golden.cases if case.id in before and judge(case, before[case.id]).passed}
-    pass_rate = sum(result.passed for result in cases) / len(cases) if cases else 0.0
-    return Replay(
-        cases=cases,
-        decoys=tuple(result for result in results if result.kind != "real"),
-        pass_rate=pass_rate,
-        min_pass_rate=min_pass_rate,
-        block_build=pass_rate < min_pass_rate,
-        ungrounded=tuple(it.id for it in cases if it.judgement and not it.judgement.grounded),
-        honesty=assess_honesty(results, command=runner.command, golden_set=golden.path),
-        falls=None if baseline is None else _falls(sound, cases),
-        compared=len(sound),
-        problems=golden.problems,
-        duration_s=round(time.monotonic() - started, 3),
+    made = make_decoys(golden.cases) if decoys and runner.command else []
+    exchanges = _exchanges(mingled(golden.cases, made), runner, before)
+    # Where a runner runs, no expectation may be: its answers are judged here.
+    elsewhere = None if runner.command else executor
+    judged = _judged_by(elsewhere, exchanges) if elsewhere else map(_judged, exchanges)
+    tally = Tally({decoy.origin for decoy in made})
+    with closing(exchanges):
+        for result in judged:
+            tally.add(result.place, result.result, sound=result.sound)
+            each(result.place, result.result)
+    duration = time.monotonic() - started
+    return tally.figures(golden, runner, min_pass_rate, compared=baseline is not None, duration=duration)
+
+
+class _Exchange(msgspec.Struct, frozen=True):
+    """One answered trial; `earlier` and `then` are the baseline's answers, to compare with and to judge."""
+
+    place: int
+    trial: Trial
+    answered: Answered
+    earlier: str
+    then: Answer | None
+
+
+class _Result(msgspec.Struct, frozen=True):
+    """A result, and whether its case passed with its baseline answer."""
+
+    place: int
+    result: CaseResult
+    sound: bool
+
+
+_Said = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+class _Brief(msgspec.Struct, frozen=True, array_like=True):
+    """What judging needs of an exchange, and no more: it is sent to other processes and machines."""
+
+    input_query: str
+    expected_tools: tuple[str, ...]
+    positive_constraints: tuple[str, ...]
+    negative_constraints: tuple[str, ...]
+    baseline: str
+    answer: _Said | None
+    earlier: str
+    then: _Said | None
+
+
+def _exchanges(trials: Iterable[Trial], runner: Runner, before: Mapping[str, Answer]) -> Generator[_Exchange]:
+    """Yield the outcome of each trial as it arrives; those that were asked and not answered are held."""
+    waiting: dict[int, Trial] = {}
+
+    def questions() -> Iterator[Question]:
+        for place, trial in enumerate(trials):
+            waiting[place] = trial
+            yield Question(trial.case.id, trial.case.input_query)
+
+    with closing(runner.arrivals(questions())) as arrivals:
+        for place, answered in arrivals:
+            yield _exchange(place, waiting.pop(place), answered, before)
+
+
+def _exchange(place: int, trial: Trial, answered: Answered, before: Mapping[str, Answer]) -> _Exchange:
+    # A reworded decoy has its original's question, so it is compared with the original's baseline answer.
+    known = before.get(trial.case.id if trial.kind == "swapped" else trial.origin) if before else None
+    then = known if trial.kind == "real" else None
+    return _Exchange(place, trial, answered, known.actual_output if known else "", then)
+
+
+def _judged(exchange: _Exchange) -> _Result:
+    case, outcome = exchange.trial.case, exchange.answered.outcome
+    judgement = judge(case, outcome, exchange.earlier) if isinstance(outcome, Answer) else None
+    sound = exchange.then is not None and judge(case, exchange.then).passed
+    return _settled(exchange, judgement, sound)
+
+
+def _judged_by(executor: Executor, exchanges: Iterator[_Exchange]) -> Iterator[_Result]:
+    """Judge in an executor, part by part; what it loses is judged here."""
+
+    def parts() -> Iterator[list[_Exchange]]:
+        while part := list(islice(exchanges, _PART)):
+            yield part
+
+    def judged_here(part: list[_Exchange], reason: str) -> list[_Result]:  # noqa: ARG001 - it is no result
+        return [_judged(exchange) for exchange in part]
+
+    return each_done(
+        executor,
+        _judge_part,
+        parts(),
+        sent=lambda part: msgspec.msgpack.encode([_brief(exchange) for exchange in part]),
+        got=lambda part, raw: [
+            _settled(exchange, judgement, sound)
+            for exchange, (judgement, sound) in zip(part, _JUDGED.decode(raw), strict=True)
+        ],
+        instead=judged_here,
+        ahead=_AHEAD,
+        idle=_IDLE_SECONDS,
     )
+
+
+def _judge_part(raw: bytes) -> bytes:
+    """Judge a part in another process or on another machine; both ways it goes as MessagePack."""
+    return msgspec.msgpack.encode([_judged_brief(brief) for brief in _BRIEFS.decode(raw)])
+
+
+def _brief(exchange: _Exchange) -> _Brief:
+    case, outcome = exchange.trial.case, exchange.answered.outcome
+    return _Brief(
+        case.input_query,
+        case.expected_tools,
+        case.positive_constraints,
+        case.negative_constraints,
+        case.baseline_text,
+        _said(outcome) if isinstance(outcome, Answer) else None,
+        exchange.earlier,
+        _said(exchange.then) if exchange.then else None,
+    )
+
+
+def _said(answer: Answer) -> _Said:
+    return answer.actual_output, answer.tool_trace_log, answer.rag_context_chunks
+
+
+def _judged_brief(brief: _Brief) -> tuple[Judgement | None, bool]:
+    """Return the judgement of the answer, and whether the baseline's answer passes."""
+    case = GoldenCase(
+        id="",
+        input_query=brief.input_query,
+        expected_tools=brief.expected_tools,
+        positive_constraints=brief.positive_constraints,
+        negative_constraints=brief.negative_constraints,
+        baseline=brief.baseline,
+    )
+    judgement = judge(case, Answer(*brief.answer), brief.earlier) if brief.answer else None
+    return judgement, brief.then is not None and judge(case, Answer(*brief.then)).passed
+
+
+_BRIEFS = msgspec.msgpack.Decoder(list[_Brief])
+_JUDGED = msgspec.msgpack.Decoder(list[tuple[Judgement | None, bool]])
+
+
+def _settled(exchange: _Exchange, judgement: Judgement | None, sound: bool) -> _Result:
+    return _Result(exchange.place, _result(exchange.trial, exchange.answered, judgement), sound)
 
 
 def result_of(trial: Trial, exchange: Answered, baseline: Mapping[str, Answer]) -> CaseResult:
     """Judge the outcome of one trial; `baseline` are earlier answers by id of the real case."""
-    case, outcome = trial.case, exchange.outcome
-    answer = outcome if isinstance(outcome, Answer) else None
-    # A reworded decoy has its original's question, so it is compared with the original's baseline answer.
-    earlier = baseline.get(case.id if trial.kind == "swapped" else trial.origin)
-    judgement = judge(case, answer, earlier.actual_output if earlier else "") if answer else None
+    return _judged(_exchange(0, trial, exchange, baseline)).result
+
+
+def _result(trial: Trial, exchange: Answered, judgement: Judgement | None) -> CaseResult:
+    outcome = exchange.outcome
     return CaseResult(
-        id=case.id,
-        input_query=case.input_query,
+        id=trial.case.id,
+        input_query=trial.case.input_query,
         kind=trial.kind,
         origin=trial.origin,
         passed=judgement is not None and judgement.passed,
         judgement=judgement,
-        answer=answer,
+        answer=outcome if isinstance(outcome, Answer) else None,
         failure="" if isinstance(outcome, Answer) else outcome.reason,
         handed=exchange.handed,
         duration_ms=exchange.duration_ms,
-    )
-
-
-def _falls(sound: Set[str], results: Iterable[CaseResult]) -> tuple[Fall, ...]:
-    return tuple(
-        Fall(result.id, result.why) for result in results if not result.passed and result.id in sound
     )

@@ -6,17 +6,20 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol
-
-import msgspec
+from queue import Empty, SimpleQueue
+from typing import Literal, NamedTuple, Protocol
 
 from pytest_caio.errors import InputError
-from pytest_caio.replay.answers import ALONE, Answer, Answered, Question, RunnerFailure, parse_answer
-from pytest_caio.system.child import Child, ChildError, script_fault, why_not_started
+from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure
+from pytest_caio.replay.executors import each_done
+from pytest_caio.replay.protocols import Launch, ask_each, ask_lines
+from pytest_caio.system.child import script_fault
 from pytest_caio.system.program import find_program, split_words
 from pytest_caio.system.watchdog import Watchdog
 
@@ -26,11 +29,15 @@ PROTOCOLS = ("process", "lines")
 _AFTERMATH = 5.0  # seconds for killing processes and collecting results after the total time
 # `python3` too: on Windows it is usually a stub that opens the Store.
 _WINDOWS_PYTHONS = ("python", "python.exe", "python3", "python3.exe")
-_FAREWELL = 0.5  # seconds for a runner of the lines protocol to exit by itself
+_STEP = 0.5  # seconds of one wait: on Windows a signal is handled only when it ends
+# Questions that one process of the lines protocol is asked in an executor: enough for its start not to count,
+# and few enough for answers to arrive, and for little to be asked again where a machine is lost.
+_PART = 100
+_AHEAD = 1000  # parts under way in an executor, which may have as many workers
 
 
 class Runner(Protocol):
-    """Answers questions, in order; it returns a failure, never raises, for one it cannot answer."""
+    """Answers questions; it gives a failure, never raises, for one it cannot answer."""
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -38,52 +45,52 @@ class Runner(Protocol):
         ...
 
     def ask(self, questions: Sequence[Question]) -> list[Answered]:
-        """Return the outcome of each question."""
+        """Return the outcome of each question, in their order."""
         ...
 
+    def arrivals(self, questions: Iterable[Question]) -> Generator[tuple[int, Answered]]:
+        """Yield the outcome of each question, with its place from 0, as it arrives."""
+        yield from enumerate(self.ask(list(questions)))
 
-class RecordedRunner:
+
+class RecordedRunner(Runner):
     """Recorded answers: they cannot answer a decoy, so they prove nothing about honesty."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self._answers = answers
-        self.command: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """No words: nothing is started."""
+        return ()
 
     def ask(self, questions: Sequence[Question]) -> list[Answered]:
         """Return the recorded answer by id for each question, or a failure if there is none."""
+        return [answered for _, answered in self.arrivals(questions)]
+
+    def arrivals(self, questions: Iterable[Question]) -> Generator[tuple[int, Answered]]:
+        """Yield the recorded answer by id for each question, or a failure if there is none, one at a time."""
         missing = RunnerFailure("there is no recorded answer for this case")
-        return [
-            Answered(question, "", self._answers.get(question.id, missing), 0.0) for question in questions
-        ]
+        for place, question in enumerate(questions):
+            yield place, Answered(question, "", self._answers.get(question.id, missing), 0.0)
 
 
-class _Launch(msgspec.Struct, frozen=True):
-    """How to start a runner, as plain data: an executor may send it to another process or machine.
-
-    `deadline` is wall-clock time (`time.time()`), the only clock that machines share.
-    """
-
-    argv: tuple[str, ...]
-    cwd: Path | None
-    env: dict[str, str] | None
-    case_seconds: float
-    deadline: float
-
-    def until(self) -> float:
-        """Return the deadline of a case that starts now, on this machine's monotonic clock."""
-        return time.monotonic() + min(self.case_seconds, self.deadline - time.time())
+class _Placed(NamedTuple):
+    place: int
+    question: Question
 
 
-class CommandRunner:
+class CommandRunner(Runner):
     """A command that reads one question as JSON and writes one answer as JSON.
 
     With the `protocol` `process` it is started once per case: question on stdin, then end of input; answer on
     stdout. With `lines` it is started once per worker, with one question and one answer per line, and
     restarted after it exits, hangs or prints an invalid answer; an `id` in an answer, if given, detects
     answers out of step. `command` is one string, split as a shell splits words, or a list of words; a first
-    word `python` means this interpreter. `workers` is the number of workers, which run in `executor` (any
-    executor of `concurrent.futures`; it is not shut down) or in threads. `case_seconds` is the timeout of a
-    case, `total_seconds` that of `ask`; output over 1 MiB for one case is refused. Exceeding a limit fails
+    word `python` means this interpreter. `workers` is the number of workers, which are threads; with an
+    `executor` (any executor of `concurrent.futures`; it is not shut down) its own are used, and `workers` is
+    how many of them share a small set of questions in the protocol `lines`. `case_seconds` is the timeout of
+    a case, `total_seconds` that of all; output over 1 MiB for one case is refused. Exceeding a limit fails
     only the cases concerned. Raises InputError for an unusable command or number.
     """
 
@@ -103,12 +110,17 @@ class CommandRunner:
             raise InputError(f"replay.protocol: unknown, valid are {', '.join(PROTOCOLS)}")
         if workers < 1 or case_seconds <= 0 or total_seconds <= 0:
             raise InputError("replay: workers, case_seconds and total_seconds must be above zero")
-        self.command = split_command(command)
-        self._argv = (_find_program(self.command[0], cwd), *self.command[1:])
+        self._command = split_command(command)
+        self._argv = (_find_program(self._command[0], cwd), *self._command[1:])
         self._protocol, self._cwd, self._env = protocol, cwd, None if env is None else dict(env)
         self._workers, self._executor = workers, executor
         self._case_seconds, self._total_seconds = case_seconds, total_seconds
         self._ended = threading.Event()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words of the command."""
+        return self._command
 
     def end(self) -> None:
         """Stop the cases that run in threads, from another thread; they and all remaining cases fail."""
@@ -119,31 +131,102 @@ class CommandRunner:
 
         An error fails only the case in which it occurs.
         """
+        arrived = dict(self.arrivals(questions))
+        return [arrived[place] for place in range(len(questions))]
+
+    def arrivals(self, questions: Iterable[Question]) -> Generator[tuple[int, Answered]]:
+        """Yield the outcome of each question, with its place from 0, as it arrives, within the total time.
+
+        Questions are taken as workers become free. An error fails only the case in which it occurs.
+        """
         deadline = time.time() + self._total_seconds
-        launch = _Launch(self._argv, self._cwd, self._env, self._case_seconds, deadline)
+        launch = Launch(self._argv, self._cwd, self._env, self._case_seconds, deadline)
+        work = ask_each if self._protocol == "process" else ask_lines
+        placed = (_Placed(place, question) for place, question in enumerate(questions))
+        if self._executor is None:
+            return self._from_threads(partial(work, launch), placed)
+        return each_done(
+            self._executor,
+            partial(_ask_part, work, launch),
+            self._parts(placed),
+            sent=lambda part: part,
+            got=lambda _, answered: answered,
+            instead=lambda part, reason: [(it.place, _unasked(it.question, reason)) for it in part],
+            ahead=_AHEAD,
+            seconds=self._total_seconds + _AFTERMATH,
+            stopped=self._ended.is_set,
+        )
+
+    def _parts(self, placed: Iterator[_Placed]) -> Iterator[list[_Placed]]:
+        """Yield what an executor is given at once: one question, or a part for one long-lived process."""
         if self._protocol == "process":
-            parts = [[question] for question in questions]
-        else:
-            parts = [list(questions[n :: self._workers]) for n in range(min(self._workers, len(questions)))]
-        work = _ask_each if self._protocol == "process" else _ask_lines
-        timeout = self._total_seconds + _AFTERMATH
-        if self._executor is not None:
-            answered = _gather([self._executor.submit(work, launch, part) for part in parts], parts, timeout)
-        else:
-            stop = threading.Event()
+            yield from ([one] for one in placed)
+            return
+        first = list(islice(placed, self._workers * _PART))
+        size = max(1, min(_PART, -(-len(first) // self._workers)))
+        yield from (first[start : start + size] for start in range(0, len(first), size))
+        while part := list(islice(placed, _PART)):
+            yield part
 
-            def stopped() -> bool:
-                return stop.is_set() or self._ended.is_set()
+    def _from_threads(
+        self, work: Callable[..., Iterator[Answered]], placed: Iterator[_Placed]
+    ) -> Generator[tuple[int, Answered]]:
+        """Yield the outcomes from threads, each of which takes a question as soon as it is free.
 
-            with closing(Watchdog()) as watchdog, ThreadPoolExecutor(self._workers, "replay") as pool:
+        The caller's thread takes the questions from their source, one for each worker in advance.
+        """
+        stop = threading.Event()
+        waiting: SimpleQueue[_Placed | None] = SimpleQueue()
+        arrived: SimpleQueue[tuple[int, Answered]] = SimpleQueue()
+
+        def stopped() -> bool:
+            return stop.is_set() or self._ended.is_set()
+
+        def serve() -> None:
+            # Every question that was taken is answered for, so that the caller waits for none in vain.
+            taken: list[_Placed] = []
+
+            def take() -> Iterator[Question]:
+                while (one := waiting.get()) is not None:
+                    taken.append(one)
+                    yield one.question
+
+            while True:
                 try:
-                    futures = [pool.submit(work, launch, part, stopped, watchdog) for part in parts]
-                    answered = _gather(futures, parts, timeout)
-                finally:
-                    stop.set()  # after an interruption, do not wait for a hanging runner
-        if self._protocol == "process":
-            return [exchange for part in answered for exchange in part]
-        return [answered[n % self._workers][n // self._workers] for n in range(len(questions))]
+                    for answered in work(take(), stopped, watchdog):
+                        arrived.put((taken.pop().place, answered))
+                except Exception as error:  # an error fails only the case in which it occurs
+                    if not taken:
+                        raise
+                    one = taken.pop()
+                    reason = f"the executor lost the case: {type(error).__name__}"
+                    arrived.put((one.place, _unasked(one.question, reason)))
+                else:
+                    return
+
+        with closing(Watchdog()) as watchdog, ThreadPoolExecutor(self._workers, "replay") as pool:
+            threads = 0
+            under_way = 0
+            try:
+                while True:
+                    while under_way < 2 * self._workers and (one := next(placed, None)) is not None:
+                        waiting.put(one)
+                        under_way += 1
+                        if threads < self._workers:
+                            pool.submit(serve)
+                            threads += 1
+                    if not under_way:
+                        return
+                    try:
+                        found = arrived.get(timeout=_STEP)
+                    except Empty:
+                        continue
+                    under_way -= 1
+                    yield found
+            finally:
+                stop.set()  # after an interruption, do not wait for a hanging runner
+                for _ in range(threads):
+                    waiting.put(None)
 
 
 def split_command(command: str | Sequence[str], *, windows: bool = os.name == "nt") -> tuple[str, ...]:
@@ -195,92 +278,15 @@ def _lacking(word: str, folder: Path) -> str:
     return "is not executable (chmod +x), or is no program" if there else "was not found"
 
 
-def _gather(
-    futures: Sequence[Future[list[Answered]]], parts: Sequence[Sequence[Question]], timeout: float
-) -> list[list[Answered]]:
-    done, _ = wait(futures, timeout)
-    answered = []
-    for future, part in zip(futures, parts, strict=True):
-        if future not in done:
-            future.cancel()
-            reason = "no worker took the case up before the replay's total time was over"
-        elif (error := future.exception()) is not None:
-            reason = f"the executor lost the case: {type(error).__name__}"
-        else:
-            answered.append(future.result())
-            continue
-        answered.append([Answered(question, "", RunnerFailure(reason), 0.0) for question in part])
-    return answered
+def _unasked(question: Question, reason: str) -> Answered:
+    return Answered(question, "", RunnerFailure(reason), 0.0)
 
 
-def _ask_each(
-    launch: _Launch,
-    questions: Sequence[Question],
-    stopped: Callable[[], bool] = lambda: False,
-    watchdog: Watchdog | None = None,
-) -> list[Answered]:
-    """Answer each question in a process of its own."""
-
-    def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
-        child = Child(launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog)
-        try:
-            child.send(payload, last=True)
-            return parse_answer(child.read_all(until), question)
-        finally:
-            child.close()
-
-    return [_timed(launch, question, ask, stopped) for question in questions]
-
-
-def _ask_lines(
-    launch: _Launch,
-    questions: Sequence[Question],
-    stopped: Callable[[], bool] = lambda: False,
-    watchdog: Watchdog | None = None,
-) -> list[Answered]:
-    """Answer all questions in one process, replaced after each failure, since its state is then unknown."""
-    child: Child | None = None
-
-    def ask(question: Question, payload: bytes, until: float) -> Answer | RunnerFailure:
-        nonlocal child
-        outcome: Answer | RunnerFailure | None = None
-        try:
-            child = child or Child(
-                launch.argv, cwd=launch.cwd, env=launch.env, stopped=stopped, watchdog=watchdog
-            )
-            if child.spoke():
-                raise ChildError(f"the runner printed something before it was asked; {ALONE}")
-            child.send(payload)
-            outcome = parse_answer(child.read_line(until), question)
-        finally:
-            if child is not None and not isinstance(outcome, Answer):
-                child.close()
-                child = None
-        return outcome
-
-    try:
-        return [_timed(launch, question, ask, stopped) for question in questions]
-    finally:
-        if child is not None:
-            child.close(_FAREWELL)
-
-
-def _timed(
-    launch: _Launch,
-    question: Question,
-    ask: Callable[[Question, bytes, float], Answer | RunnerFailure],
-    stopped: Callable[[], bool],
-) -> Answered:
-    started, until = time.monotonic(), launch.until()
-    if stopped() or until <= started:
-        reason = "the replay was stopped" if stopped() else "the replay's total time was over"
-        return Answered(question, "", RunnerFailure(f"not asked: {reason}"), 0.0)
-    payload = question.payload() + "\n"  # exactly the text that is written and recorded
-    try:
-        outcome = ask(question, payload.encode(), until)
-    except ChildError as error:
-        outcome = RunnerFailure(str(error))
-    except OSError as error:
-        reason = why_not_started(launch.argv[0], launch.cwd, error)
-        payload, outcome = "", RunnerFailure(f"the runner did not start: {reason}")
-    return Answered(question, payload, outcome, round((time.monotonic() - started) * 1000, 1))
+def _ask_part(
+    work: Callable[[Launch, Iterable[Question]], Iterator[Answered]],
+    launch: Launch,
+    part: Sequence[_Placed],
+) -> list[tuple[int, Answered]]:
+    """Return the outcomes of a part, in another process or on another machine."""
+    places = [one.place for one in part]
+    return list(zip(places, work(launch, [one.question for one in part]), strict=True))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
-__all__ = ["holds_phrase", "is_negated", "meaning", "sentences", "split_sentences", "without_lead", "words"]
+__all__ = ["holds_phrase", "is_negated", "meaning", "split_sentences", "without_lead", "words"]
 
+_BLANKS = {code: " " for code in range(128) if not chr(code).isalnum()}  # in place of what is in no word
 _VOWEL = re.compile("[aeiouy]")
 _WORD = re.compile(r"[^\W_]+")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
+_THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3})")  # begins with the comma: a search for one sign is quick
 _SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]*\s+|[;\n]+")
 
 
+@lru_cache(maxsize=2**14)  # a language's common words; the others cost what they did
 def _stem(word: str) -> str:
     """Return a word without the ending of an inflected form (-s, -es, -ed, -ing) and without a final e."""
     if word.endswith("ies") and len(word) > 4:
@@ -44,6 +47,7 @@ _FILLER = _set(
 _NEGATIONS = _set(
     "no not never none nor neither nothing without cannot refuse decline avoid forbidden prohibited"
 )
+_EMPTY = _FILLER | _NEGATIONS
 # Words with which constraints begin, such as "The answer must mention".
 _LEAD = _set(
     """
@@ -57,14 +61,15 @@ _BAN = _LEAD | _NEGATIONS | _set("refrain")
 
 def words(text: str) -> list[str]:
     """Return the words of a text: letters and digits, case-folded, n't as `not`, without endings."""
-    text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    text = _THOUSANDS.sub("", text.replace("n't", " not"))
-    return [_stem(word) for word in _WORD.findall(text)]
+    text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").replace("n't", " not")
+    text = _THOUSANDS.sub("", text)
+    # The same words both ways; the expression is slower, and most texts are ASCII.
+    return list(map(_stem, text.translate(_BLANKS).split() if text.isascii() else _WORD.findall(text)))
 
 
 def meaning(said: Iterable[str]) -> frozenset[str]:
     """Return the content words: those that are neither filler nor negations."""
-    return frozenset(said) - _FILLER - _NEGATIONS
+    return frozenset(said) - _EMPTY
 
 
 def is_negated(said: Iterable[str]) -> bool:
@@ -72,13 +77,11 @@ def is_negated(said: Iterable[str]) -> bool:
     return not _NEGATIONS.isdisjoint(said)
 
 
-def sentences(text: str) -> list[list[str]]:
-    """Return the words of each sentence; it ends after `.`, `!` or `?` and a blank, at `;` or a line end."""
-    return [words(part) for part in split_sentences(text)]
-
-
 def split_sentences(text: str) -> list[str]:
-    """Return the text of each sentence, split where `sentences` splits."""
+    """Return the text of each sentence; it ends after `.`, `!` or `?` and a blank, at `;` or a line end.
+
+    No word is split or lost: the words of all sentences are those of the text.
+    """
     return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
 
 

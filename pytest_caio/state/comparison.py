@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -12,9 +12,10 @@ import redis
 
 from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.documents import fingerprint, parse
-from pytest_caio.state.keys import KINDS, family, lead_key, record_key
+from pytest_caio.state.keys import KINDS, Kind, family, lead_key, record_key
 from pytest_caio.state.records import Index, IndexEntry, Problem, Progress, read_index
 from pytest_caio.state.server import expiries, fetch, scan
+from pytest_caio.system.diskmap import DiskList, DiskMap
 
 __all__ = [
     "Comparison",
@@ -65,9 +66,9 @@ class Comparison(msgspec.Struct, frozen=True):
     """
 
     counts: dict[str, int]
-    unequal: tuple[Unequal, ...]
+    unequal: Sequence[Unequal]
     problems: tuple[Problem, ...]
-    late: tuple[Late, ...]
+    late: Sequence[Late]
     ignored: tuple[str, ...]
 
     @property
@@ -88,8 +89,8 @@ class Survey(msgspec.Struct, frozen=True):
     expiring: tuple[str, ...]
     everlasting: tuple[str, ...]
     foreign: tuple[str, ...]
-    records: frozenset[str]
-    leads: frozenset[str]
+    records: Set[str]
+    leads: Set[str]
 
     @property
     def empty(self) -> bool:
@@ -135,30 +136,25 @@ def look_at_files(hive_dir: Path, prefix: str, *, cutover: datetime | None = Non
 
     Raises InputError when `hive_dir` is not a hive directory.
     """
-    return _comparison(read_index(hive_dir, prefix), [], cutover)
+    return _comparison(read_index(hive_dir, prefix), (), cutover)
 
 
 def _unequal(
     index: Index, client: redis.Redis, differ: Callable[[str, IndexEntry, bytes | None], str]
-) -> list[Unequal]:
-    unequal: list[Unequal] = []
+) -> Sequence[Unequal]:
+    unequal = DiskList(msgspec.msgpack.Decoder(Unequal).decode)
     for batch in index.batches():
         for (key, entry), value in zip(batch.items(), fetch(client, list(batch)), strict=True):
             if reason := differ(key, entry, value):
-                unequal.append(
-                    Unequal(
-                        mask_identifier(entry.path),
-                        mask_identifier(key),
-                        reason,
-                    )
-                )
+                found = Unequal(mask_identifier(entry.path), mask_identifier(key), reason)
+                unequal.append(msgspec.msgpack.encode(found))
     return unequal
 
 
-def _comparison(index: Index, unequal: list[Unequal], cutover: datetime | None) -> Comparison:
+def _comparison(index: Index, unequal: Sequence[Unequal], cutover: datetime | None) -> Comparison:
     return Comparison(
         counts=index.counts,
-        unequal=tuple(unequal),
+        unequal=unequal,
         problems=index.problems,
         late=_late(index, cutover),
         ignored=index.ignored,
@@ -201,7 +197,8 @@ def _names(prefix: str, key: str, entry: IndexEntry, twin: Mapping[str, object])
 
 def survey(client: redis.Redis, prefix: str) -> Survey:
     """Survey every key under the prefix's state names, by SCAN page by page. Raises StoreError."""
-    kinds: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    counts: dict[str, int] = dict.fromkeys(KINDS, 0)
+    records = DiskMap(bytes.decode, 32)
     expiring: set[str] = set()
     everlasting: set[str] = set()
     foreign: set[str] = set()
@@ -218,17 +215,33 @@ def survey(client: redis.Redis, prefix: str) -> Survey:
                 if expiry == -1:
                     everlasting.add(key)
             elif expiry != -2:  # -2: deleted since SCAN returned it
-                kinds[families[raw]].add(key)
+                counts[families[raw]] += records.add(key, families[raw].encode())
                 if expiry >= 0:
                     expiring.add(key)
     return Survey(
-        counts={kind: len(keys) for kind, keys in kinds.items()},
+        counts=counts,
         expiring=_shown(expiring),
         everlasting=_shown(everlasting),
         foreign=_shown(foreign),
-        records=frozenset().union(*kinds.values()),
-        leads=frozenset(kinds["cadence_lead"]),
+        records=records.keys(),
+        leads=_OfKind(records, "cadence_lead", counts["cadence_lead"]),
     )
+
+
+class _OfKind(Set[str]):
+    """The keys of one kind."""
+
+    def __init__(self, records: DiskMap[str], kind: Kind, count: int) -> None:
+        self._records, self._kind, self._count = records, kind, count
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._records.get(key) == self._kind
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, kind in self._records.items() if kind == self._kind)
+
+    def __len__(self) -> int:
+        return self._count
 
 
 def compare_leads(emails: Iterable[str], found: Survey, prefix: str) -> LeadView:
@@ -241,18 +254,20 @@ def compare_leads(emails: Iterable[str], found: Survey, prefix: str) -> LeadView
         except ValueError:
             unknown.append(mask_identifier(email))
     unknown += [mask_identifier(email) for key, email in listed.items() if key not in found.leads]
-    return LeadView(unseen=tuple(sorted(found.leads - listed.keys())), unknown=tuple(sorted(unknown)))
+    unseen = sorted(key for key in found.leads if key not in listed)
+    return LeadView(unseen=tuple(unseen), unknown=tuple(sorted(unknown)))
 
 
-def _late(index: Index, cutover: datetime | None) -> tuple[Late, ...]:
+def _late(index: Index, cutover: datetime | None) -> Sequence[Late]:
+    late = DiskList(msgspec.msgpack.Decoder(Late).decode)
     moment = _utc(cutover)
     if moment is None:
-        return ()
-    return tuple(
-        Late(mask_identifier(entry.path), datetime.fromtimestamp(entry.mtime, UTC))
-        for entry in index.entries.values()
-        if entry.mtime > moment.timestamp()
-    )
+        return late
+    for entry in index.entries.values():
+        if entry.mtime > moment.timestamp():
+            found = Late(mask_identifier(entry.path), datetime.fromtimestamp(entry.mtime, UTC))
+            late.append(msgspec.msgpack.encode(found))
+    return late
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pytest_caio.state.server import (
     replace,
 )
 from pytest_caio.state.summary import Summary
+from pytest_caio.system.diskmap import DiskMap
 
 __all__ = ["migrate", "unfinished"]
 
@@ -30,21 +32,30 @@ _ERRORS_SHOWN = 100
 
 @dataclass
 class _Tally:
-    """What a migration has done so far; `settled` are the keys that already have an error."""
+    """What a migration has done so far; `settled` are the keys that already have an error.
 
-    errors: list[str]
+    Of the errors the first are kept, and how many there are.
+    """
+
     notes: list[str]
+    errors: list[str] = field(default_factory=list)
+    failed: int = 0
     migrated: int = 0
     overwritten: int = 0
     already_equal: int = 0
     conflicts: int = 0
     unexpired: int = 0
     confirmed: int = 0
-    settled: set[str] = field(default_factory=set)
+    settled: DiskMap[bytes] = field(default_factory=lambda: DiskMap(bytes))
+
+    def error(self, said: str) -> None:
+        self.failed += 1
+        if self.failed <= _ERRORS_SHOWN:
+            self.errors.append(said)
 
     def fail(self, key: str, entry: IndexEntry, reason: str) -> None:
-        self.errors.append(f"{mask_identifier(entry.path)}: {reason}")
-        self.settled.add(key)
+        self.error(f"{mask_identifier(entry.path)}: {reason}")
+        self.settled.add(key, b"")
 
     def conflict(self, key: str, entry: IndexEntry, reason: str) -> None:
         self.conflicts += 1
@@ -70,14 +81,16 @@ def migrate(
     started = time.monotonic()
     server = inspect_server(client)
     index = read_index(hive_dir, prefix, progress)
-    tally = _Tally(errors=[*server.faults, *map(str, index.problems)], notes=list(server.notes))
+    tally = _Tally(notes=list(server.notes))
+    for said in (*server.faults, *map(str, index.problems)):
+        tally.error(said)
     if not server.faults:
         run = _Run(hive_dir, client, prefix, index, tally, dry_run, overwrite, progress)
         try:
             run.move()
             run.confirm()
         except StoreError as failure:
-            tally.errors.append(f"{failure}: stopped when at least {tally.migrated} record(s) were written")
+            tally.error(f"{failure}: stopped when at least {tally.migrated} record(s) were written")
     if index.ignored:
         tally.notes.append(
             f"{len(index.ignored)} file(s) are no state by name, the first: {index.ignored[0]}"
@@ -86,10 +99,10 @@ def migrate(
         done = "would be" if dry_run else "was"
         tally.notes.append(f"{tally.unexpired} key(s) had an expiry, which {done} taken off")
     unconfirmed = len(index.entries) - tally.confirmed
-    if unconfirmed and not dry_run and not tally.errors:
-        tally.errors.append(f"{unconfirmed} record(s) are not confirmed")
+    if unconfirmed and not dry_run and not tally.failed:
+        tally.error(f"{unconfirmed} record(s) are not confirmed")
     return Summary(
-        ok=not tally.errors,
+        ok=not tally.failed,
         dry_run=dry_run,
         prefix=prefix,
         counts=index.counts,
@@ -98,10 +111,10 @@ def migrate(
         already_equal=tally.already_equal,
         conflicts=tally.conflicts,
         unconfirmed=unconfirmed,
-        errors=_shortened(tally.errors),
+        errors=_shortened(tally.errors, tally.failed),
         notes=tuple(tally.notes),
         digest=index.digest,
-        digests={key: entry.data_sha256.hex() for key, entry in index.entries.items()},
+        digests=_Digests(index),
         seconds=round(time.monotonic() - started, 3),
     )
 
@@ -221,6 +234,22 @@ class _Run:
             self.progress(stage, done, len(self.index.entries))
 
 
-def _shortened(errors: list[str]) -> tuple[str, ...]:
-    more = len(errors) - _ERRORS_SHOWN
-    return (*errors[:_ERRORS_SHOWN], *([f"and {more} more"] if more > 0 else ()))
+def _shortened(errors: list[str], count: int) -> tuple[str, ...]:
+    more = count - len(errors)
+    return (*errors, *([f"and {more} more"] if more else ()))
+
+
+class _Digests(Mapping[str, str]):
+    """The digest of each record's data, in hex, by key: a view of the index, which is on disk."""
+
+    def __init__(self, index: Index) -> None:
+        self._entries = index.entries
+
+    def __getitem__(self, key: str) -> str:
+        return self._entries[key].data_sha256.hex()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase as fnmatch  # as on the deployment, whatever this system is
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state.documents import canonical, parse
 from pytest_caio.state.keys import KINDS, Kind, record_key
+from pytest_caio.system.diskmap import DiskMap
 from pytest_caio.system.paths import is_file, is_folder
 
 __all__ = ["Index", "IndexEntry", "Problem", "Progress", "Record", "read_index", "read_records", "read_text"]
@@ -30,6 +31,7 @@ _FOLDERS: dict[Kind, tuple[str, str]] = {
 }
 _BATCH_RECORDS = 500
 _BATCH_BYTES = 8 * 2**20
+_CACHE_MIB = 32  # of the records of a hive: their keys are digests, and so come in no order
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -76,10 +78,27 @@ class IndexEntry(msgspec.Struct, frozen=True, gc=False):
     data_sha256: bytes
 
 
-class Index(msgspec.Struct, frozen=True):
-    """The file state of a hive directory: entries by Redis key, problems, and files with other names."""
+_ENTRY = msgspec.msgpack.Decoder(tuple[Kind, bytes, float, int, bytes, bytes])
 
-    entries: dict[str, IndexEntry]
+
+def _encode_entry(found: Record) -> bytes:
+    path = found.path.encode("utf-8", "surrogatepass")  # a file's name may be no valid Unicode
+    digest = hashlib.sha256(found.text).digest()
+    return msgspec.msgpack.encode((found.kind, path, found.mtime, len(found.text), digest, found.data_sha256))
+
+
+def _decode_entry(raw: bytes) -> IndexEntry:
+    kind, path, mtime, size, text_sha256, data_sha256 = _ENTRY.decode(raw)
+    return IndexEntry(kind, path.decode("utf-8", "surrogatepass"), mtime, size, text_sha256, data_sha256)
+
+
+class Index(msgspec.Struct, frozen=True):
+    """The file state of a hive directory: entries by Redis key, problems, and files with other names.
+
+    The entries are kept on disk, for hives of a million records.
+    """
+
+    entries: DiskMap[IndexEntry]
     problems: tuple[Problem, ...]
     ignored: tuple[str, ...]
 
@@ -95,8 +114,8 @@ class Index(msgspec.Struct, frozen=True):
     def digest(self) -> str:
         """The SHA-256, in hex, over the sorted keys, each with the digest of its canonical data."""
         total = hashlib.sha256()
-        for key in sorted(self.entries):
-            total.update(b"%s\0%s" % (key.encode(), self.entries[key].data_sha256))
+        for key, entry in self.entries.sorted_items():
+            total.update(b"%s\0%s" % (key.encode(), entry.data_sha256))
         return total.hexdigest()
 
     def batches(self) -> Iterator[dict[str, IndexEntry]]:
@@ -118,26 +137,23 @@ def read_index(hive_dir: Path, prefix: str, progress: Progress | None = None) ->
 
     Raises InputError when `hive_dir` is not a hive directory.
     """
-    entries: dict[str, IndexEntry] = {}
+    entries = DiskMap(_decode_entry, _CACHE_MIB)
     problems: list[Problem] = []
-    for found in read_records(hive_dir, prefix):
+
+    def first(key: str, path: str) -> str:
+        return entries[key].path if key in entries else path
+
+    for found in _each(hive_dir, prefix, first):
         if isinstance(found, Problem):
             problems.append(found)
         else:
-            entries[found.key] = IndexEntry(
-                kind=found.kind,
-                path=found.path,
-                mtime=found.mtime,
-                size=len(found.text),
-                text_sha256=hashlib.sha256(found.text).digest(),
-                data_sha256=found.data_sha256,
-            )
+            entries.add(found.key, _encode_entry(found))
         if progress:
             progress("files read", len(entries) + len(problems), None)
     for problem in problems:
         # We cannot know which of two files with one key is right, so neither counts.
         if problem.key is not None:
-            entries.pop(problem.key, None)
+            entries.remove(problem.key)
     return Index(entries=entries, problems=tuple(problems), ignored=_ignored(hive_dir))
 
 
@@ -147,8 +163,17 @@ def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
     The second and later files for one key are problems. Raises InputError when `hive_dir` is not a directory
     or holds no file or folder of file state.
     """
+    seen = DiskMap(lambda raw: raw.decode("utf-8", "surrogatepass"), _CACHE_MIB)
+
+    def first(key: str, path: str) -> str:
+        return path if seen.add(key, path.encode("utf-8", "surrogatepass")) else seen[key]
+
+    return _each(hive_dir, prefix, first)
+
+
+def _each(hive_dir: Path, prefix: str, first: Callable[[str, str], str]) -> Iterator[Record | Problem]:
+    """Yield what `read_records` does; `first` returns the path that was first read for a key."""
     _check(hive_dir)
-    seen: dict[str, str] = {}
     for kind in KINDS:
         try:
             paths = _paths(hive_dir, kind)
@@ -157,10 +182,10 @@ def read_records(hive_dir: Path, prefix: str) -> Iterator[Record | Problem]:
             continue
         for path in paths:
             found = _read_record(hive_dir, path, kind, prefix)
-            if isinstance(found, Record) and (first := seen.setdefault(found.key, path)) != path:
+            if isinstance(found, Record) and (earlier := first(found.key, path)) != path:
                 yield Problem(
                     mask_identifier(path),
-                    f"claims the same key as {mask_identifier(first)}",
+                    f"claims the same key as {mask_identifier(earlier)}",
                     found.key,
                 )
             else:
@@ -214,17 +239,17 @@ def _read_record(hive_dir: Path, path: str, kind: Kind, prefix: str) -> Record |
     return Record(kind=kind, path=path, key=key, value=value, text=text, data_sha256=digest, mtime=mtime)
 
 
-def _paths(hive_dir: Path, kind: Kind) -> list[str]:
+def _paths(hive_dir: Path, kind: Kind) -> Iterable[str]:
     if kind == "operator_state":
         return [_STATE_FILE] if os.path.lexists(hive_dir / _STATE_FILE) else []
     folder, pattern = _FOLDERS[kind]
     if not os.path.lexists(hive_dir / folder):
         return []
-    return [
+    return (
         f"{folder}/{name}"
         for name in _names(hive_dir / folder)
         if fnmatch(name, pattern) or _holds_json(hive_dir / folder / name)
-    ]
+    )
 
 
 def _ignored(hive_dir: Path) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,9 +33,10 @@ def once_free(action: Callable[[], _Value]) -> _Value:
         time.sleep(_PAUSE)
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
+def write_atomically(path: Path, content: bytes | Iterable[bytes], mode: int = 0o666) -> None:
     """Write `content` to a temporary file beside `path` and rename it, so that no reader sees a partial file.
 
+    Content in parts is written part by part, so that memory need not hold the whole.
     `mode` is the file's permissions before the umask. Raises OSError, with `path` unchanged and no temporary
     file left behind.
     """
@@ -45,7 +46,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
         # Created with its final permissions, so that others can never read a private file. On Windows it
         # inherits those of its folder.
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode), "wb") as file:
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         once_free(lambda: os.replace(beside, path))  # noqa: PTH105 - replaces on Windows too

@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from pathlib import Path
@@ -178,4 +178,14 @@ def _do(work: Callable[[], msgspec.Struct], future: Future[Any], path: Path | No
 
 def _publish(path: Path, found: msgspec.Struct | None, trouble: str = "") -> None:
     # A file name need not be valid Unicode; the standard library's json writes it, msgspec would not.
-    write_atomically(path, json.dumps([found and msgspec.to_builtins(found), trouble]).encode())
+    plain = found and msgspec.to_builtins(found, enc_hook=_plain)
+    write_atomically(path, json.dumps([plain, trouble]).encode())
+
+
+def _plain(found: object) -> object:
+    """Return what is kept on disk, or is a view of it, as what JSON has."""
+    if isinstance(found, Mapping):
+        return dict(found)
+    if isinstance(found, Set | Sequence):
+        return list(found)
+    raise NotImplementedError

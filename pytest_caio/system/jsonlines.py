@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from pytest_caio.system.textfile import decode_text
 
 __all__ = ["JsonRecord", "read_records"]
 
+_MARK = b"\xef\xbb\xbf"
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _COMMENT = re.compile(r"\s*(?://|#|/\*|--|<!--)")
 _HAS_NO_COMMENTS = "this is a comment, and JSON has none: remove it"
@@ -27,18 +29,20 @@ class JsonRecord(NamedTuple):
     raw: bytes
 
 
-def read_records(path: Path, field: str) -> tuple[list[JsonRecord], list[str]]:
+def read_records(path: Path, field: str) -> tuple[Iterable[JsonRecord], list[str]]:
     """Return the file's records, or none and one line of text that says what the file is and what is wanted.
 
     A file that begins with `[` is an array, any other is JSON lines; blank lines and a byte order mark are
     skipped. `field` is one that every record has: an object with it is a record, not what holds the records.
-    Raises InputError, naming the file, if it cannot be read.
+    JSON lines are read one at a time, and so can be iterated only once; an array is held whole. Raises
+    InputError, naming the file, if it cannot be read.
     """
     try:
+        if path.is_file() and _is_text_of_lines(path, field):
+            return _each_line(path), []
         raw = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
-        reason = getattr(error, "strerror", None) or "its path has a NUL in it"
-        raise InputError(f"{path}: cannot be read ({reason})") from error
+        raise _unreadable(path, error) from error
     try:
         data = decode_text(raw, path.name).encode()
     except InputError as error:
@@ -49,6 +53,35 @@ def read_records(path: Path, field: str) -> tuple[list[JsonRecord], list[str]]:
     if lines and (problem := _unlike_lines(data, lines, field)):
         return [], [f"{path.name}, {problem}; {_WANTED}"]
     return [JsonRecord(f"line {number}", line) for number, line in lines], []
+
+
+def _is_text_of_lines(path: Path, field: str) -> bool:
+    """Return whether a file is text whose first line is a record; what else it may be is not yet known."""
+    with path.open("rb") as file:
+        lines = (line.removeprefix(_MARK) if not number else line for number, line in enumerate(file))
+        first = next((line for line in lines if line.strip()), b"")
+        if not (isinstance(found := _parsed(first), dict) and field in found):
+            return False
+        file.seek(0)
+        try:
+            return not any("\0" in line.decode() for line in file)
+        except UnicodeDecodeError:
+            return False
+
+
+def _each_line(path: Path) -> Iterator[JsonRecord]:
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if record := (line.removeprefix(_MARK) if number == 1 else line).strip():
+                    yield JsonRecord(f"line {number}", record)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or "its path has a NUL in it"
+    return InputError(f"{path}: cannot be read ({reason})")
 
 
 def _array(data: bytes, name: str) -> tuple[list[JsonRecord], list[str]]:

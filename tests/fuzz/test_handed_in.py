@@ -31,6 +31,7 @@ from pytest_caio.replay import (
     Answered,
     GoldenSet,
     Question,
+    Runner,
     RunnerFailure,
     load_answers,
     load_golden,
@@ -253,7 +254,7 @@ def test_profiles(examples: int, tmp_path: Path) -> None:
     fuzz(examples, files(TOML), test)
 
 
-class Parrot:
+class Parrot(Runner):
     """A runner that repeats every second question, so that decoys and answers are judged too."""
 
     command = ("parrot",)

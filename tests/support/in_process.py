@@ -48,6 +48,7 @@ _GIVEN: Mapping[str, Any] = {
     "caio_rate": 0.0,
     "caio_timeout": 10.0,
     "caio_faults": [],
+    "caio_executor": None,
 }
 
 

@@ -51,7 +51,7 @@ def start(path: Path, runs: int, name: str) -> subprocess.Popen[str]:
     """Start a process that appends runs, and prints a line after each."""
     words = [sys.executable, "-c", APPENDING, str(path), str(runs), name]
     around = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    return subprocess.Popen(words, env=around, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(words, env=around, stdout=subprocess.PIPE, encoding="utf-8")
 
 
 def fault(raw: bytes, folder: Path) -> str:

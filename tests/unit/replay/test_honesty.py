@@ -22,6 +22,7 @@ from pytest_caio.replay import (
     GoldenCase,
     GoldenSet,
     Question,
+    Runner,
     assess_honesty,
     judge,
     run_replay,
@@ -33,7 +34,7 @@ from tests.support.copier import copied
 Make = Callable[..., CommandRunner]
 
 
-class InProcessAgent:
+class InProcessAgent(Runner):
     """The demo's agent without a process of its own, for many replays in little time."""
 
     command = ("agent",)

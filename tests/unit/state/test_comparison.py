@@ -111,7 +111,7 @@ def test_a_twin_may_move_on_from_the_cutover(
 def test_files_are_those_that_were_migrated(make_hive: MakeHive, client: redis.Redis) -> None:
     """From the cutover on a file must hold what the migration found in it, where that is known."""
     hive = make_hive()
-    migrated = migrate(hive, client, "caio").digests
+    migrated = dict(migrate(hive, client, "caio").digests)
     (hive / "cadence_state/lead0.json").write_text('{"email": "lead0@customer.example"}', "utf-8")
     del migrated[lead_key("caio", "lead1@customer.example")]
     cutover = datetime(2026, 2, 24)  # noqa: DTZ001 - without a zone it is UTC

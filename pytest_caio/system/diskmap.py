@@ -1,0 +1,166 @@
+"""A mapping and a list that are kept in a temporary file, for more records than memory should hold."""
+
+from __future__ import annotations
+
+import sqlite3
+import weakref
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
+from typing import Generic, TypeVar, overload
+
+from pytest_caio.errors import InputError
+
+__all__ = ["DiskList", "DiskMap"]
+
+_Value = TypeVar("_Value")
+_PAGE = 500  # rows that an iteration holds
+
+
+class DiskMap(Mapping[str, _Value], Generic[_Value]):
+    """Values by key, as bytes in a private temporary database of SQLite, in the order of their places.
+
+    What fits into `cache_mib` MiB never leaves memory; the file is gone with the mapping. `decode` makes a
+    value of its bytes at every look. Threads may share it, if one of them adds. Every method raises
+    InputError where the folder for temporary files is full or cannot be written.
+    """
+
+    def __init__(self, decode: Callable[[bytes], _Value], cache_mib: int = 2) -> None:
+        self._decode = decode
+        self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._rows.close)
+        self._length = 0
+        for statement in (
+            f"PRAGMA cache_size = {-1024 * cache_mib}",
+            "PRAGMA journal_mode = OFF",
+            "PRAGMA synchronous = OFF",
+            "CREATE TABLE kept (place INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL)",
+            "BEGIN",
+        ):
+            self._run(statement)
+
+    def add(self, key: str, raw: bytes, place: int | None = None) -> bool:
+        """Keep the bytes of a value, by default after all others; return False if the key has one already."""
+        inserted = self._run("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", place, _bytes(key), raw).rowcount
+        self._length += inserted
+        return inserted == 1
+
+    def remove(self, key: str) -> None:
+        """Remove a key, if it is there."""
+        self._length -= self._run("DELETE FROM kept WHERE key = ?", _bytes(key)).rowcount
+
+    def nth(self, number: int) -> _Value:
+        """Return the value that was added as the given one, from 0; nothing may have been removed."""
+        row = self._run("SELECT value FROM kept WHERE place = ?", number + 1).fetchone()
+        if row is None:
+            raise IndexError(number)
+        return self._decode(row[0])
+
+    def raw_values(self) -> Iterator[bytes]:
+        """Yield the bytes of all values, in order."""
+        return (raw for _, _, raw in self._pages("place", 0))
+
+    def sorted_items(self) -> Iterator[tuple[str, _Value]]:
+        """Yield keys and values in the order of the keys, by code points."""
+        return (
+            (_text(key), self._decode(raw)) for _, key, raw in self._pages("key", 0)
+        )  # SQLite orders numbers before bytes
+
+    def items(self) -> ItemsView[str, _Value]:
+        """Return keys and values, read page by page."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[_Value]:
+        """Return the values, read page by page."""
+        return _Values(self)
+
+    def pairs(self) -> Iterator[tuple[str, _Value]]:
+        """Yield keys and values, in order."""
+        return ((_text(key), self._decode(raw)) for _, key, raw in self._pages("place", 0))
+
+    def __getitem__(self, key: str) -> _Value:
+        row = self._run("SELECT value FROM kept WHERE key = ?", _bytes(key)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return self._decode(row[0])
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str):
+            return False
+        return self._run("SELECT 1 FROM kept WHERE key = ?", _bytes(key)).fetchone() is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (_text(key) for _, key, _ in self._pages("place", 0))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def _pages(self, column: str, first: object) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield all rows by `column`; what is added or removed meanwhile may be among them or not."""
+        order = f"WHERE {column} > ? ORDER BY {column} LIMIT {_PAGE}"
+        statement = f"SELECT place, key, value FROM kept {order}"  # noqa: S608 - the column is ours
+        while rows := self._run(statement, first).fetchall():
+            yield from rows
+            first = rows[-1][0 if column == "place" else 1]
+
+    def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
+        try:
+            return self._rows.execute(statement, values)
+        except sqlite3.Error as error:
+            raise InputError(
+                f"temporary files cannot be written ({error}): free space, or name another folder in TMPDIR "
+                "(TEMP on Windows)"
+            ) from None
+
+
+class DiskList(Sequence[_Value], Generic[_Value]):
+    """Values in order, kept as those of a DiskMap; equal to every sequence of the same values."""
+
+    def __init__(self, decode: Callable[[bytes], _Value]) -> None:
+        self._kept = DiskMap(decode)
+
+    def append(self, raw: bytes, key: str | None = None) -> bool:
+        """Keep the bytes of a value; return False if the key, which no two values share, has one already."""
+        return self._kept.add(str(len(self)) if key is None else key, raw)
+
+    @overload
+    def __getitem__(self, index: int) -> _Value: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[_Value]: ...
+
+    def __getitem__(self, index: int | slice) -> _Value | Sequence[_Value]:
+        if isinstance(index, slice):
+            return tuple(self._kept.nth(number) for number in range(*index.indices(len(self))))
+        return self._kept.nth(index + len(self) if index < 0 else index)
+
+    def __iter__(self) -> Iterator[_Value]:
+        return iter(self._kept.values())
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Items(ItemsView[str, _Value]):
+    _mapping: DiskMap[_Value]
+
+    def __iter__(self) -> Iterator[tuple[str, _Value]]:
+        return self._mapping.pairs()
+
+
+class _Values(ValuesView[_Value]):
+    _mapping: DiskMap[_Value]
+
+    def __iter__(self) -> Iterator[_Value]:
+        return (value for _, value in self._mapping.pairs())
+
+
+def _bytes(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "surrogatepass")

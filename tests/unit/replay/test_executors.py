@@ -1,0 +1,255 @@
+"""Executors: what they lose is answered for, and golden sets larger than memory or one machine are judged."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_caio.commands.cli import main
+from pytest_caio.errors import InputError
+from pytest_caio.replay import (
+    CommandRunner,
+    Figures,
+    Question,
+    RecordedRunner,
+    RunnerFailure,
+    load_answers,
+    load_golden,
+    replay_each,
+    save_answers,
+)
+from pytest_caio.replay.executors import executor_at
+from pytest_caio.replay.honesty import CaseResult
+from tests.support.places import CHECKOUT, SUPPORT
+from tests.support.recorded import MISSED, write_recorded
+
+ASLEEP = 'python -c "import time; time.sleep(0.3); print(1)"'
+
+
+def judged(folder: Path, executor: Executor | None) -> tuple[Figures, dict[int, CaseResult]]:
+    """Judge the recorded answers of a folder; return the figures and each result, which comes once."""
+    results: dict[int, CaseResult] = {}
+
+    def keep(place: int, result: CaseResult) -> None:
+        assert place not in results
+        results[place] = result
+
+    answers = load_answers(folder / "answers.jsonl")
+    golden = load_golden(folder / "golden.jsonl")
+    figures = replay_each(golden, RecordedRunner(answers), keep, baseline=answers, executor=executor)
+    return msgspec.structs.replace(figures, duration_s=0.0), results
+
+
+class Losing(ThreadPoolExecutor):
+    """An executor that loses every second part: it refuses, fails or cancels it."""
+
+    given = 0
+
+    def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Refuse, fail, cancel or do the work, in turn."""
+        self.given += 1
+        if self.given % 4 == 1:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        lost: Future[Any] = Future()
+        if self.given % 4 == 2:
+            lost.set_exception(OSError("the machine is gone"))
+            return lost
+        if self.given % 4 == 3:
+            lost.cancel()
+            lost.set_running_or_notify_cancel()
+            return lost
+        return super().submit(work, *arguments, **named)
+
+
+def test_recorded_answers_are_judged_alike_everywhere(tmp_path: Path) -> None:
+    """Here and in an executor that loses parts, every answer is judged once and alike."""
+    write_recorded(tmp_path, 1100)
+    here, results = judged(tmp_path, None)
+    assert (here.asked, here.passed, len(here.misses)) == (1100, 1100 - 1100 // MISSED, 1100 // MISSED)
+    assert [results[place].id for place in sorted(results)] == [f"OUT-{n:07}" for n in range(1100)]
+    with Losing(1) as losing:
+        assert judged(tmp_path, losing) == (here, results)
+        assert losing.given == 5
+
+
+def test_the_first_hundred_misses_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The summary of a set without a single pass stays small: a hundred misses, and the counts of all."""
+    golden, answers = write_recorded(tmp_path, 300)
+    save_answers(
+        answers,
+        {key: msgspec.structs.replace(it, tool_trace_log=()) for key, it in load_answers(answers).items()},
+    )
+    keys = {"golden_set": golden.name, "answers": answers.name}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    (tmp_path / "p.toml").write_text("\n".join(["[one.replay]", *lines, ""]), "utf-8")
+    assert main(["replay", "--env", "one", "--profiles", str(tmp_path / "p.toml")]) == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["cases"], summary["passed"]) == (300, 0)
+    assert list(summary["misses"]) == [f"OUT-{n:07}" for n in range(100)]
+
+
+def test_a_stopped_replay_does_not_wait_for_its_executor() -> None:
+    """The end of a runner in an executor ends the replay: what was not answered is a failure."""
+    runner_of: list[CommandRunner] = []
+    with ThreadPoolExecutor(1) as executor:
+        runner_of.append(CommandRunner(ASLEEP, executor=executor))
+        arrivals = runner_of[0].arrivals(Question(f"Q-{n}", "?") for n in range(50))
+        first = next(arrivals)
+        runner_of[0].end()
+        rest = dict([first, *arrivals])
+    assert sorted(rest) == list(range(50))
+    assert sum(it.outcome == RunnerFailure("the replay was stopped") for it in rest.values()) >= 40
+
+
+def test_answers_arrive_before_the_last_is_asked(tmp_path: Path) -> None:
+    """Questions are taken from their source as answers arrive: the source is never far ahead."""
+    runner = CommandRunner(
+        ["python", str(SUPPORT / "misfits.py"), "echo", "--lines"], protocol="lines", workers=2
+    )
+    taken: list[int] = []
+
+    def questions() -> Iterator[Question]:
+        for n in range(40):
+            taken.append(n)
+            yield Question(f"Q-{n}", "?")
+
+    for count, _ in enumerate(runner.arrivals(questions())):
+        assert len(taken) <= count + 4
+    assert len(taken) == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--replay-executor", "10.0.0.1"], "--replay-executor 10.0.0.1: write dask://HOST:PORT"),
+        (["--replay-executor", "tcp://h:1"], "--replay-executor tcp://h:1: write dask://HOST:PORT"),
+        (["--replay-executor", ""], "--replay-executor : write dask://HOST:PORT"),
+    ],
+)
+def test_an_executor_that_is_none(capsys: pytest.CaptureFixture[str], options: list[str], words: str) -> None:
+    """An address that is not a Dask scheduler's is refused in one line."""
+    with pytest.raises(SystemExit) as left:
+        raise SystemExit(main(["replay", *options]))
+    assert left.value.code == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
+@contextmanager
+def cluster(folder: Path, workers: int = 2) -> Iterator[tuple[str, Any]]:
+    """A Dask cluster of processes on loopback: its address as an executor's, and itself."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        local_directory=str(folder / "dask"),
+    ) as local:
+        yield local.scheduler_address.replace("tcp://", "dask://"), local
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("default")  # of Dask's own threads and sockets, at its end
+def test_a_dask_worker_may_be_killed(tmp_path: Path) -> None:
+    """With a worker killed in the middle nothing is lost or judged twice, and all is as it is here."""
+    write_recorded(tmp_path, 10_000)
+    here = judged(tmp_path, None)
+    with cluster(tmp_path) as (address, local), executor_at(address) as executor:
+        assert executor is not None
+        results: dict[int, CaseResult] = {}
+
+        def keep(place: int, result: CaseResult) -> None:
+            assert place not in results
+            results[place] = result
+            if len(results) == 2500:
+                local.workers[0].process.process._process.kill()
+
+        answers = load_answers(tmp_path / "answers.jsonl")
+        golden = load_golden(tmp_path / "golden.jsonl")
+        figures = replay_each(golden, RecordedRunner(answers), keep, baseline=answers, executor=executor)
+        assert (msgspec.structs.replace(figures, duration_s=0.0), results) == here
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("default")
+def test_a_dask_cluster_runs_the_runner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command replays the demo's cases on a cluster, also if a worker is killed meanwhile."""
+    profile = tmp_path / "p.toml"
+    profile.write_text("[one]\n", "utf-8")
+    golden = CHECKOUT / "pytest_caio" / "reference" / "golden" / "golden_set.json"
+    agent = "python -m pytest_caio.reference.golden.agent"
+    with cluster(tmp_path) as (address, local), ThreadPoolExecutor(1) as beside:
+        victim = local.workers[1]
+
+        def kill() -> None:
+            time.sleep(1.0)
+            victim.process.process._process.kill()
+
+        killed = beside.submit(kill)
+        asked = ["--golden-set", str(golden), "--runner", agent, "--replay-executor", address]
+        status = main(["replay", "--env", "one", "--profiles", str(profile), *asked])
+        killed.result()
+    summary = json.loads(capsys.readouterr().out)
+    assert (status, summary["cases"], summary["passed"], summary["honest"]) == (0, 50, 49, True)
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("default")
+def test_no_dask_scheduler_answers() -> None:
+    """A scheduler that is not there, or has no worker, is said in one line."""
+    pytest.importorskip("distributed")
+    with (
+        pytest.raises(InputError, match="no Dask scheduler answers there"),
+        executor_at("dask://127.0.0.1:9"),
+    ):
+        pass
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from pytest_caio.replay import RecordedRunner, load_answers, load_golden, replay_each
+from tests.support.peaks import peak_mib
+folder = Path(sys.argv[1])
+figures = replay_each(
+    load_golden(folder / "golden.jsonl"),
+    RecordedRunner(load_answers(folder / "answers.jsonl")),
+    lambda *_: None,
+)
+print(figures.asked, peak_mib())
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(sys.platform == "win32", reason="peaks are not measured there")
+def test_memory_does_not_grow_with_the_cases(tmp_path: Path) -> None:
+    """100,000 recorded cases are judged in at most 1.2 times the memory of 10,000."""
+    peaks = []
+    for cases in (10_000, 100_000):
+        write_recorded(tmp_path, cases)
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, str(tmp_path)],
+            cwd=CHECKOUT,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        asked, peak = done.stdout.split()
+        assert int(asked) == cases
+        peaks.append(float(peak))
+    assert peaks[1] <= 1.2 * peaks[0]
