@@ -89,6 +89,8 @@ class Result(Struct):
     applicable: bool = True
     unreachable: str = ""
     cause: str = ""  # what made it fail, if that is nothing that the check judges
+    missing: list[str] = field(default_factory=list)  # the inputs that it lacks, as the check names them
+    by: str = "you"  # who can do what `fix` says: `you` or `developer`
     commit: str = ""
     of: int = 1  # number of cases of the check in this environment
     waivable: bool = False
@@ -116,6 +118,10 @@ class CaseRecord(Struct):
     tables: list[Table] = field(default_factory=list)
     retried: str = ""
     advised_because: AdvisedBecause | None = None
+    fix: str = ""
+    by: str = "you"
+    cause: str = ""
+    missing: list[str] = field(default_factory=list)
 
 
 class WaiverRecord(Struct):
@@ -148,6 +154,9 @@ class CheckRecord(Struct):
     fix: str
     waiver: WaiverRecord | None
     cases: list[CaseRecord]
+    by: str = "you"
+    expected: str = ""
+    observed: str = ""
 
 
 class CauseCase(Struct):

@@ -78,6 +78,10 @@ APART: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("ready-and-not", "dependency-down"), ("RDY-01", "RDY-02")),
     # It sets the header that the others leave out or repeat.
     "origin-in-answers": ("answers-silent", "answers-named-twice"),
+    # An open route takes a wrong signature too.
+    "unsigned-webhooks": ("WH-05", "WH-06"),
+    # Both say that Redis is at fault: with another fault of Redis, they are one cause.
+    **dict.fromkeys(("readiness-503", "failures-listed"), ("RDY-03",)),
     # These change a report that the others replace.
     "models-unrouted": ("AUTH-06",),
     "operator-off": ("AUTH-05",),
