@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from docs.checks_table import declared
+from docs.detection import CAUSES, shown
 from pytest_caio.reference.faults import AREAS, FAULTS, Fault
 from tests.support.catalogue import BLOCKS, WAIVABLE
 from tests.support.proof_groups import APART, fault_groups, seed, touched
@@ -34,7 +36,7 @@ SEED = seed()
 GROUPS = fault_groups(AREAS, SEED)
 
 
-def prove(names: Sequence[str], folder: Path) -> None:
+def prove(names: Sequence[str], folder: Path) -> dict[str, Any]:
     """Assert that faults of one deployment turn their checks and consequences red and no other check.
 
     A blocking check must fail, another one advise. The fix of each fault's first check says where to mend it.
@@ -70,6 +72,7 @@ def prove(names: Sequence[str], folder: Path) -> None:
     # A blocking check advises where it could not judge, for example a locked login.
     blocked = any(BLOCKS[i] and outcome != "advised" for i, outcome in changed.items())
     assert (evidence["verdict"], status) == (("NO-GO", 1) if blocked else ("INCOMPLETE", 0))
+    return evidence
 
 
 def must_have_its_causes(
@@ -100,8 +103,9 @@ def test_faults_turn_their_checks_red(group: Sequence[str], tmp_path: Path) -> N
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_alone_turns_its_checks_red(name: str, tmp_path: Path) -> None:
-    """A fault turns its checks and their consequences red and no other, and its fix says where."""
-    prove([name], tmp_path)
+    """A fault turns its checks and their consequences red and no other, and shows its documented cause."""
+    evidence = prove([name], tmp_path)
+    assert shown(FAULTS[name], evidence) == json.loads(CAUSES.read_text("utf-8"))[name]
 
 
 @pytest.mark.parametrize(

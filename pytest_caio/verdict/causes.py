@@ -314,7 +314,8 @@ def _open_doors(left: _Failures) -> Iterable[_Cause]:
         if failure.id in _NOTHING or (failure.id == "WH-08" and failure.case.name.endswith("unsigned")):
             statuses = [answer.status for answer in failure.answers if answer.status]
             redirected = any(300 <= status < 400 for status in statuses)
-            if any(status < 500 and status not in _REFUSALS for status in statuses):
+            behind = any(map(_lacks_state, failure.exchanges))  # past the guard, the state is missing
+            if behind or any(status < 500 and status not in _REFUSALS for status in statuses):
                 doors.setdefault(("" if redirected else failure.case.fix, redirected), []).append(failure)
     # Where every webhook is open, it is one door.
     webhooks = [

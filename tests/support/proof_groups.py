@@ -57,7 +57,9 @@ APART: Mapping[str, tuple[str, ...]] = {
     "health-before": ("readiness-guarded",),
     # These leak in a response that the others replace: readiness with 200, the refusals of the operator
     # status and of an introspection, the login page.
-    "connection-leaked": ("RDY-01",),
+    "connection-leaked": ("RDY-01", "RDY-07"),
+    # Readiness that is not ready no longer contradicts the report.
+    "webhooks-not-ready": ("RDY-01",),
     # It serves another path's response in place of readiness, which these replace.
     "original-url-served": ("RDY-01", "AUTH-05"),
     "traceback-leaked": ("AUTH-01",),
