@@ -16,7 +16,6 @@ __all__ = ["write"]
 
 _COLOURS = {"GO": "green", "NO-GO": "red", "INCOMPLETE": "yellow"}
 _LINE = 240
-_WHO = {"you": "", "developer": "For the developer: "}
 # What became of the checks that did not pass, in the order in which it is shown.
 _COUNTED = (
     (Outcome.FAILED, "failed"),
@@ -44,7 +43,13 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
             cause, number if len(causes) > 1 else 0, names if len(record.environments) > 1 else (), terminal
         )
     for environment in record.environments:
-        _environment(environment, terminal)
+        told = {
+            check
+            for cause in record.causes
+            if cause.environment == environment.name
+            for check in cause.checks
+        }
+        _environment(environment, told, terminal)
     for waiver in record.waivers:
         if waiver.days_left is not None:  # a malformed one is already among the reasons
             terminal.write_line(printable(_waiver(waiver)), red=bool(waiver.problem), yellow=waiver.used)
@@ -71,7 +76,7 @@ def _sentence(record: Record) -> str:
 
 def _cause(cause: CauseRecord, number: int, names: Sequence[str], terminal: Any) -> None:
     mark = f"{number}. " if number else ""
-    terminal.write_line(printable(f"{mark}{_WHO[cause.who]}{cause.action}"), red=True)
+    terminal.write_line(printable(f"{mark}{_for(cause.who, cause.action)}"), red=True)
     where = f" (in {' and '.join(names)})" if names else ""
     terminal.write_line(printable(f"   {cause.sentence}{where}"))
     terminal.write_line(f"   {_listed('check', cause.checks)}")
@@ -81,11 +86,17 @@ def _cause(cause: CauseRecord, number: int, names: Sequence[str], terminal: Any)
         terminal.write_line(beginning(printable(f"   {name}: {expected}seen: {case.observed}"), _LINE))
 
 
+def _for(who: str, action: str) -> str:
+    """Return an action, with who is to act if that is not the reader, and the action does not say so."""
+    return f"For the developer: {action}" if who == "developer" and "developer" not in action else action
+
+
 def _listed(noun: str, ids: Sequence[str]) -> str:
     return f"{noun}{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
 
 
-def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
+def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) -> None:
+    """Write how many checks passed, and what was not the reason: `told` are the checks of the causes."""
     terminal.write_line(
         printable(f"{environment.name} at {environment.base_url}: {_counts(environment)}"), bold=True
     )
@@ -94,9 +105,13 @@ def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
     if environment.retried:
         terminal.write_line(f"  retried: {environment.retried}", yellow=True)
     for check in environment.checks:
-        if check.outcome is Outcome.ADVISED and not _waits_for_permission(check):
+        if check.outcome is Outcome.ADVISED and not _waits_for_permission(check) and check.id not in told:
             _advice(check, terminal)
-    waiting = [check.id for check in environment.checks if _waits_for_permission(check)]
+    waiting = [
+        check.id + (" (in part)" if any(case.outcome is Outcome.PASSED for case in check.cases) else "")
+        for check in environment.checks
+        if _waits_for_permission(check)
+    ]
     if waiting:
         terminal.write_line(
             f"  Not asked, because asking would change something: {', '.join(waiting)}. Add "
@@ -125,7 +140,7 @@ def _advice(check: CheckRecord, terminal: Any) -> None:
         beginning(printable(f"  Does not block: {check.id} {check.title}: {seen.observed}{also}"), _LINE),
         yellow=True,
     )
-    terminal.write_line(printable(f"    {_WHO[check.by]}{check.fix}"))
+    terminal.write_line(printable(f"    {_for(check.by, check.fix)}"))
 
 
 def _not_asked(checks: Iterable[CheckRecord]) -> list[tuple[str, list[str]]]:
@@ -147,4 +162,6 @@ def _waiver(waiver: WaiverRecord) -> str:
 
 
 def _waits_for_permission(check: CheckRecord) -> bool:
-    return all(case.advised_because is AdvisedBecause.NEEDS_WRITES for case in check.cases)
+    """Return whether a check was not asked, or not in all its cases, and is all right as far as it was."""
+    advised = [case.advised_because for case in check.cases if case.outcome is Outcome.ADVISED]
+    return check.outcome is Outcome.ADVISED and {*advised} == {AdvisedBecause.NEEDS_WRITES}

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from pytest_caio.checks.credentials import TOKEN_HEADER
 from pytest_caio.contract.providers import PROVIDERS, ROUTES
-from pytest_caio.verdict.outcome import OWN_FAULT, Outcome
+from pytest_caio.verdict.outcome import OWN_FAULT, AdvisedBecause, Outcome
 from pytest_caio.verdict.record import (
     CaseRecord,
     CauseCase,
@@ -50,6 +50,11 @@ class _Failure:
     @cached_property
     def answers(self) -> frozenset[_Answer]:
         return frozenset(map(_answer, self.exchanges))
+
+    @property
+    def prevents(self) -> bool:
+        """Whether it prevents GO: what only advises does not, unless the check itself broke."""
+        return self.case.outcome.bad and (self.check.blocking or self.case.outcome is Outcome.ERROR)
 
     @property
     def paths(self) -> frozenset[str]:
@@ -108,9 +113,11 @@ def causes_of(environments: Iterable[EnvironmentRecord]) -> list[CauseRecord]:
 
 def once(causes: Iterable[CauseRecord]) -> list[tuple[CauseRecord, list[str]]]:
     """Return each cause once, with the names of the environments that share it, in the same order."""
-    shared: dict[tuple[str, str], tuple[CauseRecord, list[str]]] = {}
+    shared: dict[tuple[str, ...], tuple[CauseRecord, list[str]]] = {}
     for cause in causes:
-        shared.setdefault((cause.sentence, cause.action), (cause, []))[1].append(cause.environment)
+        shared.setdefault((cause.sentence, cause.action, cause.checks[0]), (cause, []))[1].append(
+            cause.environment
+        )
     return list(shared.values())
 
 
@@ -129,7 +136,7 @@ def _found(environment: EnvironmentRecord) -> list[_Cause]:
         _Failure(check, case, tuple(exchanges[n] for n in case.exchanges))
         for check in environment.checks
         for case in check.cases
-        if case.outcome.bad and (check.blocking or case.outcome is Outcome.ERROR)
+        if case.outcome.bad or case.advised_because is AdvisedBecause.CHECK_ADVISES
     ]
     found = []
     rows: list[_Row] = [functools.partial(_everything_alike, environment), *_ROWS]
@@ -137,7 +144,8 @@ def _found(environment: EnvironmentRecord) -> list[_Cause]:
         for cause in row(left):
             left = [failure for failure in left if failure not in cause.failures]
             found.append(cause)
-    return found
+    # Advice that has the cause of a failure stands under it; advice alone is none.
+    return [cause for cause in found if any(failure.prevents for failure in cause.failures)]
 
 
 def _answer(exchange: ExchangeRecord) -> _Answer:
@@ -196,14 +204,14 @@ def _missing(left: _Failures) -> Iterable[_Cause]:
     """An input is missing or cannot be used; a check of the environment file that names it is part of it."""
     lacking: dict[tuple[str, ...], list[_Failure]] = {}
     for failure in left:
-        if failure.case.outcome is Outcome.MISSING_INPUT:
+        if failure.case.missing:
             lacking.setdefault(tuple(failure.case.missing), []).append(failure)
     for names, failures in lacking.items():
         about = [
             failure
             for failure in left
             if failure.check.gate == "environment"
-            and failure.case.outcome is Outcome.FAILED
+            and not failure.case.missing
             and any(re.search(rf"\b{re.escape(name)}\b", failure.case.observed) for name in names)
         ]
         told = [name.partition(" (") for name in names] or [("an input", "", "")]

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_caio.checks.credentials import TOKEN_HEADER
 from pytest_caio.verdict.causes import causes_of, once
-from pytest_caio.verdict.outcome import OWN_FAULT, Outcome
+from pytest_caio.verdict.outcome import OWN_FAULT, AdvisedBecause, Outcome
 from pytest_caio.verdict.record import CaseRecord, CauseRecord, CheckRecord, EnvironmentRecord, ExchangeRecord
 
 HOST = "https://dashboard.example"
@@ -45,6 +45,8 @@ class Seen:
         """Add a failed case of a check."""
         gate = GATES.get(check.partition("-")[0], "auth")
         outcome = Outcome(case.pop("outcome", "failed"))
+        if outcome is Outcome.ADVISED:
+            case["advised_because"] = AdvisedBecause.CHECK_ADVISES
         fix = case.pop("fix", f"Mend {check}.")
         blocking = case.pop("blocking", True)
         known = self.checks.setdefault(
@@ -273,9 +275,18 @@ def test_a_check_that_broke_is_a_cause_even_if_it_advises() -> None:
     """Checks that broke are one cause, for whoever maintains the suite; advice is none."""
     seen = Seen()
     seen.fails("AUTH-14", outcome="error", blocking=False)
-    seen.fails("WH-09", blocking=False)
+    seen.fails("WH-09", blocking=False, outcome="advised")
     cause = only(seen)
     assert (cause.checks, cause.action) == (["AUTH-14"], OWN_FAULT)
+
+
+def test_advice_stands_under_the_cause_that_it_shares() -> None:
+    """Advice that judges the same wrong answer as a failed check is no finding of its own."""
+    seen = Seen()
+    one = seen.answer(STATUS, 500, sent=TOKEN)
+    seen.fails("AUTH-05", one)
+    seen.fails("OPS-09", one, blocking=False, outcome="advised")
+    assert only(seen).checks == ["AUTH-05", "OPS-09"]
 
 
 def test_the_order() -> None:
