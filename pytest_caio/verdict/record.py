@@ -106,8 +106,8 @@ class CaseRecord(Struct):
 
     `exchanges` are the numbers of its exchanges. `retried` lists the result of each attempt, in order, when a
     request was retried; it is empty when none was. `advised_because` is null unless the case advised. `fix`
-    is what to do about this case, `by` who can (`you` or `developer`). `cause` is what its responses show of a
-    cause outside the check (see `probing.causes`), `missing` the inputs that it lacks.
+    is what to do about this case, `by` who can (`you` or `developer`). `cause` is what its responses show of
+    a cause outside the check (see `probing.causes`), `missing` the inputs that it lacks.
     """
 
     id: str
@@ -146,7 +146,7 @@ class WaiverRecord(Struct):
 
 
 class CheckRecord(Struct):
-    """One check in one environment; outcome, fix, and what was expected and observed are of its worst case."""
+    """One check in one environment; outcome, fix, `expected` and `observed` are of its worst case."""
 
     id: str
     gate: str

@@ -29,7 +29,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # Without Clay's secret, the report is right to say so, and no response can contain the secret.
     **dict.fromkeys(("bearer-prefix", "bearer-any-case"), ("secret-unsaid", "secret-leaked")),
     # A malformed credential that is accepted leads to a crash on the body.
-    "nonsense-500": ("any-signature", "malformed-signature"),
+    "nonsense-500": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12", "WH-13"),
     # A provider without a credential is then let in, not answered 503.
     "signatures-optional": ("secret-missing", "clay-vouched-for"),
     # Where no card is shown, or the stored state is gone, no card can be wrong.
@@ -61,7 +61,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # Readiness that is not ready no longer contradicts the report.
     "webhooks-not-ready": ("RDY-01",),
     # It serves another path's response in place of readiness, which these replace.
-    "original-url-served": ("RDY-01", "AUTH-05"),
+    "original-url-served": ("RDY-01", "RDY-07", "AUTH-05"),
     "traceback-leaked": ("AUTH-01",),
     "signing-key-leaked": ("RDY-05",),
     "inngest-signature-expected": ("RDY-05",),
