@@ -286,7 +286,7 @@ def _dependencies(left: _Failures) -> Iterable[_Cause]:
         # Where readiness crashes, it is at fault itself.
         needs = [f for f in left if f.id in _READY and _says_down(part, f)]
         if part == "redis":  # only this one holds the state that every route reads
-            guards = (*_READY, *_NOTHING, *_THROUGH)
+            guards = (*_READY, *_NOTHING, *_THROUGH, *_FREE)
             needs += [
                 f
                 for f in left

@@ -76,7 +76,11 @@ APART: Mapping[str, tuple[str, ...]] = {
     # It rewrites the cookies of a login; the others change what signs them, or remove the login.
     "secret-after-login": ("AUTH-14", "RDY-08", "ENV-01", "ENV-08", "ENV-09", "login-page-500"),
     # These contradict a report that says it is ready.
-    **dict.fromkeys(("readiness-denied", "readiness-without-redis"), ("RDY-01", "redis-optional")),
+    **dict.fromkeys(
+        ("readiness-denied", "readiness-without-redis"),
+        # The dependencies that it denies: with a fault of one of them, they are one cause.
+        ("RDY-01", "redis-optional", "RDY-03", "RDY-04", "WH-02"),
+    ),
     **dict.fromkeys(("ready-and-not", "dependency-down"), ("RDY-01", "RDY-02")),
     # It sets the header that the others leave out or repeat.
     "origin-in-answers": ("answers-silent", "answers-named-twice"),
