@@ -89,7 +89,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # Both say that Redis is at fault: with another fault of Redis, they are one cause.
     **dict.fromkeys(("readiness-503", "failures-listed"), ("RDY-03",)),
     # These change a report that the others replace.
-    "models-unrouted": ("AUTH-06",),
+    "models-unrouted": ("AUTH-06", "AUTH-05"),
     "operator-off": ("AUTH-05",),
     "emergency-stopped": ("AUTH-05",),
     # It leaks the session secret, which is recognized by the env file's value.
