@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docs.checks_table import declared
-from pytest_caio.reference.faults import AREAS, FAULTS
+from docs.detection import CAUSES, shown
+from pytest_caio.reference.faults import AREAS, FAULTS, Fault
 from tests.support.catalogue import BLOCKS, WAIVABLE
 from tests.support.proof_groups import APART, fault_groups, seed, touched
 from tests.support.proof_runs import (
@@ -33,7 +36,7 @@ SEED = seed()
 GROUPS = fault_groups(AREAS, SEED)
 
 
-def prove(names: Sequence[str], folder: Path) -> None:
+def prove(names: Sequence[str], folder: Path) -> dict[str, Any]:
     """Assert that faults of one deployment turn their checks and consequences red and no other check.
 
     A blocking check must fail, another one advise. The fix of each fault's first check says where to mend it.
@@ -58,12 +61,37 @@ def prove(names: Sequence[str], folder: Path) -> None:
     assert set(changed.values()) <= {"failed", "advised", "missing-input"}
     assert not [c for c in checks.values() for case in c["cases"] if case["outcome"] == "error"]
     assert [i for i in changed if not any(case["observed"] for case in checks[i]["cases"])] == []
+    blocking = {i for i, outcome in changed.items() if BLOCKS[i] and outcome != "advised"}
+    assert blocking <= {check for cause in evidence["causes"] for check in cause["checks"]} <= {*changed}
     for fault in faults:
-        assert fault.place
-        assert fault.place in checks[fault.reds[0]]["fix"]
+        must_have_its_causes(fault, checks, evidence["causes"])
+    # No cause mixes the checks of two faults.
+    assert [
+        c["checks"] for c in evidence["causes"] if not any(touched(f) >= {*c["checks"]} for f in faults)
+    ] == []
     # A blocking check advises where it could not judge, for example a locked login.
     blocked = any(BLOCKS[i] and outcome != "advised" for i, outcome in changed.items())
     assert (evidence["verdict"], status) == (("NO-GO", 1) if blocked else ("INCOMPLETE", 0))
+    return evidence
+
+
+def must_have_its_causes(
+    fault: Fault, checks: Mapping[str, Any], causes: Sequence[Mapping[str, Any]]
+) -> None:
+    """Assert that a fault has one cause, whose action names its place, and those declared as separate.
+
+    A fault that only leads to advice has none; the fix of its first check then names the place.
+    """
+    own = [cause for cause in causes if touched(fault) & {*cause["checks"]}]
+    told = [(cause["checks"], cause["sentence"], cause["action"]) for cause in own]
+    assert fault.place
+    if own:
+        first, *others = own
+        assert fault.place in first["action"], (fault.name, told)
+        assert len(others) == len(fault.separate), (fault.name, told)
+        assert all(any(check in cause["checks"] for cause in others) for check in fault.separate), told
+    else:
+        assert fault.place in checks[fault.reds[0]]["fix"]
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=[f"{SEED}-{number:02}" for number in range(len(GROUPS))])
@@ -75,8 +103,9 @@ def test_faults_turn_their_checks_red(group: Sequence[str], tmp_path: Path) -> N
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_alone_turns_its_checks_red(name: str, tmp_path: Path) -> None:
-    """A fault turns its checks and their consequences red and no other, and its fix says where."""
-    prove([name], tmp_path)
+    """A fault turns its checks and their consequences red and no other, and shows its documented cause."""
+    evidence = prove([name], tmp_path)
+    assert shown(FAULTS[name], evidence) == json.loads(CAUSES.read_text("utf-8"))[name]
 
 
 @pytest.mark.parametrize(

@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_caio.evidence import since
 from pytest_caio.text import beginning, printable
+from pytest_caio.verdict.causes import once
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
-from pytest_caio.verdict.record import CheckRecord, EnvironmentRecord, Record, WaiverRecord
+from pytest_caio.verdict.record import CauseRecord, CheckRecord, EnvironmentRecord, Record, WaiverRecord
 
 __all__ = ["write"]
 
 _COLOURS = {"GO": "green", "NO-GO": "red", "INCOMPLETE": "yellow"}
-_SHOWN_CASES = 3
 _LINE = 240
-_BAD = tuple(outcome for outcome in Outcome if outcome.bad)
+# What became of the checks that did not pass, in the order in which it is shown.
+_COUNTED = (
+    (Outcome.FAILED, "failed"),
+    (Outcome.ERROR, "broke"),
+    (Outcome.MISSING_INPUT, "lacked an input"),
+    (Outcome.WAIVED, "waived"),
+    (Outcome.ADVISED, "advised"),
+)
 
 
 def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     """Write the verdict through pytest's terminal reporter, which handles colours and NO_COLOR.
 
-    `paths` are the evidence files, listed after the waivers.
+    First what to do, in the order in which to do it; then what was not the reason; `paths` are the evidence
+    files, listed after the waivers.
     """
     colour = {_COLOURS[record.verdict]: True}
     terminal.write_sep("=", f"CAIO acceptance: {record.headline}", bold=True, **colour)
+    terminal.write_line(printable(_sentence(record)), bold=True)
     for reason in record.reasons:
         terminal.write_line(printable(reason))
+    causes = once(record.causes)
+    for number, (cause, names) in enumerate(causes, 1):
+        _cause(
+            cause, number if len(causes) > 1 else 0, names if len(record.environments) > 1 else (), terminal
+        )
     for environment in record.environments:
-        _environment(environment, terminal)
+        told = {
+            check
+            for cause in record.causes
+            if cause.environment == environment.name
+            for check in cause.checks
+        }
+        _environment(environment, told, terminal)
     for waiver in record.waivers:
         if waiver.days_left is not None:  # a malformed one is already among the reasons
             terminal.write_line(printable(_waiver(waiver)), red=bool(waiver.problem), yellow=waiver.used)
@@ -40,51 +61,110 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     terminal.write_line(record.headline, bold=True, **colour)
 
 
-def _environment(environment: EnvironmentRecord, terminal: Any) -> None:
-    terminal.write_line(f"{environment.name} at {environment.base_url}: {environment.headline}", bold=True)
+def _sentence(record: Record) -> str:
+    """Return what the verdict means for the release, in a sentence."""
+    if record.verdict == "GO":
+        return "Nothing that must hold failed: the release may go ahead."
+    if record.verdict == "INCOMPLETE":
+        return "This is no release decision."
+    things = once(record.causes)
+    if not things:
+        return "Do not release."
+    count = f"{len(things)} thing{'s' if len(things) > 1 else ''} to put right"
+    where = Counter(" and ".join(names) for _, names in things)
+    if len(record.environments) == 1:
+        return f"Do not release. {count}."
+    return f"Do not release. {count}: {', '.join(f'{n} in {names}' for names, n in where.items())}."
+
+
+def _cause(cause: CauseRecord, number: int, names: Sequence[str], terminal: Any) -> None:
+    mark = f"{number}. " if number else ""
+    terminal.write_line(printable(f"{mark}{_for(cause.who, cause.action)}"), red=True)
+    where = f" (in {' and '.join(names)})" if names else ""
+    terminal.write_line(printable(f"   {cause.sentence}{where}"))
+    terminal.write_line(f"   {_listed('check', cause.checks)}")
+    for case in cause.cases:
+        name = f"{case.check} {case.name}".rstrip()
+        expected = f"expected {case.expected}; " if case.expected else ""
+        terminal.write_line(beginning(printable(f"   {name}: {expected}seen: {case.observed}"), _LINE))
+
+
+def _for(who: str, action: str) -> str:
+    """Return an action, with who is to act if that is not the reader, and the action does not say so."""
+    return f"For the developer: {action}" if who == "developer" and "developer" not in action else action
+
+
+def _listed(noun: str, ids: Sequence[str]) -> str:
+    return f"{noun}{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
+
+
+def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) -> None:
+    """Write how many checks passed, and what was not the reason: `told` are the checks of the causes."""
+    terminal.write_line(
+        printable(f"{environment.name} at {environment.base_url}: {_counts(environment)}"), bold=True
+    )
     if environment.unreachable:
-        terminal.write_line(
-            "  fix: see that the URL is right, that the deployment runs, and that this machine can reach it "
-            "directly: the checks use no proxy of the environment (HTTPS_PROXY)."
-        )
         return
-    for gate in environment.gates:
-        shown = [f"{n} {word}" for word, n in gate.counts.items() if n or word in ("passed", "failed")]
-        terminal.write_line(f"  {gate.name:<12} {', '.join(shown)}", red=gate.bad)
-    for outcomes, mark in ((_BAD, "FAILED"), ((Outcome.WAIVED,), "waived"), ((Outcome.ADVISED,), "advice")):
-        for check in environment.checks:
-            if check.outcome in outcomes and not _waits_for_permission(check):
-                _check(check, mark, outcomes, terminal)
     if environment.retried:
         terminal.write_line(f"  retried: {environment.retried}", yellow=True)
-    waiting = [check.id for check in environment.checks if _waits_for_permission(check)]
-    if waiting:
-        terminal.write_line(f"  not run {', '.join(waiting)}: the deployment acts on them (--allow-writes)")
     for check in environment.checks:
+        if check.outcome is Outcome.ADVISED and not _waits_for_permission(check) and check.id not in told:
+            _advice(check, terminal)
+    waiting = [
+        check.id + (" (in part)" if any(case.outcome is Outcome.PASSED for case in check.cases) else "")
+        for check in environment.checks
+        if _waits_for_permission(check)
+    ]
+    if waiting:
+        terminal.write_line(
+            f"  Not asked, because asking would change something: {', '.join(waiting)}. Add "
+            f"--allow-writes to ask "
+            f"{'them' if len(waiting) > 1 else 'it'} too."
+        )
+    for why, ids in _not_asked(environment.checks):
+        terminal.write_line(beginning(printable(f"  Not asked: {', '.join(ids)}: {why}"), _LINE))
+
+
+def _counts(environment: EnvironmentRecord) -> str:
+    """Return how many checks passed, and what became of each other one."""
+    checks = environment.checks
+    asked = Counter(check.outcome for check in checks if not _waits_for_permission(check))
+    counts = [f"{asked[outcome]} {word}" for outcome, word in _COUNTED if asked[outcome]]
+    silent = len(checks) - sum(asked.values()) + asked[Outcome.NOT_RUN]
+    counts += [f"{silent} {'was' if silent == 1 else 'were'} not asked"] if silent else []
+    return "; ".join([f"{asked[Outcome.PASSED]} of {len(checks)} passed", *counts])
+
+
+def _advice(check: CheckRecord, terminal: Any) -> None:
+    seen = next(case for case in check.cases if case.outcome is Outcome.ADVISED)
+    more = sum(case.outcome is Outcome.ADVISED for case in check.cases) - 1
+    also = f" (and {more} more)" if more else ""
+    terminal.write_line(
+        beginning(printable(f"  Does not block: {check.id} {check.title}: {seen.observed}{also}"), _LINE),
+        yellow=True,
+    )
+    terminal.write_line(printable(f"    {_for(check.by, check.fix)}"))
+
+
+def _not_asked(checks: Iterable[CheckRecord]) -> list[tuple[str, list[str]]]:
+    """Return why checks were not asked, each reason once, with the ids of the checks."""
+    found: dict[str, list[str]] = {}
+    for check in checks:
         if check.outcome is Outcome.NOT_RUN:
-            terminal.write_line(f"  not run {check.id}: {printable(check.cases[0].observed)}")
+            found.setdefault(check.cases[0].observed, []).append(check.id)
+    return list(found.items())
 
 
 def _waiver(waiver: WaiverRecord) -> str:
-    case = "" if waiver.case == "*" else f" case {waiver.case}"
-    became = "fails the run" if waiver.problem else "used" if waiver.used else "not called for in this run"
+    case = "all cases" if waiver.case == "*" else f"case {waiver.case}"
+    became = "fails the run" if waiver.problem else "in use" if waiver.used else "not needed this time"
     left = waiver.days_left or 0
     until = f"{waiver.expires} (expired)" if left < 0 else f"{waiver.expires} (days left: {left})"
-    what = f"{waiver.check}{case} in {waiver.environment} until {until}, {became}"
+    what = f"{waiver.check}, {case}, in {waiver.environment} until {until}, {became}"
     return beginning(f"waiver {waiver.number}: {what}; {waiver.owner}: {waiver.reason}", 2 * _LINE)
 
 
 def _waits_for_permission(check: CheckRecord) -> bool:
-    return all(case.advised_because is AdvisedBecause.NEEDS_WRITES for case in check.cases)
-
-
-def _check(check: CheckRecord, mark: str, outcomes: Sequence[str], terminal: Any) -> None:
-    terminal.write_line(f"  {mark} {check.id} {check.title}", red=mark == "FAILED", yellow=mark != "FAILED")
-    cases = [case for case in check.cases if case.outcome in outcomes]
-    for case in cases[:_SHOWN_CASES]:
-        where = f"{case.name}: " if case.name else ""
-        expected = f"expected {case.expected}; " if case.expected and mark == "FAILED" else ""
-        terminal.write_line(printable(f"    {where}{expected}observed {case.observed}")[:_LINE])
-    if len(cases) > _SHOWN_CASES:
-        terminal.write_line(f"    and {len(cases) - _SHOWN_CASES} more cases")
-    terminal.write_line(f"    fix: {check.fix}")
+    """Return whether a check was not asked, or not in all its cases, and is all right as far as it was."""
+    advised = [case.advised_because for case in check.cases if case.outcome is Outcome.ADVISED]
+    return check.outcome is Outcome.ADVISED and {*advised} == {AdvisedBecause.NEEDS_WRITES}

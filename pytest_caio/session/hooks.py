@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from pytest_metadata.plugin import metadata_key
@@ -23,15 +23,21 @@ from pytest_caio.gates.jobs import JOBS
 from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.cases import CaseHooks
 from pytest_caio.session.fixtures import CheckFixtures
-from pytest_caio.session.narrowing import narrowings, selection
-from pytest_caio.session.pytest_options import asks_nothing, check_options, pass_over_strictness
+from pytest_caio.session.narrowing import narrowings, part_of, selection
+from pytest_caio.session.pytest_options import (
+    asks_for_tracebacks,
+    asks_nothing,
+    check_options,
+    pass_over_strictness,
+)
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
 from pytest_caio.system.signals import SignalHandler
 from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.judge import NO_GO
-from pytest_caio.verdict.record import Record
+from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.record import Record, result_of
 
 __all__ = ["RUN", "AcceptanceSession"]
 
@@ -141,7 +147,7 @@ class AcceptanceSession:
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that the run was narrowed."""
         if any(check_of(item) for item in items):
-            self._run.narrowed.append("checks were deselected (-k, -m, --deselect or --lf)")
+            self._run.narrowed.append(part_of(self._config))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note that checks may be missing, even if the run continues."""
@@ -276,6 +282,29 @@ class AcceptanceSession:
         self._ledger_fault = ledger.fault
         record.since = changes(entry_of(record, whole=not narrowed), ledger.entries, self._against)
         return record
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, object, object]:
+        """Leave failed checks out of pytest's own sections: the verdict tells them by cause, in plain words.
+
+        A check that broke stays: its traceback is for whoever maintains the suite.
+        """
+        stats = terminalreporter.stats
+        failed = stats.get("failed", [])
+        if not asks_for_tracebacks(self._config):
+            judged = (Outcome.FAILED, Outcome.MISSING_INPUT)
+            stats["failed"] = [
+                report
+                for report in failed
+                if not (result := result_of(report)) or result.outcome not in judged
+            ]
+        try:
+            return (yield)
+        finally:
+            if failed:
+                stats["failed"] = failed
+            else:
+                stats.pop("failed", None)
 
     def _leave_evidence(self, session: pytest.Session, record: Record, narrowed: list[str]) -> None:
         """Write every evidence file, without which no run is GO, and print the summary."""

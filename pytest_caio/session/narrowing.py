@@ -7,7 +7,7 @@ import pytest
 from pytest_caio.checks.check import GATES
 from pytest_caio.session.run import Run
 
-__all__ = ["narrowings", "selection"]
+__all__ = ["narrowings", "part_of", "selection"]
 
 
 def selection(config: pytest.Config) -> str:
@@ -19,6 +19,14 @@ def selection(config: pytest.Config) -> str:
     return " ".join(parts)
 
 
+def part_of(config: pytest.Config) -> str:
+    """Return in words that the command line selects a part of the checks, and how."""
+    option = config.option
+    given = [f"-k {option.keyword}"] if option.keyword else []
+    given += [f"-m {option.markexpr}"] if option.markexpr else []
+    return f"only a part was asked ({', '.join(given) or '--deselect or --lf'})"
+
+
 def narrowings(config: pytest.Config, run: Run, exitstatus: int, stopped_by: str) -> list[str]:
     """Return the ways in which the run was not complete; empty for a complete run.
 
@@ -26,13 +34,13 @@ def narrowings(config: pytest.Config, run: Run, exitstatus: int, stopped_by: str
     """
     narrowed = list(dict.fromkeys(run.narrowed))
     if (config.option.keyword or config.option.markexpr) and not narrowed:
-        narrowed.append("checks were deselected (-k or -m)")
+        narrowed.append(part_of(config))
     if any("::" in str(argument) for argument in config.args):
-        narrowed.append("single checks were named")
+        narrowed.append("only single checks were asked")
     gates = {result.gate for result in run.tally.results}
     missing = [gate for gate in GATES if gate not in gates]
     if missing and not narrowed:
-        narrowed.append(f"gates that did not run: {', '.join(missing)}")
+        narrowed.append(f"these gates were not asked: {', '.join(missing)}")
     lacking = run.planned - len({result.nodeid for result in run.tally.results})
     if lacking > 0:
         narrowed.append(f"{lacking} cases did not run: the run was stopped early")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.file import ready_folder
 
-__all__ = ["asks_nothing", "check_options", "pass_over_strictness"]
+__all__ = ["asks_for_tracebacks", "asks_nothing", "check_options", "pass_over_strictness"]
 
 # Options by their names in `config.option`: that of the command line, and why a run must not have it.
 _REFUSED = {
@@ -63,6 +64,13 @@ def _files(config: pytest.Config) -> dict[str, Path]:
     log = hasattr(option, "log_file") and (option.log_file or config.getini("log_file"))
     given = {"--junitxml": getattr(option, "xmlpath", None), "--log-file": log}
     return {flag: here / Path(path).expanduser() for flag, path in given.items() if path}
+
+
+def asks_for_tracebacks(config: pytest.Config) -> bool:
+    """Return whether pytest's own sections are to show failed checks too: with --tb, or -r and a letter."""
+    given = [str(argument) for argument in config.invocation_params.args]
+    asked = any(one == "--tb" or one.startswith("--tb=") or re.match(r"-[a-z]*r", one) for one in given)
+    return asked or config.option.reportchars != "fE" or config.option.verbose > 1
 
 
 def asks_nothing(config: pytest.Config) -> bool:

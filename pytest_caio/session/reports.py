@@ -12,7 +12,7 @@ import pytest
 from pytest_caio.checks.check import Check
 from pytest_caio.checks.shared import HEALTH
 from pytest_caio.contract.reports import reported_commit
-from pytest_caio.outcomes import Mismatch, NoAnswer
+from pytest_caio.outcomes import Mismatch, MissingInput, NoAnswer
 from pytest_caio.probing.causes import Cause
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Planned
@@ -68,6 +68,8 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         title=check.title,
         fix=(cause.fix if cause else "") or _fix(check, error, decision.outcome),
         cause=cause.sentence if cause else "",
+        missing=[printable(redact(n)) for n in error.names] if isinstance(error, MissingInput) else [],
+        by=_by(check, error, decision.outcome, cause),
         blocking=check.blocking,
         name=redact(case.name),
         outcome=decision.outcome,
@@ -104,6 +106,13 @@ def _fix(check: Check, error: BaseException | None, outcome: Outcome) -> str:
     if outcome is Outcome.ERROR:
         return OWN_FAULT
     return (error.fix if isinstance(error, Mismatch) else "") or check.fix
+
+
+def _by(check: Check, error: BaseException | None, outcome: Outcome, cause: Cause | None) -> str:
+    """Return who can do what the fix says: that of the suite, or of a cause outside, is for the operator."""
+    if outcome is Outcome.ERROR or cause:
+        return "you"
+    return getattr(error, "by", "") or check.by
 
 
 def _cause(error: BaseException | None, answers: Sequence[Exchange]) -> Cause | None:

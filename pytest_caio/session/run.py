@@ -262,7 +262,8 @@ class Run:
 
     def finish(self, selection: str, narrowed: list[str]) -> Record:
         """Judge the run and return the finished, redacted record."""
-        options = self.options
+        options, redact = self.options, self.redactor.redact
+        narrowed = [printable(redact(reason)) for reason in narrowed]  # -k and -m may hold anything
         run = RunRecord(
             id=self.id,
             started=self.started.isoformat(timespec="seconds"),
@@ -274,7 +275,7 @@ class Run:
                 "python": platform.python_version(),
                 "platform": platform.platform(terse=True),
             },
-            selection=printable(self.redactor.redact(selection)),
+            selection=printable(redact(selection)),
             options={
                 "environments": [environment.name for environment in self.environments],
                 "allow_writes": options.writes,
@@ -287,7 +288,7 @@ class Run:
         )
         names = {environment.name for environment in self.environments}
         waivers = options.waivers.review(
-            self.tally.results, self.today, names, whole=not narrowed, redact=self.redactor.redact
+            self.tally.results, self.today, names, whole=not narrowed, redact=redact
         )
         record = self.tally.close(self.environments, run, narrowed, waivers)
         record.env_diff = self.redactor.redact_all(env_diff(self.environments))

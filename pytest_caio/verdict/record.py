@@ -91,6 +91,8 @@ class Result(Struct):
     applicable: bool = True
     unreachable: str = ""
     cause: str = ""  # what made it fail, if that is nothing that the check judges
+    missing: list[str] = field(default_factory=list)  # the inputs that it lacks, as the check names them
+    by: str = "you"  # who can do what `fix` says: `you` or `developer`
     commit: str = ""
     of: int = 1  # number of cases of the check in this environment
     waivable: bool = False
@@ -105,7 +107,9 @@ class CaseRecord(Struct):
     """One case of a check; `id` is pytest's node id, with which this case can be run alone.
 
     `exchanges` are the numbers of its exchanges. `retried` lists the result of each attempt, in order, when a
-    request was retried; it is empty when none was. `advised_because` is null unless the case advised.
+    request was retried; it is empty when none was. `advised_because` is null unless the case advised. `fix`
+    is what to do about this case, `by` who can (`you` or `developer`). `cause` is what its responses show of
+    a cause outside the check (see `probing.causes`), `missing` the inputs that it lacks.
     """
 
     id: str
@@ -118,6 +122,10 @@ class CaseRecord(Struct):
     tables: list[Table] = field(default_factory=list)
     retried: str = ""
     advised_because: AdvisedBecause | None = None
+    fix: str = ""
+    by: str = "you"
+    cause: str = ""
+    missing: list[str] = field(default_factory=list)
 
 
 class WaiverRecord(Struct):
@@ -140,7 +148,7 @@ class WaiverRecord(Struct):
 
 
 class CheckRecord(Struct):
-    """One check in one environment; its outcome is the worst of its cases."""
+    """One check in one environment; outcome, fix, `expected` and `observed` are of its worst case."""
 
     id: str
     gate: str
@@ -150,6 +158,9 @@ class CheckRecord(Struct):
     fix: str
     waiver: WaiverRecord | None
     cases: list[CaseRecord]
+    by: str = "you"
+    expected: str = ""
+    observed: str = ""
 
 
 class CauseCase(Struct):

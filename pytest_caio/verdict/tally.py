@@ -105,8 +105,9 @@ def _environment(
             )
         if check.waiver is None and result.outcome is Outcome.WAIVED:
             check.waiver = next((w for w in waivers if w.number == result.waivers[0]), None)
-        if result.outcome.severity < check.outcome.severity:
-            check.fix = result.fix  # that of the worst case
+        if result.outcome.severity < check.outcome.severity or not check.cases:  # those of the worst case
+            check.fix, check.by = result.fix, result.by
+            check.expected, check.observed = result.expected, result.observed
         check.outcome = min(check.outcome, result.outcome, key=lambda outcome: outcome.severity)
         check.cases.append(
             CaseRecord(
@@ -120,6 +121,10 @@ def _environment(
                 tables=result.tables,
                 retried=result.retried,
                 advised_because=result.advised_because,
+                fix=result.fix,
+                by=result.by,
+                cause=result.cause,
+                missing=result.missing,
             )
         )
     gates: dict[str, GateRecord] = {}

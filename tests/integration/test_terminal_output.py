@@ -67,6 +67,16 @@ def test_the_verdict_comes_after_pytests_own_sections(
     assert outcome.status == 0
 
 
+@pytest.mark.parametrize(("option", "shown"), [("-q", False), ("--tb=short", True), ("-rf", True)])
+def test_failed_checks_are_told_by_cause(ask: Ask, option: str, shown: bool) -> None:
+    """pytest's own sections leave failed checks out, unless --tb or -r is given; causes are shown."""
+    outcome = ask("acceptance/test_readiness.py", "-k", "documents", "--fault=docs-served", option)
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    assert any("= FAILURES =" in line for line in outcome.lines) is shown
+    assert any(line.startswith("FAILED ") for line in outcome.lines) is shown
+    assert outcome.verdict_lines()[1] == "Do not release. 1 thing to put right."
+
+
 @pytest.fixture(scope="module")
 def foreign(ask: Ask, deployment: Deployment) -> Callable[[str], Outcome]:
     """Run against a deployment whose responses are not ASCII, with a terminal of the given encoding."""

@@ -66,7 +66,7 @@ def reason_of(outcome: Outcome) -> str:
     """Return the only reason of a NO-GO, which terminal and HTML show under the verdict."""
     assert (outcome.status, outcome.evidence["verdict"], outcome.lines[-1]) == (1, "NO-GO", "NO-GO")
     (reason,) = outcome.evidence["reasons"]
-    assert outcome.verdict_lines()[1] == reason
+    assert outcome.verdict_lines()[2] == reason
     assert reason in outcome.html.replace("&#x27;", "'")
     assert len(outcome.cases) >= 40  # all checks ran, despite the NO-GO
     return str(reason)
@@ -88,7 +88,9 @@ def test_the_last_day_holds(last_day: Outcome) -> None:
     assert (outcome.status, outcome.lines[-1]) == (0, "GO (1 waived)"), outcome.stdout
     assert "CAIO acceptance: GO (1 waived)" in outcome.verdict_lines()[0]
     day = str(today())
-    line = f"waiver 1: WH-08 in demo until {day} (days left: 0), used; PTO: HeyReach cannot sign"
+    line = (
+        f"waiver 1: WH-08, all cases, in demo until {day} (days left: 0), in use; PTO: HeyReach cannot sign"
+    )
     assert line in outcome.lines
     evidence = outcome.evidence
     assert (evidence["verdict"], evidence["headline"], evidence["reasons"]) == ("GO", "GO (1 waived)", [])
@@ -124,13 +126,13 @@ def test_the_last_day_holds(last_day: Outcome) -> None:
 
 
 def test_the_day_after_the_last_is_no_go(ask: Ask, demo: Callable, waive: Callable) -> None:
-    """A waiver that expired yesterday covers nothing: the check failed, and both are named as reasons."""
+    """A waiver that expired yesterday covers nothing: the check is a cause, the waiver a reason."""
     outcome = ask(*SHORT, *waive(days=-1), to=demo(LISTED))
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
-    failed, expired = outcome.evidence["reasons"]
-    assert failed == "failed: WH-08"
+    (expired,) = outcome.evidence["reasons"]
+    assert [cause["checks"] for cause in outcome.evidence["causes"]] == [["WH-08"]]
     assert expired.startswith("waiver 1 (mine.toml, line 1), WH-08 in demo: expired on")
-    assert outcome.verdict_lines()[1:3] == [failed, expired]
+    assert outcome.verdict_lines()[1:3] == ["Do not release. 1 thing to put right.", expired]
     assert outcome.checks["WH-08"] == "failed"
 
 
@@ -209,7 +211,7 @@ def test_one_case_alone(ask: Ask, demo: Callable, waive: Callable) -> None:
     covered = ask(*WEBHOOKS, *given, to=demo(LISTED))
     assert (covered.status, covered.checks["WH-08"]) == (0, "waived"), covered.stdout
     outcome = ask(*WEBHOOKS, *given, to=demo(UNSIGNED))
-    assert (outcome.status, outcome.evidence["reasons"][0]) == (1, "failed: WH-08")
+    assert (outcome.status, outcome.evidence["causes"][0]["checks"]) == (1, ["WH-08"])
     (check,) = [c for c in outcome.evidence["environments"][0]["checks"] if c["id"] == "WH-08"]
     assert (check["outcome"], check["waiver"]["case"]) == ("failed", "allowlist")
     assert [c["name"] for c in check["cases"] if c["outcome"] == "waived"] == ["allowlist"]
@@ -231,7 +233,7 @@ def test_unused_is_judged_only_if_all_cases_ran(ask: Ask, demo: Callable, waive:
     for selection in (["acceptance/test_cors.py"], ["acceptance", "-k", "cors or (heyreach and allowlist)"]):
         outcome = ask(*selection, *given, to=demo())
         assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
-        assert "not called for in this run" in outcome.stdout
+        assert "not needed this time" in outcome.stdout
     outcome = ask(*WEBHOOKS, *given, to=demo())
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
     assert "is unused" in outcome.evidence["reasons"][0]
@@ -255,7 +257,7 @@ def test_a_missing_input_is_not_waived(
     given = waive({"environment": '"production"'})
     outcome = ask(*WEBHOOKS, *own, f"--env-file={tmp_path / 'env'}", *given)
     assert (outcome.status, outcome.checks["WH-08"]) == (1, "missing-input")
-    assert "WH-08" in outcome.evidence["reasons"][0]
+    assert "WH-08" in outcome.evidence["causes"][0]["checks"]
     assert [reason for reason in outcome.evidence["reasons"] if "waiver" in reason] == []
 
 
@@ -318,7 +320,7 @@ def test_the_suites_own_file(
     assert (outcome.status, outcome.checks["WH-08"]) == (0, "waived"), outcome.stdout + outcome.stderr
     own.unlink()
     outcome = ask(*WEBHOOKS, **asked)
-    assert (outcome.status, outcome.evidence["reasons"][0]) == (1, "failed: WH-08")
+    assert (outcome.status, outcome.evidence["causes"][0]["checks"]) == (1, ["WH-08"])
 
 
 def test_plan_and_collection_do_not_fail(ask: Ask, demo: Callable, waive: Callable) -> None:

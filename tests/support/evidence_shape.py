@@ -44,6 +44,9 @@ SHAPE: dict[str, Any] = {
                     "blocking": bool,
                     "outcome": str,
                     "fix": str,
+                    "by": str,
+                    "expected": str,
+                    "observed": str,
                     "waiver": (dict, type(None)),
                     "cases": [
                         {
@@ -53,6 +56,10 @@ SHAPE: dict[str, Any] = {
                             "observed": str,
                             "duration_ms": (int, float),
                             "exchanges": [int],
+                            "fix": str,
+                            "by": str,
+                            "cause": str,
+                            "missing": [str],
                         }
                     ],
                 }
@@ -74,7 +81,16 @@ SHAPE: dict[str, Any] = {
             ],
         }
     ],
-    "causes": list,
+    "causes": [
+        {
+            "environment": str,
+            "sentence": str,
+            "action": str,
+            "who": str,
+            "checks": [str],
+            "cases": [{"check": str, "name": str, "expected": str, "observed": str}],
+        }
+    ],
     "since": list,
     "waivers": list,
     "env_diff": dict,

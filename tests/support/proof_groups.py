@@ -29,7 +29,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # Without Clay's secret, the report is right to say so, and no response can contain the secret.
     **dict.fromkeys(("bearer-prefix", "bearer-any-case"), ("secret-unsaid", "secret-leaked")),
     # A malformed credential that is accepted leads to a crash on the body.
-    "nonsense-500": ("any-signature", "malformed-signature"),
+    "nonsense-500": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12", "WH-13"),
     # A provider without a credential is then let in, not answered 503.
     "signatures-optional": ("secret-missing", "clay-vouched-for"),
     # Where no card is shown, or the stored state is gone, no card can be wrong.
@@ -57,9 +57,11 @@ APART: Mapping[str, tuple[str, ...]] = {
     "health-before": ("readiness-guarded",),
     # These leak in a response that the others replace: readiness with 200, the refusals of the operator
     # status and of an introspection, the login page.
-    "connection-leaked": ("RDY-01",),
+    "connection-leaked": ("RDY-01", "RDY-07"),
+    # Readiness that is not ready no longer contradicts the report.
+    "webhooks-not-ready": ("RDY-01",),
     # It serves another path's response in place of readiness, which these replace.
-    "original-url-served": ("RDY-01", "AUTH-05"),
+    "original-url-served": ("RDY-01", "RDY-07", "AUTH-05"),
     "traceback-leaked": ("AUTH-01",),
     "signing-key-leaked": ("RDY-05",),
     "inngest-signature-expected": ("RDY-05",),
@@ -74,12 +76,20 @@ APART: Mapping[str, tuple[str, ...]] = {
     # It rewrites the cookies of a login; the others change what signs them, or remove the login.
     "secret-after-login": ("AUTH-14", "RDY-08", "ENV-01", "ENV-08", "ENV-09", "login-page-500"),
     # These contradict a report that says it is ready.
-    **dict.fromkeys(("readiness-denied", "readiness-without-redis"), ("RDY-01", "redis-optional")),
+    **dict.fromkeys(
+        ("readiness-denied", "readiness-without-redis"),
+        # The dependencies that it denies: with a fault of one of them, they are one cause.
+        ("RDY-01", "redis-optional", "RDY-03", "RDY-04", "WH-02"),
+    ),
     **dict.fromkeys(("ready-and-not", "dependency-down"), ("RDY-01", "RDY-02")),
     # It sets the header that the others leave out or repeat.
     "origin-in-answers": ("answers-silent", "answers-named-twice"),
+    # An open route takes a wrong signature too.
+    "unsigned-webhooks": ("WH-05", "WH-06"),
+    # Both say that Redis is at fault: with another fault of Redis, they are one cause.
+    **dict.fromkeys(("readiness-503", "failures-listed"), ("RDY-03",)),
     # These change a report that the others replace.
-    "models-unrouted": ("AUTH-06",),
+    "models-unrouted": ("AUTH-06", "AUTH-05"),
     "operator-off": ("AUTH-05",),
     "emergency-stopped": ("AUTH-05",),
     # It leaks the session secret, which is recognized by the env file's value.

@@ -162,7 +162,9 @@ def ask(
         )
 
 
-def prove_together(names: Sequence[str], prove: Callable[[Sequence[str], Path], None], folder: Path) -> None:
+def prove_together(
+    names: Sequence[str], prove: Callable[[Sequence[str], Path], object], folder: Path
+) -> None:
     """Prove several things in one run; if that fails, prove each by itself, and fail with its name.
 
     `prove` asserts about the names it gets, with a new folder. If each by itself is proved, one of them hides

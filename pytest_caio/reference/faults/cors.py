@@ -78,17 +78,17 @@ CORS = Faults([
     fault("origin-port", "Allowed sites may call the API from any port.", "CORS-02",
           _allow(r"https://(HOSTS):\d+"), place="CORS_ALLOWED_ORIGINS"),
     fault("method-wildcard", "Other sites may use whatever method there is (`*`).", "CORS-03 CORS-04",
-          _preflight(headers={"access-control-allow-methods": "*"}), place="without *"),
+          _preflight(headers={"access-control-allow-methods": "*"}), place="CORS_ALLOWED_METHODS"),
     fault("header-wildcard", "Other sites may send whatever header there is (`*`).", "CORS-03 CORS-05",
-          _preflight(headers={"access-control-allow-headers": "*"}), place="without *"),
+          _preflight(headers={"access-control-allow-headers": "*"}), place="CORS_ALLOWED_HEADERS"),
     fault("method-missing", "The allowed sites may not post.", "CORS-04",
           lambda d: d.cors.methods.remove("POST"), place="CORS_ALLOWED_METHODS"),
     fault("header-missing", "The allowed sites may not send the token.", "CORS-05",
           lambda d: d.cors.headers.remove("X-Dashboard-Token"), then="CORS-01", place="CORS_ALLOWED_HEADERS"),
     fault("preflight-500", "The preflights of allowed sites crash (500).", "CORS-01 CORS-06",
-          _preflight(was=200, status=500), then="CORS-03", place="CORS_ALLOWED_ORIGINS"),
+          _preflight(was=200, status=500), then="CORS-03", place="deploy logs"),
     fault("refusal-500", "The preflights of other sites crash (500).", "CORS-02 CORS-03 CORS-06",
-          _preflight(was=400, status=500), then="CORS-04 CORS-05", place="CORS_ALLOWED_ORIGINS"),
+          _preflight(was=400, status=500), then="CORS-04 CORS-05", place="deploy logs"),
 ])
 # fmt: on
 

@@ -63,7 +63,7 @@ ENVIRONMENT = Faults([
     # The checks that sign RB2B's webhook posts with this secret then lack an input.
     fault("provider-unkeyed", "The environment file has no secret for RB2B.", "ENV-13",
           publish(PROVIDERS["rb2b"].secret_key, None),
-          then="WH-05 WH-06 WH-09 WH-10 WH-12 WH-13", place="provider's webhook secret"),
+          then="WH-05 WH-06 WH-09 WH-10 WH-12 WH-13", place="RB2B_WEBHOOK_SECRET"),
     fault("key-misspelled", "A key of the environment file is misspelled, and so does nothing.", "ENV-14",
           publish("REDIS_MAX_CONECTIONS", "50"), place="env file"),
 ])

@@ -19,8 +19,9 @@ Apply: TypeAlias = Callable[[Deployment], None]
 class Fault:
     """One way to break the deployment: its name, a sentence for operators, and the checks it must turn red.
 
-    `consequences` are further checks that turn red because they depend on what the fault broke. `place` is
-    the variable, or the part of the deployment, that the fix of the first check in `reds` names.
+    `consequences` are further checks that turn red because they depend on what the fault broke. All of these
+    have one cause, whose action names `place`: the variable, or the part of the deployment, to put right.
+    `separate` are checks among them that show another thing to put right, each with a cause of its own.
     """
 
     name: str
@@ -29,22 +30,30 @@ class Fault:
     apply: Apply
     consequences: tuple[str, ...] = ()
     place: str = ""
+    separate: tuple[str, ...] = ()
 
 
 def fault(
-    name: str, says: str, reds: str, *does: Callable[[Deployment], object], then: str = "", place: str = ""
+    name: str,
+    says: str,
+    reds: str,
+    *does: Callable[[Deployment], object],
+    then: str = "",
+    place: str = "",
+    separate: str = "",
 ) -> Fault:
     """Return a fault, written as a row: its name, its sentence, the checks it turns red, and what it does.
 
     `does` are verbs, applied in order, or a lambda of the deployment where one expression is enough. `then`
-    lists the consequences; `place` says where to fix it. Check ids are separated by spaces.
+    lists the consequences; `place` says where to fix it; `separate` lists checks with another
+    cause. Check ids are separated by spaces.
     """
 
     def apply(deployment: Deployment) -> None:
         for do in does:
             do(deployment)
 
-    return Fault(name, says, tuple(reds.split()), apply, tuple(then.split()), place)
+    return Fault(name, says, tuple(reds.split()), apply, tuple(then.split()), place, tuple(separate.split()))
 
 
 def variation(name: str, says: str, *does: Callable[[Deployment], object]) -> Fault:
@@ -58,7 +67,9 @@ class Faults(list[Fault]):
     The tables are excluded from formatting, which would put each argument of a row on a line of its own.
     """
 
-    def add(self, says: str, reds: str = "", then: str = "", place: str = "") -> Callable[[Apply], Apply]:
+    def add(
+        self, says: str, reds: str = "", then: str = "", place: str = "", separate: str = ""
+    ) -> Callable[[Apply], Apply]:
         """Return a decorator that adds a function as a fault, named like the function, with hyphens.
 
         It is for faults that the verbs cannot express.
@@ -66,7 +77,7 @@ class Faults(list[Fault]):
 
         def register(apply: Apply) -> Apply:
             name = apply.__name__.replace("_", "-")
-            self.append(fault(name, says, reds, apply, then=then, place=place))
+            self.append(fault(name, says, reds, apply, then=then, place=place, separate=separate))
             return apply
 
         return register

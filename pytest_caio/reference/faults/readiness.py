@@ -74,7 +74,7 @@ READINESS = Faults([
           lambda d: d.security_headers.clear(), place="X-Frame-Options"),
     fault("readiness-500", "Readiness crashes (500) where it should say what is missing.", "RDY-07 RDY-01",
           set_variable("INNGEST_EVENT_KEY", ""), crash(lambda asked, _: asked.path == _READY),
-          then="AUTH-03 RDY-02 RDY-04", place="readiness code"),
+          then="AUTH-03 RDY-02 RDY-04", place="readiness code", separate="RDY-04"),
     fault("commit-short", "The deployment says too little of its commit to tell it from another.", "RDY-13",
           using(lambda d: assign(commit=d.commit[:4])), place="Redeploy"),
     fault("guessing-allowed", "Pages let browsers guess what they are.", "RDY-14",

@@ -135,14 +135,15 @@ def test_an_unreachable_environment_says_so(close: Callable[..., Record]) -> Non
     """The record of an unreachable environment has the reason."""
     record = close(result("a", "not-run", unreachable="gone"))
     assert (record.verdict, record.environments[0].unreachable) == ("NO-GO", "gone")
-    assert record.reasons == ["demo could not be reached: gone"]
+    assert record.reasons == []
+    assert [cause.sentence for cause in record.causes] == ["demo could not be reached: gone."]
 
 
 def test_a_narrowed_run_is_incomplete_everywhere(close: Callable[..., Record]) -> None:
     """A run of some checks is INCOMPLETE in each environment."""
-    record = close(result("a"), narrowed=("single checks were named",))
+    record = close(result("a"), narrowed=("only single checks were asked",))
     assert (record.verdict, record.environments[0].verdict) == ("INCOMPLETE", "INCOMPLETE")
-    assert record.reasons == ["single checks were named"]
+    assert record.reasons == ["only single checks were asked"]
 
 
 def test_an_empty_run_makes_a_record(close: Callable[..., Record]) -> None:

@@ -1,0 +1,330 @@
+"""Failed checks are reduced to causes: each row of the table, their order, and what is shared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_caio.checks.credentials import TOKEN_HEADER
+from pytest_caio.verdict.causes import causes_of, once
+from pytest_caio.verdict.outcome import OWN_FAULT, AdvisedBecause, Outcome
+from pytest_caio.verdict.record import CaseRecord, CauseRecord, CheckRecord, EnvironmentRecord, ExchangeRecord
+
+HOST = "https://dashboard.example"
+STATUS, READY, REPORT = "/api/operator/status", "/api/health/ready", "/api/runtime/dependencies"
+TOKEN = {TOKEN_HEADER: "[DASHBOARD_AUTH_TOKEN]"}
+GATES = {"ENV": "environment", "WH": "webhooks", "RDY": "readiness", "OPS": "operator", "STATE": "state"}
+
+
+class Seen:
+    """An environment that is put together case by case."""
+
+    def __init__(self, name: str = "production", unreachable: str = "") -> None:
+        self.checks: dict[str, CheckRecord] = {}
+        self.exchanges: list[ExchangeRecord] = []
+        self.record = EnvironmentRecord(name, HOST, "NO-GO", "NO-GO", "", unreachable, [], [], self.exchanges)
+
+    def answer(
+        self,
+        path: str,
+        status: int | None,
+        body: str = "",
+        sent: dict[str, str] | None = None,
+        got: dict[str, str] | None = None,
+    ) -> int:
+        """Add an exchange, and return its number."""
+        number = len(self.exchanges) + 1
+        given, back = [*(sent or {}).items()], [*(got or {}).items()]
+        self.exchanges.append(
+            ExchangeRecord(number, "GET", HOST + path, status, given, back, "", body, [], "", 1.0)
+        )
+        return number
+
+    def fails(self, check: str, *exchanges: int, name: str = "", observed: str = "", **case: Any) -> None:
+        """Add a failed case of a check."""
+        gate = GATES.get(check.partition("-")[0], "auth")
+        outcome = Outcome(case.pop("outcome", "failed"))
+        if outcome is Outcome.ADVISED:
+            case["advised_because"] = AdvisedBecause.CHECK_ADVISES
+        fix = case.pop("fix", f"Mend {check}.")
+        blocking = case.pop("blocking", True)
+        known = self.checks.setdefault(
+            check, CheckRecord(check, gate, f"Title of {check}", blocking, outcome, fix, None, [])
+        )
+        known.cases.append(
+            CaseRecord(
+                check, name, outcome, "a thing", observed or "another", 1.0, [*exchanges], fix=fix, **case
+            )
+        )
+        self.record.checks = [*self.checks.values()]
+
+    @property
+    def causes(self) -> list[CauseRecord]:
+        """The causes of this environment alone."""
+        return causes_of([self.record])
+
+
+def only(seen: Seen) -> CauseRecord:
+    """Return the only cause."""
+    (cause,) = seen.causes
+    return cause
+
+
+def test_an_unreachable_environment_is_one_cause() -> None:
+    """Nothing of an environment that cannot be reached was judged: one cause, whatever else lacks."""
+    seen = Seen(unreachable="the connection was refused")
+    seen.fails("AUTH-01", outcome="not-run")
+    seen.fails("WH-06", outcome="missing-input", missing=["CLAY_WEBHOOK_SECRET"])
+    cause = only(seen)
+    assert cause.sentence == "production could not be reached: the connection was refused."
+    assert cause.checks == ["AUTH-01", "WH-06"]
+    assert "base URL" in cause.action or "URL is right" in cause.action
+
+
+@pytest.mark.parametrize(
+    ("statuses", "kind", "words"),
+    [
+        ([200] * 5, "text/html", "answers 200 with an HTML page to everything: is this the deployment, or a"),
+        ([200] * 5, "text/plain", "answers 200 to everything."),
+        ([401] * 9, "text/html", "answers 401 to everything."),
+        ([200] * 4, "text/html", ""),
+        ([401] * 9 + [200], "text/html", ""),
+        ([401] * 9 + [None], "text/html", ""),
+        ([None] * 9, "text/html", ""),
+    ],
+)
+def test_equal_responses_to_everything_are_one_cause(
+    statuses: list[int | None], kind: str, words: str
+) -> None:
+    """A deployment that responds to everything in the same way is not the product, or not all of it."""
+    seen = Seen()
+    for number, status in enumerate(statuses):
+        one = seen.answer(f"/{number}", status, got={"Content-Type": kind})
+        seen.fails(f"CORS-0{number}", one)
+    causes = seen.causes
+    assert (len(causes) == 1) is bool(words)
+    assert not words or words in causes[0].sentence
+
+
+def test_a_redirect_of_everything_names_both_hosts() -> None:
+    """A deployment that sends every request on to another host is one cause that names both hosts."""
+    seen = Seen()
+    for number in range(6):
+        location = {"Location": f"https://www.dashboard.example/{number}"}
+        seen.fails(f"AUTH-0{number}", seen.answer(f"/{number}", 301, got=location))
+    cause = only(seen)
+    assert "from dashboard.example to another host, www.dashboard.example" in cause.sentence
+    assert "base URL" in cause.action
+
+
+def test_a_redirect_of_one_path_names_both_hosts() -> None:
+    """A path of the API that several checks ask, and that leads to another host, is one cause."""
+    seen = Seen()
+    one = seen.answer(STATUS, 302, sent=TOKEN, got={"location": "https://login.example/"})
+    seen.fails("AUTH-05", one)
+    seen.fails("OPS-03", one)
+    cause = only(seen)
+    assert "dashboard.example redirects to another host, login.example" in cause.sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("RB2B_WEBHOOK_SECRET", "Put RB2B_WEBHOOK_SECRET into the env file"),
+        (
+            "hive_dir of [production.state]",
+            "Give hive_dir of [production.state] in acceptance/environments.toml",
+        ),
+        ("hive_dir of [production.state] (no such folder)", "Correct hive_dir of [production.state] in"),
+        ("--expect-commit", "Give --expect-commit on the command line"),
+    ],
+)
+def test_a_missing_input_is_one_cause(name: str, words: str) -> None:
+    """All checks that need an input are one cause, whose action names it and its place."""
+    seen = Seen()
+    seen.fails("WH-05", outcome="missing-input", missing=[name])
+    seen.fails("WH-06", outcome="missing-input", missing=[name])
+    cause = only(seen)
+    assert cause.checks == ["WH-05", "WH-06"]
+    assert cause.action.startswith(words)
+    assert "Mend" not in cause.action
+
+
+def test_the_env_file_s_own_check_is_part_of_a_missing_input() -> None:
+    """A check of the env file that names the missing key is no cause beside it."""
+    seen = Seen()
+    seen.fails("ENV-13", observed="rb2b has no RB2B_WEBHOOK_SECRET")
+    seen.fails("ENV-01", observed="SESSION_SECRET_KEY is missing")
+    seen.fails("WH-05", outcome="missing-input", missing=["RB2B_WEBHOOK_SECRET"])
+    assert [cause.checks for cause in seen.causes] == [["ENV-13", "WH-05"], ["ENV-01"]]
+
+
+def test_a_refused_token_is_one_cause() -> None:
+    """What the responses show of a cause outside the checks takes every check that shows it."""
+    seen = Seen()
+    seen.fails("AUTH-05", cause="the token is refused", fix="Copy DASHBOARD_AUTH_TOKEN.")
+    seen.fails("RDY-02", cause="the token is refused", fix="Copy DASHBOARD_AUTH_TOKEN.")
+    seen.fails("WH-03", cause="it limits how often it is asked", fix="Give --request-rate 5.")
+    first, second = seen.causes
+    assert (first.sentence, first.checks) == ("The token is refused.", ["AUTH-05", "RDY-02"])
+    assert (second.action, second.checks) == ("Give --request-rate 5.", ["WH-03"])
+
+
+ONE_ANSWER = {
+    "500": (STATUS, 500, "", {}, "crashes (500)", "deploy logs", "developer"),
+    "503": (STATUS, 503, '{"detail": "No model"}', {}, "answers 503: No model", "deploy logs", "you"),
+    "404": (STATUS, 404, "", {}, "is not found (404), though the token is right", "commit", "developer"),
+    "403": (STATUS, 403, "", {}, "is forbidden (403)", "developer", "developer"),
+    "login": (STATUS, 302, "", {"location": "/login"}, "redirects to /login", "developer", "developer"),
+    "page": (STATUS, 200, "", {"content-type": "text/html"}, "a page in place of JSON", "Railway", "you"),
+    "readiness": (
+        READY,
+        503,
+        '{"detail": "not ready: redis"}',
+        {},
+        "Readiness answers 503",
+        "variables",
+        "you",
+    ),
+    "guarded": (READY, 401, "", {}, "Readiness asks for a token", "DASHBOARD_AUTH_ALLOWLIST", "you"),
+}
+
+
+@pytest.mark.parametrize("name", ONE_ANSWER)
+def test_one_wrong_answer_is_one_cause(name: str) -> None:
+    """One answer that several checks judge is one cause: a sentence, an action and who for each kind."""
+    path, status, body, got, sentence, action, who = ONE_ANSWER[name]
+    seen = Seen()
+    one = seen.answer(path, status, body, TOKEN if path == STATUS else {}, got)
+    seen.fails("AUTH-05", one)
+    seen.fails("OPS-03", one)
+    cause = only(seen)
+    assert sentence in cause.sentence
+    assert action in cause.action
+    assert (cause.who, cause.checks) == (who, ["AUTH-05", "OPS-03"])
+
+
+def test_a_dependency_that_is_down_is_one_cause() -> None:
+    """Redis that is down explains readiness and what reads through it, not what fails for another reason."""
+    seen = Seen()
+    report = seen.answer(REPORT, 200, '{"required_failures": ["redis"]}', TOKEN)
+    ready = seen.answer(READY, 503, '{"detail": "Runtime dependencies not ready: redis"}')
+    cards = seen.answer("/api/pending-emails", 503, '{"detail": "State store unavailable"}', TOKEN)
+    seen.fails("RDY-03", report)
+    seen.fails("RDY-02", report)
+    seen.fails("RDY-01", ready)
+    seen.fails("OPS-05", cards)
+    seen.fails("CORS-01", seen.answer("/api/health", 200))
+    first, second = seen.causes
+    assert first.sentence == "Redis is down for the deployment."
+    assert (first.action, {*first.checks}) == ("Mend RDY-03.", {"RDY-01", "RDY-02", "RDY-03", "OPS-05"})
+    assert second.checks == ["CORS-01"]
+
+
+def test_a_provider_without_a_secret_is_one_cause() -> None:
+    """A route that answers 503 for want of a secret is one cause, which names the provider's variable."""
+    seen = Seen()
+    post = seen.answer("/webhooks/clay", 503, '{"detail": "Webhook secret not configured"}')
+    seen.fails("WH-02", seen.answer(REPORT, 200, "", TOKEN))
+    for check in ("WH-03", "WH-04", "WH-05"):
+        seen.fails(check, post, name="/webhooks/clay")
+    seen.fails("RDY-01", seen.answer(READY, 503, '{"detail": "Runtime dependencies not ready: webhooks"}'))
+    cause = only(seen)
+    assert cause.sentence == "Clay has no secret: its webhooks answer 503."
+    assert "CLAY_WEBHOOK_SECRET" in cause.action
+    assert {*cause.checks} == {"WH-02", "WH-03", "WH-04", "WH-05", "RDY-01"}
+
+
+def test_an_open_door_is_one_cause() -> None:
+    """A path that lets anyone in explains near misses, other methods and spellings of it alone."""
+    seen = Seen()
+    seen.fails("AUTH-01", seen.answer(STATUS, 200))
+    seen.fails("AUTH-07", seen.answer(STATUS, 200, sent={TOKEN_HEADER: "[nearly]"}), name="a prefix")
+    seen.fails("AUTH-10", seen.answer("/api//operator/status", 200), name="//")
+    seen.fails("AUTH-11", seen.answer(STATUS, 405), name="HEAD")
+    seen.fails("AUTH-19", seen.answer("/api/leads", 200), name="a header")
+    first, second = seen.causes
+    assert first.sentence == f"Anyone gets in without a token or signature: {STATUS}."
+    assert (first.action, first.checks) == ("Mend AUTH-01.", ["AUTH-01", "AUTH-07", "AUTH-10", "AUTH-11"])
+    assert second.checks == ["AUTH-19"]
+
+
+def test_an_open_webhook_is_one_cause() -> None:
+    """A route that takes unsigned posts takes every wrong signature too."""
+    seen = Seen()
+    one = seen.answer("/webhooks/clay", 400)
+    seen.fails("WH-03", one, name="/webhooks/clay")
+    seen.fails("WH-05", seen.answer("/webhooks/clay", 400), name="/webhooks/clay malformed")
+    seen.fails("WH-12", one, name="/webhooks/clay")
+    assert only(seen).checks == ["WH-03", "WH-05", "WH-12"]
+
+
+def test_a_check_that_explains_another() -> None:
+    """A check of the table takes what it explains; another that fails for itself stays a cause."""
+    seen = Seen()
+    seen.fails("RDY-08", seen.answer(REPORT, 200, '{"query_token_enabled": true}', TOKEN))
+    seen.fails("AUTH-04", seen.answer(f"{STATUS}?token=x", 200))
+    seen.fails("RDY-09", seen.answer("/docs", 200))
+    first, second = seen.causes
+    assert (first.action, first.checks) == ("Mend AUTH-04.", ["AUTH-04", "RDY-08"])
+    assert (second.sentence, second.action) == ("This does not hold: Title of RDY-09.", "Mend RDY-09.")
+
+
+def test_a_check_that_broke_is_a_cause_even_if_it_advises() -> None:
+    """Checks that broke are one cause, for whoever maintains the suite; advice is none."""
+    seen = Seen()
+    seen.fails("AUTH-14", outcome="error", blocking=False)
+    seen.fails("WH-09", blocking=False, outcome="advised")
+    cause = only(seen)
+    assert (cause.checks, cause.action) == (["AUTH-14"], OWN_FAULT)
+
+
+def test_advice_stands_under_the_cause_that_it_shares() -> None:
+    """Advice that judges the same wrong answer as a failed check is no finding of its own."""
+    seen = Seen()
+    one = seen.answer(STATUS, 500, sent=TOKEN)
+    seen.fails("AUTH-05", one)
+    seen.fails("OPS-09", one, blocking=False, outcome="advised")
+    assert only(seen).checks == ["AUTH-05", "OPS-09"]
+
+
+def test_the_order() -> None:
+    """First unreachable, then missing inputs, the environment, and then by how many checks each explains."""
+    gone = Seen("staging", unreachable="gone")
+    gone.fails("AUTH-01", outcome="not-run")
+    seen = Seen()
+    seen.fails("CORS-02")
+    seen.fails("ENV-03")
+    one = seen.answer(STATUS, 500, sent=TOKEN)
+    seen.fails("AUTH-05", one)
+    seen.fails("OPS-03", one)
+    seen.fails("RPL-01", outcome="missing-input", missing=["golden_set of [production.replay]"])
+    order = [cause.checks for cause in causes_of([seen.record, gone.record])]
+    assert order == [["AUTH-01"], ["RPL-01"], ["ENV-03"], ["AUTH-05", "OPS-03"], ["CORS-02"]]
+
+
+def test_each_check_shows_a_case_before_any_shows_two() -> None:
+    """At most three cases are shown, of as many checks as there are."""
+    seen = Seen()
+    one = seen.answer(STATUS, 500, sent=TOKEN)
+    for check, name in (("AUTH-05", "a"), ("AUTH-05", "b"), ("OPS-02", "c"), ("OPS-03", "d")):
+        seen.fails(check, one, name=name)
+    assert [(case.check, case.name) for case in only(seen).cases] == [
+        ("AUTH-05", "a"),
+        ("OPS-02", "c"),
+        ("OPS-03", "d"),
+    ]
+
+
+def test_a_shared_cause_is_told_once() -> None:
+    """What both environments have to put right in the same way is one thing; the rest is not."""
+    here, there = Seen("staging"), Seen("production")
+    for seen in (here, there):
+        seen.fails("ENV-03")
+    there.fails("CORS-02")
+    told = once(causes_of([here.record, there.record]))
+    assert [(cause.checks, names) for cause, names in told] == [
+        (["ENV-03"], ["staging", "production"]),
+        (["CORS-02"], ["production"]),
+    ]
