@@ -66,7 +66,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         check=check.id,
         gate=check.gate,
         title=check.title,
-        fix=(cause.fix if cause else "") or _fix(check, error, decision.outcome),
+        fix=printable(redact((cause.fix if cause else "") or _fix(check, error, decision.outcome))),
         cause=cause.sentence if cause else "",
         blocking=check.blocking,
         name=redact(case.name),
@@ -103,7 +103,7 @@ def _fix(check: Check, error: BaseException | None, outcome: Outcome) -> str:
     """Return what is to be done: about a check that broke, whatever its own fix says, it is to report it."""
     if outcome is Outcome.ERROR:
         return OWN_FAULT
-    return (error.fix if isinstance(error, Mismatch) else "") or check.fix
+    return getattr(error, "fix", "") or check.fix
 
 
 def _cause(error: BaseException | None, answers: Sequence[Exchange]) -> Cause | None:
