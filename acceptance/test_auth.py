@@ -527,11 +527,11 @@ def test_malformed_credentials(response: Exchange) -> None:
 @check(
     "AUTH-18",
     blocking=False,
-    fix='Hand to the developer, with the deploy logs from Railway: "The login page answers {status}, and must be shown (200)."',
+    fix='Hand to the developer, with the deploy logs from Railway: "The login answers {status}: with the token it must open a session (303), else show the page (200)."',
     fixes={
         "escape": 'Hand to the developer: "Have the login page escape next: what a link puts there stands in it as markup."',
-        "follow": 'Hand to the developer: "Have the login follow next to a path of this host alone, and not to one that begins '
-        'with // or /\\."',
+        "follow": 'Hand to the developer: "Have the login follow next to a path of this host alone (not to one that begins with // or '
+        '/\\), and escape it in the page."',
         "websocket": 'Hand to the developer: "Have the websocket /ws refuse who has no session or token."',
     },
 )
@@ -562,7 +562,7 @@ def test_malformed_credentials(response: Exchange) -> None:
     }
 )
 def test_login_and_websocket(response: Exchange, case: str) -> None:
-    """The login neither shows nor follows what a link put into `next`, and the websocket is not open to everybody."""
+    """The login neither shows nor follows what a link put into next, and the websocket is not open to everybody."""
     if case == "websocket":
         if response.status_code not in (302, 303, 307, 400, 401, 403, 404, 426):
             raise response.mismatch("must be refused without a session or token", "", "websocket")

@@ -279,7 +279,7 @@ def _field(told: str) -> str:
 def _words(model: Any) -> str:
     """Return a model in words: the first line of a report's docstring, else "a list" or "an object"."""
     kind = get_origin(model) or model
-    doc = (kind.__doc__ or "").split("\n")[0].rstrip(".")
+    doc = (kind.__doc__ or "").split("\n")[0].split(";")[0].rstrip(".")
     if issubclass(kind, msgspec.Struct) and doc:
         return doc[:1].lower() + doc[1:]
     return "a list" if issubclass(kind, list) else "an object"

@@ -20,8 +20,8 @@ from pytest_caio.verdict.record import results_of
 __all__ = ["CaseHooks"]
 
 _UNPACKED = (
-    "Have the proxy in front of the dashboard, or the dashboard, send its answers without Content-Encoding "
-    "to requests that say `Accept-Encoding: identity`, then redeploy."
+    'Hand to the developer: "Have the dashboard, or the proxy in front of it, send its answers without '
+    'Content-Encoding to requests that say Accept-Encoding: identity."'
 )
 
 
