@@ -107,4 +107,4 @@ class NoAnswer(Mismatch):
     """
 
     def __init__(self, reason: str, fix: str = "") -> None:
-        super().__init__("an answer", reason, fix or _RUN_AGAIN)
+        super().__init__("must be answered", reason, fix or _RUN_AGAIN)

@@ -189,7 +189,7 @@ def test_plain_assertions(ask: Ask) -> None:
     """With --assert=plain alone a check fails as well, and says what was expected and observed."""
     outcome = ask("acceptance/test_readiness.py", "-k", "documents", "--assert=plain", "--fault=docs-served")
     assert (outcome.status, outcome.checks["RDY-09"]) == (1, "failed"), outcome.stdout + outcome.stderr
-    assert "expected status_code == 404; observed status_code is 200" in outcome.stdout
+    assert "expected must be not found (404); observed was let in: 200" in outcome.stdout
 
 
 AGAIN = """

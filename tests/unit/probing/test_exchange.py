@@ -116,7 +116,7 @@ def test_a_missing_response_is_a_mismatch() -> None:
     exchange = answer(b"", 0, error="cannot connect: the connection was refused")
     with pytest.raises(Mismatch, match="observed cannot connect: the connection was refused"):
         exchange.report(Report)
-    assert NoAnswer("gone").expected == "an answer"
+    assert NoAnswer("gone").expected == "must be answered"
     assert isinstance(NoAnswer("gone"), AssertionError)
 
 
