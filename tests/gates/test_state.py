@@ -151,7 +151,7 @@ FAULTS: Mapping[Callable[[Site], None], tuple[str, str]] = {
     expiring: ("STATE-03", "caio:production:state:"),
     late: ("STATE-04", "lead_001.json: changed 2096-10-02"),
     recounted: ("STATE-05 STATE-06", "it counted 3 of cadence_lead, and Redis holds 2"),
-    unseen: ("STATE-06", "***@example.com"),
+    unseen: ("STATE-06", "caio:production:state:cadence:lead:"),
     unknown: ("STATE-06", "l***@example.com"),
 }
 
