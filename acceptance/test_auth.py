@@ -1,5 +1,6 @@
 """Endpoint authentication: nothing protected is reached without the token, or with almost the token."""
 
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, quote
 
@@ -14,6 +15,7 @@ from pytest_caio import (
     cases,
     check,
     get,
+    must,
     post,
     probe,
 )
@@ -32,6 +34,7 @@ from pytest_caio.checks.credentials import (
     token_as,
 )
 from pytest_caio.checks.shared import DEPENDENCIES, OPERATOR_STATUS, READINESS, REFUSED_TRIGGER
+from pytest_caio.checks.words import word
 from pytest_caio.contract.paths import (
     ACTING_PATHS,
     LOGIN,
@@ -48,15 +51,29 @@ from pytest_caio.environments.secret_rules import secrets_of_file
 
 STATUS = "/api/operator/status"
 STRICT = (
-    "In Railway, set DASHBOARD_AUTH_TOKEN and DASHBOARD_AUTH_STRICT=true, take this path out of "
-    "DASHBOARD_AUTH_ALLOWLIST if it is there, then redeploy; if it stays, have the auth guard corrected."
+    "In Railway, take {path} out of DASHBOARD_AUTH_ALLOWLIST and set DASHBOARD_AUTH_STRICT=true, then redeploy. If neither "
+    'was wrong, hand to the developer: "The auth guard lets {request} in without a token."'
+)
+NO_REDIRECT = (
+    'Hand to the developer: "Have the auth guard answer 401 on {request}, not a redirect to the login: tools take that for '
+    'success."'
+)
+STRICTLY: dict[str | int, str] = {"3xx": NO_REDIRECT}
+METHOD = (
+    'Hand to the developer: "Have the auth guard judge {request} as it judges GET: without a token it is 401, whatever the '
+    'method."'
+)
+PATH_WITH_ID = (
+    'Hand to the developer: "{request} is open to everybody: have the auth guard refuse it, as every path under /api/." If it '
+    "is on DASHBOARD_AUTH_ALLOWLIST in Railway, take it out there instead, and redeploy."
 )
 SAME_TOKEN = (
-    "In Railway, see that DASHBOARD_AUTH_TOKEN is the one in your env file, then redeploy; if it is, the "
-    "deploy logs say what fails behind this path."
+    "Copy DASHBOARD_AUTH_TOKEN from Railway to the env file (or give --token=@FILE), then run again. If they are equal, "
+    "redeploy: the deployment still has the former one."
 )
 EXACT = (
-    "The dashboard must compare the whole DASHBOARD_AUTH_TOKEN: have its auth guard corrected, then redeploy."
+    'Hand to the developer: "Have the auth guard compare the whole DASHBOARD_AUTH_TOKEN with hmac.compare_digest: {request} '
+    'lets in the case: {case}."'
 )
 LOCKED_OUT = (
     "the login has locked this address out after five wrong tokens: wait five minutes, and run this again"
@@ -64,32 +81,39 @@ LOCKED_OUT = (
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # Who is asked for patience is not refused: the request may get in later.
 NOT_YET = (408, 425, 429)
-LOGIN_FIX = (
-    "Have the dashboard's login corrected (SESSION_SECRET_KEY set in Railway, Secure cookies), then redeploy."
+LOGIN_FIX = 'Hand to the developer, with the deploy logs from Railway: "The login answers {status} where it must open a session."'
+NO_SESSION = (
+    'Hand to the developer, with the deploy logs from Railway: "A wrong token at the login must open no session, and show the '
+    'form again."'
 )
+COOKIE = 'Hand to the developer: "Set the session cookie once, as Secure cookies with HttpOnly and SameSite=Lax are set; it lacks {case}."'
+WAIT = "Wait five minutes, then run again: the login lets this address in again then."
 
 
-@check("AUTH-01", fix=STRICT)
+@check("AUTH-01", fix=STRICT, fixes=STRICTLY)
 @get(STATUS)
 def test_status_needs_a_token(response: Exchange) -> None:
     """The operator status refuses a caller without a token."""
-    assert response.status_code == 401
+    response.must_be_refused()
 
 
-@check("AUTH-02", fix=STRICT)
+@check("AUTH-02", fix=STRICT, fixes=STRICTLY)
 @REFUSED_TRIGGER
 def test_trigger_needs_a_token(response: Exchange) -> None:
     """The operator trigger refuses a dry run without a token."""
-    assert response.status_code == 401
+    response.must_be_refused()
 
 
 @check(
     "AUTH-03",
-    fix="In Railway, put /api/health/ready on DASHBOARD_AUTH_ALLOWLIST; if it answers 503, see RDY-01.",
+    fix="In Railway, add /api/health/ready to DASHBOARD_AUTH_ALLOWLIST, then redeploy.",
+    fixes={
+        503: "In the deploy logs in Railway, see which dependency is not ready, mend it, then redeploy (RDY-01)."
+    },
 )
 @READINESS
 def test_readiness_needs_no_token(response: Exchange) -> None:
-    """Readiness answers a caller without a token."""
+    """The readiness report is shown to a caller without a token."""
     response.report(Readiness)
 
 
@@ -102,35 +126,44 @@ def query_token_cases(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "AUTH-04",
-    fix="In Railway, set DASHBOARD_QUERY_TOKEN_ENABLED=false, then redeploy; if it is, have the auth guard corrected.",
+    fix="In Railway, set DASHBOARD_QUERY_TOKEN_ENABLED=false, then redeploy. If it is false there, hand to the developer: "
+    '"The auth guard takes the token from ?token=."',
+    fixes={
+        "shut": "Correct query_token in the profile (acceptance/environments.toml): it says that ?token= still opens the "
+        "dashboard, and it does not. Or set DASHBOARD_QUERY_TOKEN_ENABLED=true in Railway, if that is meant."
+    },
 )
 @cases(query_token_cases)
 def test_query_token(response: Exchange, case: str, environment: Environment) -> None:
-    """The token in the query string opens nothing, unless the profile says that it still may."""
+    """The token in the address (?token=) opens nothing, unless the profile says that it still may."""
     enabled = environment.profile.query_token
     if case == "reported":
-        assert response.report(Auth, at="auth").query_token_enabled is enabled
+        auth = response.report(Auth, at="auth")
+        told = f"it says {word(auth.query_token_enabled)}"
+        must(auth.query_token_enabled is enabled, f"query_token_enabled must be {word(enabled)}", told)
     elif enabled:
+        if response.status_code == 401:
+            raise response.mismatch("must be let in, as the profile's query_token says", "", "shut")
         response.report(OperatorStatus)
     else:
-        assert response.status_code == 401
+        response.must_be_refused()
 
 
 @check("AUTH-05", fix=SAME_TOKEN)
 @OPERATOR_STATUS
 def test_status_opens_with_the_token(response: Exchange) -> None:
-    """The token opens the operator status, and the report is in the answer."""
+    """The token opens the operator status, and the answer is the report."""
     response.report(OperatorStatus)
 
 
 @check("AUTH-06", fix=SAME_TOKEN)
 @DEPENDENCIES
 def test_dependencies_open_with_the_token(response: Exchange) -> None:
-    """The token opens the runtime dependencies, and the report is in the answer."""
+    """The token opens the report on the runtime dependencies, and the answer is that report."""
     response.report(Dependencies)
 
 
-@check("AUTH-07", by="developer", fix=EXACT)
+@check("AUTH-07", fix=EXACT)
 @cases(
     {
         "wrong": get(STATUS, header(TOKEN_HEADER, "caio-acceptance-wrong-token", "a wrong token")),
@@ -142,15 +175,14 @@ def test_dependencies_open_with_the_token(response: Exchange) -> None:
     }
 )
 def test_near_misses_of_the_token(response: Exchange) -> None:
-    """Almost the token is no token."""
-    assert response.status_code == 401
+    """A token that is nearly right is refused."""
+    response.must_be_refused()
 
 
 @check(
     "AUTH-08",
-    by="developer",
-    fix="The dashboard must take DASHBOARD_AUTH_TOKEN from its own header alone, and believe only sessions that it "
-    "signed with SESSION_SECRET_KEY: have its auth guard corrected, then redeploy.",
+    fix='Hand to the developer: "Have the auth guard take the token from the header X-Dashboard-Token alone, and believe '
+    'only sessions signed with SESSION_SECRET_KEY: it let in the case: {case}."',
 )
 @cases(
     lambda environment: {
@@ -183,15 +215,15 @@ def test_near_misses_of_the_token(response: Exchange) -> None:
     }
 )
 def test_token_elsewhere(response: Exchange) -> None:
-    """The token in the wrong place, and a session that another secret signed, open nothing."""
-    assert response.status_code == 401
+    """The token in the wrong place is refused, and so is a session that another secret signed."""
+    response.must_be_refused()
 
 
-@check("AUTH-09", fix=STRICT)
+@check("AUTH-09", fix=STRICT, fixes={**STRICTLY, 404: PATH_WITH_ID, 405: PATH_WITH_ID, 422: PATH_WITH_ID})
 @cases({path: get(path) for path in (*READING_PATHS, *NAMED_PATHS, *ACTING_PATHS)})
 def test_every_protected_path(response: Exchange) -> None:
     """Every protected path refuses a caller without a token."""
-    assert response.status_code == 401
+    response.must_be_refused()
 
 
 # The auth guard must refuse every path that begins with /api/: where these are not found (404), they got past it.
@@ -255,18 +287,18 @@ OTHER_SPELLINGS = (
 
 @check(
     "AUTH-10",
-    by="developer",
-    fix=EXACT.replace("compare the whole DASHBOARD_AUTH_TOKEN", "guard every spelling of a path"),
+    fix='Hand to the developer: "Have the auth guard judge the path that the application will serve, and refuse all under '
+    '/api/: {request} walks past it without a token."',
 )
 @cases({path: get(path) for path in (*GUARDED_SPELLINGS, *ODD_SPELLINGS, *OTHER_SPELLINGS)})
 def test_other_spellings(response: Exchange, case: str) -> None:
-    """No spelling of a protected path reaches it."""
+    """A protected path is refused in every spelling."""
     if case in GUARDED_SPELLINGS:
-        assert is_refused(response), response.summary
+        must_refuse(response)
     elif case in OTHER_SPELLINGS and response.status_code in (302, 303, 307):
-        assert goes_to_login(response), f"a redirect to {response.header('location')}"
-    else:
-        assert is_refused(response) or response.status_code == 404, response.summary
+        must_go_to_login(response, "be refused, or sent to the login of this host", "")
+    elif response.status_code != 404:
+        must_refuse(response)
 
 
 def is_refused(response: Exchange) -> bool:
@@ -282,13 +314,20 @@ def is_refused(response: Exchange) -> bool:
     )
 
 
-def goes_to_login(response: Exchange) -> bool:
-    """Say whether a redirect stays on this deployment and goes to its login."""
+def must_refuse(response: Exchange, case: str = "") -> None:
+    """Require that a caller was refused, by the dashboard or by a firewall in front of it."""
+    if not is_refused(response):
+        raise response.mismatch("must be refused (400, 401 or 403)", "", "", case=case)
+
+
+def must_go_to_login(response: Exchange, to: str, *ways: str) -> None:
+    """Require a redirect that stays on this deployment and goes to its login."""
     target = response.local_redirect
-    return target is not None and target.path == LOGIN
+    if target is None or target.path != LOGIN:
+        raise response.mismatch(f"must {to}", f"sent to {response.header('location') or 'nowhere'}", *ways)
 
 
-@check("AUTH-11", fix=STRICT)
+@check("AUTH-11", fix=METHOD)
 @cases(
     {
         f"{method} {path}": probe(method, path)
@@ -297,8 +336,8 @@ def goes_to_login(response: Exchange) -> bool:
     }
 )
 def test_other_methods(response: Exchange) -> None:
-    """No other method reaches a protected reading path without a token."""
-    assert is_refused(response), response.summary
+    """A protected path is refused without a token, whatever the method."""
+    must_refuse(response)
 
 
 def revoked_cases(environment: Environment) -> Mapping[str, Probe]:
@@ -314,36 +353,59 @@ def revoked_cases(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "AUTH-12",
-    fix="What was withdrawn still works: set a new DASHBOARD_AUTH_TOKEN in Railway, and for a session a new "
-    "SESSION_SECRET_KEY, then redeploy.",
+    fix="In Railway, set DASHBOARD_AUTH_TOKEN to a new value (python -m pytest_caio bootstrap --generate-secrets writes one), "
+    "then redeploy.",
+    fixes={
+        "session": "In Railway, set SESSION_SECRET_KEY to a new value (python -m pytest_caio bootstrap --generate-secrets "
+        "writes one), then redeploy: every session ends."
+    },
 )
 @cases(revoked_cases)
-def test_revoked_tokens(response: Exchange) -> None:
-    """A revoked token opens nothing, and neither does a session from before its rotation."""
-    assert response.status_code == 401
+def test_revoked_tokens(response: Exchange, case: str) -> None:
+    """A revoked token is refused, and so is an old session."""
+    if response.status_code != 401:
+        way = "session" if case.startswith("revoked session") else ""
+        raise response.mismatch("must be refused (401)", "", way)
+
+
+LOGIN_FIRST = 'Hand to the developer: "Have {request} send who has no session to /login on this host, with a 302, 303 or 307."'
 
 
 @check(
     "AUTH-13",
-    by="developer",
-    fix="Have the dashboard send pages without a session to /login, and keep `next` a local path.",
+    fix=LOGIN_FIRST,
+    fixes={
+        "next": 'Hand to the developer: "Have {request} send people to /login with next={case}: a path of this host, and no '
+        'other."',
+        "3xx": LOGIN_FIRST,
+    },
 )
 @cases({page: get(page) for page in PAGES})
 def test_pages_go_to_the_login(response: Exchange, case: str) -> None:
-    """A page without a session goes to the login, and comes back to this host."""
-    assert response.status_code in (302, 303, 307)
-    assert goes_to_login(response), f"a redirect to {response.header('location')}"
+    """Pages send people without a session to the login, and back to this host after it."""
+    response.must_answer(302, 303, 307, to="send people to the login", case=case)
+    must_go_to_login(response, "send people to /login on this host")
     target = response.local_redirect
-    assert parse_qs(target.query if target else "").get("next") == [case]
+    back = parse_qs(target.query if target else "").get("next", [])
+    if back != [case]:
+        raise response.mismatch(
+            f"next must be {case}, and be there once", f"it is {word(back)}", "next", case=case
+        )
 
 
 def looked_at(response: Exchange) -> None:
     """Say so where the login did not look at the token, since it has locked this address out."""
     if response.status_code == 429:
-        raise Advice(LOCKED_OUT)
+        raise Advice(LOCKED_OUT, WAIT)
 
 
-@check("AUTH-14", by="developer", blocking=False, writes=True, fix=LOGIN_FIX)
+@check(
+    "AUTH-14",
+    blocking=False,
+    writes=True,
+    fix=LOGIN_FIX,
+    fixes={"cookie": COOKIE, "3xx": LOGIN_FIX, 401: LOGIN_FIX},
+)
 @post(
     LOGIN,
     login_token(),
@@ -351,15 +413,28 @@ def looked_at(response: Exchange) -> None:
     effect=Effect.WRITE,
 )
 def test_session_cookie(response: Exchange) -> None:
-    """The session cookie cannot be read by scripts, sent in clear, or sent by other sites' forms."""
+    """The session cookie is out of reach for scripts, plain http and other sites' forms."""
     looked_at(response)
-    assert response.status_code == 303
+    response.must_answer(303, to="open a session")
     cookies = [c for c in response.header_values("set-cookie") if c.startswith("caio_session=")]
-    assert len(cookies) == 1, f"{len(cookies)} session cookies"
+    must(
+        len(cookies) == 1,
+        "one session cookie",
+        f"{len(cookies)} of them",
+        "cookie",
+        case="being the only one",
+    )
     flags = {part.strip().lower() for part in cookies[0].split(";")[1:]}
-    missing = {"httponly", "secure"} - flags
-    assert not missing, f"the cookie lacks {', '.join(sorted(missing))}"
-    assert flags & {"samesite=lax", "samesite=strict"}, "the cookie lacks SameSite=Lax or Strict"
+    lacking = [name for name in ("HttpOnly", "Secure") if name.lower() not in flags]
+    if not flags & {"samesite=lax", "samesite=strict"}:
+        lacking.append("SameSite=Lax")
+    must(
+        not lacking,
+        "the session cookie must have HttpOnly, Secure and SameSite",
+        f"it lacks {word(lacking)}",
+        "cookie",
+        case=word(lacking),
+    )
 
 
 def bearer_cases(environment: Environment) -> Mapping[str, Probe]:
@@ -379,15 +454,17 @@ def bearer_cases(environment: Environment) -> Mapping[str, Probe]:
 
 
 @check(
-    "AUTH-15", fix="Give DASHBOARD_AUTH_TOKEN a value that no webhook bearer has, in Railway, then redeploy."
+    "AUTH-15",
+    fix="In Railway, give DASHBOARD_AUTH_TOKEN a value that no other variable has, then redeploy. If it is unlike {key} "
+    'already, hand to the developer: "The auth guard lets in {key}."',
 )
 @cases(bearer_cases)
-def test_webhook_bearers(response: Exchange) -> None:
+def test_webhook_bearers(response: Exchange, case: str) -> None:
     """A webhook's bearer does not open the API."""
-    assert response.status_code == 401
+    response.must_be_refused(key=case.partition(" ")[0])
 
 
-@check("AUTH-16", by="developer", fix=LOGIN_FIX)
+@check("AUTH-16", fix=NO_SESSION, fixes={"5xx": NO_SESSION, 500: NO_SESSION})
 @post(
     LOGIN,
     headers=FORM,
@@ -398,12 +475,13 @@ def test_webhook_bearers(response: Exchange) -> None:
 def test_wrong_token_at_the_login(response: Exchange) -> None:
     """A wrong token at the login opens no session."""
     cookies = [c.split(";")[0] for c in response.header_values("set-cookie") if c.startswith("caio_session=")]
-    assert [cookie for cookie in cookies if cookie not in ("caio_session=", 'caio_session=""')] == []
+    opened = [cookie for cookie in cookies if cookie not in ("caio_session=", 'caio_session=""')]
+    must(not opened, "no session must be opened", "the answer sets a session cookie")
     looked_at(response)
     # 200 shows the login form again.
-    assert response.status_code in (200, 400, 401, 403)
-    if response.status_code == 200:
-        assert "<form" in response.text.lower(), "200 without the login form"
+    response.must_answer(200, 400, 401, 403, to="be refused, or shown the form again")
+    if response.status_code == 200 and "<form" not in response.text.lower():
+        raise response.mismatch("must show the login form again", f"shown something else: {response.summary}")
 
 
 def malformed(header_name: str, template: str = "{}") -> dict[str, tuple[str, str, str]]:
@@ -414,11 +492,17 @@ def malformed(header_name: str, template: str = "{}") -> dict[str, tuple[str, st
     }
 
 
+MALFORMED = (
+    'Hand to the developer: "Have {request} refuse a malformed credential with a 4xx: compare it as bytes, since '
+    'hmac.compare_digest takes no other text."'
+)
+
+
 @check(
     "AUTH-17",
-    by="developer",
     blocking=False,
-    fix="Have the dashboard compare credentials as bytes (hmac.compare_digest refuses non-ASCII text).",
+    fix=MALFORMED,
+    fixes={500: MALFORMED, "5xx": MALFORMED},
 )
 @cases(
     {
@@ -436,16 +520,20 @@ def malformed(header_name: str, template: str = "{}") -> dict[str, tuple[str, st
     }
 )
 def test_malformed_credentials(response: Exchange) -> None:
-    """A malformed credential is refused as the caller's mistake, not answered with a crash."""
-    assert 400 <= response.status_code < 500
+    """A malformed credential is refused as the caller's mistake, and crashes nothing."""
+    response.must_answer(range(400, 500), to="be refused as the caller's mistake")
 
 
 @check(
     "AUTH-18",
-    by="developer",
     blocking=False,
-    fix="Have the login page escape `next`, the login follow it to a path of this host alone (not to one that begins "
-    "with // or /\\), and the websocket ask for a session or token.",
+    fix='Hand to the developer, with the deploy logs from Railway: "The login answers {status}: with the token it must open a session (303), else show the page (200)."',
+    fixes={
+        "escape": 'Hand to the developer: "Have the login page escape next: what a link puts there stands in it as markup."',
+        "follow": 'Hand to the developer: "Have the login follow next to a path of this host alone (not to one that begins with // or '
+        '/\\), and escape it in the page."',
+        "websocket": 'Hand to the developer: "Have the websocket /ws refuse who has no session or token."',
+    },
 )
 @cases(
     {
@@ -474,17 +562,21 @@ def test_malformed_credentials(response: Exchange) -> None:
     }
 )
 def test_login_and_websocket(response: Exchange, case: str) -> None:
-    """The login escapes `next` and follows it on this host alone; the websocket refuses who has no session or token."""
+    """The login neither shows nor follows what a link put into next, and the websocket is not open to everybody."""
     if case == "websocket":
-        assert response.status_code in (302, 303, 307, 400, 401, 403, 404, 426)
+        if response.status_code not in (302, 303, 307, 400, 401, 403, 404, 426):
+            raise response.mismatch("must be refused without a session or token", "", "websocket")
     elif case.startswith("after a login"):
         looked_at(response)
-        assert response.status_code == 303
-        assert response.local_redirect is not None, "`next` is followed to another host"
+        response.must_answer(303, to="open a session")
+        if response.local_redirect is None:
+            target = response.header("location") or "nowhere"
+            raise response.mismatch("must go to a path of this host", f"sent to {target}", "follow")
     else:
-        assert response.status_code == 200
+        response.must_answer(200, to="show the login")
         unescaped = ("<caio-probe>", '" caio-probe="', "=' caio-probe='", "='/' caio-probe='")
-        assert not any(text in response.text for text in unescaped), "next stands in the page as markup"
+        shown = any(text in response.text for text in unescaped)
+        must(not shown, "next must be shown as text", "it stands in the page as markup", "escape")
 
 
 def headers_of_proxies(environment: Environment) -> Mapping[str, Probe]:
@@ -536,18 +628,26 @@ def headers_of_proxies(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "AUTH-19",
-    by="developer",
-    fix="Have the dashboard's auth guard decide by the token or session alone, and by the path that is served: no header "
-    "that a proxy or a caller may set counts. Then redeploy.",
+    fix='Hand to the developer: "Have the auth guard decide by the token or session alone, and believe no header that a '
+    'caller may set: it believed the case: {case}."',
+    fixes={
+        "rewritten": 'Hand to the developer: "Have the auth guard judge the path that is served: {case}, without a token, '
+        'answers for another path."'
+    },
 )
 @cases(headers_of_proxies)
 def test_headers_of_proxies(response: Exchange, case: str) -> None:
-    """No header that a proxy may set opens the API without a token."""
+    """Without a token the API is refused, whatever a caller claims in headers that proxies set."""
     if case.endswith("of a public path"):  # whose own answer other checks judge
-        told = [name for name in ('"emergency_stop"', '"gatekeeper"') if name in response.text]
-        assert not told, "a public path answered with the operator status"
+        told = any(name in response.text for name in ('"emergency_stop"', '"gatekeeper"'))
+        must(
+            not told,
+            "a public path must answer for itself",
+            "it answered with the operator status",
+            "rewritten",
+        )
     else:
-        assert is_refused(response), response.summary
+        must_refuse(response, case)
 
 
 # The root, where static files are, and the ways up from there, one folder or two.
@@ -560,19 +660,29 @@ FOLDERS = tuple(
 
 @check(
     "AUTH-20",
-    by="developer",
-    fix="Have the dashboard serve no file but those made for browsers: its static folder must hold nothing else, and its "
-    "server must not leave it by dot segments. Replace every secret in a file that was served, then redeploy.",
+    fix='Hand to the developer: "{request} is served to everybody: keep it out of the static folder." Replace every secret in '
+    "that file, in Railway and in the env file, then redeploy.",
+    fixes={
+        "leak": 'Hand to the developer: "{request} shows {case}." Replace every secret that was shown, in Railway and in the '
+        "env file, then redeploy.",
+        "dots": 'Hand to the developer: "The server leaves the static folder by dot segments: {request} is served." Replace '
+        "every secret in that file, in Railway and in the env file, then redeploy.",
+    },
 )
 @cases({file: tuple(get(f"{folder}{file}") for folder in FOLDERS) for file in PROJECT_FILES})
 def test_no_project_file(
     responses: Mapping[str, Exchange], leaks_in: Callable[[Exchange], list[str]]
 ) -> None:
-    """No file of the project is served, and whatever is served in its place holds no secret."""
+    """No file of the project is served, and what is served in its place holds no secret."""
     for label, response in responses.items():
+        path = label.removeprefix("GET ")
         leaks = leaks_in(response)
-        assert not leaks, f"{label} shows {', '.join(leaks)}"
-        assert not is_file(response), f"{label} is served: {response.summary}"
+        if leaks:
+            shown = f"{path} shows {word(leaks)}"
+            raise response.mismatch("must show no secret", shown, "leak", case=word(leaks))
+        if is_file(response):
+            way = "dots" if re.search(r"\.\./|%2e%2e|\.\.%2f", path) else ""
+            raise response.mismatch("must not be served", f"{path} is served: {response.summary}", way)
 
 
 def is_file(response: Exchange) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_caio import Advice, Environment, NotApplicable, cases, check
+from pytest_caio import Advice, Environment, NotApplicable, cases, check, must, no
+from pytest_caio.checks.words import word
+from pytest_caio.contract.cards import RAMP_TIER
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.keys import (
     BRAKES,
@@ -15,8 +17,11 @@ from pytest_caio.environments.keys import (
     REQUIRED_KEYS,
     SECRETS,
     SENDING_KEYS,
+    STATE_PREFIX,
     STRICT_FLAGS,
     TIER_FILTER,
+    canonical,
+    expected_values,
 )
 from pytest_caio.environments.rules import (
     brake_fault,
@@ -50,96 +55,135 @@ from pytest_caio.gates.requirements import needs_env_file, needs_redis
 if TYPE_CHECKING:
     from pytest_caio.gates.redis_server import RedisFindings
 
-KEYS = "Set the key named, in Railway and in the env file, then redeploy; `python -m pytest_caio bootstrap` writes what is missing."
-STRICT = (
-    "In Railway and in the env file, set DASHBOARD_AUTH_STRICT, REDIS_REQUIRED, INNGEST_REQUIRED and WEBHOOK_SIGNATURE_REQUIRED "
-    "to true, DASHBOARD_QUERY_TOKEN_ENABLED to false, and ENVIRONMENT to this environment's name, then redeploy."
+BOTH = "In Railway and in the env file, "
+KEYS = BOTH + "set {key}, then redeploy. `python -m pytest_caio bootstrap` asks for what the env file lacks."
+SET = BOTH + "set {key}={value}, then redeploy."
+ORIGINS = (
+    BOTH
+    + "set CORS_ALLOWED_ORIGINS to the https origins of the dashboard (https://HOST, comma between), then redeploy."
 )
-ORIGINS = "In Railway and in the env file, set CORS_ALLOWED_ORIGINS to https origins (https://host, comma between), then redeploy."
-INNGEST = "In Railway and in the env file, set INNGEST_WEBHOOK_URL=https://<host of this deployment>/inngest, then redeploy."
-BACKEND = "In Railway and in the env file, set STATE_BACKEND=redis, STATE_DUAL_READ_ENABLED=false, STATE_FILE_FALLBACK_WRITE=false, then redeploy."
-NAMESPACES = (
-    "In Railway and in the env file, set RATE_LIMIT_REDIS_NAMESPACE=caio:<environment>:ratelimit and CONTEXT_REDIS_PREFIX="
-    "caio:<environment>:context, keep other environments' names out of STATE_REDIS_PREFIX, then redeploy."
+INNGEST = BOTH + "set INNGEST_WEBHOOK_URL=https://{host}/inngest, then redeploy."
+TRACES = BOTH + "set {key}={value} (a whole number, or true), then redeploy."
+NEW_SECRET = (
+    'Make a new value with `python -c "import secrets; print(secrets.token_hex(32))"`, set {key} to it in Railway and in the env file, '
+    "then redeploy."
 )
-TRACES = "In Railway and in the env file, set the key named (TRACE_ENVELOPE_ENABLED=true, TRACE_CLEANUP_ENABLED=true, TRACE_RETENTION_DAYS=30), then redeploy."
-SECRET = "Make a new random value for the key named (`openssl rand -hex 32`), set it in Railway and in the env file, then redeploy."
-FILLED = "Write the real value of the key named, or make a new random one (`openssl rand -hex 32`), in Railway and in the env file, then redeploy."
-APART = "Give each environment secrets and a Redis database of its own: set new values in Railway for one of them and its env file, then redeploy."
-ALLOWLIST = "In Railway and in the env file, set HEYREACH_UNSIGNED_ALLOWLIST=false, then redeploy; a waiver may cover ENV-11 for a limited time."
-REDIS = (
-    "Set REDIS_URL in the env file to the Redis of this deployment, as it is reached from here: the primary, with a user that "
-    "may write. Set its maxmemory-policy to noeviction; where it is full, give it more memory (maxmemory) in Railway."
+FILLED = BOTH + "write the real value of {key}, then redeploy: it is still the template's."
+APART = (
+    "Give {environment} a value of its own for {key} "
+    '(`python -c "import secrets; print(secrets.token_hex(32))"` makes one), in Railway and in the env file, then redeploy.'
 )
-PROVIDER = "In Railway and in the env file, set the provider's webhook secret (RB2B takes nothing else) or its bearer token, then redeploy."
+DATABASE = "Give {environment} a Redis database of its own: set another REDIS_URL in Railway and in the env file, then redeploy."
+REDIS = "In the env file, correct REDIS_URL: it must lead to the Redis of this deployment, as it is reached from here. {wrong}."
+EVICTS = "On the Redis service in Railway, set its maxmemory-policy to noeviction (CONFIG SET maxmemory-policy noeviction)."
+WRITER = (
+    "In Railway and in the env file, set REDIS_URL to the primary, with a user that may write to its namespaces (or permit that to "
+    "this one), then redeploy."
+)
+MEMORY = "On the Redis service in Railway, give it more memory (maxmemory): it is full."
+ALLOWLIST = (
+    BOTH
+    + "set HEYREACH_UNSIGNED_ALLOWLIST=false, then redeploy; where HeyReach cannot sign, a waiver may cover ENV-11 for a limited time."
+)
+PROVIDER = (
+    BOTH
+    + "set the provider's webhook secret, {key} (or its bearer token, where it takes one), then redeploy."
+)
 CHARACTERS = (
-    "In the env file and in Railway, write the value of the key named again, by hand and without the character named, "
-    "or in place of the reference; then redeploy."
+    BOTH
+    + "write the value of {key} again, by hand and without the character named: it {wrong}. Then redeploy."
 )
-SENDING = "Set the key named, in Railway and in the env file, then redeploy: without it an approval succeeds, and nothing is sent."
-BRAKE = "In Railway and in the env file, set the key named to false (PENDING_QUEUE_TIER_FILTER: remove it), then redeploy, if sending is meant to go on."
-SPELLING = (
-    "In the env file and in Railway, keep one definition of each key named, and spell it as the message says."
-)
+REFERENCE = BOTH + "write the value of {key} itself, in place of the reference: it {wrong}. Then redeploy."
+SENDING = BOTH + "set {key}, then redeploy: without it an approval succeeds, and nothing is sent."
+BRAKE = BOTH + "set {key}=false, then redeploy, if sending is meant to go on."
+FILTER = BOTH + "remove PENDING_QUEUE_TIER_FILTER (or set it to tier_1), then redeploy."
+SPELLING = "In the env file and in Railway, spell {key} as its neighbour here: {wrong}."
+TWICE = "In the env file, keep one definition of {key}, the right one, and remove the others."
+APPENDS = "On the Redis service in Railway, turn appendonly on (CONFIG SET appendonly yes): a restart loses the state."
+
+
+def is_given(environment: Environment, key: str) -> None:
+    """Require that a key has a value."""
+    wrong = missing_key(environment, key)
+    must(not wrong, f"{key} must be given", wrong, key=key)
+
+
+def is_set(key: str, value: str, wrong: str) -> None:
+    """Require that a setting has its value; `wrong` is what a rule found."""
+    must(not wrong, f"{key} must be {value}", wrong, key=key, value=value)
 
 
 @check("ENV-01", fix=KEYS)
 @cases(dict.fromkeys(REQUIRED_KEYS, ()))
 def test_required_keys(environment: Environment, case: str) -> None:
-    """Every required key is present and not empty."""
-    wrong = missing_key(environment, case)
-    assert not wrong, wrong
+    """Every required variable has a value."""
+    is_given(environment, case)
 
 
-@check("ENV-02", fix=STRICT)
+@check("ENV-02", fix=SET)
 @cases(dict.fromkeys((*STRICT_FLAGS, "ENVIRONMENT"), ()))
 def test_strict_mode(environment: Environment, case: str) -> None:
-    """Everything that guards the deployment is required, and it is the environment asked for."""
+    """Every guard of the deployment is switched on, and it is the environment asked for."""
     if case == "ENVIRONMENT":
-        wrong = name_fault(environment)
+        is_set(case, canonical(environment.expected_environment), name_fault(environment))
     else:
-        wrong = flag_fault(environment, case, wanted=STRICT_FLAGS[case])
-    assert not wrong, wrong
+        wanted = STRICT_FLAGS[case]
+        is_set(case, word(wanted), flag_fault(environment, case, wanted=wanted))
 
 
 @check("ENV-03", fix=ORIGINS)
 def test_cors_origins(environment: Environment) -> None:
     """The allowed origins are an explicit list of https origins."""
     wrong = origin_faults(environment)
-    assert not wrong, "; ".join(wrong)
+    must(not wrong, "every origin must be https:// and a host", "; ".join(wrong))
 
 
 @check("ENV-04", fix=INNGEST)
 def test_inngest_url(environment: Environment) -> None:
     """Inngest is told to call this deployment's /inngest over https."""
     wrong = inngest_fault(environment)
-    assert not wrong, wrong
+    must(
+        not wrong, "the URL must be https, on this host, and end with /inngest", wrong, host=environment.host
+    )
 
 
-@check("ENV-05", waivable=True, fix=BACKEND)
+@check("ENV-05", waivable=True, fix=SET)
 @cases(dict.fromkeys(REDIS_ONLY, ()))
 def test_redis_is_the_only_store(environment: Environment, case: str) -> None:
     """State is kept in Redis, and neither read from files nor written to them."""
-    wrong = redis_only_fault(environment, case)
-    assert not wrong, wrong
+    is_set(case, REDIS_ONLY[case], redis_only_fault(environment, case))
 
 
-@check("ENV-06", fix=NAMESPACES)
+@check(
+    "ENV-06",
+    fix=BOTH + "set {key}=caio:{environment}:{part}, then redeploy.",
+    fixes={
+        "shared": BOTH
+        + "give {environment} namespaces of its own (RATE_LIMIT_REDIS_NAMESPACE=caio:{environment}:ratelimit, "
+        "CONTEXT_REDIS_PREFIX=caio:{environment}:context), then redeploy.",
+    },
+)
 @cases(dict.fromkeys((*REDIS_NAMESPACES, "shared with another"), ()))
 def test_redis_namespaces(environment: Environment, environments: Sequence[Environment], case: str) -> None:
-    """Namespaces in Redis name this environment, and no other environment has them.
+    """Every namespace in Redis names this environment, and no other environment has it.
 
     The state's prefix may name none, as its default `caio` does; then the database sets it apart (ENV-10).
     """
     others = others_of(environment, environments)
     if case != "shared with another":
-        wrong = namespace_fault(environment, case, others)
-        assert not wrong, wrong
+        part = "state" if case == STATE_PREFIX else "ratelimit" if "RATE_LIMIT" in case else "context"
+        name = canonical(environment.expected_environment)
+        must(
+            not namespace_fault(environment, case, others),
+            f"{case} must name {name}",
+            namespace_fault(environment, case, others),
+            key=case,
+            part=part,
+        )
     elif not others:
         raise NotApplicable("no other environment is asked in this run")
     else:
-        shared = shared_namespaces(environment, others)
-        assert not shared, "; ".join(shared)
+        no("namespaces that another environment has too", shared_namespaces(environment, others), "shared")
 
 
 @check("ENV-07", blocking=False, fix=TRACES)
@@ -147,26 +191,35 @@ def test_redis_namespaces(environment: Environment, environments: Sequence[Envir
 def test_traces_and_numbers(environment: Environment, case: str) -> None:
     """Traces are kept for 30 days and cleaned up, and numbers are numbers."""
     wrong = number_fault(environment, case) if case in NUMBERS else flag_fault(environment, case, wanted=True)
-    assert not wrong, wrong
+    value = expected_values(environment.expected_environment).get(case, "a whole number above 0")
+    is_set(case, value if case in NUMBERS else "true", wrong)
 
 
 OTHER_KEYS = "all other keys"
 
 
-@check("ENV-08", fix=FILLED)
+@check("ENV-08", fix=NEW_SECRET, fixes={"placeholder": FILLED})
 @cases(lambda environment: {**given_secrets(environment), OTHER_KEYS: ()})
 def test_secrets_are_strong(environment: Environment, case: str) -> None:
-    """No secret is a placeholder, short, or used for two purposes, and no other value is a placeholder."""
-    wrong = placeholders(environment) if case == OTHER_KEYS else secret_faults(environment, case)
-    assert not wrong, "; ".join(wrong)
+    """No secret is short, used twice, or still the template's, nor is any other value the template's."""
+    if case == OTHER_KEYS:
+        wrong = placeholders(environment)
+        no("values of the template", wrong, "placeholder", key=word(wrong[:1]).partition(" ")[0])
+    else:
+        faults = secret_faults(environment, case)
+        must(
+            not faults,
+            f"{case} must be a secret of its own, of 20 characters or more",
+            "; ".join(faults),
+            key=case,
+        )
 
 
-@check("ENV-09", fix=SECRET)
+@check("ENV-09", fix=NEW_SECRET)
 @cases(revoked_secrets)
 def test_secrets_are_not_revoked(environment: Environment, case: str) -> None:
-    """No secret is one that was revoked."""
-    wrong = revoked_fault(environment, case)
-    assert not wrong, wrong
+    """No secret of the env file was revoked."""
+    must(not revoked_fault(environment, case), f"{case} must not be revoked", f"{case} was revoked", key=case)
 
 
 def separate_things(environment: Environment) -> Mapping[str, tuple[()]]:
@@ -176,7 +229,7 @@ def separate_things(environment: Environment) -> Mapping[str, tuple[()]]:
     return {"Redis database": (), **dict.fromkeys(keys, ())}
 
 
-@check("ENV-10", fix=APART)
+@check("ENV-10", fix=APART, fixes={"database": DATABASE})
 @cases(separate_things)
 def test_environments_are_apart(
     environment: Environment, environments: Sequence[Environment], case: str
@@ -189,14 +242,15 @@ def test_environments_are_apart(
         shared = shared_database(environment, others)
     else:
         shared = shared_secrets(environment, case, others)
-    assert not shared, "; ".join(shared)
+    way = "database" if case == "Redis database" else ""
+    must(not shared, f"no other environment may have the {case}", "; ".join(shared), way, key=case)
 
 
 @check("ENV-11", waivable=True, fix=ALLOWLIST)
 def test_heyreach_is_not_allowlisted(environment: Environment) -> None:
-    """HeyReach's webhooks are not let in unsigned."""
-    wrong = flag_fault(environment, "HEYREACH_UNSIGNED_ALLOWLIST", wanted=False)
-    assert not wrong, wrong
+    """HeyReach is not let in without a signature."""
+    key = "HEYREACH_UNSIGNED_ALLOWLIST"
+    is_set(key, "false", flag_fault(environment, key, wanted=False))
 
 
 def redis_parts(environment: Environment) -> Mapping[str, tuple[()]]:
@@ -205,34 +259,38 @@ def redis_parts(environment: Environment) -> Mapping[str, tuple[()]]:
     return dict.fromkeys(("answers", "evicts nothing", "takes writes", "is not full", "keeps on disk"), ())
 
 
-@check("ENV-12", fix=REDIS)
+@check("ENV-12", fix=REDIS, fixes={"evicts": EVICTS, "writes": WRITER, "full": MEMORY})
 @cases(redis_parts)
 def test_redis_answers_and_keeps(redis_server: RedisFindings, case: str) -> None:
-    """Redis answers PING, evicts nothing, is no replica, takes writes from this user, and is not full.
+    """Redis answers, takes writes, has room for them, and throws nothing away.
 
     Only noeviction will do: without a memory limit no other policy evicts either, until somebody sets one.
     """
-    assert not redis_server.silence, redis_server.silence
+    silence = redis_server.silence
+    must(not silence, "Redis must answer", silence, wrong=f"{silence[:1].upper()}{silence[1:]}")
     storage = redis_server.storage
     if case == "evicts nothing":
         if redis_server.policy is None:
-            raise Advice("Redis hides its maxmemory-policy (INFO, CONFIG): see that it is noeviction")
-        assert redis_server.policy == "noeviction"
+            raise Advice("Redis hides its maxmemory-policy (INFO, CONFIG): see that it is noeviction", EVICTS)
+        right = redis_server.policy == "noeviction"
+        must(right, "maxmemory-policy must be noeviction", f"it is {redis_server.policy}", "evicts")
     elif case == "takes writes":
-        assert redis_server.role != "slave", "Redis is a replica: what is written to it is refused or lost"
+        told = "Redis is a replica: what is written to it is refused or lost"
+        must(redis_server.role != "slave", "Redis must be the primary", told, "writes")
         refused = [f"{key}: {why}" for key, why in redis_server.refusals.items()]
-        assert not refused, "; ".join(refused)
+        must(not refused, "Redis must take writes from this user", "; ".join(refused), "writes")
     elif case == "is not full":
         if storage.used is None or storage.limit is None:
-            raise Advice("Redis hides how much memory it uses (INFO): see that it is not full")
+            told = "Redis hides how much memory it uses (INFO): see that it is not full"
+            raise Advice(told, "On the Redis service's page in Railway, see that its memory is not full.")
         share = f"{storage.used} of {storage.limit} bytes (maxmemory) are used"
-        assert not storage.limit or storage.used < storage.limit, share
+        must(not storage.limit or storage.used < storage.limit, "Redis must have room", share, "full")
         if storage.limit and storage.used > 0.9 * storage.limit:
-            raise Advice(f"Redis is nearly full: {share}")
+            raise Advice(f"Redis is nearly full: {share}", MEMORY.replace("it is full", "it is nearly full"))
     elif case == "keeps on disk" and storage.on_disk is None:
-        raise Advice("Redis hides whether it keeps data on disk (INFO, CONFIG): see that it does")
+        raise Advice("Redis hides whether it keeps data on disk (INFO, CONFIG): see that it does", APPENDS)
     elif case == "keeps on disk" and not storage.on_disk:
-        raise Advice("Redis keeps nothing on disk: a restart loses the state; turn appendonly on")
+        raise Advice("Redis keeps nothing on disk: a restart loses the state; turn appendonly on", APPENDS)
 
 
 @check("ENV-13", fix=PROVIDER)
@@ -248,38 +306,46 @@ def test_providers_have_a_secret(
     if let_in_unsigned(environment, provider):
         raise NotApplicable(f"{provider.title} is let in unsigned, which ENV-11 judges")
     wrong = provider_without_secret(environment, case)
-    assert not wrong, wrong
+    must(not wrong, f"{provider.title} must have a secret or a bearer", wrong, key=provider.secret_key)
 
 
-@check("ENV-14", blocking=False, fix=SPELLING)
+@check("ENV-14", blocking=False, fix=SPELLING, fixes={"twice": TWICE})
 @cases(needs_env_file)
 def test_keys_are_defined_once_and_spelled_right(environment: Environment) -> None:
-    """No key is defined twice, or misspelled."""
+    """No variable of the env file is defined twice, or misspelled."""
     if environment.file is None or not environment.file.entries:
         raise NotApplicable("the env file defines no key")
     twice, misspelled = repeated_keys(environment), misspelled_keys(environment)
-    assert not twice, f"defined more than once: {', '.join(twice)}"
-    assert not misspelled, f"unknown: {', '.join(misspelled)}"
+    no("variables that are defined more than once", twice, "twice", key=first_key(twice))
+    no("variables that are misspelled", misspelled, key=first_key(misspelled), wrong=word(misspelled[:1]))
 
 
-@check("ENV-15", fix=CHARACTERS)
+def first_key(faults: Sequence[str]) -> str:
+    """Return the variable that the first of these faults names."""
+    return word(faults[:1]).partition(" ")[0]
+
+
+@check("ENV-15", fix=CHARACTERS, fixes={"reference": REFERENCE})
 def test_values_can_be_used(environment: Environment) -> None:
-    """Every value can be used as it stands: no stray quote, blank or invisible character, and no open reference."""
+    """Every value can be used as it stands, without a stray quote, blank, invisible character or reference."""
     wrong = unusable_values(environment)
-    assert not wrong, "; ".join(wrong)
+    key, _, fault = word(wrong[:1]).partition(" ")
+    way = "reference" if "refers to" in fault else ""
+    expected = "every value must be usable as it stands"
+    must(not wrong, expected, "; ".join(wrong), way, key=key, wrong=fault)
 
 
 @check("ENV-16", blocking=False, fix=SENDING)
 @cases(lambda environment: dict.fromkeys((*SENDING_KEYS, *environment.profile.required_keys), ()))
 def test_what_sending_needs(environment: Environment, case: str) -> None:
     """What sending needs is there: GHL's key and location, and the profile's required keys."""
-    wrong = missing_key(environment, case)
-    assert not wrong, wrong
+    is_given(environment, case)
 
 
-@check("ENV-17", blocking=False, fix=BRAKE)
+@check("ENV-17", blocking=False, fix=BRAKE, fixes={"filter": FILTER})
 @cases(dict.fromkeys((*BRAKES, TIER_FILTER), ()))
 def test_no_brake_was_left_on(environment: Environment, case: str) -> None:
     """No brake and no override was left on."""
+    value, way = (RAMP_TIER, "filter") if case == TIER_FILTER else ("false", "")
     wrong = brake_fault(environment, case)
-    assert not wrong, wrong
+    must(not wrong, f"{case} must be {value}, or not set", wrong, way, key=case)

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from pytest_caio import Environment, Exchange, NotApplicable, Probe, cases, check, get
+from pytest_caio import Environment, Exchange, NotApplicable, Probe, cases, check, get, must, no, says
 from pytest_caio.checks.credentials import SESSION, TOKEN
 from pytest_caio.checks.shared import LOG_IN, OPERATOR_STATUS, PENDING_EMAILS
+from pytest_caio.checks.words import word
 from pytest_caio.contract.cards import CARD_COLUMNS, RAMP_TIER, Card, Poll, Queue
 from pytest_caio.contract.operation import CleanDays, DryRun, EmailHistory, Gatekeeper, Ramp, Sent
 from pytest_caio.contract.paths import LOGIN
@@ -25,21 +26,26 @@ if TYPE_CHECKING:
     from pytest_caio.gates.queue import QueueFindings
 
 MOTIONS = ("outbound", "all")
-DRY = "Have what the dry run's report says (errors, or a part that was no dry run) looked up in the deploy logs and corrected, then redeploy."
+DRY = 'Hand to the developer, with the deploy logs from Railway: "A dry run ({case}) {wrong}."'
 COUNTED = (
     "See in GHL and HeyReach whether anything went out during the run. If it did, stop the operator as the runbook says. "
     'Hand to the developer, with the deploy logs: "A dry run raises the day\'s counters of what went out."'
 )
-RAMP = (
-    "In the operator's settings, require the gatekeeper, keep the ramp active on tier_1, and set its email limit to "
-    "daily_limit of the profile or less, then redeploy."
+COUNTERS = 'Hand to the developer, with the deploy logs from Railway: "{wrong} in the operator status."'
+RAMP = "In the operator's settings, {act}, then redeploy."
+CARDS = (
+    'Regenerate the queue on /sales. If it stays, hand to the developer, with the deploy logs: "The gatekeeper queues cards that lack '
+    '{wrong}."'
 )
-CARDS = "Regenerate the queue on /sales, and see in the deploy logs why the gatekeeper queues cards without these fields."
 LAWFUL = (
-    'Reject the cards named on /sales, and approve none of them. Hand to the developer, with the deploy logs: "Cards reach '
-    'the queue without the parts that the law or the ramp asks for, or with {{...}} in their text."'
+    "Reject {card} and its like on /sales, and approve none of them. "
+    'Hand to the developer, with the deploy logs: "Cards reach the queue, and may not go out: {wrong}."'
 )
-PROOF = "Look the email up in GHL; if it did not go out, correct its status; have the proof of sends corrected before any more are approved."
+PROOF = (
+    "Look {email} up in GHL: if it did not go out, correct its status. "
+    'Hand to the developer: "An email counts as sent without proof: {wrong}." Approve no more before.'
+)
+PAGE = 'Hand to the developer, with the deploy logs from Railway: "{request} must {wanted}: it is answered {status}."'
 
 
 def status(when: str, sample: int) -> Probe:
@@ -47,21 +53,22 @@ def status(when: str, sample: int) -> Probe:
     return get(OPERATOR_STATUS.target, TOKEN, name=f"status {when}", sample=sample)
 
 
-@check("OPS-01", by="developer", blocking=False, writes=True, fix=DRY)
+@check("OPS-01", blocking=False, writes=True, fix=DRY)
 @cases({motion: dry_run(motion) for motion in MOTIONS})
 def test_dry_run_is_dry(response: Exchange, case: str, show_table: Callable[..., None]) -> None:
-    """A dry run says that it was one, and ends without errors."""
+    """A dry run is one in all its parts, and ends without errors."""
     report = response.report(DryRun)
     show_table(f"What would go out ({case})", ("part", "number"), report.forecast.items())
-    assert report.dry_run is True
-    assert report.motion == case
+    must(report.dry_run, "it must say that it was a dry run", "it says that it was live", wrong="is live")
+    told = f"it says {word(report.motion)}"
+    must(report.motion == case, f"the motion must be {case}", told, wrong=f"ran {word(report.motion)}")
     live = [name for name, part in report.channels.items() if part.dry_run is not True]
-    assert not live, f"a part of it was no dry run: {', '.join(live)}"
+    no("parts that were live", live, wrong=f"is live in {word(live)}")
     errors = [*report.errors, *(error for part in report.channels.values() for error in part.errors)]
-    assert not errors, f"it ended with errors: {', '.join(map(str, errors))}"
+    no("errors", errors, wrong="ends with errors")
 
 
-@check("OPS-02", by="developer", writes=True, fix=COUNTED)
+@check("OPS-02", writes=True, fix=COUNTED, fixes={"shape": COUNTERS})
 @cases(
     {
         motion: (
@@ -83,48 +90,69 @@ def test_dry_run_sends_nothing(responses: Mapping[str, Exchange]) -> None:
         responses[run].report(DryRun)
     # A supervised send may have come between once, and not each time.
     first, second = before.until(between), between.until(after)
-    assert not (first and second), f"a dry run changed {first}, and the next one {second}"
+    seen = f"a dry run changed {first}, and the next one {second}"
+    must(not (first and second), "the day's counters must stay as they are", seen)
 
 
-@check("OPS-03", fix=RAMP)
+@check(
+    "OPS-03",
+    fix=RAMP.replace("{act}", "require the gatekeeper, and keep the ramp active on tier_1"),
+    fixes={
+        "required": RAMP.replace("{act}", "require the gatekeeper"),
+        "active": RAMP.replace("{act}", "make the ramp active"),
+        "tier_filter": RAMP.replace("{act}", "set the tier of the ramp to tier_1"),
+        "limit": RAMP.replace(
+            "{act}", "set the email limit of the ramp to {limit} (daily_limit of the profile) or less"
+        ),
+    },
+)
 @OPERATOR_STATUS
 def test_operation_is_supervised(response: Exchange, environment: Environment) -> None:
-    """The gatekeeper is required, and the ramp is active on tier_1 within the daily limit."""
-    assert response.report(Gatekeeper, at="gatekeeper").required is True
-    ramp = response.report(Ramp, at="ramp")
-    assert ramp.active is True
-    assert ramp.tier_filter == RAMP_TIER
-    assert 0 <= ramp.email_limit_override <= daily_limit(environment)
+    """The gatekeeper is required, and the ramp lets out tier_1 alone, within the daily limit."""
+    says("the gatekeeper", response.report(Gatekeeper, at="gatekeeper"), required=True)
+    ramp, limit = response.report(Ramp, at="ramp"), daily_limit(environment)
+    says("the ramp", ramp, active=True, tier_filter=RAMP_TIER)
+    told = f"it is {ramp.email_limit_override}"
+    within = 0 <= ramp.email_limit_override <= limit
+    must(within, f"the email limit must be {limit} or less", told, "limit", limit=limit)
 
 
 @check(
     "OPS-04",
-    by="developer",
-    fix="The pending queue is a stored copy: see in the deploy logs why it is not read anew, then redeploy.",
+    fix='Hand to the developer, with the deploy logs from Railway: "The pending queue is a stored copy: refreshed_at stays the same."',
 )
 @PENDING_EMAILS
 @POLL_AGAIN
 def test_queue_is_fresh(responses: Mapping[str, Exchange]) -> None:
     """Each poll of the pending queue reads it anew."""
     first, second = (responses[probe.label].report(Poll).moment for probe in (PENDING_EMAILS, POLL_AGAIN))
-    assert second > first, f"refreshed at {first:%H:%M:%S.%f}, and a second later at {second:%H:%M:%S.%f}"
+    told = f"refreshed at {first:%H:%M:%S.%f}, and a second later at {second:%H:%M:%S.%f}"
+    must(second > first, "refreshed_at must move on", told)
 
 
-@check("OPS-05", by="developer", fix=CARDS)
+@check("OPS-05", fix=CARDS)
 @PENDING_EMAILS
 def test_cards_are_classified(response: Exchange) -> None:
-    """Pending cards carry the classifier and the campaign reference, and are all counted."""
+    """Pending cards say where they would be sent and for which campaign, and are all counted."""
     queue = response.report(Queue)
-    assert queue.count == len(queue.cards)
+    told = f"it counts {queue.count} and shows {len(queue.cards)}"
+    must(
+        queue.count == len(queue.cards),
+        "the queue must show as many cards as it counts",
+        told,
+        wrong="the right count",
+    )
     lacking = [f"{card.email_id} lacks {', '.join(card.lacks)}" for card in real_cards(queue) if card.lacks]
-    assert not lacking, f"{len(lacking)} cards, the first: {lacking[0]}"
+    no("cards that lack what sending needs", lacking, wrong=word(lacking[:1]).partition(" lacks ")[2])
 
 
 @check(
     "OPS-06",
     blocking=False,
-    fix="Review the cards on /sales: approve or reject the old ones, or regenerate the queue. Where cards are held and none "
-    "is shown, see that PENDING_QUEUE_TIER_FILTER names the ramp's tier.",
+    fix="On /sales, approve or reject the cards that are too old, or regenerate the queue.",
+    fixes={
+        "held": "In Railway, set PENDING_QUEUE_TIER_FILTER=tier_1 (or remove it), then redeploy: cards are held, and /sales shows none."
+    },
 )
 @PENDING_EMAILS
 def test_cards_are_recent(response: Exchange, queue: QueueFindings, show_table: Callable[..., None]) -> None:
@@ -134,14 +162,17 @@ def test_cards_are_recent(response: Exchange, queue: QueueFindings, show_table: 
         f"{len(shown.cards)} pending: {shown.counts}", CARD_COLUMNS, [card.row(now) for card in shown.cards]
     )
     held = [card for card in queue.pending.values() if not card.synthetic]
-    assert shown.real or not held, f"{len(held)} cards are held in Redis, and none is shown"
-    assert shown.cards or not shown.held, f"the queue holds {shown.held} cards, and shows none"
+    told = f"{len(held)} cards are held in Redis, and none is shown"
+    must(shown.real or not held, "cards that are held must be shown", told, "held")
+    told = f"the queue holds {shown.held} cards, and shows none"
+    must(shown.cards or not shown.held, "cards that are held must be shown", told, "held")
     cards = [card for shown_card in real_cards(shown) for card in (shown_card, queue.dated(shown_card))]
     overdue = list(dict.fromkeys(said for card in cards if (said := card.overdue(now))))
-    assert not overdue, f"{len(overdue)} cards, the first: {overdue[0]}; {shown.counts}"
+    told = f"{len(overdue)} cards, the first: {word(overdue[:1])}; {shown.counts}"
+    must(not overdue, "no card may be older than two hours, or without a date", told)
 
 
-@check("OPS-07", by="developer", fix=PROOF)
+@check("OPS-07", fix=PROOF)
 @EMAIL_HISTORY
 def test_sent_emails_are_proved(response: Exchange, queue: QueueFindings) -> None:
     """No email counts as sent without proof, in the history or in Redis."""
@@ -153,7 +184,8 @@ def test_sent_emails_are_proved(response: Exchange, queue: QueueFindings) -> Non
         unread = f"; Redis was not read ({queue.silence})" if queue.silence else ", nor do the cards in Redis"
         raise NotApplicable(f"the history tells of no sent email with its proof{unread}")
     unproved = {f"{email.email_id}: {email.doubts}" for email in (*queue.sent, *told) if email.doubts}
-    assert not unproved, f"{len(unproved)} emails, the first: {min(unproved)}"
+    first, _, doubts = min(unproved, default="").partition(": ")
+    no("emails that count as sent without proof", sorted(unproved), email=first, wrong=doubts)
 
 
 @check(
@@ -167,13 +199,13 @@ def test_a_send_is_proved(response: Exchange, environment: Environment, queue: Q
     """One supervised send is proved: its lead, its time and its conversation."""
     emails = (*queue.sent, *response.report(EmailHistory).sent)
     proved = recorded_sends(environment) or any(email.proved for email in emails)
-    assert proved, "no send is proved, neither by the deployment nor by a record"
+    must(proved, "one send must be proved", "none is, neither by the deployment nor by a record")
 
 
 @check(
     "OPS-09",
     blocking=False,
-    fix="Go on supervising: a day without an incident is a clean one; count again tomorrow.",
+    fix="Go on supervising on /sales: a day without an incident is a clean one; count again tomorrow.",
 )
 @OPERATOR_STATUS
 def test_days_were_clean(response: Exchange, show_table: Callable[..., None]) -> None:
@@ -183,14 +215,13 @@ def test_days_were_clean(response: Exchange, show_table: Callable[..., None]) ->
     if required < 1:
         raise NotApplicable("no clean day is required")
     show_table("Clean supervised days", ("completed", "required"), [(completed, required)])
-    assert completed >= required, f"{completed} of {required} days were clean"
+    must(completed >= required, f"{required} clean days", f"{completed} of {required} days were clean")
 
 
 @check(
     "OPS-10",
-    by="developer",
-    fix="Have /sales send people without a session to /login, and serve its script to those who have one, and keep "
-    "/ChiefAIOfficer a redirect there.",
+    fix=PAGE,
+    fixes=dict.fromkeys((404, 405, 500, "5xx", "3xx"), PAGE),
 )
 @cases(
     {
@@ -206,18 +237,22 @@ def test_sales_page_is_alive(responses: Mapping[str, Exchange], case: str) -> No
         raise NotApplicable("the login opened no session (AUTH-14)")
     if 300 <= response.status_code < 400 and not before:
         homes = (LOGIN,) if case == "/sales" else (LOGIN, "/sales")
-        assert leads_to(response, *homes), f"a redirect to {response.header('location')}"
+        if not leads_to(response, *homes):
+            told = f"sent to {response.header('location') or 'nowhere'}"
+            raise response.mismatch(
+                f"must lead to {' or '.join(homes)} on this host", told, wanted=f"lead to {homes[-1]}"
+            )
         return
-    assert response.status_code == 200
+    response.must_answer(200, to="be shown", wanted="be shown, or lead to the login")
     page = response.text
     login = re.search(r"<form\b[^<>]*\baction\s*=\s*[\"']?/login\b", page, re.IGNORECASE) and not before
     wired = "<script" in page.lower() and PENDING_EMAILS.target in page
-    assert login or wired, (
-        "the page is neither the login nor has the script that asks for /api/pending-emails"
-    )
+    if not (login or wired):
+        wanted = "be the login, or have the script that asks for /api/pending-emails"
+        raise response.mismatch(f"the page must {wanted}", "it is neither", wanted=wanted)
 
 
-@check("OPS-11", by="developer", fix=LAWFUL)
+@check("OPS-11", fix=LAWFUL)
 @PENDING_EMAILS
 def test_cards_may_go_out(response: Exchange) -> None:
     """Every pending card has the parts that the law asks for, no unrendered text, and the ramp's tier."""
@@ -226,7 +261,8 @@ def test_cards_may_go_out(response: Exchange) -> None:
         for card in real_cards(response.report(Queue))
         if card.unlawful
     ]
-    assert not unlawful, f"{len(unlawful)} cards, the first: {unlawful[0]}"
+    first, _, wrong = word(unlawful[:1]).partition(": ")
+    no("cards that may not go out", unlawful, card=first, wrong=wrong)
 
 
 def real_cards(queue: Queue) -> list[Card]:

@@ -1,12 +1,26 @@
 """Runtime readiness and hardening: the deployment says that it is ready, and tells the truth."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pytest_caio import Environment, Exchange, Mismatch, MissingInput, NotApplicable, Probe, cases, check, get
+from pytest_caio import (
+    Environment,
+    Exchange,
+    Mismatch,
+    MissingInput,
+    NotApplicable,
+    Probe,
+    cases,
+    check,
+    get,
+    must,
+    no,
+    says,
+)
 from pytest_caio.checks.credentials import inngest_signed, inngest_signed_with_nothing
 from pytest_caio.checks.shared import (
     DEPENDENCIES,
@@ -16,6 +30,7 @@ from pytest_caio.checks.shared import (
     READINESS,
     REFUSED_TRIGGER,
 )
+from pytest_caio.checks.words import word
 from pytest_caio.contract.cards import zoned
 from pytest_caio.contract.paths import LOGIN, PAGES, READING_PATHS
 from pytest_caio.contract.providers import PROVIDERS
@@ -34,22 +49,40 @@ from pytest_caio.contract.reports import (
 from pytest_caio.environments.urls import browser_url
 from pytest_caio.gates.freshness import clock_at, dates, kept_copy
 
-READY = "Open the deploy logs in Railway, mend the dependency that the answer names (REDIS_URL, INNGEST_*), then redeploy."
-REDIS = "In Railway, set REDIS_URL to this environment's Redis and REDIS_REQUIRED=true, see that Redis runs, then redeploy."
-INNGEST = "In Railway, set INNGEST_SIGNING_KEY, INNGEST_EVENT_KEY and INNGEST_REQUIRED=true, then redeploy."
-CLOUD = (
-    "In Railway, set INNGEST_SIGNING_KEY to the one in your env file and, in production, ENVIRONMENT to exactly production, and "
-    "remove INNGEST_DEV, then redeploy. On staging, cloud mode takes a change in the product's code."
+READY = (
+    "Open the deploy logs in Railway, mend what they say of {failed} (REDIS_URL for Redis, INNGEST_EVENT_KEY and "
+    "INNGEST_SIGNING_KEY for Inngest), then redeploy."
 )
+UNREADY = 'Hand to the developer, with the deploy logs from Railway: "{request} says {failed}, and must say that it is ready."'
+REDIS = (
+    "In Railway, see that this environment's Redis runs and that REDIS_URL leads to it; correct the one that is wrong, then "
+    "redeploy."
+)
+REDIS_ILL = "In Railway, see that Redis runs (its metrics, its deploy logs) and restart it; REDIS_URL is right: it is connected."
+INNGEST = (
+    "In Railway, see that INNGEST_SIGNING_KEY and INNGEST_EVENT_KEY are those of the Inngest app's page, then redeploy. If they are, "
+    'hand to the developer, with the deploy logs: "Inngest says {wrong}."'
+)
+INNGEST_KEYS = "In Railway, set INNGEST_SIGNING_KEY and INNGEST_EVENT_KEY to those of the Inngest app's page (app.inngest.com), then redeploy."
+KEY = (
+    "In Railway, set INNGEST_SIGNING_KEY to the one in the env file, then redeploy. If they are equal, hand to the developer: "
+    '"/inngest takes another signing key."'
+)
+CLOUD = "In Railway, remove INNGEST_DEV, and set ENVIRONMENT to exactly production, then redeploy."
 CODE = (
-    "It takes a change in the product's code: where ENVIRONMENT is not production it runs Inngest in development mode, whatever "
-    "INNGEST_DEV says. Hand to the developer: create the Inngest client with is_production=True on staging too. Until then this "
-    "check may be waived here (docs/waivers.md), and never in production."
+    'Hand to the developer: "Create the Inngest client with is_production=True on staging too: where ENVIRONMENT is not production '
+    'it runs in development mode, whatever INNGEST_DEV says." Until then this check may be waived here (docs/waivers.md), and never '
+    "in production."
 )
 CACHED = (
-    "What was cached is no answer of the dashboard: turn caching off for /api/ in whatever stands in front of it, or hand to "
-    'the developer: "Have the dashboard send Cache-Control: no-store under /api/." Then run this again.'
+    "Turn caching off for /api/ in whatever stands in front of the dashboard: what was cached is no answer of it. If nothing does, "
+    'hand to the developer: "Send Cache-Control: no-store under /api/."'
 )
+STALE = (
+    "In Railway, redeploy. If the report is from another time again, turn caching off for /api/ in front of the dashboard (what "
+    'was cached is no answer of it), or hand to the developer: "{case} is stale."'
+)
+DISAGREE = 'Hand to the developer, with the deploy logs from Railway: "The readiness code contradicts itself: {wrong}."'
 UNSIGNED = get("/inngest", name="unsigned introspection")
 SIGNED = get("/inngest", inngest_signed(), name="signed introspection")
 FORGED = get("/inngest", inngest_signed_with_nothing(), name="introspection signed with an empty key")
@@ -59,45 +92,90 @@ UNCACHED = replace(REFUSED_TRIGGER, tolerates_silence=True)
 JUDGED_APART = ("redis", "inngest", "webhooks")
 
 
-@check("RDY-01", fix=READY)
+@check("RDY-01", fix=UNREADY, fixes={503: READY, "page": UNREADY, 500: UNREADY})
 @READINESS
 def test_readiness_is_ready(response: Exchange) -> None:
-    """Readiness says ready."""
-    assert response.report(Readiness).status == "ready"
+    """The deployment says that it is ready."""
+    if response.status_code != 200:
+        failed = unready_parts(response)
+        raise response.mismatch(
+            "must answer 200 and say ready", "", failed=word(failed) if failed else "readiness"
+        )
+    try:
+        said = response.report(Readiness).status
+    except Mismatch as wrong:
+        wrong.named["failed"] = wrong.named.get("wrong", "something else")
+        raise
+    if said != "ready":
+        told = f"status: {word(said)}"
+        raise response.mismatch("must say status: ready", f"it says {told}", "", failed=told)
 
 
-@check("RDY-02", fix=READY)
+def unready_parts(response: Exchange) -> list[str]:
+    """Return the checks of readiness that failed, as far as it names them."""
+    try:
+        checks = response.json(Readiness).checks
+    except Mismatch:
+        return []
+    return [name for name, part in checks.items() if re.fullmatch(r"[\w-]{1,40}", name) and denies(part)]
+
+
+@check("RDY-02", fix=READY, fixes={"unready": UNREADY, "shape": UNREADY, 503: READY})
 @DEPENDENCIES
 def test_dependencies_are_ready(response: Exchange) -> None:
-    """The dependencies are ready, and nothing required failed."""
-    report = response.report(Dependencies)
-    assert report.ready is True
-    assert report.required_failures == []
+    """The dependencies are ready, and nothing that is required failed."""
+    try:
+        report = response.report(Dependencies)
+    except Mismatch as wrong:
+        wrong.named["failed"] = wrong.named.get("wrong", "the dependencies")
+        raise
+    failed = [name for name in report.required_failures if name in report.dependencies]
+    if failed:
+        raise response.mismatch(
+            "nothing required must fail", f"it says failed: {word(failed)}", "", failed=word(failed)
+        )
+    told = f"ready: {word(report.ready)}, required_failures: {word(report.required_failures)}"
+    if report.ready is not True or report.required_failures:
+        expected = "must say ready: true, required_failures: nothing"
+        raise response.mismatch(expected, f"it says {told}", "unready", failed=told)
 
 
-@check("RDY-03", fix=REDIS)
+@check(
+    "RDY-03",
+    fix=REDIS,
+    fixes={
+        "required": "In Railway, set REDIS_REQUIRED=true, then redeploy.",
+        "configured": "In Railway, set REDIS_URL to this environment's Redis (the value in the env file), then redeploy.",
+        "ill": REDIS_ILL,
+    },
+)
 @DEPENDENCIES
 def test_redis_is_healthy(response: Exchange) -> None:
     """Redis is required, connected and healthy."""
     redis = response.report(Redis, at="dependencies.redis")
-    assert redis.required is True
-    assert redis.configured is True
-    assert redis.connected is True
-    assert redis.ready is True
-    assert not denies(redis.status), f"its status is {redis.status}"
+    says("Redis", redis, required=True, configured=True, connected=True)
+    well = redis.ready is True and not denies(redis.status)
+    told = f"it says ready: {word(redis.ready)}, status: {word(redis.status)}"
+    must(well, "Redis must be ready and well", told, "ill")
 
 
-@check("RDY-04", fix=INNGEST)
+@check(
+    "RDY-04",
+    fix=INNGEST,
+    fixes={
+        "required": "In Railway, set INNGEST_REQUIRED=true, then redeploy.",
+        **dict.fromkeys(("configured", "keys_present"), INNGEST_KEYS),
+        "route_mounted": f'{INNGEST_KEYS} If they are set, hand to the developer, with the deploy logs: "/inngest is not mounted."',
+    },
+)
 @DEPENDENCIES
 def test_inngest_is_healthy(response: Exchange) -> None:
     """Inngest is required, has its keys, is mounted and healthy."""
     inngest = response.report(Inngest, at="dependencies.inngest")
-    assert inngest.required is True
-    assert inngest.configured is True
-    assert inngest.keys_present is True
-    assert inngest.route_mounted is True
-    assert inngest.ready is True
-    assert not denies(inngest.status), f"its status is {inngest.status}"
+    says("Inngest", inngest, required=True, configured=True, keys_present=True, route_mounted=True)
+    well = inngest.ready is True and not denies(inngest.status)
+    told = f"ready: {word(inngest.ready)}, status: {word(inngest.status)}"
+    must(well, "Inngest must be ready and well", f"it says {told}", wrong=told)
 
 
 def introspection_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
@@ -115,29 +193,55 @@ def introspection(responses: Mapping[str, Exchange]) -> Introspection:
     return responses[SIGNED.label].report(Introspection)
 
 
-@check("RDY-05", waivable=True, waivable_in_production=False, fix=CLOUD)
+@check(
+    "RDY-05",
+    waivable=True,
+    waivable_in_production=False,
+    fix=KEY,
+    fixes={
+        "mode": CLOUD,
+        "dev": CODE,
+        "forged": "In Railway, set INNGEST_SIGNING_KEY to the one of the Inngest app's page, then redeploy: it is empty there, and "
+        "Inngest believes everybody.",
+        **dict.fromkeys((404, 405), INNGEST_KEYS),
+    },
+)
 @cases(lambda environment: {"": (*introspection_cases(environment)[""], FORGED)})
 def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange], environment: Environment) -> None:
     """Inngest runs in cloud mode, with the signing key that was given, and no empty one."""
     mode = introspection(responses).mode
-    if mode == "dev" and canonical(environment.expected_environment) != "production":
-        raise Mismatch("cloud mode", "/inngest runs in dev mode", CODE)
-    assert mode == "cloud", f"/inngest runs in {mode} mode"
+    staging = mode == "dev" and canonical(environment.expected_environment) != "production"
+    must(
+        mode == "cloud",
+        "/inngest must run in cloud mode",
+        f"it runs in {word(mode)} mode",
+        "dev" if staging else "mode",
+    )
     forged = responses[FORGED.label]
     if forged.status_code == 200:
         believed = forged.report(Introspection).authentication_succeeded is True
-        assert not believed, "the deployment believes a signature that was made with an empty key"
+        must(
+            not believed,
+            "a signature made with an empty key must be refused",
+            "the deployment believes it",
+            "forged",
+        )
     if SIGNED.label not in responses:
         raise MissingInput("INNGEST_SIGNING_KEY")
     # SDKs up to 0.5.18 answer a wrong signature with 200 too, so the status code says nothing of the key.
     known = responses[SIGNED.label].report(Introspection).authentication_succeeded is True
-    assert known, "the deployment has another signing key than INNGEST_SIGNING_KEY of the env file"
+    must(
+        known,
+        "a signature made with INNGEST_SIGNING_KEY of the env file must be believed",
+        "it is not: the deployment has another signing key",
+    )
 
 
 @check(
     "RDY-06",
-    by="developer",
-    fix="See in the deploy logs why functions are missing from /inngest, or correct inngest_functions in the profile.",
+    fix='Hand to the developer, with the deploy logs from Railway: "/inngest serves {served} functions, and {wanted} are expected." If '
+    "{served} is right, correct inngest_functions in the profile (acceptance/environments.toml) instead.",
+    fixes={404: INNGEST_KEYS},
 )
 @cases(introspection_cases)
 def test_inngest_functions(responses: Mapping[str, Exchange], environment: Environment) -> None:
@@ -146,40 +250,49 @@ def test_inngest_functions(responses: Mapping[str, Exchange], environment: Envir
     if expected is None:
         raise MissingInput("inngest_functions in the profile")
     served = introspection(responses).function_count
-    assert served == expected, f"{expected} functions are expected, {served} are served"
+    right = served == expected
+    must(right, f"{expected} functions", f"{served} are served", wanted=expected, served=served)
 
 
 @check(
     "RDY-07",
-    by="developer",
-    fix="Readiness and dependencies disagree, or one is cached: redeploy; if it stays, the readiness code is wrong.",
+    fix=DISAGREE,
+    fixes={
+        "cached": CACHED,
+        "stale": STALE,
+        500: 'Hand to the developer, with the deploy logs from Railway: "The readiness code crashes: {request} is answered {status}."',
+    },
 )
 @READINESS
 @DEPENDENCIES
 @UNCACHED
 def test_readiness_agrees(responses: Mapping[str, Exchange]) -> None:
-    """Readiness and dependencies say the same, contradict nothing of their own, and are from this run."""
+    """Readiness and dependencies say the same, do not contradict themselves, and are from this run."""
     readiness, dependencies = (responses[label] for label in AGREEING)
     report = dependencies.report(Dependencies)
-    assert readiness.status_code in (200, 503)
+    readiness.must_answer(200, 503, to="say whether it is ready")
     ready = readiness.json(Readiness) if readiness.status_code == 200 else None
-    assert report.ready is (ready is not None and ready.status == "ready")
-    assert report.ready is not bool(report.required_failures)
+    said = ready.status if ready else readiness.status_code
+    told = f"readiness says {word(said)}, the dependencies say ready: {word(report.ready)}"
+    agree = report.ready is (ready is not None and ready.status == "ready")
+    must(agree, "readiness and dependencies must say the same", told, wrong=told)
+    told = f"the dependencies say ready: {word(report.ready)}, required_failures: {word(report.required_failures)}"
+    sound = report.ready is not bool(report.required_failures)
+    must(sound, "ready must be said where nothing required failed, and only there", told, wrong=told)
     if report.ready and ready:
         against = contradictions(report, ready, readiness.json(dict[str, Any]))
-        assert not against, f"ready is said beside {', '.join(against)}"
+        no("contradictions of ready", against, wrong=f"it says ready beside {word(against)}")
     for label in AGREEING:
-        if copy := kept_copy(responses[label]):
-            raise Mismatch(
-                "an answer from this run", f"{label} is a copy that a cache had kept ({copy})", CACHED
-            )
+        copy = kept_copy(responses[label])
+        told = f"{label} is a copy that a cache had kept ({copy})"
+        must(not copy, "the answers must be from this run", told, "cached")
     # Compare with the deployment's own clock, since this machine's may be off.
     now = clock_at(dependencies, responses[UNCACHED.label])
     times = [(f"dated by {name}", date) for name in AGREEING for date in dates(responses[name])]
     for told, moment in (*times, ("checked", zoned(dependencies.report(CheckedAt).checked_at))):
-        assert abs(moment - now) <= timedelta(seconds=60), (
-            f"not from this run: {told} at {moment:%Y-%m-%dT%H:%M:%SZ}, asked at {now:%Y-%m-%dT%H:%M:%SZ}"
-        )
+        seen = f"not from this run: {told} at {moment:%Y-%m-%dT%H:%M:%SZ}, asked at {now:%Y-%m-%dT%H:%M:%SZ}"
+        fresh = abs(moment - now) <= timedelta(seconds=60)
+        must(fresh, "the answers must be from this run, within a minute", seen, "stale", case=told)
 
 
 def contradictions(report: Dependencies, ready: Readiness, told: Mapping[str, Any]) -> list[str]:
@@ -201,22 +314,36 @@ def required_itself(part: object) -> bool:
     return isinstance(part, dict) and part.get("required") is True
 
 
+FROM_ITS_KEY = {"session_secret_source": "SESSION_SECRET_KEY"}
+
+
 @check(
     "RDY-08",
-    fix="In Railway, set DASHBOARD_AUTH_STRICT=true, DASHBOARD_QUERY_TOKEN_ENABLED=false, DASHBOARD_AUTH_TOKEN, "
-    "SESSION_SECRET_KEY, WEBHOOK_SIGNATURE_REQUIRED=true and ENVIRONMENT, then redeploy.",
+    fix=UNREADY.replace("must say that it is ready", "must say how callers are authenticated"),
+    fixes={
+        "strict_mode": "In Railway, set DASHBOARD_AUTH_STRICT=true, then redeploy.",
+        "query_token_enabled": "In Railway, set DASHBOARD_QUERY_TOKEN_ENABLED=false (or as query_token of the profile says), then "
+        "redeploy.",
+        "token_configured": "In Railway, set DASHBOARD_AUTH_TOKEN to the value in the env file, then redeploy.",
+        **dict.fromkeys(
+            ("session_secret_explicit", "session_secret_source"),
+            "In Railway, set SESSION_SECRET_KEY to the value in the env file, then redeploy.",
+        ),
+        "webhook_signature_required": "In Railway, set WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy.",
+        "environment": "In Railway, set ENVIRONMENT={environment}, then redeploy. If it is right there, correct the base URL: it "
+        "leads to another environment.",
+    },
 )
 @DEPENDENCIES
 def test_auth_state(response: Exchange, environment: Environment) -> None:
     """The deployment says that its authentication is strict, and which environment it is."""
     auth = response.report(Auth, at="auth")
-    assert auth.strict_mode is True
-    assert auth.query_token_enabled is environment.profile.query_token
-    assert auth.token_configured is True
-    assert auth.session_secret_explicit is True
-    assert auth.session_secret_source == "SESSION_SECRET_KEY"
-    assert auth.webhook_signature_required is True
-    assert canonical(auth.environment) == canonical(environment.expected_environment)
+    says("authentication", auth, strict_mode=True, query_token_enabled=environment.profile.query_token)
+    says("authentication", auth, token_configured=True, session_secret_explicit=True)
+    says("authentication", auth, webhook_signature_required=True, **FROM_ITS_KEY)
+    wanted = canonical(environment.expected_environment)
+    told = f"it says {word(auth.environment)}"
+    must(canonical(auth.environment) == wanted, f"the environment must be {wanted}", told, "environment")
 
 
 def canonical(name: str) -> str:
@@ -226,12 +353,12 @@ def canonical(name: str) -> str:
 
 @check(
     "RDY-09",
-    fix="In Railway, set ENVIRONMENT=production (or staging), which turns the API documents off, then redeploy.",
+    fix="In Railway, set ENVIRONMENT={environment}, which turns the API's documents off, then redeploy.",
 )
 @cases({path: get(path) for path in ("/docs", "/redoc", "/openapi.json")})
 def test_documents_are_off(response: Exchange) -> None:
     """The API's documents are not served."""
-    assert response.status_code == 404
+    response.must_answer(404, to="be not found")
 
 
 PUBLIC = (
@@ -250,16 +377,17 @@ PUBLIC = (
 
 @check(
     "RDY-10",
-    by="developer",
     everywhere=True,
-    fix="The answer shows what only the server may know: set DEBUG off and ENVIRONMENT in Railway, change what leaked (a "
-    "secret that was shown needs a new value), and redeploy; hand to the developer which answer shows it.",
+    fix='Hand to the developer: "An answer shows callers what only the server may know." Set DEBUG=false in Railway; then change what '
+    "leaked (a secret that was shown needs a new value, in Railway and in the env file) and redeploy.",
 )
 @cases({probe.label: probe for probe in PUBLIC})
 def test_answers_leak_nothing(response: Exchange, leaks_in: Callable[[Exchange], list[str]]) -> None:
-    """No answer to a caller without a right credential shows a secret, an inside of the server, or a person."""
+    """Nobody without a right credential is shown a secret, an inside of the server, or a person's address."""
     leaks = leaks_in(response)
-    assert not leaks, f"the answer shows {', '.join(leaks)}"
+    if leaks:
+        shown = f"the answer shows {', '.join(leaks)}; {response.summary}"
+        raise response.mismatch("nothing in it that its caller may not see", shown, "")
 
 
 def transport_cases(environment: Environment) -> Mapping[str, Probe]:
@@ -274,24 +402,44 @@ def transport_cases(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "RDY-11",
-    fix="Serve the deployment over https with a certificate valid for 14 days or more, and redirect http to it.",
+    fix="Give the base URL with https:// (--base-url, base_url of the profile or CAIO_BASE_URL), and run again.",
+    fixes={
+        "version": "On the domain's page of Railway (or the proxy in front of it), require TLS 1.2 or later.",
+        "ends": "Renew the certificate: on the domain's page in Railway, remove the domain and add it again, or renew it where the "
+        "proxy in front has it.",
+        "plain": "On the page of the domain's host or proxy, redirect http:// to https:// for every path.",
+    },
 )
 @cases(transport_cases)
 def test_transport_is_secure(response: Exchange, case: str) -> None:
-    """The deployment is asked over TLS 1.2 or later, its certificate lasts, and plain http has no content."""
+    """The deployment is reached over TLS 1.2 or later, its certificate lasts, and plain http shows nothing."""
     if case == "plain http":
         # A response that began but never ended counts as content; no response or a refused connection does not.
         status = response.status_code or response.begun
-        assert status == 0 or 300 <= status < 500
+        if not (status == 0 or 300 <= status < 500):
+            raise response.mismatch(
+                "plain http must show nothing", f"answered {status}: {response.summary}", "plain"
+            )
         location = response.header("location")
         target = browser_url(location, browser_url(response.request.origin)) if location else None
-        assert location is None or (target is not None and target.scheme == "https")
+        if location is not None and (target is None or target.scheme != "https"):
+            raise response.mismatch("plain http must lead to https", f"it leads to {location}", "plain")
         return
-    assert response.tls is not None, "the deployment was not asked over https"
-    assert response.tls.version in ("TLSv1.2", "TLSv1.3")
-    assert response.tls.not_after is not None
-    days = (response.tls.not_after - datetime.now(UTC)).days
-    assert days >= 14, f"the certificate ends in {days} days"
+    must(response.tls is not None, "the deployment must be asked over https", "it was not")
+    version, ends = (response.tls.version, response.tls.not_after) if response.tls else ("", None)
+    must(
+        version in ("TLSv1.2", "TLSv1.3"),
+        "the version of TLS must be 1.2 or 1.3",
+        f"it is {version}",
+        "version",
+    )
+    days = (ends - datetime.now(UTC)).days if ends else 0
+    must(
+        days >= 14,
+        "the certificate must be valid for 14 days or more",
+        f"the certificate ends in {days} days",
+        "ends",
+    )
 
 
 SAMPLES = 20
@@ -300,7 +448,8 @@ SAMPLES = 20
 @check(
     "RDY-12",
     blocking=False,
-    fix="Readiness is slow: see Redis latency in /api/runtime/dependencies, or raise ready_budget_ms in the profile.",
+    fix="In Railway, look at the metrics of Redis and the dashboard (Redis latency stands in /api/runtime/dependencies), and give what "
+    "is short more. If {took} ms is fast enough, set ready_budget_ms in the profile.",
 )
 @cases(
     {
@@ -311,10 +460,12 @@ SAMPLES = 20
     }
 )
 def test_readiness_is_quick(responses: Mapping[str, Exchange], environment: Environment) -> None:
-    """Readiness answers within the profile's budget, at the 95th percentile."""
+    """95 of 100 answers of readiness come within the profile's budget."""
     times = sorted(answer.elapsed_ms for answer in responses.values())
     p95 = times[math.ceil(0.95 * len(times)) - 1]  # nearest-rank percentile
-    assert p95 <= environment.profile.ready_budget_ms, f"p95 of {len(times)} samples is {p95:.0f} ms"
+    budget = environment.profile.ready_budget_ms
+    told = f"p95 of {len(times)} samples is {p95:.0f} ms"
+    must(p95 <= budget, f"95 of 100 answers must come within {budget} ms", told, took=f"{p95:.0f}")
 
 
 def commit_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
@@ -327,7 +478,7 @@ def commit_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
 @check(
     "RDY-13",
     blocking=False,
-    fix="Redeploy the commit that --expect-commit names, and see in Railway that the deploy went through.",
+    fix="Redeploy the commit that --expect-commit names, on the Deployments page of Railway, and see that the deploy went through.",
 )
 @cases(commit_cases)
 def test_deployed_commit(responses: Mapping[str, Exchange], environment: Environment) -> None:
@@ -345,33 +496,48 @@ def test_deployed_commit(responses: Mapping[str, Exchange], environment: Environ
     expected = environment.expect_commit.lower()
     shorter = min(len(commit), len(expected))
     # Fewer than seven characters do not identify a commit.
-    assert shorter >= 7, f"too little of the commit is named to know it by: {commit}"
-    assert commit.lower()[:shorter] == expected[:shorter]
+    told = f"too little of the commit is named to know it by: {commit}"
+    must(shorter >= 7, "seven characters of the commit or more", told)
+    same = commit.lower()[:shorter] == expected[:shorter]
+    must(same, f"commit {expected} must be deployed", f"commit {commit} is")
 
 
 @check(
     "RDY-14",
-    by="developer",
     blocking=False,
-    fix="Have the dashboard send Strict-Transport-Security, X-Content-Type-Options and X-Frame-Options on pages.",
+    fix='Hand to the developer: "Have all pages sent with {header}."',
+    fixes={
+        500: 'Hand to the developer, with the deploy logs from Railway: "One of the pages is broken: {request} is answered {status}."'
+    },
 )
 @get(LOGIN)
 def test_security_headers(response: Exchange, environment: Environment) -> None:
     """Pages carry the security headers."""
-    assert response.status_code == 200
-    assert (response.header("x-content-type-options") or "").lower() == "nosniff"
+    response.must_answer(200, to="show the login")
+    lacking = []
+    if (response.header("x-content-type-options") or "").lower() != "nosniff":
+        lacking.append("X-Content-Type-Options: nosniff")
     policy = response.header("content-security-policy") or ""
     framed = (response.header("x-frame-options") or "").upper() in ("DENY", "SAMEORIGIN")
-    assert framed or "frame-ancestors" in policy, "neither X-Frame-Options nor frame-ancestors"
+    if not (framed or "frame-ancestors" in policy):
+        lacking.append("X-Frame-Options: DENY")
     # Servers must not send it over http (RFC 6797, 7.2), where browsers ignore it.
-    if environment.base_url.startswith("https:"):
-        assert "max-age=" in (response.header("strict-transport-security") or "")
+    lasting = "max-age=" in (response.header("strict-transport-security") or "")
+    if environment.base_url.startswith("https:") and not lasting:
+        lacking.append("Strict-Transport-Security: max-age=31536000")
+    told = f"the page lacks {word(lacking)}"
+    must(not lacking, "pages must have the headers that protect them", told, header=word(lacking))
 
 
 @check(
     "RDY-15",
-    fix="In Railway, set REDIS_URL, STATE_BACKEND=redis, and CONTEXT_REDIS_PREFIX (else STATE_REDIS_PREFIX) as in your env "
-    "file, then redeploy: the queue of pending emails must be in this environment's Redis alone.",
+    fix="In Railway, set REDIS_URL to the value in the env file, then redeploy: the queue of pending emails does not reach Redis.",
+    fixes={
+        "prefix": "In Railway, set CONTEXT_REDIS_PREFIX to the value in the env file, then redeploy: the queue is kept under "
+        "another name.",
+        "merge": "In Railway, set STATE_BACKEND=redis and STATE_DUAL_READ_ENABLED=false, then redeploy: the queue must be in Redis "
+        "alone.",
+    },
 )
 @PENDING_EMAILS
 def test_nothing_contradicts_readiness(response: Exchange, environment: Environment) -> None:
@@ -380,26 +546,32 @@ def test_nothing_contradicts_readiness(response: Exchange, environment: Environm
     told = (queue.redis_connected, queue.prefix, queue.filesystem_merge_enabled) if queue else ()
     if queue is None or set(told) == {None}:
         raise NotApplicable("the queue does not say where its cards are, as older deployments do not")
-    assert queue.redis_connected in (None, True), "the queue says that Redis is not connected"
+    connected = queue.redis_connected in (None, True)
+    must(connected, "the queue must be connected to Redis", "it says that Redis is not connected")
     prefix = environment.queue_prefix
-    assert queue.prefix in (None, prefix), f"the queue is under {queue.prefix} in Redis, not under {prefix}"
-    assert not queue.filesystem_merge_enabled, "the queue adds cards from the file system to those in Redis"
+    there = queue.prefix in (None, prefix)
+    must(there, f"the queue must be under {prefix} in Redis", f"it is under {word(queue.prefix)}", "prefix")
+    merged = queue.filesystem_merge_enabled
+    must(not merged, "the queue must be in Redis alone", "it adds cards from the file system", "merge")
 
 
 @check(
     "RDY-16",
     blocking=False,
-    fix="If it is not held back on purpose: in Railway, remove EMERGENCY_STOP, enable the operator, see that the keys of the "
-    "language models are set, then redeploy.",
+    fix="If it is not held back on purpose, enable the operator in the operator's settings, then redeploy.",
+    fixes={
+        "stopped": "If it is not stopped on purpose: in Railway, remove EMERGENCY_STOP, then redeploy.",
+        "models": "In Railway, set the keys of the language models (their providers' pages have them), then redeploy.",
+    },
 )
 @OPERATOR_STATUS
 @DEPENDENCIES
 def test_nothing_holds_it_back(responses: Mapping[str, Exchange]) -> None:
-    """Nothing holds the deployment back: the operator is on, it is not stopped, language models are routed."""
+    """Nothing holds the deployment back: no emergency stop, the operator on, language models routed."""
     # AUTH-05 and AUTH-06 judge whether they answer; what one of them reports is judged without the other.
     answered = [answer for answer in responses.values() if answer.status_code == 200 and answer.body]
     if not answered:
-        raise Mismatch("the operator status, or the dependencies", responses["operator status"].summary)
+        raise responses["operator status"].mismatch("must answer 200 with the operator status")
     told: dict[str, Any] = {}
     for answer in answered:
         told |= answer.json(dict[str, Any])
@@ -407,6 +579,11 @@ def test_nothing_holds_it_back(responses: Mapping[str, Exchange]) -> None:
     enabled, stopped = told.get("enabled"), told.get("emergency_stop")
     if (enabled, stopped, routing) == (None, None, None):
         raise NotApplicable("nothing is reported of the operator, the emergency stop and language models")
-    assert enabled in (None, True), "the operator is not enabled"
-    assert stopped in (None, False), "the emergency stop is on"
-    assert routing in (None, True), "the language models are not routed (llm_routing is not ready)"
+    must(enabled in (None, True), "the operator must be enabled", "the operator is not enabled")
+    must(stopped in (None, False), "the emergency stop must be off", "the emergency stop is on", "stopped")
+    must(
+        routing in (None, True),
+        "the language models must be routed",
+        "llm_routing says that it is not ready",
+        "models",
+    )

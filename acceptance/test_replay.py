@@ -1,52 +1,67 @@
 """The quality threshold: golden cases replayed against the swarm, which must answer them honestly."""
 
-from pytest_caio import Environment, Mismatch, NotApplicable, cases, check
+from pytest_caio import Environment, Mismatch, NotApplicable, cases, check, must, no
+from pytest_caio.checks.words import word
 from pytest_caio.gates.replay import Replay, ReplayFindings, golden_cases, golden_set, listed
 from pytest_caio.gates.requirements import needs_baseline, needs_golden_set, needs_replay, needs_runner
 
-GOLDEN = "Mend the golden set (`golden_set` of the profile's replay section) where the message says; each case needs every field."
-QUALITY = "Look at the cases that RPL-02 shows, mend the agent, its tools or its sources, and replay; do not release."
-GROUND = "Escalate today: the agent claims what its sources do not say. Mend retrieval or the prompt for the cases named, then replay."
+GOLDEN = "Correct the golden set (`golden_set` of the profile's replay section): {wrong}."
+QUALITY = (
+    'Hand to the developer: "{missed} were not answered as expected: mend the agent, its tools or its sources." Then replay; do not '
+    "release before."
+)
+MISSED = 'Hand to the developer: "The golden case {case} is missed: {wrong}."'
+GROUND = (
+    'Hand to the developer, today: "The agent claims what its sources do not say in {missed}: mend retrieval or the prompt." Then '
+    "replay."
+)
 RUNNER = (
     "Start the runner by hand with one question, as `runner` and `cwd` of the profile's replay section say, and mend what it "
     "prints; it must answer with actual_output, tool_trace_log, rag_context_chunks and metadata as JSON."
 )
 HONEST = (
-    "Have the runner (`runner` of the profile's replay section) answer from the question alone, and keep the golden set "
-    "where it cannot read it."
+    'Hand to the developer: "Have the runner answer from the question alone." Keep the golden set (`golden_set` of the profile) where '
+    "the runner cannot read it."
 )
-FALLEN = "Compare these answers with the earlier release's (`baseline` of the profile's replay section), and mend what changed."
+FALLEN = 'Hand to the developer: "{missed} passed with the earlier release (`baseline` of the profile), and fail now: mend what changed."'
 
 
 @check("RPL-01", fix=GOLDEN)
 @cases(needs_golden_set)
 def test_golden_set_is_well_formed(environment: Environment) -> None:
-    """The golden set is well formed and has cases enough."""
+    """The golden set is well formed and has enough cases."""
     problems = golden_set(environment).problems
-    assert not problems, f"{len(problems)} problems, the first: {problems[0]}"
+    no("problems in the golden set", problems, wrong=word(problems[:1]))
 
 
-@check("RPL-02", by="developer", blocking=False, fix=QUALITY)
+@check("RPL-02", blocking=False, fix=MISSED)
 @cases(golden_cases)
 def test_golden_case(replay: ReplayFindings, case: str) -> None:
     """Each golden case is answered as expected; misses within the error budget are shown."""
     results = replay.results[case]
     failed = [result.why for result in results if not result.passed]
-    assert not failed, "; ".join(failed)
+    must(not failed, "the answer must be as expected", "; ".join(failed), wrong="; ".join(failed))
 
 
-@check("RPL-03", by="developer", fix=QUALITY)
+@check("RPL-03", fix=QUALITY, fixes={"golden": GOLDEN})
 @cases(needs_replay)
 def test_pass_rate_is_enough(replay: ReplayFindings) -> None:
     """The pass rate reaches the threshold, below which the build is blocked."""
     result = replay.result
     passed = sum(one.passed for one in result.cases)
-    said = f"{passed} of {len(result.cases)} cases passed, and {result.min_pass_rate:.0%} must"
+    said = f"{passed} of {len(result.cases)} cases passed"
     missed = listed([one.id for one in result.cases if not one.passed])
-    assert result.cases, "no case is usable"
+    wanted = f"{result.min_pass_rate:.0%} of the cases must pass"
+    usable(result)
     if result.block_build and len(result.unanswered) == len(result.cases) - passed:
-        raise Mismatch("answers", f"{said}; missed: {missed}; {unanswered(result)}", RUNNER)
-    assert not result.block_build, f"{said}; missed: {missed}"
+        raise Mismatch(wanted, f"{said}; missed: {missed}; {unanswered(result)}", RUNNER)
+    must(not result.block_build, wanted, f"{said}; missed: {missed}", missed=missed)
+
+
+def usable(result: Replay) -> None:
+    """Require that the golden set has a case to judge by."""
+    wrong = "no case is usable"
+    must(result.cases, "the golden set must have cases", wrong, "golden", wrong=wrong)
 
 
 def unanswered(result: Replay) -> str:
@@ -55,34 +70,35 @@ def unanswered(result: Replay) -> str:
     return f"{len(result.unanswered)} got no answer, {first.id} because {first.failure}"
 
 
-@check("RPL-04", by="developer", fix=GROUND)
+@check("RPL-04", fix=GROUND, fixes={"golden": GOLDEN})
 @cases(needs_replay)
 def test_answers_are_grounded(replay: ReplayFindings) -> None:
     """No answer claims what its sources do not say."""
     result = replay.result
-    assert result.cases, "no case is usable"
+    usable(result)
     if len(result.unanswered) == len(result.cases):
-        raise Mismatch("answers", unanswered(result), RUNNER)
+        raise Mismatch("the runner must answer", unanswered(result), RUNNER)
     if not any(answer.actual_output.strip() for answer in result.answers.values()):
-        raise Mismatch("answers", "every answer is empty", RUNNER)
-    assert not result.ungrounded, f"ungrounded: {listed(result.ungrounded)}"
+        raise Mismatch("the runner must answer", "every answer is empty", RUNNER)
+    no("answers that claim what no source says", result.ungrounded, missed=listed(result.ungrounded))
 
 
-@check("RPL-05", by="developer", fix=HONEST)
+@check("RPL-05", fix=HONEST)
 @cases(needs_runner)
 def test_runner_is_honest(replay: ReplayFindings) -> None:
-    """The runner answers from the question alone: it passes no decoy and was handed no expectation."""
+    """The runner answers from the question alone, without knowing what is expected."""
     honesty = replay.result.honesty
     if honesty.honest is None:
-        raise Mismatch("answers to the decoys", "; ".join(honesty.reasons), RUNNER)
-    assert honesty.honest, "; ".join(honesty.reasons)
+        raise Mismatch("the decoys must be answered", "; ".join(honesty.reasons), RUNNER)
+    must(honesty.honest, "the runner must answer from the question alone", "; ".join(honesty.reasons))
 
 
-@check("RPL-06", by="developer", blocking=False, fix=FALLEN)
+@check("RPL-06", blocking=False, fix=FALLEN)
 @cases(needs_baseline)
 def test_no_case_fell(replay: ReplayFindings) -> None:
     """No case that passed with the baseline's answer fails now."""
     falls = replay.result.falls
     if not replay.result.compared:
         raise NotApplicable("no case of the golden set is passed by its earlier answer (baseline)")
-    assert falls == (), "fallen: " + listed([f"{fall.id} ({fall.why})" for fall in falls or ()])
+    fallen = [f"{fall.id} ({fall.why})" for fall in falls or ()]
+    no("cases that passed before and fail now", fallen, missed=listed([fall.id for fall in falls or ()]))

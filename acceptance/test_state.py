@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pytest_caio import Advice, Environment, Exchange, NotApplicable, cases, check
+from pytest_caio import Advice, Environment, Exchange, NotApplicable, cases, check, no
 from pytest_caio.checks.shared import CADENCE_LEADS, PENDING_EMAILS
+from pytest_caio.checks.words import word
 from pytest_caio.contract.cards import Queue
 from pytest_caio.contract.reports import CadenceLead, CadenceLeads
 from pytest_caio.gates.queue import compare_cards
@@ -17,32 +17,35 @@ if TYPE_CHECKING:
     from pytest_caio.gates.state import StateFindings
 
 MIGRATE = (
-    "Run `python -m pytest_caio migrate-state --env-file FILE --hive-dir DIR --summary SUMMARY` and correct what its "
-    "summary names, then run this again. Where Redis was emptied or replaced, restore its backup first. A file that is "
-    "not as it was migrated was written since: in Railway, set STATE_FILE_FALLBACK_WRITE=false, then redeploy."
+    "Run `python -m pytest_caio migrate-state --env-file FILE --hive-dir DIR --summary SUMMARY`, then this again. Where Redis was "
+    "emptied or replaced, restore its backup first."
 )
-CUTOVER = "In Railway, set STATE_BACKEND=redis, STATE_DUAL_READ_ENABLED=false and STATE_FILE_FALLBACK_WRITE=false, then redeploy."
-KEYS = "In Redis, PERSIST the state keys named, EXPIRE the locks named, and rename or delete what is no state of this deployment."
-READABLE = "Mend or remove the files named under the hive directory (a copy of them first), then run migrate-state again."
+SUMMARY = (
+    "Run `python -m pytest_caio migrate-state --env-file FILE --hive-dir DIR --summary SUMMARY` until it says ok, with summary under "
+    "[{table}] in the profiles file as SUMMARY."
+)
+CUTOVER = (
+    "In Railway, set STATE_FILE_FALLBACK_WRITE=false, STATE_DUAL_READ_ENABLED=false and STATE_BACKEND=redis, then redeploy: files of "
+    "state are still written."
+)
+READABLE = (
+    "Mend or remove {file} under the hive directory (a copy of it first), then run migrate-state again."
+)
 SIGHT = (
-    "In Railway, set STATE_BACKEND=redis, and REDIS_URL (host, database number), STATE_REDIS_PREFIX and (for cards) "
-    "CONTEXT_REDIS_PREFIX to what the env file says and migrate-state was given; correct lead records that lack a field; "
-    "then redeploy."
+    "In Railway, set STATE_BACKEND=redis, and REDIS_URL and STATE_REDIS_PREFIX to the values in the env file, then redeploy. If they "
+    "are equal, correct the lead records in Redis that lack an email."
 )
-
-
-def listed_first(found: Sequence[object]) -> str:
-    """Say how many there are, and the first."""
-    return f"{len(found)}, the first: {found[0]}" if found else "none"
+CARDS = (
+    "In Railway, set STATE_BACKEND=redis, and REDIS_URL and CONTEXT_REDIS_PREFIX to the values in the env file, then redeploy. If they "
+    'are equal, hand to the developer: "The queue on /sales is not the one in Redis."'
+)
 
 
 @check("STATE-01", fix=MIGRATE)
 @cases(needs_twins)
 def test_records_have_twins(state: StateFindings) -> None:
     """Every file-state record is in Redis: equal until the cutover, and from then on as it was migrated."""
-    assert not state.unequal, (
-        f"records that are not in Redis as they should be: {listed_first(state.unequal)}"
-    )
+    no("records that are not in Redis as they should be", state.unequal)
 
 
 @check("STATE-02", fix=READABLE)
@@ -50,47 +53,59 @@ def test_records_have_twins(state: StateFindings) -> None:
 def test_records_are_readable(state: StateFindings) -> None:
     """No file-state record is unreadable or lacks its id."""
     found = state.files
-    assert not found.problems, f"files that are no record: {listed_first(found.problems)}"
+    no(
+        "files of state that cannot be read as records",
+        found.problems,
+        file=word(found.problems[:1]).split(" ")[0].rstrip(":,"),
+    )
     strays = tuple(name for name in found.ignored if name.lower().endswith(".json"))
     if strays:
         raise Advice(
-            f"JSON files that are no state by their names, and so are never read: {listed_first(strays)}"
+            f"{len(strays)} JSON files are no state by their names, and so are never read, the first: {strays[0]}",
+            "Move the JSON files named out of the hive directory, or to the folder of their kind: nobody reads them there.",
         )
 
 
-@check("STATE-03", fix=KEYS)
+@check(
+    "STATE-03",
+    fix="In Redis, rename or delete what sits under the state's names and is no state of this deployment: {key}.",
+    fixes={
+        "expires": "In Redis, PERSIST {key}: state must not expire.",
+        "everlasting": "In Redis, EXPIRE {key} 600: a lock must end by itself.",
+    },
+)
 @cases(needs_redis)
 def test_keys_are_kept(state: StateFindings) -> None:
-    """State keys carry no expiry, locks do, and nothing else sits under the prefix's state names."""
+    """State never expires, locks do, and nothing else is kept under the names of the state."""
     keys = state.keys
     if keys.empty:
         raise NotApplicable("there is no state in Redis under STATE_REDIS_PREFIX")
-    assert not keys.expiring, f"state that expires: {listed_first(keys.expiring)}"
-    assert not keys.everlasting, f"locks that never expire: {listed_first(keys.everlasting)}"
-    assert not keys.foreign, f"keys that are no state: {listed_first(keys.foreign)}"
+    no("state that expires", keys.expiring, "expires", key=word(keys.expiring[:1]))
+    no("locks that never expire", keys.everlasting, "everlasting", key=word(keys.everlasting[:1]))
+    no("keys under the state's names that are no state", keys.foreign, key=word(keys.foreign[:1]))
 
 
 @check("STATE-04", fix=CUTOVER)
 @cases(needs_cutover)
 def test_files_rest_since_the_cutover(state: StateFindings) -> None:
     """No file-state record changed after the cutover."""
-    assert not state.files.late, f"records that changed after the cutover: {listed_first(state.files.late)}"
+    no("files of state that changed after the cutover", state.files.late)
 
 
-@check("STATE-05", fix=MIGRATE)
+@check("STATE-05", fix=SUMMARY)
 @cases(needs_summary)
-def test_migration_is_vouched_for(state: StateFindings) -> None:
-    """The last migration's summary says ok, without errors, and what it counted is in Redis."""
+def test_migration_is_vouched_for(state: StateFindings, environment: Environment) -> None:
+    """The last migration ended without errors, and what it counted is in Redis."""
     faults = state.faults_of_summary
-    assert not faults, f"the summary: {'; '.join(faults)}"
+    no("faults in the migration's summary", faults, table=f"{environment.name}.state")
 
 
-@check("STATE-06", fix=SIGHT)
+@check("STATE-06", fix=SIGHT, fixes={"cards": CARDS})
 @cases(lambda environment: needs_redis(environment) and {"leads": CADENCE_LEADS, "cards": PENDING_EMAILS})
 def test_deployment_sees_the_state(
     response: Exchange, case: str, environment: Environment, state: StateFindings, queue: QueueFindings
 ) -> None:
-    """The deployment's cadence leads and pending cards are those that Redis holds."""
+    """The deployment shows the leads and the pending cards that Redis holds, and no others."""
     if case == "leads":
         listed = response.body.lstrip().startswith(b"[")
         leads = response.report(list[CadenceLead]) if listed else response.report(CadenceLeads).leads
@@ -101,5 +116,6 @@ def test_deployment_sees_the_state(
         if found.nothing:
             raise NotApplicable("no card waits, neither in Redis nor in the deployment's queue")
         unseen, unknown = found.unseen, found.unknown
-    assert not unseen, f"{case} in Redis that the deployment does not see: {listed_first(unseen)}"
-    assert not unknown, f"{case} it sees that Redis does not hold: {listed_first(unknown)}"
+    way = "cards" if case == "cards" else ""
+    no(f"{case} in Redis that the deployment does not show", unseen, way)
+    no(f"{case} shown that Redis does not hold", unknown, way)

@@ -12,7 +12,10 @@ from pytest_caio import (
     cases,
     check,
     get,
+    must,
+    no,
     post,
+    says,
 )
 from pytest_caio.checks.credentials import (
     NEAR_MISSES,
@@ -26,6 +29,7 @@ from pytest_caio.checks.credentials import (
     token_as,
 )
 from pytest_caio.checks.shared import DEPENDENCIES
+from pytest_caio.checks.words import word
 from pytest_caio.contract.providers import (
     BEARER_KEYS,
     PROVIDERS,
@@ -48,19 +52,44 @@ OTHER_ROUTES = [route for provider in OTHERS for route in provider.routes]
 LET_IN_ROUTES = [route for route in ROUTES if route not in SUPPRESSING_ROUTES]
 # Sent to providers without a bearer of their own, to check that no bearer opens their route.
 SPARE_BEARER = BEARER_KEYS[0]
-SIGN = (
-    f"In Railway, set the provider's secret ({', '.join(provider.secret_key for provider in OTHERS)}; "
-    "503 means that it is missing) and WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy; if they are set, have the "
-    "webhook handler corrected, or see the deploy logs."
+REQUIRE = "In Railway, set WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy."
+MISSING = (
+    "In Railway, set {secret} to the value in the env file, then redeploy: {provider} has no secret there, so that its "
+    "webhooks are answered 503."
+)
+OPEN = (
+    "In Railway, see that {secret} is set and WEBHOOK_SIGNATURE_REQUIRED is true; else set them and redeploy. If they are, hand "
+    'to the developer: "The webhook handler lets in {case}."'
 )
 VERIFY = (
-    "Have the dashboard's webhook handler verify the HMAC over the raw body with this provider's own "
-    "*_WEBHOOK_SECRET, then redeploy."
+    'Hand to the developer: "Have the webhook handler verify the HMAC over the raw body with {secret}, and compare it whole: it '
+    'let in {case}."'
+)
+BEARER = (
+    'Hand to the developer: "Have the webhook handler compare a bearer whole, and take none where a secret is set: it let in '
+    '{case}."'
+)
+OTHERS_FIX = (
+    "In Railway, give {provider} a *_WEBHOOK_SECRET and a bearer that nothing else has, then redeploy. If they are its own "
+    'already, hand to the developer: "The webhook handler lets in {case}."'
+)
+HEADERS = 'Hand to the developer: "Have the webhook handler take signatures and bearers from headers alone: it let in {case}."'
+SAID = 'Hand to the developer, with the deploy logs from Railway: "The report on webhooks {wrong}."'
+DISAGREE = (
+    "In Railway, compare the secrets of {provider} ({secret}) with the env file, set what differs, then redeploy. If they are "
+    'equal, hand to the developer: "The report on {provider} and its route disagree."'
 )
 HEYREACH = (
-    "In Railway, set HEYREACH_WEBHOOK_SECRET or HEYREACH_BEARER_TOKEN and HEYREACH_UNSIGNED_ALLOWLIST=false, "
-    "then redeploy; if they are set, have the webhook handler corrected; a waiver may cover WH-08 for a limited time."
+    "In Railway, set HEYREACH_WEBHOOK_SECRET and HEYREACH_UNSIGNED_ALLOWLIST=false, then redeploy. If they are set so, hand to the "
+    'developer: "The webhook handler lets in {case}."'
 )
+
+
+def must_refuse(response: Exchange, case: str) -> None:
+    """Require that a post was refused, and name the provider and its secret in the fix."""
+    provider = ROUTES[response.request.target.partition("?")[0]]
+    named = {"case": case, "secret": provider.secret_key, "provider": provider.title}
+    response.must_be_refused(**named)
 
 
 def refused(route: str, credential: Credential | None = None, name: str = "") -> Probe:
@@ -177,67 +206,105 @@ def on_others(
     }
 
 
-@check("WH-01", fix="In Railway, set WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy.")
+@check("WH-01", fix=REQUIRE)
 @DEPENDENCIES
 def test_signatures_are_required(response: Exchange) -> None:
     """The deployment says that webhook signatures are required."""
-    assert response.report(Auth, at="auth").webhook_signature_required is True
-    assert response.report(Webhooks, at="dependencies.webhooks").required is True
+    says("authentication", response.report(Auth, at="auth"), webhook_signature_required=True)
+    says("webhooks", response.report(Webhooks, at="dependencies.webhooks"), required=True)
 
 
-@check("WH-02", fix=SIGN)
+@check(
+    "WH-02",
+    fix=SAID,
+    fixes={
+        "unauthenticated": "In Railway, set {secret} to the value in the env file, then redeploy: {provider} is said not to "
+        "authenticate.",
+        "unreported": "In Railway, see that {secret} is set, and redeploy. If {provider} is missing from the report then, hand "
+        'to the developer: "dependencies.webhooks.provider_auth must have {provider}."',
+    },
+)
 @DEPENDENCIES
 def test_no_provider_is_unauthenticated(response: Exchange) -> None:
     """The deployment says that its webhooks are ready and that every provider authenticates."""
     webhooks = response.report(Webhooks, at="dependencies.webhooks")
-    assert webhooks.ready is True
-    assert not denies(webhooks.status), f"their status is {webhooks.status}"
-    assert webhooks.unauthed_providers == []
-    assert sorted(webhooks.provider_auth) == sorted(PROVIDERS)
-    ways = webhooks.provider_auth.items()
-    assert [name for name, way in ways if not (way.authed or way.unsigned_allowlisted)] == []
+    ways = webhooks.provider_auth
+    unreported = [provider for provider in PROVIDERS.values() if provider.name not in ways]
+    if unreported:
+        named = {
+            "secret": word([one.secret_key for one in unreported]),
+            "provider": word([one.title for one in unreported]),
+        }
+        expected = f"{named['provider']} must be in the report"
+        must(False, expected, "it is silent about them", "unreported", **named)
+    for provider in PROVIDERS.values():
+        named = {"secret": provider.secret_key, "provider": provider.title}
+        own = ways[provider.name]
+        silent = provider.name in webhooks.unauthed_providers or not (own.authed or own.unsigned_allowlisted)
+        expected = f"{provider.title} must be said to authenticate"
+        must(not silent, expected, "it is said not to", "unauthenticated", **named)
+    no(
+        "providers without authentication",
+        webhooks.unauthed_providers,
+        wrong="names unknown providers without authentication",
+    )
+    no("providers but the known ones", sorted({*ways} - {*PROVIDERS}), wrong="names unknown providers")
+    unready = f"says ready: {word(webhooks.ready)}, status: {word(webhooks.status)}"
+    well = webhooks.ready is True and not denies(webhooks.status)
+    must(well, "webhooks must be ready and well", f"the report {unready}", wrong=unready)
 
 
-@check("WH-03", fix=SIGN)
+@check("WH-03", fix=OPEN, fixes={503: MISSING})
 @cases(on_others(unsigned))
-def test_unsigned_posts(response: Exchange) -> None:
+def test_unsigned_posts(response: Exchange, case: str) -> None:
     """An unsigned post is refused."""
-    assert response.status_code == 401
+    must_refuse(response, case)
 
 
-@check("WH-04", fix=SIGN)
+@check("WH-04", fix=BEARER, fixes={503: MISSING})
 @cases(on_others(wrong_bearers))
-def test_wrong_bearers(response: Exchange) -> None:
+def test_wrong_bearers(response: Exchange, case: str) -> None:
     """A wrong bearer is refused."""
-    assert response.status_code == 401
+    must_refuse(response, case)
 
 
-@check("WH-05", by="developer", fix=VERIFY)
+@check("WH-05", fix=VERIFY, fixes={503: MISSING})
 @cases(on_others(wrong_signatures))
-def test_wrong_signatures(response: Exchange) -> None:
-    """A wrong, an empty and a malformed signature are refused, and so is one that is nearly right."""
-    assert response.status_code == 401
+def test_wrong_signatures(response: Exchange, case: str) -> None:
+    """A wrong, an empty or a malformed signature is refused, and so is one that is nearly right."""
+    must_refuse(response, case)
 
 
-@check("WH-06", by="developer", fix=VERIFY)
+@check("WH-06", fix=VERIFY, fixes={503: MISSING})
 @cases(on_others(replayed_signatures))
-def test_signatures_of_other_bodies(response: Exchange) -> None:
-    """A good signature of another body, or of nothing, is refused."""
-    assert response.status_code == 401
+def test_signatures_of_other_bodies(response: Exchange, case: str) -> None:
+    """A good signature is refused with another body than the one it signs."""
+    must_refuse(response, case)
 
 
 @check(
     "WH-07",
-    fix="Give each provider its own *_WEBHOOK_SECRET or bearer in Railway, none twice, then redeploy; if they differ, "
-    "have the webhook handler corrected.",
+    fix=OTHERS_FIX,
+    fixes={503: MISSING},
 )
 @cases(on_others(foreign_credentials))
-def test_credentials_of_others(response: Exchange) -> None:
-    """The dashboard token is no webhook credential, nor is one provider's for another."""
-    assert response.status_code == 401
+def test_credentials_of_others(response: Exchange, case: str) -> None:
+    """A webhook refuses the dashboard's token and the credentials of other providers."""
+    must_refuse(response, case)
 
 
-@check("WH-08", waivable=True, fix=HEYREACH)
+@check(
+    "WH-08",
+    waivable=True,
+    fix=HEYREACH,
+    fixes={
+        503: MISSING,
+        "unsigned_allowlisted": "In Railway, set HEYREACH_UNSIGNED_ALLOWLIST=false, then redeploy; where HeyReach cannot sign, a "
+        "waiver may cover WH-08 for a limited time.",
+        "authed": "In Railway, set HEYREACH_WEBHOOK_SECRET to the value in the env file, then redeploy: HeyReach is said not to "
+        "authenticate.",
+    },
+)
 @cases(
     lambda environment: {
         "allowlist": DEPENDENCIES,
@@ -253,10 +320,16 @@ def test_heyreach(response: Exchange, case: str) -> None:
     """HeyReach's webhook is as strict as the others, and not on the unsigned allowlist."""
     if case == "allowlist":
         heyreach = response.report(ProviderAuth, at="dependencies.webhooks.provider_auth.heyreach")
-        assert heyreach.unsigned_allowlisted is False
-        assert heyreach.authed is True
+        says("HeyReach", heyreach, unsigned_allowlisted=False, authed=True)
     else:
-        assert response.status_code == 401
+        must_refuse(response, case)
+
+
+ACCEPT = (
+    "In Railway, see that {secret} (*_WEBHOOK_SECRET) is the one in the env file; else set it and redeploy. If it is, hand to "
+    'the developer, with the deploy logs: "The webhook handler answers {status} to a rightly signed post."'
+)
+CRASH = 'Hand to the developer: "Have the webhook handler refuse a body it cannot read with a 4xx; it answered {status} to {case}."'
 
 
 def accepted(route: str, environment: Environment, body: bytes) -> Probe:
@@ -272,11 +345,20 @@ def accepted(route: str, environment: Environment, body: bytes) -> Probe:
     return post(route, credential, headers=JSON, body=body, effect=Effect.WRITE)
 
 
-@check("WH-09", by="developer", blocking=False, writes=True, fix=VERIFY)
+@check(
+    "WH-09",
+    blocking=False,
+    writes=True,
+    fix=ACCEPT,
+    fixes={503: MISSING},
+)
 @cases(lambda environment: {route: accepted(route, environment, WEBHOOK_EVENT) for route in LET_IN_ROUTES})
 def test_signed_posts(response: Exchange) -> None:
     """A rightly signed post of an unknown event is accepted."""
-    assert 200 <= response.status_code < 300
+    provider = ROUTES[response.request.target]
+    response.must_answer(
+        range(200, 300), to="be accepted", secret=provider.secret_key, provider=provider.title
+    )
 
 
 NONSENSE = {
@@ -288,10 +370,10 @@ NONSENSE = {
 
 @check(
     "WH-10",
-    by="developer",
     blocking=False,
     writes=True,
-    fix="Have the webhook handler refuse a body it cannot read with a 4xx.",
+    fix=CRASH,
+    fixes={200: CRASH, 202: CRASH, 500: CRASH, "5xx": CRASH, 503: MISSING},
 )
 @cases(
     lambda environment: {
@@ -300,16 +382,20 @@ NONSENSE = {
         for kind, body in NONSENSE.items()
     }
 )
-def test_signed_nonsense(response: Exchange) -> None:
-    """Rightly signed nonsense is refused as the sender's mistake, not answered with a crash."""
-    assert 400 <= response.status_code < 500
+def test_signed_nonsense(response: Exchange, case: str) -> None:
+    """Rightly signed nonsense is refused as the sender's mistake, and crashes nothing."""
+    provider = ROUTES[response.request.target]
+    named = {"secret": provider.secret_key, "provider": provider.title, "case": case}
+    response.must_answer(range(400, 500), to="be refused as the sender's mistake", **named)
 
 
-@check("WH-11", fix="In Railway, set WEBHOOK_SIGNATURE_REQUIRED=true, then redeploy.")
+@check(
+    "WH-11", fix=REQUIRE, fixes={"shape": f"{REQUIRE} If it is set, hand to the developer that {{wrong}}."}
+)
 @cases({name: get(provider.health) for name, provider in PROVIDERS.items()})
 def test_health_says_strict(response: Exchange) -> None:
     """Each provider's health says that strict mode is on."""
-    assert response.report(WebhookHealth).signature_strict_mode is True
+    says("the health report", response.report(WebhookHealth), signature_strict_mode=True)
 
 
 def agreement_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]:
@@ -326,7 +412,12 @@ def agreement_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]
 
 @check(
     "WH-12",
-    fix="The report and the route disagree: compare the provider's secrets in Railway with your env file, then redeploy.",
+    fix=DISAGREE,
+    fixes={
+        "open": OPEN,
+        "bearer": 'Hand to the developer: "Where a secret is set, have the webhook handler take signatures alone: a bearer opens '
+        '{case} of {provider}, whatever the secrets."',
+    },
 )
 @cases(agreement_cases)
 def test_report_and_route_agree(
@@ -337,30 +428,48 @@ def test_report_and_route_agree(
     said = responses["dependencies"].report(
         ProviderAuth, at=f"dependencies.webhooks.provider_auth.{provider.name}"
     )
-    unsigned = responses["unsigned"].status_code
+    named = {"secret": provider.secret_key, "provider": provider.title, "case": case}
+    unsigned = responses["unsigned"]
+    told = f"{provider.title} is said to authenticate by {'a signature' if said.hmac else 'a bearer'}"
     # Authentication is by secret, else by bearer if the provider may send one, else by allowlist; else 503.
     if said.hmac or (said.bearer and provider.bearer_key is not None):
-        assert said.authed is True
-        assert unsigned == 401
+        must(
+            said.authed is True,
+            f"{told}, and so must be said to be authenticated",
+            "it is said not to be",
+            **named,
+        )
+        if unsigned.status_code != 401:
+            raise unsigned.mismatch(f"{told}: an unsigned post must be refused (401)", "", "", **named)
     elif said.unsigned_allowlisted:
         # Past the guard, the body is no JSON: its answer may be anything but the guard's own.
-        assert unsigned not in (401, 503)
+        if unsigned.status_code in (401, 503):
+            expected = f"{provider.title} is said to be let in unsigned, and must be"
+            raise unsigned.mismatch(expected, f"refused: {unsigned.summary}", "", **named)
     else:
-        assert said.authed is False
-        assert unsigned == 503
+        nothing = f"{provider.title} is said to have neither secret nor bearer"
+        must(
+            said.authed is False, f"{nothing}, and must be said not to authenticate", "it is said to", **named
+        )
+        if unsigned.status_code != 503:
+            raise unsigned.mismatch(f"{nothing}: a post must be answered 503", "", "", **named)
     if said.hmac and not environment.value(provider.secret_key):
         raise MissingInput(provider.secret_key)
     if "bearer" in responses:
-        assert said.hmac is True
-        assert responses["bearer"].status_code == 401
+        expected = f"{provider.title} has a secret, and must be said to authenticate by a signature"
+        must(said.hmac is True, expected, "it is said not to", **named)
+        if responses["bearer"].status_code != 401:
+            raise responses["bearer"].mismatch(
+                "a bearer must be refused (401): a secret is set", "", "bearer", **named
+            )
 
 
 @check(
     "WH-13",
-    by="developer",
-    fix="Have the dashboard's webhook handler take signatures and bearers from headers alone, then redeploy.",
+    fix=HEADERS,
+    fixes={503: MISSING},
 )
 @cases(on_others(credentials_in_query))
-def test_credentials_in_the_query(response: Exchange) -> None:
-    """A right signature or bearer in the query string is refused."""
-    assert response.status_code == 401
+def test_credentials_in_the_query(response: Exchange, case: str) -> None:
+    """A right signature or bearer is refused in the address, where every log keeps it."""
+    must_refuse(response, case)

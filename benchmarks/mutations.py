@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,11 @@ class Mutant:
     source: str
 
 
+_JUDGES = re.compile(
+    r"(?:must|no|says|is_given|is_set|usable)\(|(?:\w+\.)?must_\w+\(|response\.report\(|responses\["
+)
+
+
 def check_id(function: ast.FunctionDef) -> str:
     """Return the check id that a function is decorated with, or an empty string."""
     for call in function.decorator_list:
@@ -49,7 +55,10 @@ def check_id(function: ast.FunctionDef) -> str:
 
 
 def judges(node: ast.AST) -> bool:
-    """Say whether a statement judges: an assertion, a raised outcome, or a report read to validate its shape.
+    """Say whether a statement judges.
+
+    It is one of the words of the suite (`must`, `no`, `says`, what begins with `must_`), an assertion, a
+    raised outcome, or a report read to validate its shape.
 
     `raise NotApplicable` does not count: without it a check requires more, not less.
     """
@@ -57,22 +66,23 @@ def judges(node: ast.AST) -> bool:
     return (
         isinstance(node, ast.Assert)
         or (isinstance(node, ast.Raise) and not text.startswith("raise NotApplicable("))
-        or (isinstance(node, ast.Expr) and text.startswith(("response.report(", "responses[")))
+        or (isinstance(node, ast.Expr) and bool(_JUDGES.match(text)))
     )
 
 
 def judging(function: ast.FunctionDef) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
     """Yield each judging statement or expression of a check, with the source text that replaces it.
 
-    If a list that must be empty (`assert not wrong`) is assigned in several ways, each is one more mutant.
+    If a list that must be empty (`must(not wrong, ...)`) is assigned in several ways, each is one more
+    mutant.
     """
     nodes = list(ast.walk(function))
     yield from ((node, "pass") for node in nodes if isinstance(node, ast.stmt) and judges(node))
     ways: dict[str, list[ast.expr]] = {
-        ast.unparse(node.test.operand): []
+        ast.unparse(node.args[0].operand): []
         for node in nodes
-        if isinstance(node, ast.Assert)
-        if isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "must"
+        if isinstance(node.args[0], ast.UnaryOp) and isinstance(node.args[0].op, ast.Not)
     }
     for node in nodes:
         if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])) in ways:

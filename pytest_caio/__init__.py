@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         probe,
         put,
     )
+    from pytest_caio.checks.words import must, no, says
     from pytest_caio.environments.environment import Environment
     from pytest_caio.outcomes import Advice, Mismatch, MissingInput, NotApplicable
     from pytest_caio.probing.exchange import Exchange
@@ -41,16 +42,20 @@ __all__ = [
     "delete",
     "get",
     "head",
+    "must",
+    "no",
     "options",
     "patch",
     "post",
     "probe",
     "put",
+    "says",
 ]
 
 _HOMES = {
     **dict.fromkeys(("Advice", "Mismatch", "MissingInput", "NotApplicable"), "outcomes"),
     **dict.fromkeys(("cases", "check"), "checks.check"),
+    **dict.fromkeys(("must", "no", "says"), "checks.words"),
     "Environment": "environments.environment",
     "Exchange": "probing.exchange",
 }

@@ -15,6 +15,7 @@ from docs.checks_table import declared
 from docs.detection import CAUSES, shown
 from pytest_caio.reference.faults import AREAS, FAULTS, Fault
 from tests.support.catalogue import BLOCKS, WAIVABLE
+from tests.support.plain_words import not_plain
 from tests.support.proof_groups import APART, fault_groups, seed, touched
 from tests.support.proof_runs import (
     ASKING,
@@ -54,6 +55,7 @@ def prove(names: Sequence[str], folder: Path) -> dict[str, Any]:
         if check["outcome"] not in ("passed", "not-run", USUAL.get(i))
     }
     assert own <= checks.keys()
+    assert not_plain(evidence) == []
     assert sorted(changed) == sorted(checks.keys() & red), reds(evidence)
     # Missing input would not be enough: a check that did not run does not detect the fault.
     assert {i: changed[i] for i in own} == {i: "failed" if BLOCKS[i] else "advised" for i in own}

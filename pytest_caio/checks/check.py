@@ -14,10 +14,11 @@ import pytest
 from pytest_caio.checks.probe import Probe
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import canonical
-from pytest_caio.outcomes import MissingInput
+from pytest_caio.outcomes import HAND_OVER, Mismatch, MissingInput, Way, who_acts
 
 __all__ = [
     "GATES",
+    "GENERAL_FIXES",
     "MARK",
     "Case",
     "Check",
@@ -35,6 +36,64 @@ MARK = "caio_check"
 GATES = ("environment", "auth", "webhooks", "readiness", "cors", "state", "replay", "operator", "pack")
 _ID = re.compile(r"[A-Z]+-\d\d")
 _UNSAFE_IN_NAME = re.compile(r"[^\w ./:;,()+=@?%~#-]")
+
+# What to do where the answer itself is wrong, whatever the check was to judge.
+_IN_FRONT = (
+    "Look for {request} in the deploy logs in Railway. If it is not there, something in front of the "
+    "dashboard answered {status}: have that pass the path. If it is there, hand the lines to the developer."
+)
+_BROKEN = f'{HAND_OVER}, with the deploy logs from Railway: "{{request}} is answered {{status}}."'
+GENERAL_FIXES: Mapping[Way, str] = {
+    "3xx": _IN_FRONT,
+    **dict.fromkeys((403, 404, 405), _IN_FRONT),
+    429: "Wait five minutes, then run again with --request-rate 5: the deployment limits its callers.",
+    500: _BROKEN,
+    503: "Open the deploy logs in Railway, mend what they name for {request} (503), then redeploy.",
+    **dict.fromkeys(
+        (502, 504),
+        "In Railway, see in the deploy logs that the service runs, and that its domain leads to the port on "
+        "which it listens; then run again.",
+    ),
+    "5xx": _BROKEN,
+    "page": _BROKEN.replace("is answered {status}", "answers a page where JSON is due"),
+    "shape": _BROKEN.replace("is answered {status}", "answers 200, and {wrong}"),
+    "silence": "Run again. If there is no answer, see in the deploy logs what becomes of {request}.",
+}
+_BRACES = re.compile(r"\{(\w+)\}")
+# What stands for words in braces where no failure has filled them in.
+_GENERAL_WORDS = {
+    "case": "what is named",
+    "key": "the variable named",
+    "secret": "the provider's *_WEBHOOK_SECRET",
+    "environment": "<environment>",
+    "host": "<host of this deployment>",
+    "request": "the request named",
+    "path": "the path named",
+    "status": "as shown",
+    "wrong": "what was observed",
+    "told": "as shown",
+    "failed": "what failed",
+    "provider": "the provider named",
+    "origin": "the site named",
+    "header": "the header named",
+    "value": "<the value expected>",
+    "part": "<its purpose>",
+    "file": "the file named",
+    "table": "<profile>.state",
+    "missed": "the cases named",
+    "card": "the card named",
+    "email": "the email named",
+    "limit": "the number",
+    "wanted": "as many as expected",
+    "served": "as many as shown",
+    "took": "what it took in",
+}
+
+
+def _filled(text: str, words: Mapping[str, object]) -> str:
+    known = {**_GENERAL_WORDS, **words}
+    return _BRACES.sub(lambda found: str(known.get(found[1], found[0])), text)
+
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Probes = Probe | tuple[Probe, ...]
@@ -63,9 +122,10 @@ class Check:
     """The declaration of a check.
 
     `title` is a statement that is true if the check passes; `fix` tells the operator what to change, and
-    where. `by` is who can make the fix: the operator (`you`), or the `developer`, to whom the operator
-    forwards it. `gate` is the gate of the runbook that the check's module is for. `everywhere`: what
-    may not be in the responses of its cases may be in no other response of the run (see `session.leaks`).
+    where, or what to hand to the developer. `fixes` has another action for each way to fail that needs one,
+    and under the empty name the check's own, both with words in braces that a failure fills in. `gate` is the
+    gate of the runbook that the check's module is for. `everywhere`: what may not be in the responses of its
+    cases may be in no other response of the run (see `session.leaks`).
     """
 
     id: str
@@ -76,10 +136,25 @@ class Check:
     waivable_in_production: bool = True
     everywhere: bool = False
     writes: bool = False
-    by: Literal["you", "developer"] = "you"
     gate: str = ""
     probes: tuple[Probe, ...] = field(default=(), repr=False)
     cases: _Cases | None = field(default=None, repr=False)
+    fixes: Mapping[Way, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def by(self) -> Literal["you", "developer"]:
+        """Who can make the fix: the operator, or the developer, to whom the operator hands it."""
+        return who_acts(self.fix)
+
+    def advise(self, error: Mismatch, case: Case) -> None:
+        """Give a failure without a fix of its own the one for the way in which the check failed."""
+        if not error.fix:
+            # The check's own come first, and so does its general one where that is among the ways.
+            found = (fixes.get(way) for fixes in (self.fixes, GENERAL_FIXES) for way in error.ways)
+            text = next(filter(None, found), self.fixes.get("", self.fix))
+            given = {"environment": canonical(case.environment.expected_environment), "case": case.name}
+            error.fix = _filled(text, {**given, **error.named})
+            error.by = who_acts(error.fix)
 
     def may_be_waived(self, environment: str) -> bool:
         """Return whether a waiver may cover this check in the environment of this name."""
@@ -120,7 +195,7 @@ def check(
     check_id: str,
     *,
     fix: str,
-    by: Literal["you", "developer"] = "you",
+    fixes: Mapping[Way, str] | None = None,
     blocking: bool = True,
     waivable: bool = False,
     waivable_in_production: bool = True,
@@ -129,10 +204,13 @@ def check(
 ) -> Callable[[_Function], _Function]:
     """Declare a test function as the check `check_id`; this must be the outermost decorator.
 
-    The first sentence of the docstring is the title. `by="developer"`: only a change of the product's code
-    can fix it. `blocking=False`: a failure is advice. `waivable=True`: a waiver may cover it, in production
-    only with `waivable_in_production`. `writes=True`: it runs only with `--allow-writes`. `everywhere=True`:
-    see `Check`. Raises TypeError if the id is not of the catalogue's form, or if there is no docstring.
+    The first sentence of the docstring is the title. `fix` is what to do, and `fixes` what to do instead for
+    each way to fail: a status code, `5xx`, `page`, the name of a field, a word of the check's own. Words in
+    braces, such as `{key}`, are filled in by what failed. A text with "Hand to the developer" is for the
+    developer: only a change of the product's code helps. `blocking=False`: a failure is advice.
+    `waivable=True`: a waiver may cover it, in production only with `waivable_in_production`. `writes=True`:
+    it runs only with `--allow-writes`. `everywhere=True`: see `Check`. Raises TypeError if the id is not of
+    the catalogue's form, or if there is no docstring.
     """
     if not _ID.fullmatch(check_id):
         raise TypeError(f"check id {check_id!r} is not of the form AUTH-01")
@@ -144,16 +222,16 @@ def check(
         declared = Check(
             check_id,
             title.removesuffix("."),
-            fix,
+            _filled(fix, {}),
             blocking,
             waivable,
             waivable_in_production,
             everywhere,
             writes,
-            by,
             gate_of(inspect.getfile(function)),
             getattr(function, "caio_probes", ()),
             getattr(function, "caio_cases", None),
+            {**(fixes or {}), "": fix},
         )
         marked: _Function = getattr(pytest.mark, MARK).with_args(declared)(function)
         return marked

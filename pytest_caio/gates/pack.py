@@ -79,7 +79,7 @@ class PackFindings(msgspec.Struct, frozen=True):
         if self.unproved:
             found.append(f"no test passed of {', '.join(self.unproved)}")
         if self.deselected:
-            found.append(f"{self.deselected} were deselected by the checkout's own configuration")
+            found.append(f"{self.deselected} were left out by the checkout's own configuration")
         return tuple(found)
 
 

@@ -67,7 +67,7 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         on, and other tiers than those that it says it shows.
         """
         if self.silence:
-            raise Mismatch("Redis answers", self.silence, UNANSWERED)
+            raise Mismatch("Redis must answer", self.silence, UNANSWERED)
         shown = {str(card.email_id) for card in queue.cards}
         real = {str(card.email_id) for card in queue.real}
         wanted = [

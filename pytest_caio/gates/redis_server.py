@@ -12,8 +12,8 @@ from pytest_caio.state import Storage, StoreError, connect, inspect_server, stor
 __all__ = ["UNANSWERED", "RedisFindings", "examine_redis"]
 
 UNANSWERED = (
-    "Do what the message says with REDIS_URL in the env file, or with the Redis that it leads to; "
-    "ENV-12 judges the same. Then run this again."
+    "In the env file, correct REDIS_URL, or see in Railway that the Redis that it leads to runs; ENV-12 says "
+    "what is wrong with it. Then run again."
 )
 """The fix of a check that lacks what Redis did not answer."""
 

@@ -34,7 +34,7 @@ from pytest_caio.text import listed
 __all__ = ["Replay", "ReplayFindings", "ReplayJob", "golden_cases", "golden_set", "listed", "replay_runner"]
 
 
-_MEND = "Correct what the message names, in the profile's replay section or in the file, then replay."
+_MEND = "Correct what is named, in the profile's replay section or in the file that it names, then replay."
 
 
 class ReplayFindings(msgspec.Struct, frozen=True, dict=True):
@@ -47,7 +47,7 @@ class ReplayFindings(msgspec.Struct, frozen=True, dict=True):
     def result(self) -> Replay:
         """The outcome. Raises Mismatch when the golden set could not be replayed."""
         if self.outcome is None:
-            raise Mismatch("the golden set is replayed", self.failure, _MEND)
+            raise Mismatch("the golden set must be replayed", self.failure, _MEND)
         return self.outcome
 
     @cached_property

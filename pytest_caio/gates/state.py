@@ -66,7 +66,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
         """Records that differ in Redis. Raises as `files` does, or Mismatch when Redis did not answer."""
         found = self.files
         if self.redis_trouble:
-            raise Mismatch("Redis answers", self.redis_trouble, UNANSWERED)
+            raise Mismatch("Redis must answer", self.redis_trouble, UNANSWERED)
         if not any(found.counts.values()):
             raise NotApplicable("no file of state is a record (STATE-02): there is nothing to compare")
         return found.unequal
@@ -75,7 +75,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> Survey:
         """The survey of the state's keys in Redis. Raises Mismatch when Redis did not answer."""
         if self.surveyed is None:
-            raise Mismatch("Redis answers", self.redis_trouble, UNANSWERED)
+            raise Mismatch("Redis must answer", self.redis_trouble, UNANSWERED)
         return self.surveyed
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,8 +11,9 @@ from typing import Any, TypeVar, get_origin
 import msgspec
 
 from pytest_caio.checks.probe import Request
+from pytest_caio.checks.words import word
 from pytest_caio.environments.urls import Url, local_redirect
-from pytest_caio.outcomes import Mismatch
+from pytest_caio.outcomes import Mismatch, Way
 from pytest_caio.probing.causes import Cause, cause_of
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
 from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
@@ -22,10 +24,7 @@ __all__ = ["Attempt", "Exchange", "Tls"]
 _Report = TypeVar("_Report")
 _SUMMARY = 120  # characters
 _SESSION = "caio_session="
-_ONCE = (
-    "Hand to the developer: have the report name each field once. Programs differ in which one they take, "
-    "so that nobody can tell what it says."
-)
+_ONCE = 'Hand to the developer: "Have the report name each field once: programs differ in which they take."'
 
 
 @dataclass(frozen=True)
@@ -130,13 +129,56 @@ class Exchange:
         text = location.encode("latin-1", "replace").decode("utf-8", "replace")
         return local_redirect(self.request.origin + self.request.target, text)
 
+    def must_be_refused(self, **named: object) -> None:
+        """Raise Mismatch unless the caller was refused: 401, as the contract has it. `named` fill its fix.
+
+        Behind the guard a path may answer anything, so that no other status code has the general fix.
+        """
+        if self.status_code != 401:
+            raise self.mismatch("must be refused (401)", "", *self._ways, "", **named)
+
+    def must_answer(self, *statuses: int | range, to: str = "", **named: object) -> None:
+        """Raise Mismatch unless the status code is one of these; `to` says what they mean: "be refused"."""
+        if not any(self.status_code in (one if isinstance(one, range) else (one,)) for one in statuses):
+            codes = " or ".join(f"{s.start} to {s[-1]}" if isinstance(s, range) else str(s) for s in statuses)
+            raise self.mismatch(f"must {to} ({codes})" if to else f"must answer {codes}", "", **named)
+
+    def mismatch(self, expected: str, observed: str = "", *ways: Way, **named: object) -> Mismatch:
+        """Return what a check raises for this response; by default, what was observed is the whole answer."""
+        path = self.request.target.partition("?")[0]
+        request = f"{self.request.method} {path}"
+        known = {"request": request, "path": path, "status": self.status_code or "nothing", **named}
+        seen = observed or self.answered
+        return Mismatch(expected, seen, "", *ways, *self._ways, **known)
+
+    @property
+    def answered(self) -> str:
+        """What became of the caller, as a part of a sentence, with the answer."""
+        let_in = 200 <= self.status_code < 300
+        how = "was let in: " if let_in else "answered " if self.status_code else ""
+        return f"{how}{self.summary}"
+
+    @property
+    def _ways(self) -> tuple[Way, ...]:
+        """The ways to fail that a status code is, the most specific first."""
+        return (self.status_code, f"{self.status_code // 100}xx") if self.status_code else ("silence",)
+
     def json(self, model: type[_Report]) -> _Report:
         """Return the body as `model`. Raises Mismatch if it is not JSON of that shape."""
         try:
             return decode_json(self.body, model)
         except (NotJson, msgspec.ValidationError) as error:
-            fix = _ONCE if REPEATED in str(error) else ""
-            raise Mismatch(f"{_words(model)} as JSON", f"{self.summary} ({error})", fix) from None
+            repeated = REPEATED in str(error)
+            page = "html" in (self.header("content-type") or "")
+            wrong = _explained(error)
+            found = self.mismatch(
+                f"must be {_words(model)}, as JSON",
+                f"{self.summary} ({wrong})",
+                "page" if page else "shape",
+                wrong=wrong,
+            )
+            found.fix, found.by = (_ONCE, "developer") if repeated else ("", "")
+            raise found from None
 
     def report(self, model: type[_Report], at: str = "") -> _Report:
         """Return the body of a 200 response, or the part of it under the dotted path `at`, as `model`.
@@ -145,7 +187,8 @@ class Exchange:
         Mismatch for any other status code or shape; it describes `model` by the first line of its docstring.
         """
         if self.status_code != 200:
-            raise Mismatch(f"200 with {_words(model)}", self.summary)
+            how = "answered " if self.status_code else ""
+            raise self.mismatch(f"must answer 200 with {_words(model)}", f"{how}{self.summary}")
         part: Any = self.json(dict[str, Any]) if at else None
         if not at:
             return self.json(model)
@@ -154,8 +197,9 @@ class Exchange:
         try:
             return msgspec.convert(part, model)
         except msgspec.ValidationError as error:
-            raise Mismatch(
-                f"{_words(model)} under {at}", f"{at}: {beginning(repr(part), _SUMMARY)} ({error})"
+            wrong = f"{at} {_explained(error)}" if part is not None else f"it lacks {at}"
+            raise self.mismatch(
+                f"must say {_words(model)} under {at}", f"{at}: {word(part)} ({wrong})", "shape", wrong=wrong
             ) from None
 
     @property
@@ -199,10 +243,43 @@ class Exchange:
         return f"<{self.request.method} {path}: {self.status_code or self.error}>"
 
 
+_KINDS = {
+    "bool": "true or false",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "null": "nothing",
+}
+
+
+def _explained(error: Exception) -> str:
+    """Return the message of a decoder as people say it: which field is missing, or is not what it must be."""
+    told = str(error)
+    missing = re.match(r"Object missing required field `([^`]*)`", told)
+    if missing:
+        return f"it lacks {'.'.join(filter(None, (_field(told), missing[1])))}"
+    wrong = re.match(r"Expected `([^`]*)`, got `([^`]*)`", told)
+    if wrong:
+        wanted, found = (
+            " or ".join(_KINDS.get(kind.strip(), f"an {kind.strip()}") for kind in kinds.split("|"))
+            for kinds in wrong.groups()
+        )
+        return f"{_field(told) or 'it'} must be {wanted}, and is {found}"
+    if isinstance(error, msgspec.ValidationError):
+        return f"{_field(told) or 'it'} has another form"
+    return told if isinstance(error, NotJson) and "`" not in told else "it is not usable JSON"
+
+
+def _field(told: str) -> str:
+    """Return the field at which a decoder's message points, dotted."""
+    path = re.search(r"at `\$\.?([^`]*)`", told)
+    return path[1].replace("[...]", "") if path else ""
+
+
 def _words(model: Any) -> str:
     """Return a model in words: the first line of a report's docstring, else "a list" or "an object"."""
     kind = get_origin(model) or model
-    doc = (kind.__doc__ or "").split("\n")[0].rstrip(".")
+    doc = (kind.__doc__ or "").split("\n")[0].split(";")[0].rstrip(".")
     if issubclass(kind, msgspec.Struct) and doc:
         return doc[:1].lower() + doc[1:]
     return "a list" if issubclass(kind, list) else "an object"

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from pytest_caio.errors import InputError
-from pytest_caio.outcomes import MissingInput, NoAnswer, NotApplicable
+from pytest_caio.outcomes import Mismatch, MissingInput, NoAnswer, NotApplicable
 from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.session.fixtures import ANSWERS, TABLES
 from pytest_caio.session.leaks import LeakWatch
@@ -20,8 +20,8 @@ from pytest_caio.verdict.record import results_of
 __all__ = ["CaseHooks"]
 
 _UNPACKED = (
-    "Have the proxy in front of the dashboard, or the dashboard, send its answers without Content-Encoding "
-    "to requests that say `Accept-Encoding: identity`, then redeploy."
+    'Hand to the developer: "Have the dashboard, or the proxy in front of it, send its answers without '
+    'Content-Encoding to requests that say Accept-Encoding: identity."'
 )
 
 
@@ -68,6 +68,8 @@ class CaseHooks:
         except InputError as error:  # a file that the profile names: it is there, and cannot be used
             raise MissingInput(printable(str(error))) from None
         except Exception as error:
+            if isinstance(error, Mismatch):
+                planned.check.advise(error, planned.case)
             # The message may quote a response, which must not control a terminal or forge a line of output.
             error.args = tuple(explained(arg) if isinstance(arg, str) else arg for arg in error.args)
             raise

@@ -66,7 +66,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         check=check.id,
         gate=check.gate,
         title=check.title,
-        fix=(cause.fix if cause else "") or _fix(check, error, decision.outcome),
+        fix=printable(redact((cause.fix if cause else "") or _fix(check, error, decision.outcome))),
         cause=cause.sentence if cause else "",
         missing=[printable(redact(n)) for n in error.names] if isinstance(error, MissingInput) else [],
         by=_by(check, error, decision.outcome, cause),
@@ -105,7 +105,7 @@ def _fix(check: Check, error: BaseException | None, outcome: Outcome) -> str:
     """Return what is to be done: about a check that broke, whatever its own fix says, it is to report it."""
     if outcome is Outcome.ERROR:
         return OWN_FAULT
-    return (error.fix if isinstance(error, Mismatch) else "") or check.fix
+    return getattr(error, "fix", "") or check.fix
 
 
 def _by(check: Check, error: BaseException | None, outcome: Outcome, cause: Cause | None) -> str:

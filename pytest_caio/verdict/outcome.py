@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_caio.outcomes import Advice, MissingInput
+from pytest_caio.outcomes import Advice, Mismatch, MissingInput
 from pytest_caio.verdict.expectation import failure_of
 
 __all__ = [
@@ -91,7 +91,7 @@ def decide(
 ) -> Decision:
     """Decide how a case of a check ended.
 
-    `expected` is the source of its assertions, `answers` a summary of the responses. `skipped` is the skip
+    `expected` is what it requires, its title, and `answers` a summary of the responses. `skipped` is the skip
     reason, None for a case that ran. When the case `failed`, `error` is the exception and `asserted` whether
     that is a failed assertion. `comparison` is the operator, the left and the right side of the last
     comparison that pytest saw fail. `waived` is whether a waiver covers the case.
@@ -102,13 +102,14 @@ def decide(
         return Decision(Outcome.PASSED, expected, answers)
     outcome, because, observed = Outcome.ERROR, None, answers
     if isinstance(error, MissingInput):
-        outcome, expected, observed = Outcome.MISSING_INPUT, "the input is given", str(error)
+        outcome, expected, observed = Outcome.MISSING_INPUT, "what it judges by must be given", str(error)
     elif asserted and error is not None:
         outcome = Outcome.FAILED
-        expected, seen = failure_of(error, comparison)
-        # The whole response explains more than the compared value, so it is appended.
-        responses = "" if seen in answers or answers in seen else f"; {answers}"
-        observed = seen + responses
+        wanted, observed = failure_of(error, comparison)
+        expected = wanted or expected
+        # The whole response explains more than a bare value, so it is appended.
+        if not isinstance(error, Mismatch) and observed not in answers and answers not in observed:
+            observed = f"{observed}; {answers}"
     elif isinstance(error, Advice):
         outcome, because, observed = Outcome.ADVISED, AdvisedBecause.CHECK_SAID_SO, str(error)
     elif error is not None:

@@ -36,8 +36,8 @@ from tests.support.gate_runs import Gate, ask_gate
 # What a red check says of a fault: fault, check, words.
 SAID = [
     ("dry-run-errors", "OPS-01", "campaign not found"),
-    ("ramp-limit-high", "OPS-03", "email_limit_override is 250"),
-    ("ramp-unlimited", "OPS-03", "got `null`"),
+    ("ramp-limit-high", "OPS-03", "it is 250"),
+    ("ramp-unlimited", "OPS-03", "must be a whole number, and is nothing"),
     ("queue-tires", "OPS-04", "500"),
     (
         "cards-unclassified",
@@ -46,10 +46,10 @@ SAID = [
     ),
     ("cards-old", "OPS-06", "2 cards, the first: email-002 is 300 minutes old; 1 sendable, 1 resolvable"),
     ("cards-undated", "OPS-06", "does not say when it was made"),
-    ("sent-half-proved", "OPS-07", "1 emails, the first: email-another: no proof_evidence_id"),
+    ("sent-half-proved", "OPS-07", "email-another: no proof_evidence_id"),
     ("sent-disproved", "OPS-07", "proof_status does not say proved"),
     ("no-clean-days", "OPS-09", "0 of 3 days were clean"),
-    ("bookmark-elsewhere", "OPS-10", "a redirect to https://other.example/sales"),
+    ("bookmark-elsewhere", "OPS-10", "sent to https://other.example/sales"),
 ]
 LAWFUL = dict.fromkeys(("unsubscribe_present", "signature_present", "cta_present", "footer_present"), True)
 NOW = datetime(2026, 2, 24, 12, tzinfo=UTC)

@@ -72,7 +72,7 @@ RED = {
     "leaving": "1 broke: test_it.test_it (failed on teardown with",
     "unimportable": "1 broke: test_it (collection failure: ModuleNotFoundError: No module named",
     "deselecting": "1 failed: test_it.test_other (assert False)",
-    "hooking": "1 were deselected by the checkout's own configuration",
+    "hooking": "1 were left out by the checkout's own configuration",
     "half": "no test passed of test_skipped.py, more",
     "few": "1 tests ran, 2 must (1 were skipped)",
     "empty": "they ended with status 5, no test was collected",

@@ -36,6 +36,7 @@ PUBLIC = (
     "pytest_caio",
     "pytest_caio.checks.credentials",
     "pytest_caio.checks.shared",
+    "pytest_caio.checks.words",
     "pytest_caio.contract",
     "pytest_caio.environments",
     "pytest_caio.gates",

@@ -34,11 +34,14 @@ def test_the_public_names_are_these() -> None:
         "delete",
         "get",
         "head",
+        "must",
+        "no",
         "options",
         "patch",
         "post",
         "probe",
         "put",
+        "says",
     ]
 
 

@@ -40,6 +40,7 @@ def test_a_check_is_declared_beside_its_assertion() -> None:
         writes=True,
         gate="check",
         probes=(get("/a"), post("/b")),
+        fixes={"": "Mend it."},
     )
 
 

@@ -78,7 +78,7 @@ def test_json_of_another_shape(body: bytes, model: Any) -> None:
     with pytest.raises(Mismatch) as caught:
         exchange.json(model)
     words = "the report of a test" if model is Report else "an object"
-    assert caught.value.expected == f"{words} as JSON"
+    assert caught.value.expected == f"must be {words}, as JSON"
     assert caught.value.observed.startswith("200, ")
     assert str(caught.value) == f"expected {caught.value.expected}; observed {caught.value.observed}"
 
@@ -89,8 +89,9 @@ def test_a_report_is_a_200(status: int) -> None:
     for at in ("", "a.b"):
         with pytest.raises(Mismatch) as caught:
             answer(b'{"ready": true}', status).report(Report, at)
-        assert caught.value.expected == "200 with the report of a test"
-        assert caught.value.observed.startswith(f"{status}, ")
+        assert caught.value.expected == "must answer 200 with the report of a test"
+        assert caught.value.observed.startswith(f"answered {status}, ")
+        assert caught.value.ways == (status, f"{status // 100}xx")
 
 
 def test_a_part_of_a_report() -> None:
@@ -106,7 +107,7 @@ def test_a_part_that_is_not_there(at: str) -> None:
     exchange = answer(b'{"a": {"b": 1, "c": 1}, "d": "x", "list": [{"ready": true}]}')
     with pytest.raises(Mismatch) as caught:
         exchange.report(Report, at=at)
-    assert caught.value.expected == f"the report of a test under {at}"
+    assert caught.value.expected == f"must say the report of a test under {at}"
     assert caught.value.observed.startswith(f"{at}: ")
 
 
@@ -115,7 +116,7 @@ def test_a_missing_response_is_a_mismatch() -> None:
     exchange = answer(b"", 0, error="cannot connect: the connection was refused")
     with pytest.raises(Mismatch, match="observed cannot connect: the connection was refused"):
         exchange.report(Report)
-    assert NoAnswer("gone").expected == "an answer"
+    assert NoAnswer("gone").expected == "must be answered"
     assert isinstance(NoAnswer("gone"), AssertionError)
 
 

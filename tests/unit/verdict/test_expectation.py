@@ -83,16 +83,13 @@ def error_of(function: Callable[[], None]) -> BaseException:
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
-        (compares, "status_code == 401"),
-        (chains, "400 <= status_code < 500"),
-        (over_several_lines, "status_code in (401, 403)"),
-        (says_why, "status_code == 401"),
-        (in_branches, "status_code in (200, 401); status_code == 200"),
-        (calls, ""),
+        (compares, "Fail on a comparison with a value"),
+        (calls, "Fail in a function that is called"),
+        (lambda: None, ""),
     ],
 )
-def test_what_is_expected_is_the_assertion(function: Callable[[], None], expected: str) -> None:
-    """The expectation of a check that passes is its assertions, in the order of its source."""
+def test_what_is_expected_is_the_title(function: Callable[[], None], expected: str) -> None:
+    """A check that passes expects what its title says, the first sentence of its docstring."""
     assert expected_of(function) == expected
 
 
