@@ -11,19 +11,24 @@ import msgspec
 from pytest_caio.evidence.file import write_whole
 from pytest_caio.verdict.record import Record
 
-__all__ = ["write"]
+__all__ = ["encoded", "write"]
 
 _NOT_PLAIN_ASCII = re.compile(r"[^\n -~]")
 
 
 def write(record: Record, path: Path) -> str:
     """Write `record` to `path`; return why it could not be written, empty on success."""
+    return write_whole(path, encoded(record))
+
+
+def encoded(record: Record) -> bytes:
+    """Return the content of the file of `record`: the same for the same record."""
     try:
-        encoded = msgspec.json.encode(record)
+        compact = msgspec.json.encode(record)
     except UnicodeEncodeError:  # a path that is not of the locale's encoding, as any with LC_ALL=C
-        encoded = msgspec.json.encode(_encodable(msgspec.to_builtins(record)))
-    text = msgspec.json.format(encoded, indent=1).decode()
-    return write_whole(path, f"{_NOT_PLAIN_ASCII.sub(_escaped, text)}\n".encode())
+        compact = msgspec.json.encode(_encodable(msgspec.to_builtins(record)))
+    text = msgspec.json.format(compact, indent=1).decode()
+    return f"{_NOT_PLAIN_ASCII.sub(_escaped, text)}\n".encode()
 
 
 def _encodable(value: Any) -> Any:

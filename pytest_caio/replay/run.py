@@ -12,7 +12,7 @@ from pytest_caio.replay.answers import Answer, Answered, Question
 from pytest_caio.replay.decoys import Trial, make_decoys, mingle
 from pytest_caio.replay.golden import GoldenSet
 from pytest_caio.replay.honesty import CaseResult, Honesty, assess_honesty
-from pytest_caio.replay.judge import judge
+from pytest_caio.replay.judge import MEAN_NEEDED, judge
 from pytest_caio.replay.runners import Runner
 
 __all__ = ["Fall", "Replay", "result_of", "run_replay"]
@@ -46,6 +46,19 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     compared: int
     problems: tuple[str, ...]
     duration_s: float
+
+    @property
+    def scores(self) -> list[tuple[str, str, str, str]]:
+        """For each case: id, mean score (1 to 5, 0 without an answer), mean needed, outcome."""
+        return [
+            (
+                one.id,
+                f"{one.judgement.mean if one.judgement else 0:.2f}",
+                f"{MEAN_NEEDED:.2f}",
+                "passed" if one.passed else "missed",
+            )
+            for one in self.cases
+        ]
 
     @property
     def unanswered(self) -> tuple[CaseResult, ...]:
