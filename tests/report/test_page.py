@@ -73,7 +73,7 @@ def _rows(page: Page, where: str) -> int:
 
 
 def test_the_table_is_filled_in_odd_places(chromium: Browser, no_go: Outcome, odd_place: Path) -> None:
-    """Under an odd path, by any URL, over http and in a sandboxed frame, each case that did not pass has a row."""
+    """Under an odd path, over http and in a sandboxed frame, each case that did not pass has a row."""
     expected = _not_passed(no_go)
     tab = chromium.new_page()
     path = odd_place / ODD
@@ -101,7 +101,7 @@ def test_the_table_is_filled_in_odd_places(chromium: Browser, no_go: Outcome, od
 
 
 def test_the_page_is_whole_without_scripts(chromium: Browser, no_go: Outcome) -> None:
-    """With scripts off, verdict, causes, gates and every check with its outcome are in the text, in that order."""
+    """With scripts off, verdict, causes, gates and every check are in the text, in that order."""
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(no_go.html_path.as_uri())
@@ -121,7 +121,7 @@ def test_the_page_is_whole_without_scripts(chromium: Browser, no_go: Outcome) ->
 def test_the_page_is_accessible_and_small(
     name: str, chromium: Browser, request: pytest.FixtureRequest
 ) -> None:
-    """axe-core finds nothing, no page is wider than its screen, size and nodes are bounded; nothing is requested."""
+    """axe-core finds nothing, the page fits its screen, size and nodes are bounded; it requests nothing."""
     outcome: Outcome = request.getfixturevalue(name)
     size = outcome.html_path.stat().st_size
     assert size <= (250_000 if name == "no_go" else 500_000)
@@ -179,9 +179,9 @@ def test_the_first_action_is_near_the_top(
     tab.goto(no_go.html_path.as_uri())
     far = {}
     for fault in FAULTS.values():
-        known = [fixes[one] for one in fault.checks if one in fixes]
+        known = [fixes[one] for one in fault.reds if one in fixes]
         record.causes = [CauseRecord("demo", one.title, one.fix, "you", [one.id], []) for one in known]
-        record.reasons = [f"failed: {', '.join(fault.checks)}"]
+        record.reasons = [f"failed: {', '.join(fault.reds)}"]
         if not known:
             continue
         bottom = tab.evaluate(
