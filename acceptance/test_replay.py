@@ -1,5 +1,7 @@
 """The quality threshold: golden cases replayed against the swarm, which must answer them honestly."""
 
+from collections.abc import Callable
+
 from pytest_caio import Environment, Mismatch, NotApplicable, cases, check, must, no
 from pytest_caio.checks.words import word
 from pytest_caio.gates.replay import Replay, ReplayFindings, golden_cases, golden_set, listed
@@ -45,9 +47,10 @@ def test_golden_case(replay: ReplayFindings, case: str) -> None:
 
 @check("RPL-03", fix=QUALITY, fixes={"golden": GOLDEN})
 @cases(needs_replay)
-def test_pass_rate_is_enough(replay: ReplayFindings) -> None:
+def test_pass_rate_is_enough(replay: ReplayFindings, show_table: Callable[..., None]) -> None:
     """The pass rate reaches the threshold, below which the build is blocked."""
     result = replay.result
+    show_table("Scores of the golden set", ("case", "mean", "needed", "outcome"), result.scores)
     passed = sum(one.passed for one in result.cases)
     said = f"{passed} of {len(result.cases)} cases passed"
     missed = listed([one.id for one in result.cases if not one.passed])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -267,12 +268,14 @@ class Options:
         waivers = here / option.caio_waivers if option.caio_waivers is not None else folder / _WAIVERS
         evidence = here / option.caio_evidence if option.caio_evidence else config.rootpath / "reports"
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        # Letters, digits, ".", "_" and "-" only: other characters would be encoded in a URL of the report.
+        file_name = re.sub(r"[^A-Za-z0-9._-]", "_", "-and-".join(names))[:_LONGEST]
         return cls(
             suite=folder,
             environments=environments,
             base_url=base_url,
             evidence=evidence,
-            stem=f"{'+'.join(names)[:_LONGEST]}-{stamp}",
+            stem=f"{file_name}-{stamp}",
             ledger=here / option.caio_ledger if option.caio_ledger else evidence / _LEDGER,
             against=here / option.caio_against if option.caio_against not in (None, "latest") else None,
             writes=option.caio_writes,

@@ -14,18 +14,19 @@ _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.IGNORECASE | re.DOTALL)
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.IGNORECASE | re.DOTALL)
 
 
-def with_csp(html: str) -> str:
+def with_csp(html: str, script: str) -> str:
     """Return a finished, self-contained report with a Content-Security-Policy as its first element.
 
-    The policy allows, by hash (CSP Level 3), the style sheets and the last script of the page, which is
-    pytest-html's own. Response data is escaped in an attribute, so it can be neither of them. After that
-    script has inserted it into the page, the policy prevents it from running, loading or sending anything.
+    The policy allows, by hash (CSP Level 3), the first style sheet, `script`, which is the report's own, and
+    the last script of the page, which is pytest-html's. Response data is escaped, so it can be none of them.
+    After pytest-html's script has inserted it into the page, the policy prevents it from running, loading or
+    sending anything.
     """
     head = _HEAD.search(html)
     if head is None or "Content-Security-Policy" in html[head.end() : head.end() + 200]:
         return html
-    styles = _STYLE.findall(html)
-    scripts = _SCRIPT.findall(html)[-1:]
+    styles = _STYLE.findall(html)[:1]
+    scripts = [script, *_SCRIPT.findall(html)[-1:]]
     policy = "; ".join(
         (
             "default-src 'none'",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
+import re
 from collections.abc import Callable, Generator
 from html import escape
 from pathlib import Path
@@ -13,46 +15,52 @@ import pytest
 from pytest_html.basereport import BaseReport
 
 from pytest_caio.errors import InputError
+from pytest_caio.evidence import jsonfile, page
 from pytest_caio.evidence.csp import with_csp
 from pytest_caio.evidence.file import ready_folder, write_whole
-from pytest_caio.text import printable
+from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import GATE_COUNTERS, ExchangeRecord, Record, Table, result_of
+from pytest_caio.verdict.record import Record, result_of
 
-__all__ = ["HtmlReport", "register"]
+__all__ = ["HtmlReport", "register", "rewritten"]
 
-_NOT_PASSED = (*(outcome for outcome in Outcome if outcome.bad), Outcome.WAIVED, Outcome.ADVISED)
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
-_COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed", "fix": "Fix"}
-_RED_COUNTERS = ("failed", "missing input")
-_SORTABLE = ' class="sortable"'
-_STYLE = f"<style>\n{Path(__file__).with_name('html.css').read_text('utf-8')}</style>"
+_COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed"}
+_SORTABLE = ("check", "gate")
+_MOST_ROWS = 150  # a row costs about 2 kB; all cases are in the JSON
+_LONGEST_LOG = 2000
+_SCRIPT = (page.FOLDER / "before.js").read_text("utf-8")
+_VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+_EMPTY_HEAD = re.compile(r'<th class="sortable" data-column-type="(\w+)">(\w+)</th>')
 
 
-@functools.lru_cache(maxsize=1024)  # every row of a check repeats its title and fix
+@functools.lru_cache(maxsize=1024)  # every row of a check repeats its title
 def _shown(text: str) -> str:
     return escape(printable(text), quote=True)
 
 
 class HtmlReport:
-    """The changes to pytest-html's report: verdict banner, gate table, extra columns and exchanges.
+    """The changes to pytest-html's report: the page above its table, and rows for cases that did not pass.
 
     pytest-html would write its file while other plugins may still end the run; `write` writes it afterwards,
-    usually to `path`.
+    usually to `path`. `json_name` is the name of the JSON of the same run.
     """
 
-    def __init__(self, config: pytest.Config, path: Path) -> None:
+    def __init__(self, config: pytest.Config, path: Path, json_name: str) -> None:
         self.path = path
+        self._json_name = json_name
         self._plugins = config.pluginmanager
         self._report: Any = None
         self._text = ""
         self._render: Callable[[], None] = lambda: None
         self._ours: list[str] = []
+        self._rows = self._passed = 0
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
         """Keep the report, whose title is known only at the end, and prevent pytest-html from writing it."""
         self._report = report
+        report.set_data("renderCollapsed", ["all"])
         writer: Any = next(one for one in self._plugins.get_plugins() if isinstance(one, BaseReport))
         self._render = writer._generate_report
         writer._generate_report, writer._write_report = lambda: None, self._keep
@@ -73,60 +81,85 @@ class HtmlReport:
             return ""
         names = " + ".join(environment.name for environment in record.environments)
         self._report.title = f"CAIO acceptance of {names}: {record.headline}"
-        head = self._report.additional_summary["prefix"]
-        theirs = [part for part in head if part not in self._ours]
-        self._ours = [_STYLE, _banner(record), _waivers(record), _gates(record)]
-        head[:] = [*self._ours, *theirs]
+        # Rows that were left out are counted all the same.
+        self._report.outcomes["passed"]["value"] = max(self._passed, self._report.outcomes["passed"]["value"])
+        # pytest-html makes invalid lists of values that are objects.
+        versions = {
+            key: ", ".join(_shown(f"{name} {one}") for name, one in value.items())
+            if isinstance(value, dict)
+            else value
+            for key, value in self._report.data["environment"].items()
+        }
+        self._report.set_data("environment", versions)
+        above = self._report.additional_summary["prefix"]
+        theirs = [part for part in above if part not in self._ours]
+        left_out = max(0, self._rows - _MOST_ROWS)
+        self._ours = [f"<script>{_SCRIPT}</script>", page.head(record, self._rows, left_out)]
+        above[:] = [*self._ours, *theirs]
         self._render()
-        # The reload button has no use in a finished report, and the policy would block its handler.
-        text = self._text.replace(' onclick="location.reload()"', "")
-        return write_whole(path, with_csp(text).encode("utf-8", "backslashreplace"))
+        digest = hashlib.sha256(jsonfile.encoded(record)).hexdigest()
+        foot = page.render("foot.html", record=record, json_name=self._json_name, sha256=digest)
+        text = with_csp(rewritten(self._text, foot), _SCRIPT)
+        return write_whole(path, text.encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        """Insert our columns after the result, and remove the column of links."""
+        """Insert our columns after the result, remove the links, and let sorting work by keyboard."""
+        cells.pop()
         ours = [
-            f'<th{_SORTABLE if key in ("check", "gate") else ""} data-column-type="{key}">{name}</th>'
+            f'<th class="sortable" data-column-type="{key}">{name}</th>'
+            if key in _SORTABLE
+            else f"<th>{name}</th>"
             for key, name in _COLUMNS.items()
         ]
         cells[1:1] = ours
-        cells.pop()
+        cells[:] = [
+            _EMPTY_HEAD.sub(r'<th><button class="sortable" data-column-type="\1">\2</button></th>', cell)
+            for cell in cells
+        ]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        """Fill our columns; they stay empty for collection errors and ordinary tests."""
+        """Fill our columns, empty for collection errors and ordinary tests; drop a passed check's row."""
         if getattr(report, "when", "") in ("setup", "teardown") and report.passed and not report.sections:
             cells.clear()  # pytest-html does not show this row, but would render it first
             return
         result = result_of(report)
         values = dict.fromkeys(_COLUMNS, "")
+        mark = ""
         if result is not None:
+            if result.outcome is Outcome.PASSED:
+                self._passed += 1
+                cells.clear()
+                return
+            self._rows += 1
+            if self._rows > _MOST_ROWS:
+                cells.clear()
+                return
+            mark = f' data-caio="{_shown(f"{result.environment} {result.gate} {result.outcome}")}"'
             seen = [f"expected: {result.expected}"] if result.expected else []
             seen.append(f"observed: {result.observed}")
-            seen += [report.wasxfail] if result.outcome == "waived" else []
+            seen += [report.wasxfail] if result.outcome is Outcome.WAIVED else []
             values = {
                 "check": result.check + ("" if result.blocking else " (advises)"),
                 "gate": result.gate,
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
                 "seen": "\n".join(map(printable, seen)),
-                "fix": result.fix if result.outcome in _NOT_PASSED else "",
             }
         # pytest-html inserts the node id without escaping it.
         cells[1] = f'<td class="col-testId">{_shown(report.nodeid)}</td>'
         shown = {key: "<br>".join(map(_shown, value.split("\n"))) for key, value in values.items()}
-        cells[1:1] = [f'<td class="col-{key}">{value}</td>' for key, value in shown.items()]
+        cells[1:1] = [
+            f'<td class="col-{key}"{mark if key == "check" else ""}>{value}</td>'
+            for key, value in shown.items()
+        ]
         cells.pop()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Attach the check's tables and, unless it passed or did not run, its exchanges, all escaped."""
-        result = result_of(report)
-        if result is not None and (result.tables or result.outcome in _NOT_PASSED):
-            exchanges = result.exchanges.values() if result.outcome in _NOT_PASSED else ()
-            shown = "".join([*map(_table, result.tables), *map(_exchange, exchanges)])
-            report.extras = [  # type: ignore[attr-defined]
-                {"name": None, "format_type": "html", "content": shown, "mime_type": None, "extension": None}
-            ]
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
+        """Shorten the log of a case, at a word."""
+        if result_of(report) is not None:
+            data[:] = [beginning(part, _LONGEST_LOG) for part in data]
 
 
 def register(config: pytest.Config, path: Path) -> HtmlReport:
@@ -147,77 +180,49 @@ def register(config: pytest.Config, path: Path) -> HtmlReport:
         raise InputError(f"--css {missing[0]}: no such file")
     config.option.htmlpath = asked or str(path)
     config.option.self_contained_html = True
-    report = HtmlReport(config, there)
+    config.option.css = [str(page.FOLDER / "page.css"), *config.option.css]
+    report = HtmlReport(config, there, path.with_suffix(".json").name)
     config.pluginmanager.register(report, "caio-html")
     return report
 
 
-def _banner(record: Record) -> str:
-    where = ", ".join(f"{e.name} at {e.base_url}" for e in record.environments)
-    lines = [
-        where,
-        f"{record.run.started} to {record.run.finished} UTC, run {record.run.id}",
-        *record.reasons,
-        *(f"retried for {e.name}: {e.retried}" for e in record.environments if e.retried),
-    ]
-    small = "".join(f"<small>{_shown(line)}</small>" for line in lines)
-    return f'<div class="caio-verdict caio-{record.verdict}">{record.headline}{small}</div>'
+# What no hook of pytest-html reaches; the body's parts stand before the data of the run.
+_GENERATED = re.compile(r"<p>Report generated on [^<]* by (?=<a href)")
+_STILL_RUNNING = re.compile(r'<div class="summary__reload">.*?</div>\s*</div>\s*</div>', re.DOTALL)
+_FILTER = re.compile(
+    r'<input checked="true" class="filter" (?=name="filter_checkbox" [^>]*data-test-result="(\w+)")'
+)
+_VERSIONS = re.compile(r'<p>Report generated by .*?<table id="environment"></table>', re.DOTALL)
 
 
-def _gates(record: Record) -> str:
-    head = ("environment", "gate", *(word for _, word, _ in GATE_COUNTERS))
-    rows = []
-    for environment in record.environments:
-        for gate in environment.gates:
-            cells = "".join(
-                f'<td class="caio-bad">{n}</td>' if n and word in _RED_COUNTERS else f"<td>{n}</td>"
-                for word, n in gate.counts.items()
-            )
-            rows.append(f"<tr><td>{_shown(environment.name)}</td><td>{gate.name}</td>{cells}</tr>")
-    titles = "".join(f"<th>{title}</th>" for title in head)
-    return f'<table class="caio-gates"><tr>{titles}</tr>{"".join(rows)}</table>'
+def rewritten(text: str, foot: str) -> str:
+    """Return pytest-html's page with what its hooks do not reach: language, landmarks, labels, and `foot`.
 
+    Raises AssertionError where pytest-html's page has changed, so that a part is not there once.
+    """
 
-def _waivers(record: Record) -> str:
-    if not record.waivers:
-        return ""
-    head = (
-        "waiver",
-        "check",
-        "case",
-        "environment",
-        "owner",
-        "reason",
-        "expires",
-        "days left",
-        "what became of it",
+    def once(pattern: str | re.Pattern[str], new: str) -> None:
+        nonlocal text
+        found = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
+        text, count = found.subn(lambda _: new, text)
+        assert count == 1, f"pytest-html's page has {count} of {found.pattern}, not one"
+
+    once("<html>", '<html lang="en">')
+    once('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>{_VIEWPORT}')
+    once("<body>", "<body><main>")
+    once(_GENERATED, "<p>Report generated by ")  # its time is local, and names no zone
+    once(_STILL_RUNNING, "")
+    once("<h2>Summary</h2>", "")
+    once('<div class="logwrapper">', '<div class="logwrapper" tabindex="0">')  # it scrolls
+    once('<p class="filter">(Un)check the boxes to filter the results.</p>', "")
+    once('<table id="results-table">', '<div class="caio-wide"><table id="results-table">')
+    versions = _VERSIONS.search(text)
+    assert versions, "pytest-html's page has no table of versions"
+    once(versions[0], "")
+    once(
+        "  <footer>",
+        f"</div></main>\n  <footer>{foot}<details><summary>Versions</summary>{versions[0]}</details>",
     )
-    rows = []
-    for waiver in record.waivers:
-        became = waiver.problem or ("used" if waiver.used else "not called for in this run")
-        left = "" if waiver.days_left is None else waiver.days_left
-        values = (waiver.number, waiver.check, waiver.case, waiver.environment, waiver.owner, waiver.reason)
-        cells = "".join(f"<td>{_shown(str(value))}</td>" for value in (*values, waiver.expires, left))
-        mark = ' class="caio-bad"' if waiver.problem else ""
-        rows.append(f"<tr>{cells}<td{mark}>{_shown(became)}</td></tr>")
-    titles = "".join(f"<th>{title}</th>" for title in head)
-    return f'<table class="caio-gates caio-waivers"><tr>{titles}</tr>{"".join(rows)}</table>'
-
-
-def _table(table: Table) -> str:
-    rows = "".join(f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>" for row in table.rows)
-    titles = "".join(f"<th>{_shown(column)}</th>" for column in table.columns)
-    return (
-        f'<table class="caio-table"><caption>{_shown(table.title)}</caption><tr>{titles}</tr>{rows}</table>'
-    )
-
-
-def _exchange(exchange: ExchangeRecord) -> str:
-    sent = [f"{name}: {value}" for name, value in exchange.request_headers]
-    answer = f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else exchange.error
-    got = [f"{name}: {value}" for name, value in exchange.response_headers]
-    tries = f" after {len(exchange.attempts)} tries" if exchange.attempts[1:] else ""
-    # Only the body keeps its line breaks: it comes last, so it cannot forge a line of the exchange.
-    body = exchange.body_excerpt.split("\n")
-    lines = (f"{exchange.method} {exchange.url}", *sent, "", answer + tries, *got, "", *body)
-    return f'<div class="caio-exchange">{chr(10).join(map(_shown, lines))}</div>'
+    text, count = _FILTER.subn(r'<input checked="true" class="filter" aria-label="Show \1" ', text)
+    assert count > 0, "pytest-html's page has no filters"
+    return text

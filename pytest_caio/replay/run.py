@@ -21,13 +21,14 @@ from pytest_caio.replay.executors import each_done
 from pytest_caio.replay.figures import Figures, Tally
 from pytest_caio.replay.golden import GoldenCase, GoldenSet
 from pytest_caio.replay.honesty import CaseResult
-from pytest_caio.replay.judge import Judgement, judge
+from pytest_caio.replay.judge import MEAN_NEEDED, Judgement, judge
 from pytest_caio.replay.runners import Runner
 
 __all__ = ["Replay", "replay_each", "result_of", "run_replay"]
 
 _PART = 250  # recorded answers that an executor judges at once
 _AHEAD = 8  # such parts under way: 2,000 answers
+_SCORED = 500  # cases whose scores the report shows
 _IDLE_SECONDS = 60.0  # without a judgement, after which an executor is no longer waited for
 
 
@@ -39,6 +40,19 @@ class Replay(Figures, frozen=True, kw_only=True):
 
     cases: tuple[CaseResult, ...]
     decoys: tuple[CaseResult, ...]
+
+    @property
+    def scores(self) -> list[tuple[str, str, str, str]]:
+        """For at most 500 cases, misses first: id, mean score (1 to 5, 0 unanswered), mean needed, outcome."""
+        return [
+            (
+                one.id,
+                f"{one.judgement.mean if one.judgement else 0:.2f}",
+                f"{MEAN_NEEDED:.2f}",
+                "passed" if one.passed else "missed",
+            )
+            for one in sorted(self.cases, key=lambda one: one.passed)[:_SCORED]
+        ]
 
     @property
     def unanswered(self) -> tuple[CaseResult, ...]:

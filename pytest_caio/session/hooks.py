@@ -138,9 +138,11 @@ class AcceptanceSession:
         metafunc.parametrize("_caio_case", found, ids=ids, indirect=True)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Mark a check with its gate; raise if interrupted, between two items."""
+        """Mark a check with its gate, and let -k select it by its id; raise if interrupted."""
         self._signals.raise_if_interrupted()
         check = check_of(item)
+        if check:
+            item.extra_keyword_matches.add(check.id)
         if check and check.gate in GATES:
             item.add_marker(check.gate)
 
