@@ -43,7 +43,7 @@ class Replay(Figures, frozen=True, kw_only=True):
 
     @property
     def scores(self) -> list[tuple[str, str, str, str]]:
-        """For at most 500 cases, misses first: id, mean score (1 to 5, 0 unanswered), mean needed, outcome."""
+        """For at most 500 cases, misses first: id, mean (1 to 5, 0 unanswered), mean needed, outcome."""
         return [
             (
                 one.id,
