@@ -22,6 +22,7 @@ from pytest_caio.evidence.since import changes, entry_of, read_against
 from pytest_caio.gates.jobs import JOBS
 from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.cases import CaseHooks
+from pytest_caio.session.failures import without_judged
 from pytest_caio.session.fixtures import CheckFixtures
 from pytest_caio.session.narrowing import narrowings, part_of, selection
 from pytest_caio.session.pytest_options import (
@@ -36,8 +37,7 @@ from pytest_caio.system.signals import SignalHandler
 from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.judge import NO_GO
-from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import Record, result_of
+from pytest_caio.verdict.record import Record
 
 __all__ = ["RUN", "AcceptanceSession"]
 
@@ -291,22 +291,8 @@ class AcceptanceSession:
 
         A check that broke stays: its traceback is for whoever maintains the suite.
         """
-        stats = terminalreporter.stats
-        failed = stats.get("failed", [])
-        if not asks_for_tracebacks(self._config):
-            judged = (Outcome.FAILED, Outcome.MISSING_INPUT)
-            stats["failed"] = [
-                report
-                for report in failed
-                if not (result := result_of(report)) or result.outcome not in judged
-            ]
-        try:
+        with without_judged(terminalreporter.stats, everything=asks_for_tracebacks(self._config)):
             return (yield)
-        finally:
-            if failed:
-                stats["failed"] = failed
-            else:
-                stats.pop("failed", None)
 
     def _leave_evidence(self, session: pytest.Session, record: Record, narrowed: list[str]) -> None:
         """Write every evidence file, without which no run is GO, and print the summary."""

@@ -1,0 +1,95 @@
+"""Answers that are wrong whatever check judges them: what each says is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from pytest_caio.checks.credentials import TOKEN_HEADER
+from pytest_caio.verdict.failures import Answer, is_page
+from pytest_caio.verdict.record import ExchangeRecord
+
+__all__ = ["moved", "wrong_answer"]
+
+_API = ("/api/", "/webhooks/", "/inngest")
+READINESS_PATH = "/api/health/ready"
+
+
+def wrong_answer(answer: Answer, exchange: ExchangeRecord) -> tuple[str, str, str] | None:
+    """Return the sentence, action and who of an answer that is wrong whatever judges it, else None."""
+    asked, status = f"{answer.method} {answer.path}", answer.status or 0
+    entitled = any(name == TOKEN_HEADER for name, _ in exchange.request_headers)
+    host, target = urlsplit(exchange.url).netloc, urlsplit(answer.location).netloc
+    if status == 503 and answer.path == READINESS_PATH:
+        return (
+            f"Readiness answers 503: {_detail(exchange)}.",
+            "In Railway, open the deploy logs: they say which part does not start; set its variables, "
+            "then redeploy.",
+            "you",
+        )
+    if status == 503:
+        return (
+            f"{asked} answers 503: {_detail(exchange)}.",
+            "In Railway, open the deploy logs: they name the service that this path needs and does not "
+            "reach; correct "
+            "its variable, then redeploy.",
+            "you",
+        )
+    if status >= 500:
+        code = "the readiness code" if answer.path == READINESS_PATH else "the code behind it"
+        return (
+            f"{asked} crashes ({status}).",
+            f"Hand to the developer, with the deploy logs from Railway: {asked} answers {status}; "
+            f"correct {code}.",
+            "developer",
+        )
+    if 300 <= status < 400 and target and target != host and answer.path.startswith(_API):
+        return f"{asked} on {host} redirects to another host, {target}.", moved(host, target), "you"
+    if 300 <= status < 400 and entitled:
+        return (
+            f"{asked} redirects to {answer.location}, though the token is right.",
+            f"Hand to the developer, with the deploy logs: {asked} must take the {TOKEN_HEADER} header "
+            f"and not ask for a "
+            "session.",
+            "developer",
+        )
+    if status in (403, 404) and entitled:
+        word = "is forbidden" if status == 403 else "is not found"
+        return (
+            f"{asked} {word} ({status}), though the token is right.",
+            f"See in Railway which commit is deployed; if it is the right one, hand to the developer, "
+            f"with the deploy "
+            f"logs: {asked} answers {status}.",
+            "developer",
+        )
+    if status in (401, 403) and answer.path == READINESS_PATH:
+        return (
+            f"Readiness asks for a token ({status}), so that nothing outside can watch it.",
+            f"In Railway, put {READINESS_PATH} on DASHBOARD_AUTH_ALLOWLIST, then redeploy.",
+            "you",
+        )
+    if status == 200 and is_page(exchange) and answer.path.startswith("/api/"):
+        return (
+            f"{asked} answers with a page in place of JSON.",
+            f"See in Railway's deploy logs that this service is the dashboard and that its domain leads "
+            f"to it; if so, hand "
+            f"to the developer: {asked} must answer with JSON.",
+            "you",
+        )
+    return None
+
+
+def moved(host: str, target: str) -> str:
+    """Return what to do where one host redirects to another."""
+    return (
+        f"If {target} is the dashboard's host, give it as the base URL (--base-url, base_url of the "
+        f"profile or "
+        f"CAIO_BASE_URL); else have the redirect from {host} to {target} removed where the domain is "
+        f"configured "
+        "(in Railway, or in the proxy in front of it)."
+    )
+
+
+def _detail(exchange: ExchangeRecord) -> str:
+    told = re.search(r'"detail"\s*:\s*"([^"]{1,120})', exchange.body_excerpt)
+    return told[1].rstrip(".") if told else "no reason given"
