@@ -68,7 +68,7 @@ PATH_WITH_ID = (
     "is on DASHBOARD_AUTH_ALLOWLIST in Railway, take it out there instead, and redeploy."
 )
 SAME_TOKEN = (
-    "Copy DASHBOARD_AUTH_TOKEN from Railway to the env file (or give --token=@FILE), then run again. If they are equal, "
+    'Copy DASHBOARD_AUTH_TOKEN from Railway to the env file (or give "--token=@FILE"), then run again. If they are equal, '
     "redeploy: the deployment still has the former one."
 )
 EXACT = (

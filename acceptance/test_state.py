@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_caio import Advice, Environment, Exchange, NotApplicable, cases, check, no
+from pytest_caio import Advice, Environment, Exchange, NotApplicable, cases, check, must, no
 from pytest_caio.checks.shared import CADENCE_LEADS, PENDING_EMAILS
 from pytest_caio.checks.words import word
 from pytest_caio.contract.cards import Queue
@@ -97,7 +97,8 @@ def test_files_rest_since_the_cutover(state: StateFindings) -> None:
 def test_migration_is_vouched_for(state: StateFindings, environment: Environment) -> None:
     """The last migration ended without errors, and what it counted is in Redis."""
     faults = state.faults_of_summary
-    no("faults in the migration's summary", faults, table=f"{environment.name}.state")
+    expected = "the migration's summary must say ok, and what it counted must be in Redis"
+    must(not faults, expected, "; ".join(faults), table=f"{environment.name}.state")
 
 
 @check("STATE-06", fix=SIGHT, fixes={"cards": CARDS})

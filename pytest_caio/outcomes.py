@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from pytest_caio.text import printable
+
 __all__ = ["HAND_OVER", "Advice", "Mismatch", "MissingInput", "NoAnswer", "NotApplicable", "Way", "who_acts"]
 
 Way = str | int
@@ -91,7 +93,8 @@ class Mismatch(AssertionError):
     """
 
     def __init__(self, expected: str, observed: str, fix: str = "", *ways: Way, **named: object) -> None:
-        super().__init__(f"expected {expected}; observed {observed}")
+        # On one line: an answer's lines would look like pytest's own.
+        super().__init__(printable(f"expected {expected}; observed {observed}"))
         self.expected = expected
         self.observed = observed
         self.fix = fix

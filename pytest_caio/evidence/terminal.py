@@ -17,6 +17,7 @@ __all__ = ["write"]
 
 _COLOURS = {"GO": "green", "NO-GO": "red", "INCOMPLETE": "yellow"}
 _LINE = 240
+_MOST_IDS = 24
 # What became of the checks that did not pass, in the order in which it is shown.
 _COUNTED = (
     (Outcome.FAILED, "failed"),
@@ -95,7 +96,9 @@ def _for(who: str, action: str) -> str:
 
 
 def _listed(noun: str, ids: Sequence[str]) -> str:
-    return f"{noun}{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
+    more = len(ids) - _MOST_IDS
+    rest = f" and {more} more" if more > 0 else ""
+    return f"{noun}{'s' if len(ids) > 1 else ''} {', '.join(ids[:_MOST_IDS])}{rest}"
 
 
 def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) -> None:

@@ -74,7 +74,7 @@ def _found(environment: EnvironmentRecord) -> list[Cause]:
             if case.outcome.bad or check.outcome is Outcome.NOT_RUN
         ]
         sentence = f"{environment.name} could not be reached: {environment.unreachable}."
-        return [Cause(sentence, _REACH, "you", silent, UNREACHABLE)]
+        return [Cause(sentence, _REACH, "you", silent, UNREACHABLE, shown=0)]
     exchanges = {exchange.n: exchange for exchange in environment.exchanges}
     left = [
         Failure(check, case, tuple(exchanges[n] for n in case.exchanges))

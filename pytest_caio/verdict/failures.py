@@ -32,7 +32,6 @@ UNREACHABLE = 0
 MISSING = 1
 ENVIRONMENT = 2
 OTHER = 3
-_MOST_CASES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +107,7 @@ class Cause:
     who: str
     failures: list[Failure]
     rank: int = OTHER
+    shown: int = 3  # cases
 
     def record(self, environment: str) -> CauseRecord:
         """Return the cause as the record holds it, with its first cases."""
@@ -116,4 +116,4 @@ class Cause:
         first = {failure.id: failure for failure in reversed(self.failures)}
         shown = dict.fromkeys([*(first[check] for check in checks), *self.failures])
         cases = [CauseCase(f.id, f.case.name, f.case.expected, f.case.observed) for f in shown]
-        return CauseRecord(environment, self.sentence, self.action, self.who, checks, cases[:_MOST_CASES])
+        return CauseRecord(environment, self.sentence, self.action, self.who, checks, cases[: self.shown])

@@ -68,7 +68,7 @@ def _reported(root: Failure, other: Failure) -> bool:
     if _heyreach(root, root):
         return False
     listed = any(f'"{name}":' in re.sub(r"\s", "", exchange.body_excerpt) for exchange in root.exchanges)
-    return _same_request(root, other) and (not listed or name in root.case.observed.partition(";")[0])
+    return _same_request(root, other) and (not listed or name in root.case.observed.partition(";")[0].lower())
 
 
 def _credentials(failure: Failure) -> set[str]:

@@ -97,7 +97,7 @@ def test_what_got_in_is_the_check_s_own_finding(ask_at: Ask, deployment: Deploym
 
     with serving(bad.relaying(deployment.address, tell=tell)) as url:
         outcome = ask_at(url, "acceptance", "-k", "test_no_project_file")
-    assert "Have the dashboard serve no file" in outcome.stdout
+    assert "keep it out of the static folder" in outcome.stdout
 
 
 def test_http_that_is_sent_on_to_https_is_named(ask_at: Ask) -> None:

@@ -279,6 +279,12 @@ def take_version(checkout: Checkout, words: Sequence[str]) -> None:
     assert checkout.python("-m", "pytest", "--version").stdout.startswith("pytest ")
 
 
+def take_code(checkout: Checkout, words: Sequence[str]) -> None:
+    """See that a line of Python prints a value that can be a secret."""
+    done = checkout.python("-c", *words)
+    assert re.fullmatch(r"[0-9a-f]{64}\n", done.stdout), done.stderr
+
+
 def take_install(checkout: Checkout, words: Sequence[str]) -> None:
     """See that the command installs this project, with extras that exist."""
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"][

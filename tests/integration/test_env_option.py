@@ -139,7 +139,7 @@ def test_html_is_written_where_the_option_says(ask: Ask, deployment: Deployment,
     outcome = ask("acceptance/test_cors.py", "--html", str(report), to=deployment)
     text = report.read_text("utf-8")
     assert "INCOMPLETE" in text
-    assert "<style>" in text
+    assert "<style" in text
     assert not (report.parent / "assets").exists()
     assert list(outcome.folder.glob("*.html")) == []
     assert outcome.evidence["verdict"] == "INCOMPLETE"

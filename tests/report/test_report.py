@@ -85,7 +85,7 @@ def test_report_of_a_failure(chromium: Browser, failing: Path) -> None:
     assert "auth" in page.locator(".caio-gates").inner_text()
     card = page.locator(".caio-cause").first
     assert "AUTH-10" in card.inner_text()
-    assert "redeploy" in card.locator(".caio-action").inner_text()
+    assert "Hand to the developer" in card.locator(".caio-action").inner_text()
     card.locator("details", has=page.locator(".caio-exchange")).first.locator("summary").click()
     assert "GET http" in card.locator(".caio-exchange").first.inner_text()
     row = page.locator("tbody.failed").first

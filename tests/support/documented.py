@@ -125,6 +125,10 @@ def _python(words: tuple[str, ...]) -> Step | None:
             return Step("version", ())
         case "-m", "pytest_caio", "serve":
             return Step("serve", ())
+        case "-c", code:
+            return Step("code", (code,))
+        case "docs/detection.py", "--ask":
+            return Step("script", ("docs/detection.py",))  # it takes minutes: nightly has what it asks
         case "-m", "pytest_caio", "history", *rest:
             return Step("history", tuple(rest))
         case "-m", "pytest_caio", name:

@@ -44,6 +44,8 @@ _GIVEN: Mapping[str, Any] = {
     "caio_commit": None,
     "caio_evidence": None,
     "caio_sign": None,
+    "caio_ledger": None,
+    "caio_against": None,
     "caio_connections": 64,
     "caio_rate": 0.0,
     "caio_timeout": 10.0,
