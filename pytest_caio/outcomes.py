@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pytest_caio.text import printable
-
 __all__ = ["HAND_OVER", "Advice", "Mismatch", "MissingInput", "NoAnswer", "NotApplicable", "Way", "who_acts"]
 
 Way = str | int
@@ -94,7 +92,7 @@ class Mismatch(AssertionError):
 
     def __init__(self, expected: str, observed: str, fix: str = "", *ways: Way, **named: object) -> None:
         # On one line: an answer's lines would look like pytest's own.
-        super().__init__(printable(f"expected {expected}; observed {observed}"))
+        super().__init__(" ".join(f"expected {expected}; observed {observed}".splitlines()))
         self.expected = expected
         self.observed = observed
         self.fix = fix

@@ -60,7 +60,7 @@ ANSWERS = {
         bad.answering(bad.http(200, b'{"dependencies":' * 10_000 + b"1" + b"}" * 10_000, JSON)),
         "200, {",
     ),
-    "wrong types": (bad.answering(bad.as_json(WRONG_TYPES)), "must be text, and is a number"),
+    "wrong types": (bad.answering(bad.as_json(WRONG_TYPES)), "must be true or false, and is text"),
     "a list": (bad.answering(bad.as_json([1, 2])), "Expected `object`, got `array`"),
     "NaN": (bad.answering(bad.as_json({"status": float("nan"), "x": float("inf")})), "NaN is no JSON number"),
     "a number beyond all": (bad.answering(bad.http(200, b'{"status":1e99999}', JSON)), "out of range"),

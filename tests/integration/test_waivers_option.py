@@ -120,7 +120,7 @@ def test_the_last_day_holds(last_day: Outcome) -> None:
     assert ">CAIO acceptance of demo: GO (1 waived)<" in outcome.html
     assert re.search(r'class="caio-verdict[^>]*>GO \(1 waived\)<', outcome.html)
     table = outcome.html.partition("caio-waivers")[2].partition("</table>")[0]
-    for cell in ("WH-08", "all cases", "demo", "PTO", "HeyReach cannot sign", day, "0", "used"):
+    for cell in ("WH-08", "all cases", "demo", "PTO", "HeyReach cannot sign", day, "0", "in use"):
         assert f">{cell}</td>" in table
     assert f"waived until {day} by PTO: HeyReach cannot sign" in outcome.html
 

@@ -91,7 +91,7 @@ def test_report_of_a_failure(chromium: Browser, failing: Path) -> None:
     row = page.locator("tbody.failed").first
     assert row.locator(".col-check").inner_text() == "AUTH-10"
     assert row.locator(".col-gate").inner_text() == "auth"
-    assert "No spelling of a protected path reaches it" in row.locator(".col-title").inner_text()
+    assert "A protected path is refused in every spelling" in row.locator(".col-title").inner_text()
     assert "observed:" in row.locator(".col-seen").inner_text()
     assert [url for url in asked if not url.startswith("file:")] == []
 

@@ -128,7 +128,9 @@ def _python(words: tuple[str, ...]) -> Step | None:
         case "-c", code:
             return Step("code", (code,))
         case "docs/detection.py", "--ask":
-            return Step("script", ("docs/detection.py",))  # it takes minutes: nightly has what it asks
+            return Step(
+                "page", ("docs/detection.py",)
+            )  # asking takes minutes: nightly compares what it shows
         case "-m", "pytest_caio", "history", *rest:
             return Step("history", tuple(rest))
         case "-m", "pytest_caio", name:
