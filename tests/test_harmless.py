@@ -17,6 +17,7 @@ import trustme
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
+from tests.support.nightly import some_nightly
 from tests.support.other_dashboard import OtherDashboard
 from tests.support.proof_groups import variation_groups
 from tests.support.proof_runs import (
@@ -63,7 +64,7 @@ def test_harmless_variation_alone_is_go(name: str, tmp_path: Path) -> None:
     prove([name], tmp_path)
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", some_nightly(OTHERS, "old Inngest SDK", "bearers in place of secrets"))
 def test_other_deployment_is_go(name: str, tmp_path: Path) -> None:
     """A healthy deployment with an older SDK, bearers instead of secrets, or no leads is GO."""
     status, evidence = ask(tmp_path, *OTHERS[name])
@@ -125,7 +126,11 @@ def ask_other(
 
 
 @pytest.mark.parametrize(
-    ("wire", "bearers", "old_sdk"), [("HTTP/1.0", (), True), ("HTTP/1.1", ("clay", "heyreach"), False)]
+    ("wire", "bearers", "old_sdk"),
+    [
+        pytest.param("HTTP/1.0", (), True, marks=pytest.mark.nightly),
+        ("HTTP/1.1", ("clay", "heyreach"), False),
+    ],
 )
 def test_other_dashboard_is_go(
     wire: str, bearers: tuple[str, ...], old_sdk: bool, store: str, tmp_path: Path
@@ -186,7 +191,9 @@ def test_other_dashboard_is_found_out_for_each(name: str, store: str, tmp_path: 
     prove_broken([name], tmp_path, store)
 
 
-@pytest.mark.parametrize(("days", "expected"), [(90, set()), (9, {"RDY-11"})])
+@pytest.mark.parametrize(
+    ("days", "expected"), [(90, set()), pytest.param(9, {"RDY-11"}, marks=pytest.mark.nightly)]
+)
 def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_path: Path) -> None:
     """Over https all is judged as over http, and RDY-11 judges how long the certificate is valid."""
     authority = trustme.CA()

@@ -41,7 +41,10 @@ WHOLLY = {
 
 
 @pytest.mark.parametrize(
-    "name", some_nightly(WHOLLY, "drips", "early hints without end", "an early hint, then nothing")
+    "name",
+    some_nightly(
+        WHOLLY, "hangs before the head", "drips", "early hints without end", "an early hint, then nothing"
+    ),
 )
 def test_a_silent_deployment_is_no_go(name: str, ask_at: Ask, pace: Pace) -> None:
     """Where no response ever arrives completely, the run waits for one timeout only, and is NO-GO."""
@@ -77,7 +80,15 @@ def silent(outcome: Outcome) -> tuple[set[str], int]:
 
 
 @pytest.mark.parametrize(
-    "name", some_nightly(PARTLY, "every webhook route", "the whole API", "all but the webhooks")
+    "name",
+    some_nightly(
+        PARTLY,
+        "one path",
+        "every webhook route",
+        "the whole API",
+        "all but the webhooks",
+        "all but readiness",
+    ),
 )
 def test_a_part_that_hangs_costs_one_deadline(
     name: str, ask_at: Ask, deployment: Deployment, pace: Pace

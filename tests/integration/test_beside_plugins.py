@@ -34,6 +34,7 @@ def test_a_demo_on_workers(ask: Ask) -> None:
     assert outcome.checks["CORS-01"] == "passed"
 
 
+@pytest.mark.nightly
 def test_random_order(ask: Ask, deployment: Deployment, go: Outcome) -> None:
     """In random order the run is GO with the same cases."""
     outcome = ask("acceptance", "--randomly-seed=7", to=deployment, plugins=True)

@@ -32,9 +32,10 @@ logging.root.manager.loggerDict = Noting(logging.root.manager.loggerDict)
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "workers",
-    [pytest.param((), id="one process"), pytest.param(("-n", "2"), id="workers", marks=pytest.mark.nightly)],
+    [pytest.param((), id="one process"), pytest.param(("-n", "2"), id="workers")],
 )
 def test_no_thread_makes_loggers(tmp_path: Path, workers: tuple[str, ...]) -> None:
     """No thread but the main one creates a logger: pytest iterates over all loggers without a lock."""

@@ -117,7 +117,7 @@ def test_the_page_is_whole_without_scripts(chromium: Browser, no_go: Outcome) ->
     context.close()
 
 
-@pytest.mark.parametrize("name", ["no_go", "two"])
+@pytest.mark.parametrize("name", ["no_go", pytest.param("two", marks=pytest.mark.nightly)])
 def test_the_page_is_accessible_and_small(
     name: str, chromium: Browser, request: pytest.FixtureRequest
 ) -> None:
@@ -168,7 +168,7 @@ def test_the_printed_page(chromium: Browser, no_go: Outcome, tmp_path: Path) -> 
     tab.close()
 
 
-@pytest.mark.parametrize("width", [1360, 390])
+@pytest.mark.parametrize("width", [pytest.param(1360, marks=pytest.mark.nightly), 390])
 def test_the_first_action_is_near_the_top(
     width: int, chromium: Browser, no_go: Outcome, tmp_path: Path
 ) -> None:

@@ -45,7 +45,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(
-    "way", some_nightly(WAYS, "not captured", "quiet, with logs", "full trace", "fixtures")
+    "way", some_nightly(WAYS, "not captured", "quiet, with logs", "full trace", "fixtures", "workers")
 )
 def test_no_output_contains_a_secret(way: str, tmp_path: Path) -> None:
     """With an echoing deployment and tests that print every secret, no output of the run contains one."""

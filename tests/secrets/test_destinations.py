@@ -294,6 +294,7 @@ def test_a_client_that_trusts_the_environment_uses_them(
     assert sent.values("Authorization") == [f"Basic {expected}"]
 
 
+REDIRECTED = ("acceptance/test_cors.py", "acceptance/test_readiness.py")
 REDIRECTS = [
     (status, form)
     for status in (301, 302, 303, 307, 308)
@@ -318,7 +319,7 @@ def test_nothing_follows_a_redirect_elsewhere(field_: Field, proxy: tuple[str, L
                 connection.sendall(http(status, body, f"Location: {to}", "Content-Type: text/html", *more))
 
         with serving(redirect) as url:
-            watched = field_.run(*PROBING, url=url, planned=False)
+            watched = field_.run(*REDIRECTED, url=url, planned=False)
             address = ("127.0.0.1", int(url.rpartition(":")[2]))
         assert elsewhere.heard == []
         assert proxy[1].heard == []

@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["PLACES", "not_plain", "unplain_fact", "unplain_fix"]
 
 _SOURCE = re.compile(
-    r"==|!=|\bis (?:not )?(?:True|False|None)\b|\b(?:True|False|None)\b|\['|'\]"
+    r"(?<=\s)[=!]=(?=\s)|\bis (?:not )?(?:True|False|None)\b|\b(?:True|False|None)\b|\['|'\]"
     r"|\bnot \w+\.\w|^not \w+$|\blen\(|response\.|status_code|AssertionError|XFailed|deselected"
 )
 _LIBRARY = re.compile(r"`[^`]*`")

@@ -31,7 +31,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # Where a route is open, a crash on its odd signature is one of the ways in.
     "odd-signature-500": ("WH-03",),
     # The report of a provider without a secret is not the one that is wrong.
-    "secret-missing": ("redis-unready",),
+    **dict.fromkeys(("secret-missing", "clay-vouched-for"), ("redis-unready",)),
     # A malformed credential that is accepted leads to a crash on the body.
     "nonsense-500": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12", "WH-13"),
     # A provider without a credential is then let in, not answered 503.

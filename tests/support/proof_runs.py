@@ -81,7 +81,12 @@ DIFFERENT = (
         frozenset({"AUTH-04", "RDY-06", "RDY-08"}),
         profile=("query_token = true", "inngest_functions = 6"),
     ),
-    Case(("query-token",), frozenset({"AUTH-04", "RDY-08"}), profile=("probe_query_token = false",)),
+    Case(
+        ("query-token",),
+        frozenset({"AUTH-04", "RDY-08"}),
+        profile=("probe_query_token = false",),
+        longer=True,
+    ),
     Case(("inngest-few", "inngest-wrong-key"), frozenset({"RDY-05", "RDY-06"}), ("--inngest-sdk", "old")),
     Case(("inngest-dev",), frozenset({"RDY-05"}), ("--inngest-sdk", "old"), longer=True),
     Case(
@@ -89,9 +94,9 @@ DIFFERENT = (
         frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-08", "WH-12", "WH-13"}),
         BEARERS,
     ),
-    Case(("heyreach-unguarded",), frozenset({"WH-08", "WH-12"}), BEARERS),
+    Case(("heyreach-unguarded",), frozenset({"WH-08", "WH-12"}), BEARERS, longer=True),
     Case(("heyreach-said-open",), frozenset({"WH-08", "WH-12"}), BEARERS, longer=True),
-    Case(("dependencies-slander",), frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay")),
+    Case(("dependencies-slander",), frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay"), longer=True),
     Case(("clay-vouched-for",), _CLAY_MISSING, ("--bearer-only", "clay")),
 )
 
