@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.support import forked
 from tests.support.suite_runs import Ask, Deployment, Outcome, clean_environment
 
