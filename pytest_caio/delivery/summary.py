@@ -97,10 +97,7 @@ def plain(delivery: Delivery) -> Iterator[str]:
     yield "\n".join(map(printable, _waivers(record)))
     for number, cause in enumerate(record.causes, 1):
         lines = [f"{number}. {cause.action}", f"{cause.environment}: {cause.sentence} ({_who(cause)})"]
-        lines += [
-            f"{case.check} {case.name}: expected {case.expected}; seen {case.observed}"
-            for case in cause.cases
-        ]
+        lines += [case.told for case in cause.cases]
         yield "\n".join(map(printable, lines))
     yield "\n".join(map(printable, _provenance(delivery)))
 
@@ -144,7 +141,7 @@ def _cause(number: int, cause: CauseRecord) -> Iterator[str]:
     yield f"   {_escaped(cause.environment)}: {_escaped(cause.sentence)} ({_who(cause)})"
     for case in cause.cases:
         name = f" {_code(case.name)}" if case.name else ""
-        yield f"   - {case.check}{name}: expected {_code(case.expected)}; seen {_code(case.observed)}"
+        yield f"   - {case.check}{name}: {_code(case.expected)}; seen: {_code(case.observed)}"
 
 
 def _who(cause: CauseRecord) -> str:

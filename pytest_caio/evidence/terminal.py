@@ -85,9 +85,7 @@ def _cause(cause: CauseRecord, number: int, names: Sequence[str], terminal: Any)
     terminal.write_line(printable(f"   {cause.sentence}{where}"))
     terminal.write_line(f"   {_listed('check', cause.checks)}")
     for case in cause.cases:
-        name = f"{case.check} {case.name}".rstrip()
-        expected = f"expected {case.expected}; " if case.expected else ""
-        terminal.write_line(beginning(printable(f"   {name}: {expected}seen: {case.observed}"), _LINE))
+        terminal.write_line(beginning(printable(f"   {case.told}"), _LINE))
 
 
 def _for(who: str, action: str) -> str:

@@ -171,6 +171,12 @@ class CauseCase(Struct):
     expected: str
     observed: str
 
+    @property
+    def told(self) -> str:
+        """The case in a line: its check and name, what had to hold, and what was seen instead."""
+        expected = f"{self.expected}; " if self.expected else ""
+        return f"{f'{self.check} {self.name}'.rstrip()}: {expected}seen: {self.observed}"
+
 
 class CauseRecord(Struct):
     """Why an environment is NO-GO: what is wrong, in a sentence, and the one action that puts it right.
