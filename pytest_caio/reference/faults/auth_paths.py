@@ -87,6 +87,9 @@ PATHS = Faults([
           *(answer(page, was=302, headers={"location": f"https://login.example/login?next={page}"})
             for page in PAGES),
           then="OPS-10", place="/login"),
+    fault("login-replaced", "Pages send visitors to another page of this host, not to the login.", "AUTH-13",
+          *(answer(page, was=302, headers={"location": f"/welcome?next={page}"}) for page in PAGES),
+          then="OPS-10", place="/login"),
     fault("login-slashes", "Pages send visitors to https:///login, whose host is `login`.", "AUTH-13",
           *(answer(page, was=302, headers={"location": f"https:///login?next={page}"}) for page in PAGES),
           then="OPS-10", place="/login"),

@@ -46,6 +46,8 @@ REPORTS = Faults([
     fault("provider-unreported", "One provider is missing from the report on webhooks.", "WH-02 WH-12",
           edit_report(lambda body: body["dependencies"]["webhooks"]["provider_auth"].pop("rb2b")),
           place="RB2B_WEBHOOK_SECRET"),
+    fault("provider-unknown", "The report lists a provider as unauthenticated that nobody knows.", "WH-02",
+          _part("webhooks", unauthed_providers=["zapier"]), place="developer"),
     fault("heyreach-slandered", "HeyReach is said not to authenticate, though it does.", "WH-08 WH-12",
           _provider("heyreach", authed=False), then="WH-02", place="HEYREACH_WEBHOOK_SECRET"),
     fault("signatures-optional", "Webhook signatures are not required.", "WH-01 WH-11 RDY-08",
