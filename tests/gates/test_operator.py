@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from acceptance.test_operator import test_cards_are_recent as judge_cards
 from pytest_caio.checks.probe import get
 from pytest_caio.contract.cards import Card, Queue
 from pytest_caio.contract.operation import Email, EmailHistory
@@ -20,6 +21,7 @@ from pytest_caio.environments.profiles import Profile
 from pytest_caio.errors import InputError
 from pytest_caio.gates.freshness import answered_at
 from pytest_caio.gates.operator import read_sends
+from pytest_caio.gates.queue import QueueFindings
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.reference.dashboard.app import build_app
@@ -334,6 +336,14 @@ def test_queue_that_is_none(body: bytes) -> None:
     """What is no queue is a mismatch, and never a pass."""
     with pytest.raises(Mismatch):
         answer(body).report(Queue)
+
+
+def test_cards_that_the_queue_hides() -> None:
+    """A queue that says it holds cards and shows none fails, also where Redis cannot be asked for them."""
+    body = {"count": 0, "pending_emails": [], "_shadow_queue_debug": {"redis_returned": 3}}
+    response = answer(json.dumps(body).encode())
+    with pytest.raises(Mismatch, match="the queue holds 3 cards, and shows none"):
+        judge_cards(response, QueueFindings(), lambda *_: None)
 
 
 @pytest.mark.parametrize(
