@@ -16,7 +16,7 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 
 from pytest_caio.text import printable
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import (
     CauseRecord,
     CheckRecord,
@@ -210,11 +210,7 @@ def _not_asked(environments: Sequence[EnvironmentRecord]) -> Iterator[tuple[str,
         reasons: dict[str, list[str]] = {}
         for check in one.checks:
             case = next((c for c in check.cases if c.outcome is check.outcome), None)
-            waits = (
-                case is not None
-                and case.advised_because is not None
-                and case.advised_because == "needs-writes"
-            )
+            waits = case is not None and case.advised_because is AdvisedBecause.NEEDS_WRITES
             if case and (check.outcome is Outcome.NOT_RUN or waits):
                 why = "asking would change something; add --allow-writes to ask" if waits else case.observed
                 reasons.setdefault(why, []).append(check.id)
@@ -226,7 +222,9 @@ def _advice(environments: Sequence[EnvironmentRecord]) -> Iterator[tuple[str, Ch
     for one in environments:
         for check in one.checks:
             cases = [
-                c for c in check.cases if c.outcome is Outcome.ADVISED and c.advised_because != "needs-writes"
+                c
+                for c in check.cases
+                if c.outcome is Outcome.ADVISED and c.advised_because is not AdvisedBecause.NEEDS_WRITES
             ]
             if check.outcome is Outcome.ADVISED and cases:
                 named = f"{cases[0].name}: " if cases[0].name else ""

@@ -118,9 +118,8 @@ def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) 
     ]
     if waiting:
         terminal.write_line(
-            f"  Not asked, because asking would change something: {', '.join(waiting)}. Add "
-            f"--allow-writes to ask "
-            f"{'them' if len(waiting) > 1 else 'it'} too."
+            f"  Not asked, because asking would change something: {', '.join(waiting)}. Add --allow-writes "
+            f"to ask {'them' if len(waiting) > 1 else 'it'} too."
         )
     for why, ids in _not_asked(environment.checks):
         terminal.write_line(beginning(printable(f"  Not asked: {', '.join(ids)}: {why}"), _LINE))

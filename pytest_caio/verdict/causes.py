@@ -162,8 +162,7 @@ def _give(name: str, unusable: bool) -> str:
     if re.fullmatch(r"[A-Z][A-Z0-9_]+", name):
         return (
             f"Put {name} into the env file, with the value that it has in Railway; if Railway has none, "
-            f"set it there "
-            "first (bootstrap makes new values) and redeploy"
+            "set it there first (bootstrap makes new values) and redeploy"
         )
     return f"{'Correct' if unusable else 'Give'} this input: {name}"
 
@@ -295,13 +294,11 @@ _NO_SECRET = re.compile("(?i)secret|not configured")
 _FREE = ("RDY-10",)  # it judges what a response shows, whatever its status code
 _REACH = (
     "See that the URL is right, that the deployment runs, and that this machine can reach it directly: "
-    "the checks use "
-    "no proxy of the environment (HTTPS_PROXY)."
+    "the checks use no proxy of the environment (HTTPS_PROXY)."
 )
 _WHOSE = (
-    "See that the base URL is the dashboard's (--base-url, base_url of the profile or CAIO_BASE_URL), "
-    "and in Railway's "
-    "deploy logs that it runs there; then run again."
+    "See that the base URL is the dashboard's (--base-url, base_url of the profile or CAIO_BASE_URL), and "
+    "in Railway's deploy logs that it runs there; then run again."
 )
 _ROWS: tuple[_Row, ...] = (
     *(_broken, _missing, _outside, _unkeyed_providers, _dependencies),

@@ -69,8 +69,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Answer:
-    """What makes two responses the same: the request's method and path, with the same credential, and "
-    "the answer."""
+    """What makes two responses the same: method, path and credential of the request, and the answer."""
 
     method: str
     path: str

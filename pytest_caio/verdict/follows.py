@@ -62,8 +62,7 @@ def _capitals(root: Failure, other: Failure) -> bool:
 
 
 def _reported(root: Failure, other: Failure) -> bool:
-    """Return whether the report on webhooks, with which the first check fails, is wrong about the "
-    "other's provider."""
+    """Return whether the first check fails for what the report on webhooks says of the other's provider."""
     name = other.case.name.split("/")[2] if "/" in other.case.name else "heyreach"
     if _heyreach(root, root):
         return False

@@ -31,16 +31,15 @@ def wrong_answer(answer: Answer, exchange: ExchangeRecord) -> tuple[str, str, st
         return (
             f"{asked} answers 503: {_detail(exchange)}.",
             "In Railway, open the deploy logs: they name the service that this path needs and does not "
-            "reach; correct "
-            "its variable, then redeploy.",
+            "reach; correct its variable, then redeploy.",
             "you",
         )
     if status >= 500:
         code = "the readiness code" if answer.path == READINESS_PATH else "the code behind it"
         return (
             f"{asked} crashes ({status}).",
-            f"Hand to the developer, with the deploy logs from Railway: {asked} answers {status}; "
-            f"correct {code}.",
+            f"Hand to the developer, with the deploy logs from Railway: {asked} answers {status}; correct "
+            f"{code}.",
             "developer",
         )
     if 300 <= status < 400 and target and target != host and answer.path.startswith(_API):
@@ -48,18 +47,16 @@ def wrong_answer(answer: Answer, exchange: ExchangeRecord) -> tuple[str, str, st
     if 300 <= status < 400 and entitled:
         return (
             f"{asked} redirects to {answer.location}, though the token is right.",
-            f"Hand to the developer, with the deploy logs: {asked} must take the {TOKEN_HEADER} header "
-            f"and not ask for a "
-            "session.",
+            f"Hand to the developer, with the deploy logs: {asked} must take the {TOKEN_HEADER} header and "
+            "not ask for a session.",
             "developer",
         )
     if status in (403, 404) and entitled:
         word = "is forbidden" if status == 403 else "is not found"
         return (
             f"{asked} {word} ({status}), though the token is right.",
-            f"See in Railway which commit is deployed; if it is the right one, hand to the developer, "
-            f"with the deploy "
-            f"logs: {asked} answers {status}.",
+            "See in Railway which commit is deployed; if it is the right one, hand to the developer, with "
+            f"the deploy logs: {asked} answers {status}.",
             "developer",
         )
     if status in (401, 403) and answer.path == READINESS_PATH:
@@ -71,9 +68,8 @@ def wrong_answer(answer: Answer, exchange: ExchangeRecord) -> tuple[str, str, st
     if status == 200 and is_page(exchange) and answer.path.startswith("/api/"):
         return (
             f"{asked} answers with a page in place of JSON.",
-            f"See in Railway's deploy logs that this service is the dashboard and that its domain leads "
-            f"to it; if so, hand "
-            f"to the developer: {asked} must answer with JSON.",
+            "See in Railway's deploy logs that this service is the dashboard and that its domain leads to "
+            f"it; if so, hand to the developer: {asked} must answer with JSON.",
             "you",
         )
     return None
@@ -83,10 +79,8 @@ def moved(host: str, target: str) -> str:
     """Return what to do where one host redirects to another."""
     return (
         f"If {target} is the dashboard's host, give it as the base URL (--base-url, base_url of the "
-        f"profile or "
-        f"CAIO_BASE_URL); else have the redirect from {host} to {target} removed where the domain is "
-        f"configured "
-        "(in Railway, or in the proxy in front of it)."
+        f"profile or CAIO_BASE_URL); else have the redirect from {host} to {target} removed where the "
+        "domain is configured (in Railway, or in the proxy in front of it)."
     )
 
 
