@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page
 
 from pytest_caio.checks.check import GATES
 from tests.support.bad_servers import Handle, http, requests
-from tests.support.hostile_answers import ALL, MARKUP, NOWHERE, lying, rude
+from tests.support.hostile_answers import ALL, EVALUATED, MARKUP, NOWHERE, SUM, lying, rude
 from tests.support.suite_runs import Deployment, Outcome, run_suite, serving
 
 WAYS = {
@@ -205,7 +205,8 @@ def test_the_report_shows_and_does_nothing(host: str, chromium: Browser, outcome
     assert {c for text in texts for c in steers(text)} - {"\t"} == set()
     assert {text for text in texts if text.strip() == "GO"} == set()
     assert any("window.pwned = 1</script>" in text for text in texts)
-    assert "1337" not in "".join(text for text in texts if "7*191" in text)
+    assert SUM in "".join(texts)
+    assert str(EVALUATED) not in "".join(texts)
     # The only verdict is the run's: at the top, visible, and just once.
     assert page.title() == "CAIO acceptance of production: NO-GO"
     assert page.locator(".caio-verdict").count() == 1

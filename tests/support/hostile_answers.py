@@ -11,9 +11,12 @@ from typing import Any
 
 from tests.support.bad_servers import Handle, http, relaying, requests
 
-__all__ = ["ALL", "FORGED", "MARKUP", "NOWHERE", "STEERING", "lying", "rude"]
+__all__ = ["ALL", "EVALUATED", "FORGED", "MARKUP", "NOWHERE", "STEERING", "SUM", "lying", "rude"]
 
 NOWHERE = "http://127.0.0.1:9"
+# What a template engine would make of SUM has too many digits to occur in a time or a port by chance.
+SUM = "70001*90001"
+EVALUATED = 70001 * 90001
 # Each has a visible effect: it sets `pwned`, sends a request to NOWHERE, opens a dialog, or navigates.
 MARKUP = (
     "<script>window.pwned = 1</script>",
@@ -31,7 +34,7 @@ MARKUP = (
     '" autofocus onfocus="window.pwned = 9" x="',
     "\"}]}'></div></td></tr></table></template><script>window.pwned = 10</script>",
     "--><script>window.pwned = 11</script>",
-    "{{ 7*191 }} ${7*191} {% for a in b %} <%= 7*191 %> #{7*191}",
+    f"{{{{ {SUM} }}}} ${{{SUM}}} {{% for a in b %}} <%= {SUM} %> #{{{SUM}}}",
     f"<style>*{{display:none}} body{{background:url({NOWHERE}/s)}}</style>"
     f"<link rel=stylesheet href={NOWHERE}/l>",
     f"<details open ontoggle='window.pwned = 12'><form action='{NOWHERE}/x'>"
