@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.forked import share
 from tests.support.proof_groups import SEED_VARIABLE, seed
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     seed()
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if getattr(config.option, "numprocesses", None):
+        share()
 
 
 def pytest_report_header() -> str:

@@ -30,6 +30,7 @@ from pytest_caio.attestation.keys import generate
 from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, append
 from pytest_caio.reference.dashboard.deployment import COMMIT
 from pytest_caio.reference.faults import FAULTS
+from tests.support import forked
 from tests.support.documented import DOCUMENTS, Command, Step, commands, step_of, steps
 from tests.support.evidence_sets import Keys, record_of, write_set
 from tests.support.hosted import HostedDeployment
@@ -50,15 +51,8 @@ SHOWN_BY = {
     "--revoked-tokens": ("AUTH-12", "revoked_tokens"),
     "--allow-writes": ("OPS-01", "dry_run_is_dry"),
 }
-GATES = {
-    "ENV": "environment",
-    "AUTH": "auth",
-    "WH": "webhooks",
-    "RDY": "readiness",
-    "CORS": "cors",
-    "STATE": "state",
-    "OPS": "operator",
-}
+# On it Python finds the package, and the module that records every connection.
+PATH = (CHECKOUT / "tests" / "secrets" / "watch", CHECKOUT)
 PAGES = {
     "docs/detection.py": "docs/detection.md",
     "docs.checks_table": "docs/runbook.md",
@@ -78,11 +72,8 @@ class Checkout:
     deployments: Mapping[str, HostedDeployment]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return a process environment in which Python finds the package and records every connection."""
-        watch = CHECKOUT / "tests" / "secrets" / "watch"
-        notes = self.scratch / "sockets.jsonl"
-        path = os.pathsep.join(map(str, (watch, CHECKOUT)))
-        return clean_environment(PYTHONPATH=path, SOCKETS=str(notes), **more)
+        """Return a process environment that names the file in which every connection is recorded."""
+        return clean_environment(SOCKETS=str(self.scratch / "sockets.jsonl"), **more)
 
     @property
     def hive_dir(self) -> Path:
@@ -99,11 +90,15 @@ class Checkout:
         return filled
 
     def python(self, *words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the interpreter to its end, in the checkout unless a folder is given."""
+        """Run the interpreter to its end, in the checkout unless a folder is given; a module is forked."""
+        if words[0] == "-m":
+            _, module, *rest = words
+            how = {"cwd": folder or self.path, "environment": self.environment(), "path": PATH}
+            return forked.run(rest, module=module, **how)  # type: ignore[arg-type]
         return subprocess.run(
             [sys.executable, *words],
             cwd=folder or self.path,
-            env=self.environment(),
+            env=self.environment(PYTHONPATH=os.pathsep.join(map(str, PATH))),
             capture_output=True,
             encoding="utf-8",
             timeout=60,
@@ -163,7 +158,7 @@ def copy_of_waivers(folder: Path) -> Path:
 
 
 def ask(checkout: Checkout, words: Sequence[str], folder: Path, **variables: str) -> None:
-    """Run the suite: whole if only an environment is given, else the tests that show the options at work."""
+    """Run the suite: whole if only an environment is given, else the checks that show the options at work."""
     names = values(words, "--env")
     given = [str(copy_of_waivers(checkout.scratch)) if word == "COPY" else word for word in words]
     if "--base-url" in given:
@@ -181,14 +176,12 @@ def ask(checkout: Checkout, words: Sequence[str], folder: Path, **variables: str
     shown += [("ENV-10", "environments_are_apart")] if len(names) > 1 else []
     whole = len(given) == 2 and len(names) == 1
     if reds:
-        given += ["-m", " or ".join(sorted({GATES[red.split("-")[0]] for red in reds}))]
+        given += ["-k", " or ".join(sorted(reds))]
     elif not whole and not {"-m", "--plan", "list"} & set(given):
         given += ["-k", " or ".join(name for _, name in shown) or "preflight"]
     evidence = Path(tempfile.mkdtemp(dir=checkout.scratch))
-    # There are many runs, and loading plugins that they do not need would take longer than the runs.
-    around = checkout.environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", **variables)
-    plugins = ("-p", "pytest_base_url.plugin")
-    done = run_suite("acceptance", *plugins, *given, folder=evidence, cwd=folder, environment=around)
+    how = {"cwd": folder, "environment": checkout.environment(**variables), "path": PATH}
+    done = run_suite("acceptance", *given, folder=evidence, **how)  # type: ignore[arg-type]
     said = done.stdout + done.stderr
     if "list" in given:
         assert (done.status, len(done.lines)) == (0, len(FAULTS)), said
@@ -246,21 +239,18 @@ def take_command(checkout: Checkout, words: Sequence[str]) -> None:
 
 def take_serve(checkout: Checkout, words: Sequence[str]) -> None:
     """Run `serve`, which prints the deployment's URL and the file that holds its token."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest_caio", "serve"],
-        env=checkout.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        encoding="utf-8",
-    ) as process:
-        assert process.stdout is not None
-        try:
-            told = json.loads(process.stdout.readline())
-            assert httpx.get(f"{told['base_url']}/login", trust_env=False).status_code == 200
-            assert "DASHBOARD_AUTH_TOKEN=" in Path(told["env_file"]).read_text("utf-8")
-        finally:
-            process.terminate()
+    environment = checkout.environment()
+    process = forked.start(
+        ["serve"], module="pytest_caio", cwd=checkout.path, environment=environment, path=PATH
+    )
+    assert process.stdout is not None
+    try:
+        told = json.loads(process.stdout.readline())
+        assert httpx.get(f"{told['base_url']}/login", trust_env=False).status_code == 200
+        assert "DASHBOARD_AUTH_TOKEN=" in Path(told["env_file"]).read_text("utf-8")
+    finally:
+        process.terminate()
+        forked.finish(process, 60)
 
 
 def take_page(checkout: Checkout, words: Sequence[str]) -> None:
@@ -340,6 +330,8 @@ def take_edit(checkout: Checkout, words: Sequence[str]) -> None:
 
 def take_stop(checkout: Checkout, words: Sequence[str]) -> None:
     """Run the emergency stop on a deployment of its own, which then is stopped; without --yes it asks."""
+    records = checkout.scratch / "sockets.jsonl"
+    before = records.stat().st_size
     with HostedDeployment(environment="production") as deployment:
         own = ("--base-url", deployment.base_url, "--env-file", str(deployment.env_file))
         asking = checkout.python("-m", "pytest_caio", "emergency-stop", *words, *own)
@@ -348,6 +340,7 @@ def take_stop(checkout: Checkout, words: Sequence[str]) -> None:
         done = checkout.python("-m", "pytest_caio", "emergency-stop", *words, *own, "--yes")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["stopped"] is True
+    assert records.stat().st_size > before  # connections of commands are recorded
 
 
 def take_keygen(checkout: Checkout, words: Sequence[str]) -> None:

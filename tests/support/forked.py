@@ -1,10 +1,10 @@
 """Runs of pytest, each a fork of one process that has imported all that a run needs.
 
-Starting Python and importing pytest, its plugins and the suite takes longer than most runs. So the tests of
-one process share a server that has imported all that and has one thread. For each run it makes a fork, which
-takes over the run's arguments, environment and folder, and then behaves like `python -m pytest`, up to its
-exit status and its last flush. The differences: modules are already imported, the kernel shows the server's
-command line and environment, and all forks of one server have the same hash seed.
+Starting Python and importing pytest, its plugins and the suite takes longer than most runs. So the tests and
+their workers share a server that has imported all that and has one thread. For each run it makes a fork,
+which takes over the run's arguments, environment and folder, and then behaves like `python -m pytest`, up to
+its exit status and its last flush. The differences: modules are already imported, the kernel shows the
+server's command line and environment, and all forks of one server have the same hash seed.
 
 The server ends when the process that started it ends, however that happens.
 """
@@ -22,6 +22,7 @@ import re
 import runpy
 import select
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,7 +35,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, TypeAlias
 
-__all__ = ["LEFT_OUT", "Forked", "Process", "finish", "run", "start"]
+__all__ = ["LEFT_OUT", "Forked", "Process", "finish", "run", "share", "start"]
 
 # Plugins that a run of the suite does not need, and that take long to load.
 LEFT_OUT = tuple(
@@ -47,6 +48,7 @@ _WARM = ("httpx", "httpcore", "h11", "redis", "jinja2", "requests", "xml.etree.E
 # Environment variables that an interpreter reads only when it starts.
 _AT_START = re.compile(r"PYTHON\w*|LC_\w+|LANG|LANGUAGE|LD_\w+|OPENSSL_\w+")
 _HEEDED = "PYTHONDONTWRITEBYTECODE"  # except for this one, which a fork applies itself
+_SHARED = "PYTEST_FORK_SERVER"  # the environment variable that names the server's socket to workers
 
 
 def run(
@@ -190,38 +192,56 @@ class Forked:
 
 
 class _Server:
-    """The process that makes the forks, and the channel to it."""
+    """The process that makes the forks, and how to ask it for one: a message to its socket."""
 
-    def __init__(self) -> None:
-        self._channel, theirs = socket.socketpair()
-        with theirs:
+    def __init__(self, address: str = "") -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = address
+        if not address:  # no other process shares its server
+            self.address = str(Path(tempfile.mkdtemp(prefix="forks-")) / "socket")
+            lives, self._alive = os.pipe()
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
+                [sys.executable, __file__, self.address, str(lives)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[lives],
                 cwd=tempfile.gettempdir(),
                 start_new_session=True,  # Ctrl-C must reach the tests only
             )
-        self._channel.recv(1)  # wait for its imports, which are not part of the first run
+            os.close(lives)
 
     def start(self, words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Forked:
-        ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
+        with self._connected() as channel, tempfile.TemporaryFile("w+", encoding="utf-8") as told:
             json.dump([list(words), str(cwd), dict(environment)], told)
             told.flush()
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the server of forks has ended, with status {self._process.returncode}")
-            socket.send_fds(self._channel, [b"!"], [told.fileno(), *theirs])
+            ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
+            socket.send_fds(channel, [b"!"], [told.fileno(), *theirs])
         for number in theirs:
             os.close(number)
         report, *streams = (os.fdopen(number, encoding="utf-8", errors="replace") for number in ours)
         return Forked([sys.executable, "-m", *words], report, *streams)
 
+    def _connected(self) -> socket.socket:
+        """Return a socket to the server, after its imports."""
+        channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        until = time.monotonic() + 120
+        while True:
+            try:
+                channel.connect(self.address)
+            except FileNotFoundError:
+                ended = self._process is not None and self._process.poll() is not None
+                if ended or time.monotonic() > until:
+                    channel.close()
+                    raise RuntimeError("the server of forks has ended") from None
+                time.sleep(0.02)
+            else:
+                return channel
+
     def close(self) -> None:
-        """End the server; running forks continue."""
-        self._channel.close()
-        self._process.wait()
+        """End the server if this process started it; running forks continue."""
+        if self._process is not None:
+            os.close(self._alive)
+            self._process.wait()
 
 
 Process: TypeAlias = subprocess.Popen[str] | Forked
@@ -229,9 +249,15 @@ Process: TypeAlias = subprocess.Popen[str] | Forked
 
 @cache
 def _server() -> _Server:
-    server = _Server()
+    server = _Server(os.environ.get(_SHARED, ""))
     atexit.register(server.close)
     return server
+
+
+def share() -> None:
+    """Start the server for this process and its future workers: all use one, which is warmed once."""
+    if hasattr(os, "fork"):
+        os.environ[_SHARED] = _server().address
 
 
 # --- the server's side
@@ -277,8 +303,11 @@ def _warm() -> None:
     gc.set_threshold(20_000, 20, 20)  # else a tenth of each run's CPU time is garbage collection
 
 
-def _serve(channel: socket.socket) -> dict[str, Any] | None:
-    """Make a fork for each message; return its file descriptors in the fork, and None at the end."""
+def _serve(channel: socket.socket, lives: int) -> dict[str, Any] | None:
+    """Make a fork for each message; return its file descriptors in the fork, and None at the end.
+
+    The end is that of the process which started the server: then `lives` can be read.
+    """
     woken, wake = os.pipe()
     for number in (woken, wake):
         os.set_blocking(number, False)
@@ -286,23 +315,23 @@ def _serve(channel: socket.socket) -> dict[str, Any] | None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     reports: dict[int, int] = {}
     while True:
-        ready = select.select([channel, woken], [], [])[0]
+        ready = select.select([channel, woken, lives], [], [])[0]
         if woken in ready:
             os.read(woken, 4096)
             for pid, status in _ended():
                 _tell(reports[pid], os.waitstatus_to_exitcode(status))
                 os.close(reports.pop(pid))
+        if lives in ready:
+            return None
         if channel in ready:
-            message, handed, _, _ = socket.recv_fds(channel, 1, 4)
-            if not message:
-                return None
+            _, handed, _, _ = socket.recv_fds(channel, 1, 4)
             pid = os.fork()
             told, report, stdout, stderr = handed
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 channel.close()
-                for number in (woken, wake, *reports.values()):
+                for number in (woken, wake, lives, *reports.values()):
                     os.close(number)
                 return {"told": told, "report": report, "stdout": stdout, "stderr": stderr}
             reports[pid] = report
@@ -352,13 +381,18 @@ def _become(told: int, report: int, stdout: int, stderr: int) -> None:
     sys.argv = ["-m", *arguments]
     sys.orig_argv = [sys.executable, "-m", module, *arguments]
     importlib.invalidate_caches()
+    for folder in _path(environment):  # an interpreter imports this module at its start
+        if (custom := Path(folder) / "sitecustomize.py").is_file():
+            runpy.run_path(str(custom))
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
     _warm()
-    to_tests = socket.socket(fileno=int(sys.argv[1]))
-    to_tests.send(b"!")
-    asked = _serve(to_tests)
-    if asked is not None:
+    to_tests = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    to_tests.bind(sys.argv[1])
+    asked = _serve(to_tests, int(sys.argv[2]))
+    if asked is None:
+        shutil.rmtree(Path(sys.argv[1]).parent)
+    else:
         _become(**asked)
