@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.places import CHECKOUT
-from tests.support.suite_runs import Ask, Deployment, Outcome, run_suite
+from tests.support.suite_runs import SHORT_AND_MORE, Ask, Deployment, Outcome, run_suite
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +66,13 @@ def writes(ask: Ask, calm: Deployment) -> Outcome:
     return ask("acceptance", "--allow-writes", to=calm)
 
 
-@pytest.fixture(scope="session")
-def workers(ask: Ask, calm: Deployment) -> Outcome:
-    """The same run with --allow-writes on two workers."""
-    return ask("acceptance", "--allow-writes", "-n", "2", to=calm)
+@pytest.fixture(
+    scope="session", params=[pytest.param("short"), pytest.param("whole", marks=pytest.mark.nightly)]
+)
+def workers(request: pytest.FixtureRequest, ask: Ask, calm: Deployment) -> Outcome:
+    """A run with --allow-writes on two workers, with all checks that send what must be sent once."""
+    suite = ("acceptance",) if request.param == "whole" else SHORT_AND_MORE
+    return ask(*suite, "--allow-writes", "-n", "2", to=calm)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -185,9 +186,10 @@ def test_needed_plugins(ask: Ask, deployment: Deployment, name: str) -> None:
     assert f"-p no:{name}" in refusal(ask(ONE, "-p", f"no:{name}", *elsewhere(deployment)))
 
 
-def test_plain_assertions(ask: Ask) -> None:
+def test_plain_assertions(ask: Ask, serve: Callable[..., Deployment]) -> None:
     """With --assert=plain alone a check fails as well, and says what was expected and observed."""
-    outcome = ask("acceptance/test_readiness.py", "-k", "documents", "--assert=plain", "--fault=docs-served")
+    asked = ("acceptance/test_readiness.py", "-k", "documents", "--assert=plain")
+    outcome = ask(*asked, to=serve(faults=["docs-served"]))
     assert (outcome.status, outcome.checks["RDY-09"]) == (1, "failed"), outcome.stdout + outcome.stderr
     assert any("RDY-09" in line and "must be not found (404)" in line for line in outcome.lines)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.pace import wait_for, within
-from tests.support.suite_runs import Ask, Deployment, Outcome, serving, start_suite
+from tests.support.suite_runs import SHORT, Ask, Deployment, Outcome, serving, start_suite
 
 NODE = "acceptance/test_auth.py::test_status_needs_a_token"
 BODY = '{"detail":"Zugriff verweigert: Schlüssel ungültig, 禁止 \u202e"}'.encode()
@@ -67,10 +67,16 @@ def test_the_verdict_comes_after_pytests_own_sections(
     assert outcome.status == 0
 
 
+@pytest.fixture(scope="module")
+def public(serve: Callable[..., Deployment]) -> Deployment:
+    """A deployment whose API documentation is public."""
+    return serve(faults=["docs-served"])
+
+
 @pytest.mark.parametrize(("option", "shown"), [("-q", False), ("--tb=short", True), ("-rf", True)])
-def test_failed_checks_are_told_by_cause(ask: Ask, option: str, shown: bool) -> None:
+def test_failed_checks_are_told_by_cause(ask: Ask, public: Deployment, option: str, shown: bool) -> None:
     """pytest's own sections leave failed checks out, unless --tb or -r is given; causes are shown."""
-    outcome = ask("acceptance/test_readiness.py", "-k", "documents", "--fault=docs-served", option)
+    outcome = ask("acceptance/test_readiness.py", "-k", "documents", option, to=public)
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
     assert any("= FAILURES =" in line for line in outcome.lines) is shown
     assert any(line.startswith("FAILED ") for line in outcome.lines) is shown
@@ -130,7 +136,7 @@ def test_ctrl_c_is_never_go(
 ) -> None:
     """Ctrl-C during a run ends it soon with exit status 2, and the verdict is not GO."""
     slow = serve("--latency-ms", "2000")
-    process = start_suite(["acceptance", *slow.arguments, *workers], tmp_path)
+    process = start_suite([*SHORT, *slow.arguments, *workers], tmp_path)
     try:
         wait_for(slow.log)  # one complete response: the run is under way
         interrupt(process.pid)
@@ -153,6 +159,7 @@ def listens(address: tuple[str, int]) -> bool:
         return probe.connect_ex(address) == 0
 
 
+@pytest.mark.nightly  # the tests of interruption see it by the run's processes
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     """After Ctrl-C the demo's deployment and Redis server have ended, and their files are removed."""

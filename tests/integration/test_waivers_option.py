@@ -195,11 +195,13 @@ def test_a_narrowed_run_knows_every_check(ask: Ask, demo: Callable, tmp_path: Pa
     assert "AUTH-01 cannot be waived in demo" in second
 
 
-def test_another_environment_is_left_alone(ask: Ask, waive: Callable) -> None:
+def test_another_environment_is_left_alone(ask: Ask, demo: Callable, waive: Callable, tmp_path: Path) -> None:
     """A waiver for an environment that is not checked is neither used nor unused, even if expired."""
-    # The run's own demo: its profiles name staging, and the ones of a test deployment do not.
+    profiles = tmp_path / "profiles.toml"
+    own = demo().reference.profiles_file.read_text("utf-8")
+    profiles.write_text(f'{own}\n[staging]\nbase_url = "https://staging.example"\n', "utf-8")
     given = waive({"environment": '"staging"'}, days=-1)
-    outcome = ask(*WEBHOOKS, *given)
+    outcome = ask(*WEBHOOKS, *demo().arguments, f"--profiles={profiles}", *given)
     assert (outcome.status, outcome.lines[-1]) == (0, "INCOMPLETE"), outcome.stdout
     assert outcome.evidence["waivers"] == []
     assert "waiver 1" not in outcome.stdout + outcome.html
@@ -217,14 +219,15 @@ def test_one_case_alone(ask: Ask, demo: Callable, waive: Callable) -> None:
     assert [c["name"] for c in check["cases"] if c["outcome"] == "waived"] == ["allowlist"]
 
 
-def test_workers_agree(ask: Ask, demo: Callable, waive: Callable) -> None:
+def test_workers_agree(ask: Ask, demo: Callable, tmp_path: Path) -> None:
     """With xdist workers cases are waived, and unused waivers reported, as without them."""
-    outcome = ask(*WEBHOOKS, "-n", "1", *waive(days=0), to=demo(LISTED))
-    assert (outcome.status, outcome.checks["WH-08"]) == (0, "waived"), outcome.stdout
-    assert outcome.evidence["waivers"][0]["used"] is True
-    unused = ask(*WEBHOOKS, "-n", "1", *waive(), to=demo())
-    assert (unused.status, unused.lines[-1]) == (1, "NO-GO")
-    assert "is unused, all that it covers passed" in unused.evidence["reasons"][0]
+    path = tmp_path / "mine.toml"
+    path.write_text("".join(waiver({"case": f'"{case}"'}, 0) for case in ("allowlist", "unsigned")), "utf-8")
+    outcome = ask(*WEBHOOKS, "-n", "1", "--waivers", str(path), to=demo(LISTED))
+    assert outcome.checks["WH-08"] == "waived", outcome.stdout
+    assert [waiver["used"] for waiver in outcome.evidence["waivers"]] == [True, False]
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO")
+    assert "is unused, all that it covers passed" in outcome.evidence["reasons"][0]
 
 
 def test_unused_is_judged_only_if_all_cases_ran(ask: Ask, demo: Callable, waive: Callable) -> None:
@@ -239,11 +242,12 @@ def test_unused_is_judged_only_if_all_cases_ran(ask: Ask, demo: Callable, waive:
     assert "is unused" in outcome.evidence["reasons"][0]
 
 
-def test_an_unreachable_deployment_uses_up_no_waiver(ask: Ask, waive: Callable) -> None:
+def test_an_unreachable_deployment_uses_up_no_waiver(ask: Ask, demo: Callable, waive: Callable) -> None:
     """If the deployment cannot be reached, no waiver is reported as unused."""
     url = f"http://127.0.0.1:{closed_port()}"
-    outcome = ask("acceptance", "--base-url", url, "--token", "a-token-of-twenty-characters", *waive())
+    outcome = ask(*SHORT, *demo().arguments, f"--base-url={url}", *waive())
     assert outcome.status == 1
+    assert outcome.verdict_lines()[1] == "Do not release. 1 thing to put right."
     assert [reason for reason in outcome.evidence["reasons"] if "waiver" in reason] == []
 
 
@@ -351,7 +355,7 @@ def test_the_documented_fallback(ask: Ask, demo: Callable, tmp_path: Path) -> No
     assert dates == len(written) >= 1
     path = tmp_path / "waivers.toml"
     path.write_text(text, "utf-8")
-    outcome = ask("acceptance", "--waivers", str(path), to=demo(UNSIGNED))
+    outcome = ask(*SHORT, "--waivers", str(path), to=demo(UNSIGNED))
     assert (outcome.status, outcome.lines[-1]) == (0, f"GO ({dates} waived)"), outcome.stdout
     shown = next(line.strip() for line in document.splitlines() if line.startswith("    waiver 1: "))
     said = next(line for line in outcome.lines if line.startswith("waiver 1: "))

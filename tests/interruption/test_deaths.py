@@ -87,7 +87,7 @@ def test_a_killed_worker(broken: Broken, deployment: Deployment) -> None:
         "        once.touch()\n"
         f"        os.kill(os.getpid(), {int(signal.SIGKILL)})\n",
     )
-    status = broken.run(CORS, *deployment.arguments, "-n", "2", *options)
+    status = broken.run(CORS, *deployment.arguments, "-n", "1", *options)
     assert status == 1, broken.stdout
     broken.says("a worker of the run died")
     assert broken.leaves_nothing()
@@ -157,6 +157,7 @@ def test_a_run_that_is_timed_out(broken: Broken) -> None:
     assert broken.files() == []
 
 
+@pytest.mark.nightly  # a check that is timed out stops a run in the same way
 def test_a_run_that_stops_at_the_first_failure(broken: Broken) -> None:
     """With -x a failure is NO-GO, and the run says how many cases did not run."""
     assert broken.run(CORS, "-x", "--fault=origin-reflected") == 1, broken.stdout

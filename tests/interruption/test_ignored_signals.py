@@ -26,7 +26,9 @@ def test_a_child_can_be_interrupted() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, nothing is inherited of signals")
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "worker"])
+@pytest.mark.parametrize(
+    "workers", [pytest.param((), marks=pytest.mark.nightly), ("-n", "1")], ids=["alone", "worker"]
+)
 def test_tests_that_are_started_with_sigint_ignored(workers: tuple[str, ...]) -> None:
     """A child can be interrupted, too, if pytest or its worker was started with SIGINT ignored."""
     test = f"{Path(__file__).relative_to(CHECKOUT)}::{test_a_child_can_be_interrupted.__name__}"

@@ -13,7 +13,7 @@ import pytest
 from tests.support.broken_runs import Broken, hanging_profile
 from tests.support.nightly import some_nightly
 from tests.support.pace import stretched, wait_for, within
-from tests.support.suite_runs import SHORT
+from tests.support.suite_runs import SHORT, Deployment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
 GATES = ("acceptance/test_cors.py", "acceptance/test_state.py", "acceptance/test_replay.py")
@@ -36,7 +36,9 @@ def under_way(broken: Broken, *options: str) -> Broken:
     return broken
 
 
-@pytest.mark.parametrize("name", some_nightly(SIGNALS, "SIGTERM twice", "SIGTERM to all with workers"))
+@pytest.mark.parametrize(
+    "name", some_nightly(SIGNALS, "SIGINT", "SIGTERM twice", "SIGTERM to all with workers")
+)
 def test_a_signal_ends_the_run_cleanly(broken: Broken, name: str) -> None:
     """After a signal the run exits soon with 2, names the signal, and leaves no process or temporary file."""
     number, to_all, times, options = SIGNALS[name]
@@ -69,33 +71,31 @@ def test_a_signal_while_it_starts(broken: Broken, moment: float) -> None:
         assert not [path for path in run.temporary.iterdir() if path.name.startswith("caio-")]
 
 
-def test_a_signal_inside_a_hook(broken: Broken) -> None:
+def test_a_signal_inside_a_hook(broken: Broken, deployment: Deployment) -> None:
     """Ctrl-C during pytest_runtest_makereport, which other plugins wrap, ends the run cleanly too."""
     source = (
         "import os, pytest, signal\n\n@pytest.hookimpl(tryfirst=True)\ndef pytest_runtest_makereport():\n"
     )
     (broken.folder / "breaks.py").write_text(f"{source}    os.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
-    assert broken.run(*SHORT, "--env=demo", "-p", "breaks") == 2, broken.stdout
+    assert broken.run(*SHORT, *deployment.arguments, "-p", "breaks") == 2, broken.stdout
     assert "INTERNALERROR" not in broken.stdout
     broken.says("SIGINT")
 
 
-def test_a_foreign_signal_handler_stays(broken: Broken) -> None:
+def test_a_foreign_signal_handler_stays(broken: Broken, deployment: Deployment) -> None:
     """A SIGTERM handler set by a plugin or the parent stays, and the run restores the one of SIGINT."""
     seen = broken.folder / "seen"
     (broken.folder / "taker.py").write_text(
-        "import atexit, pathlib, signal\n"
+        "import atexit, os, pathlib, signal\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "def tell():\n"
         "    now = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)\n"
         "    same = now == (signal.SIG_IGN, signal.default_int_handler)\n"
         f"    pathlib.Path({str(seen)!r}).write_text(str(same))\n"
-        "atexit.register(tell)\n",
+        "atexit.register(tell)\n"
+        "def pytest_runtest_setup():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n",
         "utf-8",
     )
-    broken.start("acceptance/test_cors.py", "-p", "taker")
-    assert broken.process is not None
-    wait_for(lambda: broken.named("redis-server"))
-    broken.process.send_signal(signal.SIGTERM)
-    assert broken.end() == 0, broken.stdout
+    assert broken.run("acceptance/test_cors.py", *deployment.arguments, "-p", "taker") == 0, broken.stdout
     assert Path(seen).read_text("utf-8") == "True"

@@ -24,6 +24,7 @@ from tests.support.places import CHECKOUT, SUPPORT
 __all__ = [
     "ASKING",
     "SHORT",
+    "SHORT_AND_MORE",
     "Ask",
     "Deployment",
     "Outcome",
@@ -39,7 +40,10 @@ __all__ = [
 
 # A complete run with a few checks of each gate: 0.2 s of processor time, where the real suite takes 3 s.
 _SHORT = SUPPORT / "short_suite"
-SHORT = (str(_SHORT), f"--confcutdir={_SHORT}", "-p", "pytest_caio.plugin")
+_APART = (f"--confcutdir={_SHORT}", "-p", "pytest_caio.plugin")
+SHORT = (str(_SHORT), *_APART)
+# With the checks whose requests must be sent once.
+SHORT_AND_MORE = (*map(str, sorted(_SHORT.glob("*.py"))), *_APART)
 # All gates that send requests: replay and pack start other processes, and take long.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 # Environment variables of the machine that would change a run's output or requests.

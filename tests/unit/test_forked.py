@@ -36,19 +36,18 @@ def pytest_unconfigure():
         json.dump([told, random.random()], file)
 """
 ENDS = {
-    "passing": "def test_it(): pass\n",
-    "failing": "def test_it(): assert 1 == 2\n",
     "none": "",
     "exiting": "import os\ndef test_it():\n    print('lost')\n    os._exit(7)\n",
     "killed": "import os, signal\ndef test_it(): os.kill(os.getpid(), signal.SIGKILL)\n",
-    "at exit": (
-        "import atexit, sys, threading, time\n"
+    "failing, with work at exit": (
+        "import atexit, sys, threading, time, warnings\n"
         "def late():\n    time.sleep(0.2)\n    print('a thread was waited for', file=sys.__stdout__)\n"
         "def test_it():\n"
+        "    warnings.warn('told')\n"
         "    atexit.register(lambda: print('at exit', file=sys.__stdout__))\n"
         "    threading.Thread(target=late).start()\n"
+        "def test_fails(): assert 1 == 2\n"
     ),
-    "warning": "import warnings\ndef test_it(): warnings.warn('told')\n",
 }
 Start = Callable[..., Process]
 

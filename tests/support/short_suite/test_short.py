@@ -1,7 +1,8 @@
 """A few checks of each gate: a complete run in a tenth of the time of the real suite.
 
 For tests of what a complete run does, whichever checks it has: its verdict, its waivers, its evidence.
-`test_pack.py` stands for the last gate, whose own check runs the product's tests.
+`test_pack.py` stands for the last gate, whose own check runs the product's tests. `more.py` is collected only
+if a run names it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from acceptance.test_readiness import (
     test_transport_is_secure,
 )
 from acceptance.test_replay import test_golden_set_is_well_formed
-from acceptance.test_state import test_records_have_twins
 from acceptance.test_webhooks import test_heyreach, test_signatures_are_required, test_unsigned_posts
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "test_heyreach_is_not_allowlisted",
     "test_queue_is_fresh",
     "test_readiness_is_ready",
-    "test_records_have_twins",
     "test_redis_is_the_only_store",
     "test_required_keys",
     "test_signatures_are_required",
