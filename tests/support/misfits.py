@@ -46,6 +46,7 @@ def answer(way: str, count: int, text: str) -> None:
         print("\n" * 4096)
     while way == "mutter":
         print("x" * 4096, file=sys.stderr)
+        time.sleep(0.001)
     if way == "orphan":  # a child outlives it and keeps its output open
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     if way == "words":  # as an agent prints the words of a person, in whatever encoding Python has

@@ -208,14 +208,14 @@ def test_the_total_time_is_bounded(misfit: Misfit, protocol: str) -> None:
     assert [exchange.handed for exchange in exchanges[1:]] == [""] * 3
 
 
-@BOTH
-def test_any_executor_will_do(misfit: Misfit, protocol: str) -> None:
+def test_any_executor_will_do(misfit: Misfit) -> None:
     """Processes in place of threads answer alike, in the questions' order, and are left running."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        exchanges = misfit("echo", protocol, executor=executor).ask(QUESTIONS)
-        assert executor.submit(abs, -1).result() == 1
-    assert [exchange.question for exchange in exchanges] == QUESTIONS
-    assert all(isinstance(exchange.outcome, Answer) for exchange in exchanges)
+        for protocol in ("process", "lines"):
+            exchanges = misfit("echo", protocol, executor=executor).ask(QUESTIONS)
+            assert executor.submit(abs, -1).result() == 1
+            assert [exchange.question for exchange in exchanges] == QUESTIONS, protocol
+            assert all(isinstance(exchange.outcome, Answer) for exchange in exchanges), protocol
 
 
 def test_an_executor_without_a_free_worker_is_given_up(

@@ -162,13 +162,19 @@ def test_a_summary_that_cannot_be_written_is_an_input_error(
     assert client.dbsize() == 0
 
 
+def held(client: redis.Redis) -> dict[bytes, bytes]:
+    """Return all keys and values of the server."""
+    keys = list(client.scan_iter(count=1000))
+    return dict(zip(keys, client.mget(keys), strict=True)) if keys else {}
+
+
 def test_killed_at_any_point_and_run_again_it_is_whole(
     make_hive: MakeHive, command: Command, redis_server: RedisServer, client: redis.Redis, tmp_path: Path
 ) -> None:
     """Killed at ten points, a run leaves no word of ok and no changed record; the next completes it."""
     hive, place = make_hive(leads=1500, padding=200), tmp_path / "summary.json"
     whole = migrate(hive, client, "caio")
-    good = {key: client.get(key) for key in client.scan_iter()}
+    good = held(client)
     chance = random.Random(20260224)
     killed = partial = 0
     for _ in range(10):
@@ -176,10 +182,10 @@ def test_killed_at_any_point_and_run_again_it_is_whole(
         wanted = chance.randrange(len(good))
         process = command(redis_server.url, hive, "--summary", str(place))
         while process.poll() is None and client.dbsize() < wanted:
-            time.sleep(0.0002)
+            time.sleep(0.0005)
         process.kill()
         out, _ = process.communicate(timeout=60)
-        left = {key: client.get(key) for key in client.scan_iter()}
+        left = held(client)
         assert left.items() <= good.items()
         if process.returncode != 0:
             killed += 1
@@ -188,7 +194,7 @@ def test_killed_at_any_point_and_run_again_it_is_whole(
             assert not place.exists() or not read_summary(place).ok
         again = migrate(hive, client, "caio")
         assert (again.ok, again.migrated + again.already_equal) == (True, len(good))
-        assert (again.digest, {key: client.get(key) for key in client.scan_iter()}) == (whole.digest, good)
+        assert (again.digest, held(client)) == (whole.digest, good)
     assert killed >= 8
     assert partial >= 5
 
