@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +81,26 @@ def _rank(item: pytest.Item) -> int:
     if path in _APART:
         return len(_FIRST) + 1
     return next((n for n, places in enumerate(_FIRST) if path.startswith(places)), len(_FIRST))
+
+
+@pytest.hookimpl
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker begin its imports at another module of the tests.
+
+    On a fresh clone each of them compiles a part, and finds the rest compiled, in place of all compiling all.
+    """
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args != ["tests"]:
+        return
+    here = Path(__file__).parent
+    modules = sorted(here.rglob("test_*.py"))
+    first = len(modules) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    # The conftest.py of a folder says which modules beside the tests have their assertions rewritten.
+    for path in [*here.glob("*/**/conftest.py"), *modules[first:], *modules[:first]]:
+        if "support" not in path.parts:
+            name = ".".join(path.relative_to(session.config.rootpath).with_suffix("").parts)
+            with suppress(Exception, pytest.skip.Exception):  # collection reports it
+                importlib.import_module(name)
 
 
 @pytest.hookimpl(trylast=True)
