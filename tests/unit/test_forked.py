@@ -40,8 +40,10 @@ ENDS = {
     "exiting": "import os\ndef test_it():\n    print('lost')\n    os._exit(7)\n",
     "killed": "import os, signal\ndef test_it(): os.kill(os.getpid(), signal.SIGKILL)\n",
     "failing, with work at exit": (
-        "import atexit, sys, threading, time, warnings\n"
-        "def late():\n    time.sleep(0.2)\n    print('a thread was waited for', file=sys.__stdout__)\n"
+        "import atexit, sys, threading, warnings\n"
+        "def late():\n"
+        "    threading.main_thread().join()\n"
+        "    print('a thread was waited for', file=sys.__stdout__)\n"
         "def test_it():\n"
         "    warnings.warn('told')\n"
         "    atexit.register(lambda: print('at exit', file=sys.__stdout__))\n"
