@@ -27,7 +27,9 @@ VERDICTS = {"GO", "NO-GO", "INCOMPLETE"}
 )
 def variant(request: pytest.FixtureRequest, ask: Ask, serve: Callable[..., Deployment]) -> Outcome:
     """A run against a healthy deployment with another configuration, of the gates that see it."""
-    return ask("acceptance", "-m", "environment or auth or webhooks", to=serve(*request.param.split()))
+    return ask(
+        "acceptance", "-m", "environment or auth or webhooks or readiness", to=serve(*request.param.split())
+    )
 
 
 def test_production_is_go(go: Outcome) -> None:
