@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, append, read_ledger
+from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, Ledger, append, read_ledger
 from pytest_caio.verdict.outcome import Outcome
 from tests.support.places import CHECKOUT
 
@@ -157,6 +157,24 @@ def test_hostile_text_stays_on_its_line(tmp_path: Path) -> None:
     assert all(character.isprintable() or character == "\n" for character in text)
     ledger = read_ledger(path)
     assert (ledger.fault, len(text.splitlines()), len(ledger.entries[1].run)) == ("", 2, 2**20)
+
+
+def test_a_ledger_is_read_again_only_if_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has read the ledger does not read it again to append, unless another run came between."""
+    path = filled(tmp_path / "ledger.jsonl", 2)
+    known, readings = read_ledger(path), []
+
+    def read(one: Path) -> Ledger:
+        readings.append(one)
+        return read_ledger(one)
+
+    monkeypatch.setattr("pytest_caio.evidence.ledger.read_ledger", read)
+    assert append(path, entry("own"), known) == ""
+    assert readings == []
+    assert append(path, entry("late"), known) == ""
+    assert readings == [path]
+    ledger = read_ledger(path)
+    assert (ledger.fault, [one.run for one in ledger.entries][2:]) == ("", ["own", "late"])
 
 
 def test_a_ledger_that_cannot_be_written_is_told(tmp_path: Path) -> None:
