@@ -108,6 +108,7 @@ def append(path: Path, entry: Entry, known: Ledger | None = None) -> str:
     The ledger is replaced as a whole: killed at any moment, it has the run or it does not. `known` is the
     ledger as this run read it, which is not read again unless another run wrote to it since.
     """
+    kept = "; this run is not in it"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(_beside(path, "lock"), timeout=_PATIENCE):
@@ -119,6 +120,7 @@ def append(path: Path, entry: Entry, known: Ledger | None = None) -> str:
             separator = b"\n" if raw and not raw.endswith(b"\n") else b""
             write_atomically(path, raw + separator + line)
             # Killed before this, the ledger is ahead of its head by one run, which is no fault.
+            kept = "; the run is in the ledger, and the next one brings the head up to date"
             write_atomically(_beside(path, "head"), encoded(_Head(entry.n, sealed), indent=-1))
     except Timeout:
         return printable(
@@ -126,7 +128,7 @@ def append(path: Path, entry: Entry, known: Ledger | None = None) -> str:
         )
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         reason = getattr(error, "strerror", None) or "it is in use"
-        return printable(f"the ledger {path} could not be written: {reason}; this run is not in it")
+        return printable(f"the ledger {path} could not be written: {reason}{kept}")
     return ""
 
 

@@ -147,6 +147,26 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         known = len(ledger.entries)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """Where a file can grow no further, the ledger keeps its runs, whole, and one line says so."""
+    import resource  # noqa: PLC0415 - not on Windows
+
+    path = filled(tmp_path / "ledger.jsonl", 2)
+    before, (soft, hard) = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (0, 1, len(before), len(before) + 1):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            told = append(path, entry("lost"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert told == f"the ledger {path} could not be written: File too large; this run is not in it"
+        assert path.read_bytes() == before
+        assert [one.name for one in tmp_path.glob("*.tmp")] == []
+    assert append(path, entry("next")) == ""
+    assert (read_ledger(path).fault, len(read_ledger(path).entries)) == ("", 3)
+
+
 def test_hostile_text_stays_on_its_line(tmp_path: Path) -> None:
     """Line ends, control characters, surrogates and a megabyte in a field are kept on one printable line."""
     path = tmp_path / "ledger.jsonl"
