@@ -131,22 +131,30 @@ class Client:
 
         Returns what `arrived` finds, else the response. Raises NotDelivered.
         """
-        for number in range(_TRIES):
+        unsure, pause, reason = False, 0.0, ""
+        for number in range(_TRIES + 1):
+            if number:
+                # Before the look, since the server may still be at work on what it was sent.
+                self._pause(pause, reason)
+            if unsure and (found := arrived()) is not None:
+                return found
+            if number == _TRIES:
+                break
             try:
-                return self._repeat(lambda: self._once("POST", path, **details), again=False)
-            except Uncertain as error:
+                return self._once("POST", path, **details)
+            except (_NotTaken, Uncertain) as error:
+                unsure = unsure or isinstance(error, Uncertain)
                 reason = str(error)
                 pause = _PAUSES[min(number, len(_PAUSES) - 1)] if error.seconds is None else error.seconds
+                if number + 1 == _TRIES and not unsure:
+                    break
             except NotDelivered as error:
-                # The first try may have arrived late, and made this one a second of the same name.
-                if number and error.status in (409, 422) and (found := arrived()) is not None:
+                # An earlier try may have arrived late, and made this one a second of the same name.
+                if unsure and error.status in (409, 422) and (found := arrived()) is not None:
                     return found
                 raise
-            # After the pause, since the server may still be at work on what it was sent.
-            self._pause(pause, reason)
-            if (found := arrived()) is not None:
-                return found
-        raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times, and nothing arrived: run this again")
+        ended = "and nothing arrived: run this again" if unsure else "run this again later"
+        raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times{', ' if unsure else '; '}{ended}")
 
     def post_once(self, path: str, **details: Any) -> Reply:
         """POST where nothing can be looked up. Raises NotDelivered, and Uncertain if it may have arrived."""

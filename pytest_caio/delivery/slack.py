@@ -40,7 +40,11 @@ def deliver(client: Client, delivery: Delivery) -> Iterator[str]:
         for part in (*parts, last)
     ]
     try:
-        client.post_once("", json={"text": parts[0], "blocks": blocks})
+        reply = client.post_once("", json={"text": parts[0], "blocks": blocks})
+        if reply.text.strip() != "ok":
+            raise NotDelivered(
+                "Slack: its address answered without Slack's `ok`: see that SLACK_WEBHOOK_URL is a webhook's"
+            )
     except Uncertain as error:
         raise NotDelivered(
             f"Slack: {error}: the message is perhaps delivered; look into the channel before you repeat it"

@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -28,7 +29,7 @@ from pytest_caio.attestation.keys import load_private, load_public
 from pytest_caio.attestation.signing import sign_evidence
 from pytest_caio.attestation.verification import trusted
 from pytest_caio.commands.cli import main
-from pytest_caio.evidence.ledger import append
+from pytest_caio.evidence.ledger import append, read_ledger
 from pytest_caio.evidence.since import entry_of
 from pytest_caio.verdict.record import Record
 from tests.support.evidence_sets import COMMIT, Keys, Written, record_of, write_set
@@ -351,12 +352,17 @@ def public_of(path: Path) -> Any:
 
 
 def refuse_change(signed: Written, keys: Keys, data: st.DataObject) -> None:
-    """Change a byte of a file of the set, and expect that it is refused."""
+    """Change, insert or remove a byte of a file of the set, or cut it; expect that it is refused."""
     path = data.draw(st.sampled_from([signed.statement, *signed.files]))
     before = path.read_bytes()
     place = data.draw(st.integers(0, len(before) - 1))
-    changed = bytearray(before)
-    changed[place] ^= data.draw(st.integers(1, 255))
+    byte = data.draw(st.integers(1, 255))
+    changed = {
+        "changed": before[:place] + bytes([before[place] ^ byte]) + before[place + 1 :],
+        "inserted": before[:place] + bytes([byte]) + before[place:],
+        "removed": before[:place] + before[place + 1 :],
+        "cut": before[:place],
+    }[data.draw(st.sampled_from(["changed", "inserted", "removed", "cut"]))]
     evidence, key = EvidenceSet(signed.json.parent, signed.json.stem), public_of(keys.public)
     path.write_bytes(changed)
     try:
@@ -379,6 +385,49 @@ def test_another_program_can_verify(signed: Written, keys: Keys) -> None:
         public.verify(signature, message + b" ")
     names = {one["name"] for one in json.loads(payload)["subject"]}
     assert names == {path.name for path in signed.files} - {signed.statement.name}
+
+
+WRITING = """
+import itertools, sys
+from pathlib import Path
+from tests.support.evidence_sets import Keys, record_of, write_set
+from pytest_caio.evidence.ledger import append, read_ledger
+from pytest_caio.evidence.since import entry_of
+folder, keys = Path(sys.argv[1]), Keys(Path(sys.argv[2]))
+for number in itertools.count(len(list(folder.glob("*.json")))):
+    record = record_of(run_id=f"run {number}")
+    write_set(folder, record, keys, at=f"20260224T{number:06}Z")
+    assert append(folder / "ledger.jsonl", entry_of(record, whole=True)) == ""
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_killed_at_any_moment(tmp_path: Path, keys: Keys) -> None:
+    """A process that is killed while it leaves evidence leaves each file and each run whole or absent."""
+    for kills, delay in enumerate((0.0, 0.004), 1):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITING, str(tmp_path), str(keys.folder)],
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        time.sleep(delay)
+        process.kill()
+        process.communicate(timeout=60)
+        ledger = read_ledger(tmp_path / "ledger.jsonl")
+        assert ledger.fault == ""
+        runs = [one.run for one in ledger.entries]
+        for json_file in sorted(tmp_path.glob("*Z.json")):
+            assert json.loads(json_file.read_bytes())["verdict"] == "GO"
+        statements = sorted(tmp_path.glob("*.intoto.json"))
+        for statement in statements:
+            evidence = EvidenceSet(tmp_path, statement.name.removesuffix(".intoto.json"))
+            assert trusted(evidence, public_of(keys.public)).predicate.run.verdict == "GO"
+        # A run is in the ledger after its files are whole and signed: each kill may leave one that is not.
+        assert len(runs) <= len(statements) <= len(runs) + kills
 
 
 def test_the_statement_fits_the_published_formats(tmp_path: Path, keys: Keys) -> None:

@@ -297,6 +297,26 @@ def test_an_answer_of_another_program(tracker: Tracker, attach: Attach, evidence
                     assert "is right" in told or "that of the API" in told, told
 
 
+def test_slack_must_say_ok(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """A page in the place of Slack's `ok` is no delivery."""
+    tracker.faults.append(Fault("POST", "services", 200, body="<html>"))
+    status, lines = attach("slack:", evidence.json)
+    assert (status, "answered without Slack's `ok`" in lines[0]) == (1, True)
+
+
+def test_at_most_three_tries(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """A request is sent three times at most, whatever goes wrong in turn, and then one sentence says so."""
+    for to in (GITHUB, GITLAB):
+        tracker.forget()
+        for status in (502, 429, 503):
+            tracker.faults.append(Fault("POST", "comments|notes", status, times=1))
+        status, lines = attach(to, evidence.json)
+        assert (status, lines[-1].endswith("3 times, and nothing arrived: run this again")) == (1, True), (
+            lines
+        )
+        assert len([path for path in tracker.sent("POST") if "uploads" not in path]) == 3
+
+
 def test_a_server_that_is_not_there(
     attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
