@@ -330,7 +330,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Written:
     return write_set(tmp_path_factory.mktemp("signed"), record_of(), keys)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_changed_byte_is_refused(signed: Written, keys: Keys, data: st.DataObject) -> None:
     """Whichever byte of whichever file is changed, also of the envelope, the set is refused."""

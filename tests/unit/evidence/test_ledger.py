@@ -129,6 +129,7 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     assert {one.run for one in ledger.entries} == {f"{name}-{n}" for name in ("a", "b") for n in range(20)}
 
 
+@pytest.mark.nightly  # test_verify.py kills a process that leaves evidence and ledger
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """A process that is killed while it appends leaves each of its runs whole or absent."""
