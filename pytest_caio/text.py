@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
 __all__ = ["beginning", "encodable", "explained", "listed", "printable"]
 
+_NOT_PLAIN_ASCII = re.compile(r"[^ -~]")
 _BETWEEN_WORDS = " \t\r\n\"',;<>{}"
 _LONGEST_WORD = 200
 _LISTED = 100  # names in a list
@@ -19,12 +21,14 @@ def printable(text: str) -> str:
     """
     if text.isprintable():  # the fast path: true of most texts
         return text
-    return "".join(
-        character
-        if character == " " or unicodedata.category(character)[0] not in "CZ"
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return _NOT_PLAIN_ASCII.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    if unicodedata.category(character)[0] not in "CZ":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def encodable(text: str, encoding: str | None) -> str:

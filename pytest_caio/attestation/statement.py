@@ -1,17 +1,19 @@
 """The statement about a run: in-toto Statement v1 with the predicate test-result v0.1.
 
 https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md. The predicate has two
-extension fields, which in-toto lets consumers ignore: `verification`, in the form of a simple verification
-result (spec/predicates/svr.md), since test-result has no time, and `run`, with each environment.
+extension fields, which in-toto lets consumers ignore and whose names no other producer uses:
+`caioVerification`, in the form of a simple verification result v0.2 (spec/predicates/svr.md), since
+test-result has no time, and `caioRun`, with each environment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pytest_caio.verdict.judge import GO, INCOMPLETE
 from pytest_caio.verdict.outcome import Outcome
@@ -33,13 +35,17 @@ class Resource(Struct, omit_defaults=True):
 
 
 class Verifier(Struct):
-    """Which program judged; a package URL with its version."""
+    """Which program judged, as a package URL with its version, and the files that say what must hold."""
 
     id: str
+    policies: list[Resource]
 
 
 class Verification(Struct, rename="camel"):
-    """A simple verification result; `properties` are `CAIO_GO_NAME` for each environment that is GO."""
+    """A simple verification result; `properties` are `CAIO_GO_NAME` for each environment that is GO.
+
+    `time_created` is when the run ended, in RFC 3339 in UTC, ending with Z.
+    """
 
     verifier: Verifier
     time_created: str
@@ -72,8 +78,8 @@ class Predicate(Struct, rename="camel"):
     passed_tests: list[str]
     warned_tests: list[str]
     failed_tests: list[str]
-    verification: Verification
-    run: RunResult
+    verification: Verification = field(name="caioVerification")
+    run: RunResult = field(name="caioRun")
 
 
 class Statement(Struct, rename={"type": "_type", "predicate_type": "predicateType"}):
@@ -97,24 +103,23 @@ def statement_about(record: Record, subjects: Mapping[str, str]) -> bytes | None
     waived = any(check.outcome is Outcome.WAIVED for _, check in checks)
     version = record.run.tool.get("version", "")
     digests: dict[str, Any] = record.run.options.get("digests", {})
+    policies = [
+        Resource(name, {"sha256": digest}, f"pkg:pypi/pytest-caio@{version}" if name == "suite" else "")
+        for name, digest in digests.items()
+    ]
     statement = Statement(
         type=STATEMENT_TYPE,
         subject=[Resource(name, {"sha256": digest}) for name, digest in subjects.items()],
         predicate_type=PREDICATE_TYPE,
         predicate=Predicate(
             result=("WARNED" if waived else "PASSED") if record.verdict == GO else "FAILED",
-            configuration=[
-                Resource(
-                    name, {"sha256": digest}, f"pkg:pypi/pytest-caio@{version}" if name == "suite" else ""
-                )
-                for name, digest in digests.items()
-            ],
+            configuration=policies,
             passed_tests=[name for name, check in checks if check.outcome is Outcome.PASSED],
             warned_tests=warned,
             failed_tests=[name for name, check in checks if check.outcome.bad],
             verification=Verification(
-                verifier=Verifier(f"pkg:pypi/pytest-caio@{version}"),
-                time_created=record.run.finished,
+                verifier=Verifier(f"pkg:pypi/pytest-caio@{version}", policies),
+                time_created=_utc(record.run.finished),
                 properties=[f"CAIO_GO_{one.name}" for one in record.environments if one.verdict == GO],
             ),
             run=RunResult(
@@ -129,3 +134,8 @@ def statement_about(record: Record, subjects: Mapping[str, str]) -> bytes | None
         ),
     )
     return msgspec.json.encode(statement)
+
+
+def _utc(time: str) -> str:
+    """Return an ISO 8601 time as in-toto wants it (spec/v1/field_types.md): RFC 3339, in UTC, with Z."""
+    return datetime.fromisoformat(time).astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from pytest_caio.attestation.envelope import Refused
@@ -14,7 +15,7 @@ from pytest_caio.attestation.evidence_set import EvidenceSet
 from pytest_caio.attestation.keys import load_public
 from pytest_caio.attestation.verification import trusted
 from pytest_caio.delivery import github, gitlab, jira, markdown, slack
-from pytest_caio.delivery.client import Client, NotDelivered
+from pytest_caio.delivery.client import Client, NotDelivered, trusting
 from pytest_caio.delivery.summary import Delivery, comment, load_delivery, one_line
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.errors import InputError
@@ -42,7 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "The whole set of evidence files of one run is handed on, once: what is there already stays. "
         "Credentials are GITHUB_TOKEN; GITLAB_TOKEN; JIRA_BASE_URL, JIRA_EMAIL and JIRA_API_TOKEN; "
         "SLACK_WEBHOOK_URL, in the process environment or in --credentials. GITHUB_API_URL and CI_API_V4_URL "
-        "name other servers. github:OWNER/REPO keeps one issue for each environment, opened on NO-GO and "
+        "name other servers, and --ca-bundle or REQUESTS_CA_BUNDLE a private authority. "
+        "github:OWNER/REPO keeps one issue for each environment, opened on NO-GO and "
         "closed on GO. The exit status is 0 if everything is delivered, 1 if not, with one line that says "
         "what to do, and 2 if an input cannot be used and nothing was sent."
     )
@@ -52,6 +54,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--unverified", action="store_true", help="attach it although no signature is verified")
     add("--release", default="", metavar="TAG", help="GitHub: put the files on this release")
     add("--credentials", type=Path, metavar="FILE", help="an env file that holds the credentials")
+    add(
+        "--ca-bundle",
+        metavar="FILE",
+        help="certificates (PEM) of a private authority, for the tracker (default: REQUESTS_CA_BUNDLE)",
+    )
     add("--dry-run", action="store_true", help="print what would be delivered, and send nothing")
 
 
@@ -75,8 +82,14 @@ def run(args: argparse.Namespace) -> int:
             for line in _preview(args.to, delivery):
                 say(line)
             return 0
-        for line in _deliver(tracker, target, delivery, given, args.release):
-            say(line)
+        try:
+            for line in _deliver(tracker, target, delivery, given, args):
+                say(line)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+            # What an API answers has a published shape: this is another program, or a page before it.
+            raise NotDelivered(
+                f"{tracker} answered in an unknown form: see that its address is that of the API"
+            ) from None
     except Refused as reason:
         say(f"not attached: {reason}")
         return 1
@@ -130,32 +143,43 @@ def _preview(to: str, delivery: Delivery) -> Iterator[str]:
 
 
 def _deliver(
-    tracker: str, target: Mapping[str, str | None], delivery: Delivery, given: Mapping[str, str], release: str
+    tracker: str,
+    target: Mapping[str, str | None],
+    delivery: Delivery,
+    given: Mapping[str, str],
+    args: argparse.Namespace,
 ) -> Iterator[str]:
     def need(name: str, what: str) -> str:
-        if not given.get(name, "").strip():
+        value = given.get(name, "").strip()
+        if not value:
             raise InputError(f"{name} is missing: set it to {what}, here or in --credentials FILE")
-        return given[name].strip()
+        if not (value.isascii() and value.isprintable()):
+            raise InputError(f"{name}: has characters that none has: copy {what} again")
+        return value
 
+    if args.ca_bundle == "":
+        raise InputError("--ca-bundle: is empty")
+    option = "REQUESTS_CA_BUNDLE" if args.ca_bundle is None else "--ca-bundle"
+    trust = partial(trusting, args.ca_bundle or given.get("REQUESTS_CA_BUNDLE", ""), option)
     project, issue = target.get("project") or "", target.get("issue") or ""
     if tracker == "markdown":
         yield from markdown.deliver(Path(target["file"] or ""), delivery)
     elif tracker == "github":
         base, source = given.get("GITHUB_API_URL") or github.API, "GITHUB_API_URL"
         sent = github.headers(need("GITHUB_TOKEN", "a token with `issues: write`"))
-        with Client("GitHub", base, source, github.MEANINGS, headers=sent) as client:
-            yield from github.deliver(client, project, int(issue) if issue else None, delivery, release)
+        with Client("GitHub", base, source, github.MEANINGS, headers=sent, trust=trust) as client:
+            yield from github.deliver(client, project, int(issue) if issue else None, delivery, args.release)
     elif tracker == "gitlab":
         base, source = given.get("CI_API_V4_URL") or gitlab.API, "CI_API_V4_URL"
         sent = gitlab.headers(need("GITLAB_TOKEN", "a token with the scope `api`"))
-        with Client("GitLab", base, source, gitlab.MEANINGS, headers=sent) as client:
+        with Client("GitLab", base, source, gitlab.MEANINGS, headers=sent, trust=trust) as client:
             yield from gitlab.deliver(client, project, int(issue), delivery)
     elif tracker == "jira":
         base = need("JIRA_BASE_URL", "https://SITE.atlassian.net")
         login = need("JIRA_EMAIL", "the account's address"), need("JIRA_API_TOKEN", "its API token")
-        with Client("Jira", base, "JIRA_BASE_URL", jira.MEANINGS, auth=login) as client:
+        with Client("Jira", base, "JIRA_BASE_URL", jira.MEANINGS, auth=login, trust=trust) as client:
             yield from jira.deliver(client, issue, delivery)
     else:
         url = need("SLACK_WEBHOOK_URL", "the address of an incoming webhook")
-        with Client("Slack", url, "SLACK_WEBHOOK_URL", slack.MEANINGS) as client:
+        with Client("Slack", url, "SLACK_WEBHOOK_URL", slack.MEANINGS, trust=trust) as client:
             yield from slack.deliver(client, delivery)

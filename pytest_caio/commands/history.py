@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.ledger import Entry, Ledger, read_ledger
 from pytest_caio.evidence.since import changes, lines, read_against
-from pytest_caio.evidence.stays import Stay, clean_days, stable_hours
+from pytest_caio.evidence.stays import RULES, Stay, clean_days, stable_hours
 from pytest_caio.text import encodable, printable
 
 __all__ = ["configure", "run"]
@@ -79,6 +79,9 @@ def _shown(ledger: Ledger, names: Sequence[str], against: Entry | None) -> Itera
         yield from _stays(runs, name, now)
         changed = changes(runs[-1], runs[:-1], against)
         yield from (f"  {line}" for line in lines([one for one in changed if one.environment == name]))
+    yield ""
+    yield "How the stays are counted, by rules of this program (the deployment counts its days by its own):"
+    yield from (f"  {rule}" for rule in RULES)
 
 
 def _number(runs: Sequence[Entry]) -> str:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pytest_caio.attestation.envelope import Refused
 from pytest_caio.attestation.evidence_set import STATEMENT_SUFFIX, EvidenceSet
 from pytest_caio.attestation.keys import load_public
+from pytest_caio.attestation.statement import EnvironmentResult
 from pytest_caio.attestation.verification import Asked, age_of, trusted, vouch
 from pytest_caio.errors import InputError
+from pytest_caio.evidence.ledger import Ledger, read_ledger
+from pytest_caio.evidence.stays import counted
 from pytest_caio.text import encodable, printable
+from pytest_caio.verdict.judge import GO
 
 __all__ = ["configure", "run"]
 
 _AGE = re.compile(r"(\d{1,6})([mhd])")
+_LEDGER = "ledger.jsonl"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -26,8 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     parser.epilog = (
         "It prints one line. The exit status is 0 only if the evidence is whole, unchanged, signed by that "
-        "key, complete, young enough, and GO for what is asked; 1 if it is refused, and 2 if an input cannot "
-        "be used. It needs no network."
+        "key, complete, young enough, and GO for what is asked, and the ledger, where there is one, is "
+        "unchanged, has the run, and no later run that is not GO; 1 if it is refused, and 2 if an input "
+        "cannot be used. It needs no network."
     )
     add(
         "statement",
@@ -39,13 +46,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--env", metavar="NAME", help="the environment that must be GO (default: all of the run)")
     add("--commit", metavar="SHA", help="the commit that must have been deployed")
     add("--max-age", metavar="AGE", help="how old the run may be: 90m, 24h or 7d")
+    add(
+        "--ledger",
+        metavar="PATH",
+        help=f"the ledger that must have the run (default: {_LEDGER} beside the statement, if it is there)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify and print one line: 0 if everything holds, else 1. Raises InputError."""
-    for option, given in (("--env", args.env), ("--commit", args.commit), ("--max-age", args.max_age)):
-        if given == "":  # as a variable of CI that is not set: what it was to ask would not be asked
-            raise InputError(f"{option}: is empty")
+    for option in ("env", "commit", "max_age", "ledger"):
+        if getattr(args, option) == "":  # as a variable of CI that is not set: nothing would be asked
+            raise InputError(f"--{option.replace('_', '-')}: is empty")
     key = load_public(args.key, "--key")
     if not args.statement.name.endswith(STATEMENT_SUFFIX):
         raise InputError(f"{args.statement}: is no signed statement; its name ends with {STATEMENT_SUFFIX}")
@@ -56,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         statement = trusted(evidence, key)
         chosen = vouch(statement, Asked(args.env or "", args.commit or "", _age(args.max_age)), now)
+        _compare(_ledger(args.ledger, evidence.folder), statement.predicate.run.id, chosen)
     except Refused as reason:
         _print(f"refused: {reason}: {args.statement.name}")
         return 1
@@ -67,6 +80,41 @@ def run(args: argparse.Namespace) -> int:
     signed = f"{age_of(statement, now)} ago, signed by {key.keyid[:16]}"
     _print(f"{headline}: {about}; {signed}: {args.statement.name}")
     return 0
+
+
+def _ledger(given: str | None, folder: Path) -> Ledger | None:
+    """Return the ledger; None if no place is given and none is in the folder. Raises InputError."""
+    path = Path(given) if given else folder / _LEDGER
+    try:
+        ledger = read_ledger(path)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        reason = getattr(error, "strerror", None) or "its path cannot be used"
+        raise InputError(f"--ledger {path}: cannot be read ({reason})") from None
+    if ledger.entries or ledger.fault:
+        return ledger
+    if given:
+        raise InputError(f"--ledger {path}: has no run")
+    return None
+
+
+def _compare(ledger: Ledger | None, run: str, chosen: Sequence[EnvironmentResult]) -> None:
+    """Raise Refused if the ledger was changed, does not have the run, or has a later run that is not GO."""
+    if ledger is None:
+        return
+    if ledger.fault:
+        raise Refused(f"the ledger is not as it was written: {ledger.fault}")
+    place = next((n for n, one in enumerate(ledger.entries) if one.run == run), None)
+    if place is None:
+        raise Refused(f"the ledger {ledger.path} does not have this run")
+    for one in chosen:
+        own = ledger.entries[place].environment(one.name)
+        if own is None or (own.verdict, own.base_url, own.commit) != (one.verdict, one.base_url, one.commit):
+            raise Refused(f"the ledger {ledger.path} says something else about {one.name} in this run")
+        for later in counted(ledger.entries[place + 1 :], one.name):
+            own = later.environment(one.name)
+            if own is not None and own.verdict != GO:
+                when = later.started[:16].replace("T", " ")
+                raise Refused(f"an older run: {one.name} was {own.verdict} after it ({when} UTC)")
 
 
 def _age(given: str | None) -> timedelta | None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from pytest_caio.errors import InputError
+from pytest_caio.probing.tls import authorities
 
-__all__ = ["Client", "NotDelivered", "Reply", "Uncertain"]
+__all__ = ["Client", "NotDelivered", "Reply", "Uncertain", "trusting"]
 
 Reply = requests.Response
 _Value = TypeVar("_Value")
@@ -23,6 +29,7 @@ _TRIES = 3
 _PATIENCE = 60.0  # seconds of waiting for one delivery
 _PAUSES = (1.0, 4.0)  # seconds before the second and the third try, where the server does not say
 _SECONDARY = 60.0  # seconds that GitHub asks to wait where a secondary rate limit names no time
+_LONGEST_WAIT = 1e6  # seconds: what is longer is as good as never
 _MOST_REDIRECTS = 3
 _MOST_PAGES = 100
 _TRANSIENT = (500, 502, 503, 504)
@@ -30,18 +37,31 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class NotDelivered(Exception):
-    """A delivery that failed: the text is one sentence that says what to do."""
+    """A delivery that failed: the text is one sentence that says what to do; `status` is the API's, or 0."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Uncertain(Exception):
-    """A request that the server may have carried out: there was no answer, or one of a proxy (5xx)."""
+    """A request that the server may have carried out: there was no answer, or one of a proxy (5xx).
+
+    `seconds` is how long to wait before the next try, None where nobody says.
+    """
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 class Client:
     """Requests to one API, `base`, with its credentials in `headers` or `auth`.
 
     `meanings` say for status codes what to do, in one sentence each. Nothing of the environment is used (no
-    proxy, no .netrc), and no request follows a redirect to another host.
+    proxy, no .netrc) but what a run uses too, SSL_CERT_FILE and SSL_CERT_DIR, and no request follows a
+    redirect to another host. `trust` returns the TLS context, if the address is https. Raises InputError,
+    naming `source`, if `base` is no URL that can be used.
     """
 
     def __init__(
@@ -53,9 +73,15 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
+        trust: Callable[[], ssl.SSLContext] = authorities,
     ) -> None:
-        parts = urlsplit(base)
-        if parts.scheme != "https" and (parts.scheme, parts.hostname) not in {("http", h) for h in _LOOPBACK}:
+        try:
+            parts = urlsplit(base)
+            _ = parts.port  # raises ValueError for one that is no number
+        except ValueError:
+            parts = urlsplit("")
+        secure = parts.scheme == "https" and bool(parts.hostname)
+        if not secure and (parts.scheme, parts.hostname) not in {("http", h) for h in _LOOPBACK}:
             raise InputError(f"{source}: must be a URL that starts with https://")
         # urllib3 logs the path of each request, which for a webhook is a secret.
         logging.getLogger("urllib3").setLevel(logging.WARNING)
@@ -67,6 +93,8 @@ class Client:
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": "pytest-caio", **(headers or {})})
         self._session.auth = auth
+        if secure:
+            self._session.mount("https://", _Adapter(trust()))
 
     def __enter__(self) -> Client:
         return self
@@ -103,16 +131,30 @@ class Client:
 
         Returns what `arrived` finds, else the response. Raises NotDelivered.
         """
-        for number in range(_TRIES):
+        unsure, pause, reason = False, 0.0, ""
+        for number in range(_TRIES + 1):
+            if number:
+                # Before the look, since the server may still be at work on what it was sent.
+                self._pause(pause, reason)
+            if unsure and (found := arrived()) is not None:
+                return found
+            if number == _TRIES:
+                break
             try:
-                return self._repeat(lambda: self._once("POST", path, **details), again=False)
-            except Uncertain as error:
-                if (found := arrived()) is not None:
-                    return found
+                return self._once("POST", path, **details)
+            except (_NotTaken, Uncertain) as error:
+                unsure = unsure or isinstance(error, Uncertain)
                 reason = str(error)
-            if number + 1 < _TRIES:
-                self._pause(_PAUSES[number], reason)
-        raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times, and nothing arrived: run this again")
+                pause = _PAUSES[min(number, len(_PAUSES) - 1)] if error.seconds is None else error.seconds
+                if number + 1 == _TRIES and not unsure:
+                    break
+            except NotDelivered as error:
+                # An earlier try may have arrived late, and made this one a second of the same name.
+                if unsure and error.status in (409, 422) and (found := arrived()) is not None:
+                    return found
+                raise
+        ended = "and nothing arrived: run this again" if unsure else "run this again later"
+        raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times{', ' if unsure else '; '}{ended}")
 
     def post_once(self, path: str, **details: Any) -> Reply:
         """POST where nothing can be looked up. Raises NotDelivered, and Uncertain if it may have arrived."""
@@ -138,7 +180,8 @@ class Client:
             except Uncertain as error:
                 if not again:
                     raise
-                reason, pause = str(error), getattr(error, "seconds", None) or pause
+                reason = str(error)
+                pause = pause if error.seconds is None else error.seconds
             if number + 1 < _TRIES:
                 self._pause(pause, reason)
         raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times; run this again later")
@@ -159,9 +202,10 @@ class Client:
                     "address that is meant"
                 )
             reply = self._send(method, url, **details)
-            if reply.status_code not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
+            moved = (301, 302, 303, 307, 308) if method == "GET" else (301, 302, 307, 308)
+            if reply.status_code not in moved or "location" not in reply.headers:
                 break
-            url = urljoin(url, reply.headers["location"])
+            url = self._joined(url, reply.headers["location"])
         else:
             raise NotDelivered(f"{self._tracker} redirects in a circle: see that its address is right")
         code = reply.status_code
@@ -169,21 +213,28 @@ class Client:
             return reply
         if (seconds := _limit(reply)) is not None:
             raise _NotTaken("its rate limit is reached", seconds)
-        if code in _TRANSIENT:
-            error = Uncertain(f"it answered {code}")
-            error.seconds = _seconds(reply)  # type: ignore[attr-defined]
-            raise error
+        if code in _TRANSIENT or code == 303:  # 303: what was sent is done, and is to be read elsewhere
+            raise Uncertain(f"it answered {code}", _seconds(reply))
         known = self._meanings.get(
             code, f"see that its address is right, and whether {self._tracker} is down"
         )
-        raise NotDelivered(f"{self._tracker} answered {code}: {known}")
+        raise NotDelivered(f"{self._tracker} answered {code}: {known}", code)
+
+    def _joined(self, url: str, location: str) -> str:
+        try:
+            return urljoin(url, location)
+        except ValueError:
+            raise NotDelivered(
+                f"{self._tracker} redirects to no address: see that its address is right"
+            ) from None
 
     def _send(self, method: str, url: str, **details: Any) -> Reply:
         try:
             return self._session.request(method, url, timeout=_TIMEOUT, allow_redirects=False, **details)
         except requests.exceptions.SSLError:
             raise NotDelivered(
-                f"{self._tracker}: its certificate is not trusted: see that its address is right"
+                f"{self._tracker}: its certificate is not trusted: see that its address is right, or, if a "
+                "private authority signed it, give that authority's certificate with --ca-bundle FILE"
             ) from None
         except requests.exceptions.ConnectionError as error:
             # Without the text of the error, which quotes the URL.
@@ -193,6 +244,11 @@ class Client:
             raise Uncertain("the connection was lost before its answer") from None
         except requests.exceptions.Timeout:
             raise Uncertain(f"there was no answer within {_TIMEOUT[1]} seconds") from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError):
+            raise NotDelivered(
+                f"{self._tracker}: its address or its credentials cannot be used: see that they were copied "
+                "whole and without other characters"
+            ) from None
         except requests.exceptions.RequestException as error:
             raise Uncertain(f"there was no answer ({type(error).__name__})") from None
 
@@ -227,9 +283,50 @@ def _limit(reply: Reply) -> float | None:
 
 
 def _seconds(reply: Reply) -> float | None:
-    """Return the seconds of `Retry-After`; None without them, as in a date."""
-    given = reply.headers.get("retry-after", "")
-    return float(given) if given.isascii() and given.isdigit() else None
+    """Return the seconds of `Retry-After`, which may be a date (RFC 9110, 10.2.3); None without them."""
+    given = reply.headers.get("retry-after", "").strip()
+    if given.isascii() and given.isdigit():
+        return min(float(given), _LONGEST_WAIT)
+    try:
+        until = parsedate_to_datetime(given)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max(0.0, (until - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that trust the authorities of a TLS context."""
+
+    def __init__(self, trust: ssl.SSLContext) -> None:
+        self._trust = trust
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **details: Any) -> None:
+        super().init_poolmanager(*args, **details, ssl_context=self._trust)
+
+
+def trusting(bundle: str, source: str) -> ssl.SSLContext:
+    """Return a TLS context that also trusts the authorities of a PEM file, or of a folder as of `c_rehash`.
+
+    An empty `bundle` adds none. Raises InputError, naming `source`, if there is no certificate in it.
+    """
+    context, path = authorities(), Path(bundle)
+    try:
+        if not bundle:
+            return context
+        if path.is_dir():
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(bundle)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        why = (
+            error.strerror if isinstance(error, FileNotFoundError | PermissionError) else "has no certificate"
+        )
+        raise InputError(
+            f"{source} {bundle}: {why}; give the authority's certificate as a PEM file"
+        ) from None
+    return context
 
 
 def _number(text: str) -> float:

@@ -14,6 +14,7 @@ __all__ = ["API", "MEANINGS", "deliver", "headers"]
 
 API = "https://api.github.com"
 LONGEST = 65_536  # characters of a comment
+_LONGEST_MARKER = 256  # of an environment, before the comment in the body of an issue
 _LONGEST_DESCRIPTION = 140
 MEANINGS = {
     401: "the token is refused: see that GITHUB_TOKEN is right and has not expired",
@@ -21,7 +22,8 @@ MEANINGS = {
     404: "there is no such repository, issue or release, or the token may not see it: see that --to is right",
     410: "issues are turned off in this repository, or the issue was deleted: name another one",
     413: "the file is too large for a release: attach it by hand",
-    422: "it does not accept the content: see that the issue is not locked, and the release not immutable",
+    422: "it does not accept the content: see that the issue is not locked, the release not immutable, and "
+    "that the commit has fewer than 1,000 statuses",
 }
 
 
@@ -49,7 +51,7 @@ def deliver(
             asset, done = _asset(client, root, found, file)
             links.append(f"[{file.name}]({asset['browser_download_url']})")
             yield f"{file.name}: {done}"
-    body = comment(delivery, LONGEST, links)
+    body = comment(delivery, LONGEST - _LONGEST_MARKER, links)
     target = ""
     if issue is not None:
         target, done = _comment(client, root, issue, delivery, body)
@@ -98,7 +100,7 @@ def _issue(
             return "", "none is open, and none is needed"
         content = {
             "title": f"Acceptance: {environment.name} is {delivery.record.verdict}",
-            "body": f"{first}\n{body}"[:LONGEST],
+            "body": f"{first}\n{body}",
         }
         made = _fields(client.create(f"{root}/issues", arrived, json=content))
         return made["html_url"], f"#{made['number']} opened"

@@ -1,20 +1,28 @@
-"""Jira Cloud: the files as attachments of an issue, and a comment (developer.atlassian.com, REST API v3)."""
+"""Jira Cloud: the files as attachments of an issue, a comment, and a link for each environment.
+
+developer.atlassian.com, REST API v3. The link to an environment has the verdict of the run that was attached
+last: a remote link with a `globalId` is brought up to date in its place.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 from pytest_caio.delivery.client import Client, NotDelivered
-from pytest_caio.delivery.summary import Delivery, plain
+from pytest_caio.delivery.summary import CUT, Delivery, plain
+from pytest_caio.text import printable
+from pytest_caio.verdict.judge import GO
+from pytest_caio.verdict.record import EnvironmentRecord
 
 __all__ = ["MEANINGS", "deliver"]
 
 LONGEST = 32_767  # characters of a comment
 MEANINGS = {
     401: "the login is refused: see that JIRA_EMAIL and JIRA_API_TOKEN are right",
-    403: "this account may not do that: let it add comments and attachments in this project",
+    403: "this account may not do that: let it add comments and attachments and link issues in this project",
     404: "there is no such issue, or this account may not see it: see that --to is right",
     410: "the address is no longer served: see that JIRA_BASE_URL is that of a Jira Cloud site",
     413: "the file is larger than this site allows: attach it by hand, or have the limit raised",
@@ -61,9 +69,32 @@ def deliver(client: Client, issue: str, delivery: Delivery) -> Iterator[str]:
 
     if commented() is not None:
         yield f"comment on {issue}: is there already"
-        return
-    client.create(f"{root}/comment", commented, json={"body": _document(delivery)})
-    yield f"comment on {issue}: written"
+    else:
+        client.create(f"{root}/comment", commented, json={"body": _document(delivery)})
+        yield f"comment on {issue}: written"
+    for environment in delivery.record.environments:
+        yield f"link to {environment.name} on {issue}: {_link(client, root, environment, delivery)}"
+
+
+def _link(client: Client, root: str, environment: EnvironmentRecord, delivery: Delivery) -> str:
+    """Create the link to an environment, or bring it up to date; return what was done."""
+    given = f"caio-acceptance={environment.name}&address={environment.base_url}"
+    # The API takes at most 255 characters.
+    identity = given if len(given) <= 255 else f"caio-acceptance={sha256(given.encode()).hexdigest()}"
+    run = delivery.record.run
+    commit = f", commit {environment.commit}" if environment.commit else ""
+    content = {
+        "url": environment.base_url,
+        "title": printable(f"CAIO acceptance of {environment.name}: {environment.headline}"),
+        "summary": printable(f"{run.finished[:16].replace('T', ' ')} UTC, run {run.id}{commit}"),
+        "status": {"resolved": delivery.record.verdict == environment.verdict == GO},
+    }
+    found = client.find(f"{root}/remotelink", params={"globalId": identity})
+    if isinstance(found, dict) and all(found["object"].get(name) == content[name] for name in content):
+        return "is there already"
+    # With its globalId a second POST changes nothing more.
+    client.change("POST", f"{root}/remotelink", json={"globalId": identity, "object": content})
+    return "brought up to date" if isinstance(found, dict) else "written"
 
 
 def _comments(client: Client, root: str) -> Iterator[Any]:
@@ -82,9 +113,9 @@ def _document(delivery: Delivery) -> dict[str, Any]:
     kept: list[str] = []
     left = LONGEST - len(last) - 100
     for paragraph in paragraphs:
-        left -= len(paragraph)
+        left -= len(paragraph) + 2
         if left < 0:
-            kept.append("… the report has the rest.")
+            kept.append(CUT)
             break
         kept.append(paragraph)
     return {

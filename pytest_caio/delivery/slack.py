@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_caio.delivery.client import Client, NotDelivered, Uncertain
-from pytest_caio.delivery.summary import Delivery, plain
+from pytest_caio.delivery.summary import CUT, Delivery, plain
+from pytest_caio.text import beginning
 
 __all__ = ["MEANINGS", "deliver"]
 
@@ -29,12 +30,21 @@ def deliver(client: Client, delivery: Delivery) -> Iterator[str]:
     """
     # In a section of plain text nothing is markup, and nobody is mentioned.
     *parts, last = [part for part in plain(delivery) if part]
+    if len(parts) > _MOST_BLOCKS - 1:
+        parts[_MOST_BLOCKS - 2 :] = [CUT]
     blocks = [
-        {"type": "section", "text": {"type": "plain_text", "text": part[:_LONGEST_SECTION], "emoji": False}}
-        for part in (*parts[: _MOST_BLOCKS - 1], last)
+        {
+            "type": "section",
+            "text": {"type": "plain_text", "text": beginning(part, _LONGEST_SECTION - 2), "emoji": False},
+        }
+        for part in (*parts, last)
     ]
     try:
-        client.post_once("", json={"text": parts[0], "blocks": blocks})
+        reply = client.post_once("", json={"text": parts[0], "blocks": blocks})
+        if reply.text.strip() != "ok":
+            raise NotDelivered(
+                "Slack: its address answered without Slack's `ok`: see that SLACK_WEBHOOK_URL is a webhook's"
+            )
     except Uncertain as error:
         raise NotDelivered(
             f"Slack: {error}: the message is perhaps delivered; look into the channel before you repeat it"

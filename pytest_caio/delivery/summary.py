@@ -16,9 +16,9 @@ from pytest_caio.system.strictjson import NotJson, decode_json
 from pytest_caio.text import printable
 from pytest_caio.verdict.record import CauseRecord, Record
 
-__all__ = ["Attachment", "Delivery", "comment", "load_delivery", "marker", "one_line", "plain"]
+__all__ = ["CUT", "Attachment", "Delivery", "comment", "load_delivery", "marker", "one_line", "plain"]
 
-_CUT = "… the report has the rest."
+CUT = "… the report has the rest."
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def comment(delivery: Delivery, longest: int, links: Sequence[str] = ()) -> str:
     body = head
     for number, cause in enumerate(record.causes, 1):
         part = "\n".join(_cause(number, cause))
-        if len(body) + len(part) + len(foot) + len(_CUT) + 4 > longest:
-            body += f"\n\n{_CUT}"
+        if len(body) + len(part) + len(foot) + len(CUT) + 4 > longest:
+            body += f"\n\n{CUT}"
             break
         body += f"\n\n{part}"
     return f"{body}\n{foot}\n"

@@ -77,11 +77,18 @@ class _Head(Struct):
 
 @dataclass
 class Ledger:
-    """The runs of a ledger that can be read, oldest first; `fault` says in one line what happened to it."""
+    """The runs of a ledger that can be read, oldest first; `fault` says in one line what happened to it.
+
+    `last` is what the next run follows: the last run, or the head if runs are missing. `raw` and `state` are
+    its content, and what tells whether its files are still those that were read.
+    """
 
     path: Path
     entries: list[Entry] = field(default_factory=list)
     fault: str = ""
+    last: _Head = field(default_factory=lambda: _Head(0, ""))
+    raw: bytes = field(default=b"", repr=False)
+    state: object = None
 
 
 def read_ledger(path: Path) -> Ledger:
@@ -89,27 +96,31 @@ def read_ledger(path: Path) -> Ledger:
 
     A missing ledger that never had a run is empty and has no fault. Raises OSError if it cannot be read.
     """
-    raw, head = _read(path), _head(path)
-    ledger, _ = _parsed(path, raw, head)
+    state = _state(path)  # first: what another run writes meanwhile must show
+    ledger = _parsed(path, _read(path), _head(path))
+    ledger.state = state
     return ledger
 
 
-def append(path: Path, entry: Entry) -> str:
+def append(path: Path, entry: Entry, known: Ledger | None = None) -> str:
     """Append a run under the ledger's lock; return why it could not be, empty on success.
 
-    The ledger is replaced as a whole: killed at any moment, it has the run or it does not.
+    The ledger is replaced as a whole: killed at any moment, it has the run or it does not. `known` is the
+    ledger as this run read it, which is not read again unless another run wrote to it since.
     """
+    kept = "; this run is not in it"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(_beside(path, "lock"), timeout=_PATIENCE):
-            raw, head = _read(path), _head(path)
-            _, last = _parsed(path, raw, head)
+            ledger = known if known and known.state == _state(path) else read_ledger(path)
+            raw, last = ledger.raw, ledger.last
             entry.n, entry.previous = last.n + 1, last.hash
             line, sealed = _seal(entry)
             # A line that was cut keeps its place, and shows as changed.
             separator = b"\n" if raw and not raw.endswith(b"\n") else b""
             write_atomically(path, raw + separator + line)
             # Killed before this, the ledger is ahead of its head by one run, which is no fault.
+            kept = "; the run is in the ledger, and the next one brings the head up to date"
             write_atomically(_beside(path, "head"), encoded(_Head(entry.n, sealed), indent=-1))
     except Timeout:
         return printable(
@@ -117,12 +128,25 @@ def append(path: Path, entry: Entry) -> str:
         )
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         reason = getattr(error, "strerror", None) or "it is in use"
-        return printable(f"the ledger {path} could not be written: {reason}; this run is not in it")
+        return printable(f"the ledger {path} could not be written: {reason}{kept}")
     return ""
 
 
 def _beside(path: Path, what: str) -> Path:
     return path.with_name(f"{path.name}.{what}")
+
+
+def _state(path: Path) -> object:
+    """Return what changes with each writing of the ledger or its head, since both are replaced as a whole."""
+    found: list[object] = []
+    for one in (path, _beside(path, "head")):
+        try:
+            seen = one.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((seen.st_ino, seen.st_size, seen.st_mtime_ns))
+    return found
 
 
 def _read(path: Path) -> bytes:
@@ -150,9 +174,8 @@ def _seal(entry: Entry) -> tuple[bytes, str]:
     return body[:-1] + f',"hash":"{sealed}"}}\n'.encode(), sealed
 
 
-def _parsed(path: Path, raw: bytes, head: _Head | None) -> tuple[Ledger, _Head]:
-    """Return the ledger, and what the next run follows: the last run, or the head if runs are missing."""
-    ledger, faults = Ledger(path), []
+def _parsed(path: Path, raw: bytes, head: _Head | None) -> Ledger:
+    ledger, faults = Ledger(path, raw=raw), []
     last = _Head(0, "")
     known = head is None or head.n == 0
     for number, line in enumerate(raw.split(b"\n")[:-1] if raw.endswith(b"\n") else raw.split(b"\n"), 1):
@@ -189,7 +212,8 @@ def _parsed(path: Path, raw: bytes, head: _Head | None) -> tuple[Ledger, _Head]:
     if faults:
         more = f" (and {len(faults) - 1} more)" if faults[1:] else ""
         ledger.fault = printable(f"{faults[0]}{more}")
-    return ledger, last
+    ledger.last = last
+    return ledger
 
 
 def _entry(sealed: re.Match[bytes] | None) -> Entry | None:

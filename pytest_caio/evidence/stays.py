@@ -13,11 +13,21 @@ from datetime import date, datetime, timedelta
 from pytest_caio.evidence.ledger import Entry
 from pytest_caio.verdict.judge import GO, NO_GO
 
-__all__ = ["DAYS_NEEDED", "HOURS_NEEDED", "Stay", "clean_days", "counted", "stable_hours"]
+__all__ = ["DAYS_NEEDED", "HOURS_NEEDED", "RULES", "Stay", "clean_days", "counted", "stable_hours"]
 
 HOURS_NEEDED = 24
 DAYS_NEEDED = 3
 _LONGEST_GAP = timedelta(hours=36)  # a run each night, and half a day for one that starts late
+
+# The runbook says how long the stays last; how they are counted from runs is decided here.
+RULES = (
+    "stable: from the start of the first to the end of the latest of an unbroken row of runs that were GO, "
+    f"of one commit, without {_LONGEST_GAP / timedelta(hours=1):.0f} hours between two runs; {HOURS_NEEDED} "
+    "hours are needed, on staging before production",
+    "clean day: a day (UTC) with at least one run, and only runs that were GO; "
+    f"{DAYS_NEEDED} in a row are needed, in production, until today or yesterday",
+    "only whole runs count, and a NO-GO of any run; GO with a waiver is GO",
+)
 
 
 @dataclass(frozen=True)

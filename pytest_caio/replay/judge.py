@@ -44,6 +44,7 @@ from pytest_caio.replay.text import (
     split_sentences,
     without_lead,
     words,
+    words_of_each,
 )
 
 __all__ = ["MEAN_NEEDED", "Judgement", "Score", "judge"]
@@ -100,10 +101,13 @@ class _Text:
     def __init__(self, output: str) -> None:
         self.output = output
         self.sentences = split_sentences(output)
-        self.parts = [words(sentence) for sentence in self.sentences]
-        self.words = [word for part in self.parts for word in part]
+        self.parts = words_of_each(self.sentences)
+        words_said = [word for part in self.parts for word in part]
+        self.words = frozenset(words_said)
+        self.phrase = f" {' '.join(words_said)} "
         self.meanings = [meaning(part) for part in self.parts]
         self.negated = [is_negated(part) for part in self.parts]
+        self.claimed = [said for said, denied in zip(self.meanings, self.negated, strict=True) if not denied]
 
 
 def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
@@ -114,9 +118,11 @@ def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
     grounded = _groundedness(case.input_query, text, answer.rag_context_chunks)
     complete = _completeness(case.positive_constraints, text)
     consistent = _consistency(text, baseline or case.baseline_text)
-    # A ban names no arguments, which an expected tool may have.
-    done = called | {_normal(_ARGUMENTS.split(entry, maxsplit=1)[0]) for entry in answer.tool_trace_log}
-    violations = tuple(ban for ban in case.negative_constraints if _violated(ban, text, done))
+    violations: tuple[str, ...] = ()
+    if case.negative_constraints:
+        # A ban names no arguments, which an expected tool may have.
+        done = called | {_normal(_ARGUMENTS.split(entry, maxsplit=1)[0]) for entry in answer.tool_trace_log}
+        violations = tuple(ban for ban in case.negative_constraints if _violated(ban, text, done))
     mean = (tools.value + grounded.value + complete.value + consistent.value) / 4
     why = [f"tools {tools.value}: {tools.reason}"] if tools.value <= _FAILING else []
     why += [f"groundedness {grounded.value}: {grounded.reason}"] if grounded.value <= _FAILING else []
@@ -141,6 +147,12 @@ def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
     wanted = {_normal(tool) for tool in expected}
     called = set()
     for entry in trace:
+        first = _PART_ENDS.search(entry)
+        name = _normal(entry[: first.start()] if first else entry)
+        # The parts after the first have names that begin with its name and an underscore.
+        if name in wanted and name[:1].isalnum() and not any(one.startswith(f"{name}_") for one in wanted):
+            called.add(name)
+            continue
         # The expected tool may itself have such a sign in it, so the longest part that is one counts.
         parts = [_normal(entry[: end.start()]) for end in _PART_ENDS.finditer(entry)]
         expected_tool = next((part for part in reversed(parts) if part in wanted), "")
@@ -169,7 +181,8 @@ def _numbers(found: frozenset[str]) -> frozenset[str]:
 
 
 def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
-    return len(wanted & there) >= _ENOUGH * len(wanted) and _numbers(wanted) <= there
+    left = wanted - there
+    return not left or (len(wanted) - len(left) >= _ENOUGH * len(wanted) and not _numbers(left))
 
 
 def _groundedness(question: str, text: _Text, chunks: Sequence[str]) -> Score:
@@ -177,7 +190,7 @@ def _groundedness(question: str, text: _Text, chunks: Sequence[str]) -> Score:
     sources: frozenset[str] | None = None
     loose, claims = [], 0
     for place, sentence in enumerate(text.sentences):
-        label = _LABEL.match(sentence)
+        label = _LABEL.match(sentence) if ":" in sentence else None
         if label and label[1].casefold() in _OF_ITSELF:
             continue
         new = (meaning(words(sentence[label.end() :])) if label else text.meanings[place]) - asked
@@ -207,9 +220,9 @@ def _met(constraint: str, text: _Text) -> bool:
     demand, wanted, negated = _needed(constraint, ban=False)
     if not demand:  # a constraint without a word can only be met literally
         return constraint.strip() in text.output
-    if holds_phrase(text.words, demand):
+    if holds_phrase(text.phrase, demand):
         return True
-    if not wanted or not _covers(frozenset(text.words), wanted):
+    if not wanted or not _covers(text.words, wanted):
         return False
     return not negated or any(
         denied and wanted & there for denied, there in zip(text.negated, text.meanings, strict=True)
@@ -236,9 +249,7 @@ def _violated(constraint: str, text: _Text, called: frozenset[str]) -> bool:
     if not called.isdisjoint(_banned_tools(constraint)):
         return True
     _, forbidden, _ = _needed(constraint, ban=True)
-    return bool(forbidden) and any(
-        forbidden <= there and not denied for denied, there in zip(text.negated, text.meanings, strict=True)
-    )
+    return bool(forbidden) and any(forbidden <= there for there in text.claimed)
 
 
 @lru_cache(maxsize=1024)

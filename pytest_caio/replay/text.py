@@ -5,18 +5,38 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-__all__ = ["holds_phrase", "is_negated", "meaning", "split_sentences", "without_lead", "words"]
+__all__ = [
+    "holds_phrase",
+    "is_negated",
+    "meaning",
+    "split_sentences",
+    "without_lead",
+    "words",
+    "words_of_each",
+]
 
-_BLANKS = {code: " " for code in range(128) if not chr(code).isalnum()}  # in place of what is in no word
+# ASCII in one pass: letters in lower case, and blanks in place of what is in no word.
+_PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() and code < 128 else 32 for code in range(256))
+_PLAIN_LINES = _PLAIN[:10] + b"\n" + _PLAIN[11:]
+_MOST_STEMS = 2**15
 _VOWEL = re.compile("[aeiouy]")
 _WORD = re.compile(r"[^\W_]+")
 _THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3})")  # begins with the comma: a search for one sign is quick
-_SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]*\s+|[;\n]+")
+# What ends a sentence; the sign that stays with it is a group: signs are found quicker than by looking back.
+_SENTENCE = re.compile(r"([.!?])[\"')\]]*\s+|[;\n]+")
 
 
-@lru_cache(maxsize=2**14)  # a language's common words; the others cost what they did
+class _Stems(dict[str, str]):
+    """Stems by word: a language's common words, quicker to look up than a cached function."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _MOST_STEMS:  # of words that are none, as of long numbers
+            self.clear()
+        self[word] = stem = _stem(word)
+        return stem
+
+
 def _stem(word: str) -> str:
     """Return a word without the ending of an inflected form (-s, -es, -ed, -ing) and without a final e."""
     if word.endswith("ies") and len(word) > 4:
@@ -32,8 +52,11 @@ def _stem(word: str) -> str:
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
 
 
+_stem_of = _Stems().__getitem__
+
+
 def _set(text: str) -> frozenset[str]:
-    return frozenset(map(_stem, text.split()))
+    return frozenset(map(_stem_of, text.split()))
 
 
 _FILLER = _set(
@@ -61,10 +84,28 @@ _BAN = _LEAD | _NEGATIONS | _set("refrain")
 
 def words(text: str) -> list[str]:
     """Return the words of a text: letters and digits, case-folded, n't as `not`, without endings."""
+    # The same words both ways; the second is slower, and most texts are ASCII.
+    if text.isascii():
+        return list(map(_stem_of, _plain(text, _PLAIN).split()))
     text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").replace("n't", " not")
-    text = _THOUSANDS.sub("", text)
-    # The same words both ways; the expression is slower, and most texts are ASCII.
-    return list(map(_stem, text.translate(_BLANKS).split() if text.isascii() else _WORD.findall(text)))
+    return list(map(_stem_of, _WORD.findall(_THOUSANDS.sub("", text))))
+
+
+def words_of_each(sentences: Sequence[str]) -> list[list[str]]:
+    """Return the words of each sentence, in none of which is a line end."""
+    text = "\n".join(sentences)
+    if not sentences or not text.isascii():
+        return [words(sentence) for sentence in sentences]
+    return [list(map(_stem_of, line.split())) for line in _plain(text, _PLAIN_LINES).split("\n")]
+
+
+def _plain(text: str, table: bytes) -> str:
+    """Return ASCII text in lower case, with blanks for what is in no word by the table, and n't as `not`."""
+    if "'" in text:
+        text = text.lower().replace("n't", " not")
+    if "," in text:
+        text = _THOUSANDS.sub("", text)
+    return text.encode("ascii").translate(table).decode("ascii")
 
 
 def meaning(said: Iterable[str]) -> frozenset[str]:
@@ -82,7 +123,10 @@ def split_sentences(text: str) -> list[str]:
 
     No word is split or lost: the words of all sentences are those of the text.
     """
-    return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
+    # In turn a text and the sign at its end, None at a line end; the last text has none.
+    cut = _SENTENCE.split(text)
+    found = [(part + sign if sign else part).strip() for part, sign in zip(cut[::2], cut[1::2], strict=False)]
+    return [part for part in (*found, cut[-1].strip()) if part]
 
 
 def without_lead(constraint: str, *, ban: bool) -> list[str]:
@@ -97,6 +141,6 @@ def without_lead(constraint: str, *, ban: bool) -> list[str]:
     return said[kept:]
 
 
-def holds_phrase(said: Sequence[str], phrase: Sequence[str]) -> bool:
-    """Return whether the words of `phrase` occur consecutively among the words said."""
-    return bool(phrase) and f" {' '.join(phrase)} " in f" {' '.join(said)} "
+def holds_phrase(said: str, phrase: Sequence[str]) -> bool:
+    """Return whether the words of `phrase` follow each other in `said`, words with blanks around each."""
+    return bool(phrase) and f" {' '.join(phrase)} " in said

@@ -17,7 +17,7 @@ from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError, own_fault
 from pytest_caio.evidence import github, terminal
 from pytest_caio.evidence.file import ready_folder, spare_of
-from pytest_caio.evidence.ledger import Entry, append, read_ledger
+from pytest_caio.evidence.ledger import Entry, Ledger, append, read_ledger
 from pytest_caio.evidence.since import changes, entry_of, read_against
 from pytest_caio.gates.jobs import JOBS
 from pytest_caio.redaction.hooks import RedactionHooks
@@ -60,7 +60,7 @@ class AcceptanceSession:
         # The evidence files by path, each with the function that writes it; none in a worker.
         self._evidence: dict[Path, Callable[[Record, Path], str]] = {}
         self._against: Entry | None = None  # the run of --against
-        self._ledger_fault = ""
+        self._ledger: Ledger | None = None  # as it was before this run
 
     @classmethod
     def register(cls, config: pytest.Config, options: Options) -> Self:
@@ -277,12 +277,12 @@ class AcceptanceSession:
     def _judge(self, narrowed: list[str]) -> Record:
         """Return the finished record, with what changed since an earlier run."""
         record = self._run.finish(selection(self._config), narrowed)
-        try:
-            ledger = read_ledger(self._run.options.ledger)
-        except (OSError, ValueError):  # `append` says so
-            return record
-        self._ledger_fault = ledger.fault
-        record.since = changes(entry_of(record, whole=not narrowed), ledger.entries, self._against)
+        if self._ledger is None:
+            try:
+                self._ledger = read_ledger(self._run.options.ledger)
+            except (OSError, ValueError):  # `append` says so
+                return record
+        record.since = changes(entry_of(record, whole=not narrowed), self._ledger.entries, self._against)
         return record
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -308,7 +308,9 @@ class AcceptanceSession:
             written = [spare_of(path) if troubles[path] and path.is_file() else path for path in written]
             for place, write in zip(written, self._evidence.values(), strict=True):
                 write(record, place)
-        faults = [self._ledger_fault, append(self._run.options.ledger, entry_of(record, whole=not narrowed))]
+        entry = entry_of(record, whole=not narrowed)
+        unlisted = append(self._run.options.ledger, entry, self._ledger)
+        faults = [self._ledger.fault if self._ledger else "", unlisted]
         for fault in [*filter(None, faults), *filter(None, [github.append_summary(record)])]:
             self._say(f"caio: {fault}")
         for line in github.error_lines(record):

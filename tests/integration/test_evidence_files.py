@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,22 +12,31 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from docs.evidence_schema import SCHEMA
+from pytest_caio.commands.cli import main
 from pytest_caio.evidence.ledger import read_ledger
 from tests.support.ctrf import CTRF
-from tests.support.suite_runs import Outcome, run_suite
+from tests.support.suite_runs import SHORT, Outcome, run_suite
 
-CORS = ("acceptance/test_cors.py", "--fault=extra-method")
+CORS = "acceptance/test_cors.py"
+# One for the operator, with a value, and one for the developer.
+FAULTS = ("--fault=origin-missing", "--fault=refusal-redirects")
+CHANGED = b'{"n":1}\n'  # no line that a run writes
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Outcome, Path]:
-    """Two runs of one gate with one ledger, the second broken and compared with the first, as in CI."""
+    """Two runs with one ledger, to which a line was added by hand before.
+
+    The first is of one gate. The second is complete and NO-GO, as in CI, and compared with the first.
+    """
     base = tmp_path_factory.mktemp("evidence")
-    ledger = f"--ledger={base / 'ledger.jsonl'}"
-    first = run_suite(CORS[0], ledger, folder=base / "first")
+    path = base / "ledger.jsonl"
+    path.write_bytes(CHANGED)
+    first = run_suite(CORS, f"--ledger={path}", folder=base / "first")
     around = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(base / "summary.md")}
     against = f"--against={first.evidence_path}"
-    second = run_suite(*CORS, ledger, against, folder=base / "second", environment=around)
+    options = (*SHORT, "--env=demo", *FAULTS, f"--ledger={path}", against)
+    second = run_suite(*options, folder=base / "second", environment=around)
     assert (first.status, second.status) == (0, 1), second.stdout
     return first, second, base
 
@@ -36,24 +47,63 @@ def file(outcome: Outcome, ending: str) -> str:
     return path.read_text("utf-8")
 
 
-def test_all_files_name_the_same_causes(runs: tuple[Outcome, Outcome, Path]) -> None:
-    """Each file of a NO-GO has every cause of the JSON, its sentence and its action, word for word."""
+def unescaped(markdown: str) -> str:
+    """Return the text that Markdown shows: without escapes, and without what keeps an @ from mentioning."""
+    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", markdown).replace("@\u2060", "@")
+
+
+def test_all_name_the_same_causes(
+    runs: tuple[Outcome, Outcome, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that is left by a complete NO-GO has each cause of the JSON, in its order, word for word."""
     _, run, base = runs
+    assert {check for cause in run.evidence["causes"] for check in cause["checks"]} >= {"CORS-01", "AUTH-01"}
+    name_the_same_causes(run, base / "summary.md", capsys)
+
+
+@pytest.mark.nightly
+def test_all_name_the_same_causes_of_the_whole_suite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same for a NO-GO of the whole suite with more causes."""
+    summary = tmp_path / "summary.md"
+    around = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    faults = ("extra-method", "double-slash", "docs-served", "secret-short", "empty-signature")
+    options = ("acceptance", *(f"--fault={name}" for name in faults))
+    run = run_suite(*options, folder=tmp_path / "evidence", environment=around)
+    assert (run.status, len(run.evidence["causes"]) >= len(faults)) == (1, True), run.stdout
+    name_the_same_causes(run, summary, capsys)
+
+
+def name_the_same_causes(run: Outcome, step: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Assert that each place names each cause of the JSON, in its order; `step` is the step's summary."""
+    assert run.evidence["verdict"] == "NO-GO"
     causes = run.evidence["causes"]
-    assert causes
+    assert {cause["who"] for cause in causes} == {"you", "developer"}
+    to = ["attach", "--to", "github:acme/desk#7", "--dry-run", "--unverified", str(run.evidence_path)]
+    assert main(to) == 0
     ctrf = json.loads(file(run, ".ctrf.json"))
+    assert ctrf["results"]["extra"]["causes"] == causes
     suite = ElementTree.fromstring(file(run, ".junit.xml"))
     junit = [one.get("value", "") for one in suite.iter("property") if one.get("name") == "cause"]
-    completion, summary = file(run, ".completion.txt"), (base / "summary.md").read_text("utf-8")
     annotations = [line for line in run.lines if line.startswith("::error title=")]
-    assert ctrf["results"]["extra"]["causes"] == causes
     assert len(junit) == len(annotations) == len(causes)
-    for cause, xml, annotation in zip(causes, junit, annotations, strict=True):
-        for said in (cause["sentence"], cause["action"]):
-            assert said in xml
-            assert said in completion
-            assert said in summary.replace("\\", "")
-            assert said in annotation.replace("%2C", ",").replace("%3A", ":").replace("%25", "%")
+    terminal = [line for line in run.verdict_lines() if not line.startswith("::error")]
+    texts = {
+        "the terminal": "\n".join(terminal),
+        "the completion message": file(run, ".completion.txt"),
+        "the step summary": unescaped(step.read_text("utf-8")),
+        "the comment": unescaped(capsys.readouterr().out),
+        "JUnit XML": "\n".join(junit),
+        "the annotations": "\n".join(
+            one.replace("%2C", ",").replace("%3A", ":").replace("%25", "%") for one in annotations
+        ),
+        "the report": html.unescape(re.sub(r"<[^>]+>", "", run.html)),
+    }
+    for place, text in texts.items():
+        found = [(text.find(cause["sentence"]), text.find(cause["action"])) for cause in causes]
+        assert -1 not in {at for both in found for at in both}, (place, found)
+        assert found == sorted(found), place
 
 
 def test_the_files_follow_their_schemas(runs: tuple[Outcome, Outcome, Path]) -> None:
@@ -76,7 +126,7 @@ def test_what_changed_is_told(runs: tuple[Outcome, Outcome, Path]) -> None:
     """The run after says in terminal and JSON which checks fail newly since the run of --against."""
     first, run, _ = runs
     (since,) = run.evidence["since"]
-    failed = sorted(check for check, outcome in run.checks.items() if outcome == "failed")
+    failed = sorted(check for check in first.checks if run.checks.get(check) == "failed")
     assert since["run"] == first.evidence["run"]["id"]
     assert since["newly_failing"] == failed
     assert any(f"newly failing {', '.join(failed)}" in line for line in run.lines)
@@ -84,29 +134,22 @@ def test_what_changed_is_told(runs: tuple[Outcome, Outcome, Path]) -> None:
 
 
 def test_both_runs_are_in_the_ledger(runs: tuple[Outcome, Outcome, Path]) -> None:
-    """The ledger has both runs, in order, with their outcomes."""
-    ledger = read_ledger(runs[2] / "ledger.jsonl")
-    assert ledger.fault == ""
+    """The ledger has both runs, in order, after the line that was added, which each run tells and keeps."""
+    path = runs[2] / "ledger.jsonl"
+    ledger = read_ledger(path)
+    assert ledger.fault == f"{path}, line 1: was changed after it was written"
+    assert path.read_bytes().startswith(CHANGED + b'{"run":')
+    for run in runs[:2]:
+        assert [line for line in run.lines if "was changed" in line] == [f"caio: {ledger.fault}"]
     assert [one.run for one in ledger.entries] == [run.evidence["run"]["id"] for run in runs[:2]]
     assert ledger.entries[1].environments[0].outcomes == runs[1].checks
-    assert not any(one.whole for one in ledger.entries)
+    assert [one.whole for one in ledger.entries] == [False, True]
 
 
-def test_a_changed_ledger_is_told(tmp_path: Path) -> None:
-    """A run with a ledger that was changed says so, keeps what is there, and adds itself."""
-    ledger = tmp_path / "ledger.jsonl"
-    ledger.write_bytes(b'{"n":1}\n')
-    done = run_suite(CORS[0], "-k", "wildcard", folder=tmp_path)
-    assert done.status == 0, done.stdout
-    (line,) = [line for line in done.lines if "was changed" in line]
-    assert line == f"caio: {ledger}, line 1: was changed after it was written"
-    assert ledger.read_bytes().startswith(b'{"n":1}\n{"run":')
-
-
-@pytest.mark.parametrize("option", ["--against={}/none.json", "--ledger={}", "--ledger="])
-def test_an_unusable_option_is_refused(tmp_path: Path, option: str) -> None:
+def test_an_unusable_option_is_refused(tmp_path: Path) -> None:
     """An unusable --against or --ledger is refused in one line, before anything is sent."""
-    done = run_suite(CORS[0], option.format(tmp_path), folder=tmp_path / "evidence")
-    assert done.status == 4
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert option.partition("=")[0] in done.stderr
+    for option in ("--against={}/none.json", "--ledger={}", "--ledger="):
+        done = run_suite(CORS, option.format(tmp_path), folder=tmp_path / "evidence")
+        assert done.status == 4, option
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert option.partition("=")[0] in done.stderr

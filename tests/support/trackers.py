@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
@@ -26,7 +26,7 @@ class Fault:
     """What goes wrong with the next request of this method whose path matches, `times` times.
 
     The server answers `status` with `headers` and `body`, after it has done the work if `done`. Without a
-    status it drops the connection, or, with `stall`, is silent for so many seconds first.
+    status it drops the connection, or, with `stall`, is silent until the client leaves.
     """
 
     method: str
@@ -35,7 +35,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = "{}"
     done: bool = False
-    stall: float = 0
+    stall: bool = False
     times: int = 1
 
 
@@ -52,21 +52,13 @@ class Received:
 class Tracker:
     """The state of the trackers, and the server that changes it."""
 
-    def __init__(self) -> None:
-        self.received: list[Received] = []
-        self.faults: list[Fault] = []
-        self.comments: list[dict[str, Any]] = []
-        self.issues: list[dict[str, Any]] = []
-        self.assets: list[dict[str, Any]] = []
-        self.statuses: list[dict[str, Any]] = []
-        self.attachments: list[dict[str, Any]] = []
-        self.messages: list[Any] = []
-        self.commits = {"c0ffee5ca1ab1e0ddba11ca5cade5eedfacade42"}
-        self.upload_limit = 10_000_000
+    def __init__(self, tls: Callable[[ssl.SSLContext], None] | None = None) -> None:
+        self.forget()
         tracker = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else each answer's body waits 40 ms for its header's receipt
 
             def handle_any(self) -> None:
                 tracker._answer(self)
@@ -78,9 +70,27 @@ class Tracker:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls:  # called with the server's context, to give it its certificate
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls(context)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
-        self.base = f"http://127.0.0.1:{self._server.server_port}"
+        self.base = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+
+    def forget(self) -> None:
+        """Forget what was received, and what is to go wrong."""
+        self.received: list[Received] = []
+        self.faults: list[Fault] = []
+        self.comments: list[dict[str, Any]] = []
+        self.issues: list[dict[str, Any]] = []
+        self.assets: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
+        self.attachments: list[dict[str, Any]] = []
+        self.links: dict[str, dict[str, Any]] = {}
+        self.messages: list[Any] = []
+        self.commits = {"c0ffee5ca1ab1e0ddba11ca5cade5eedfacade42"}
+        self.upload_limit = 10_000_000
 
     def close(self) -> None:
         """Stop the server."""
@@ -109,7 +119,8 @@ class Tracker:
             if fault.done:
                 self._work(request, half=fault.status == 502)
             if fault.stall:
-                time.sleep(fault.stall)
+                handler.connection.settimeout(60)
+                handler.connection.recv(1)
             if not fault.status:
                 handler.close_connection = True
                 return
@@ -163,6 +174,8 @@ class Tracker:
             ("POST", f"{jira}/attachments", self._jira_attach),
             ("GET", f"{jira}/comment", self._jira_comments),
             ("POST", f"{jira}/comment", self._comment),
+            ("GET", f"{jira}/remotelink", self._jira_linked),
+            ("POST", f"{jira}/remotelink", self._jira_link),
             ("POST", "/services/T0/B0/x7Kq9Lm2Pz4Rt6Wv", self._message),
         ]
 
@@ -256,6 +269,17 @@ class Tracker:
         start = int(parse_qs(urlsplit(request.path).query)["startAt"][0])
         page = self.comments[start : start + _PAGE]
         return 200, {}, {"startAt": start, "total": len(self.comments), "comments": page}
+
+    def _jira_linked(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
+        (identity,) = parse_qs(urlsplit(request.path).query)["globalId"]
+        found = self.links.get(identity)
+        return (200, {}, found) if found else (404, {}, {"errorMessages": ["no such link"]})
+
+    def _jira_link(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
+        given = json.loads(request.body)
+        known = given["globalId"] in self.links
+        self.links[given["globalId"]] = {"id": 10_000, **given}
+        return 200 if known else 201, {}, {"id": 10_000, "self": f"{self.base}/link/10000"}
 
     def _message(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
         self.messages.append(json.loads(request.body))

@@ -9,8 +9,10 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,53 +29,14 @@ from pytest_caio.attestation.keys import load_private, load_public
 from pytest_caio.attestation.signing import sign_evidence
 from pytest_caio.attestation.verification import trusted
 from pytest_caio.commands.cli import main
+from pytest_caio.evidence.ledger import append, read_ledger
+from pytest_caio.evidence.since import entry_of
+from pytest_caio.verdict.record import Record
 from tests.support.evidence_sets import COMMIT, Keys, Written, record_of, write_set
+from tests.support.in_toto import STATEMENT
 from tests.support.places import CHECKOUT
 
 Verify = Callable[..., tuple[int, str]]
-TEST_RESULT = {  # the schema of the predicate, from its specification
-    "type": "object",
-    "required": ["_type", "subject", "predicateType", "predicate"],
-    "properties": {
-        "_type": {"const": "https://in-toto.io/Statement/v1"},
-        "predicateType": {"const": "https://in-toto.io/attestation/test-result/v0.1"},
-        "subject": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/resource"}},
-        "predicate": {
-            "type": "object",
-            "required": ["result", "configuration"],
-            "properties": {
-                "result": {"enum": ["PASSED", "WARNED", "FAILED"]},
-                "configuration": {"type": "array", "items": {"$ref": "#/$defs/resource"}},
-                **{
-                    name: {"type": "array", "items": {"type": "string"}}
-                    for name in ("passedTests", "warnedTests", "failedTests")
-                },
-                "verification": {
-                    "type": "object",
-                    "required": ["verifier", "timeCreated", "properties"],
-                    "properties": {
-                        "verifier": {"type": "object", "required": ["id"]},
-                        "timeCreated": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)$"},
-                        "properties": {"type": "array", "items": {"type": "string"}},
-                    },
-                },
-            },
-        },
-    },
-    "$defs": {
-        "resource": {
-            "type": "object",
-            "anyOf": [{"required": [field]} for field in ("uri", "digest", "content")],
-            "properties": {
-                "name": {"type": "string", "minLength": 1},
-                "digest": {
-                    "type": "object",
-                    "properties": {"sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}},
-                },
-            },
-        }
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -203,11 +166,11 @@ def test_nothing_is_stated_about_an_incomplete_run(tmp_path: Path, keys: Keys, v
     ("change", "reason"),
     [
         (lambda s: s["predicate"].update(result="FAILED"), "the result is FAILED"),
-        (lambda s: s["predicate"]["run"].update(verdict="INCOMPLETE"), "the verdict is INCOMPLETE"),
-        (lambda s: s["predicate"]["run"].update(environments=[]), "the evidence is about nothing"),
-        (lambda s: s["predicate"]["run"].pop("verdict"), "the signed statement cannot be used"),
+        (lambda s: s["predicate"]["caioRun"].update(verdict="INCOMPLETE"), "the verdict is INCOMPLETE"),
+        (lambda s: s["predicate"]["caioRun"].update(environments=[]), "the evidence is about nothing"),
+        (lambda s: s["predicate"]["caioRun"].pop("verdict"), "the signed statement cannot be used"),
         (
-            lambda s: s["predicate"]["verification"].update(timeCreated="today"),
+            lambda s: s["predicate"]["caioVerification"].update(timeCreated="today"),
             "does not say when the run was",
         ),
         (lambda s: s.update(predicateType="https://slsa.dev/provenance/v1"), "about something else"),
@@ -306,13 +269,68 @@ def test_a_set_must_be_whole(tmp_path: Path, keys: Keys, verify: Verify) -> None
     assert f"refused: not whole: {html.name} is missing" in verify(written.statement)[1]
 
 
+def listed(folder: Path, *records: Record) -> Path:
+    """Return the ledger of a folder, with these runs."""
+    path = folder / "ledger.jsonl"
+    for one in records:
+        assert append(path, entry_of(one, whole=True)) == ""
+    return path
+
+
+def test_a_run_must_be_in_an_unchanged_ledger(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """Where there is a ledger, it must have the run as it was, and have no line removed, moved or changed."""
+    written = write_set(tmp_path, record_of(run_id="own"), keys)
+    others = [record_of(run_id=f"run {n}") for n in range(3)]
+    ledger = listed(tmp_path, *others[:2], written.record, others[2])
+    assert verify(written.statement)[0] == 0
+    raw, head = ledger.read_bytes(), ledger.with_name("ledger.jsonl.head")
+    one, two, own, last = raw.splitlines(keepends=True)
+    for name, changed in {
+        "the first removed": two + own + last,
+        "one in the middle removed": one + own + last,
+        "its own removed": one + two + last,
+        "the last removed": one + two + own,
+        "two swapped": two + one + own + last,
+        "one added": raw + last,
+        "a byte changed": raw.replace(b"run 0", b"run 9"),
+        "cut": raw[:-3],
+        "emptied": b"",
+    }.items():
+        ledger.write_bytes(changed)
+        status, line = verify(written.statement)
+        assert (status, "refused: the ledger is not as it was written: " in line) == (1, True), (name, line)
+    ledger.unlink()
+    assert "refused: the ledger is not as it was written: " in verify(written.statement)[1]
+    head.unlink()
+    other = listed(tmp_path / "other", *others)
+    status, line = verify(written.statement, "--ledger", str(other))
+    assert (status, f"refused: the ledger {other} does not have this run" in line) == (1, True)
+    listed(tmp_path, record_of("NO-GO", run_id="own"))
+    assert "says something else about production in this run" in verify(written.statement)[1]
+    missing = str(tmp_path / "none.jsonl")
+    assert verify(written.statement, "--ledger", missing)[0] == 2
+    assert verify(written.statement, "--ledger", "")[0] == 2
+
+
+def test_an_older_run_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """A GO is refused if its environment was NO-GO later; another GO or environment changes nothing."""
+    written = write_set(tmp_path, record_of(run_id="own"), keys)
+    listed(
+        tmp_path, record_of("NO-GO"), written.record, record_of(run_id="b"), record_of("NO-GO", ("staging",))
+    )
+    assert verify(written.statement)[0] == 0
+    listed(tmp_path, record_of("NO-GO", run_id="c"), record_of(run_id="d"))
+    status, line = verify(written.statement, "--max-age", "24h")
+    assert (status, "refused: an older run: production was NO-GO after it (20" in line) == (1, True)
+
+
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Written:
     """A signed set, whose files are put back after each change."""
     return write_set(tmp_path_factory.mktemp("signed"), record_of(), keys)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_changed_byte_is_refused(signed: Written, keys: Keys, data: st.DataObject) -> None:
     """Whichever byte of whichever file is changed, also of the envelope, the set is refused."""
@@ -327,24 +345,35 @@ def test_many_changed_bytes_are_refused(signed: Written, keys: Keys, data: st.Da
     refuse_change(signed, keys, data)
 
 
+@cache
+def public_of(path: Path) -> Any:
+    """Return the public key of a file."""
+    return load_public(path, "--key")
+
+
 def refuse_change(signed: Written, keys: Keys, data: st.DataObject) -> None:
-    """Change a byte of a file of the set, and expect that it is refused."""
+    """Change, insert or remove a byte of a file of the set, or cut it; expect that it is refused."""
     path = data.draw(st.sampled_from([signed.statement, *signed.files]))
     before = path.read_bytes()
     place = data.draw(st.integers(0, len(before) - 1))
-    changed = bytearray(before)
-    changed[place] ^= data.draw(st.integers(1, 255))
-    evidence = EvidenceSet(signed.json.parent, signed.json.stem)
+    byte = data.draw(st.integers(1, 255))
+    changed = {
+        "changed": before[:place] + bytes([before[place] ^ byte]) + before[place + 1 :],
+        "inserted": before[:place] + bytes([byte]) + before[place:],
+        "removed": before[:place] + before[place + 1 :],
+        "cut": before[:place],
+    }[data.draw(st.sampled_from(["changed", "inserted", "removed", "cut"]))]
+    evidence, key = EvidenceSet(signed.json.parent, signed.json.stem), public_of(keys.public)
     path.write_bytes(changed)
     try:
         with pytest.raises(Refused):
-            trusted(evidence, load_public(keys.public, "--key"))
+            trusted(evidence, key)
     finally:
         path.write_bytes(before)
 
 
 def test_another_program_can_verify(signed: Written, keys: Keys) -> None:
-    """The envelope verifies with plain cryptography, after the DSSE specification, and fits the schema."""
+    """The envelope verifies with plain cryptography, after the DSSE specification, and names its files."""
     envelope = json.loads(signed.statement.read_bytes())
     payload = base64.b64decode(envelope["payload"], validate=True)
     kind = envelope["payloadType"].encode()
@@ -354,9 +383,73 @@ def test_another_program_can_verify(signed: Written, keys: Keys) -> None:
     public.verify(signature, message)
     with pytest.raises(InvalidSignature):
         public.verify(signature, message + b" ")
-    jsonschema.validate(json.loads(payload), TEST_RESULT)
     names = {one["name"] for one in json.loads(payload)["subject"]}
     assert names == {path.name for path in signed.files} - {signed.statement.name}
+
+
+WRITING = """
+import itertools, sys
+from pathlib import Path
+from tests.support.evidence_sets import Keys, record_of, write_set
+from pytest_caio.evidence.ledger import append, read_ledger
+from pytest_caio.evidence.since import entry_of
+folder, keys = Path(sys.argv[1]), Keys(Path(sys.argv[2]))
+for number in itertools.count(len(list(folder.glob("*.json")))):
+    record = record_of(run_id=f"run {number}")
+    write_set(folder, record, keys, at=f"20260224T{number:06}Z")
+    assert append(folder / "ledger.jsonl", entry_of(record, whole=True)) == ""
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_killed_at_any_moment(tmp_path: Path, keys: Keys) -> None:
+    """A process that is killed while it leaves evidence leaves each file and each run whole or absent."""
+    for kills, delay in enumerate((0.0, 0.004), 1):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITING, str(tmp_path), str(keys.folder)],
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        time.sleep(delay)
+        process.kill()
+        process.communicate(timeout=60)
+        ledger = read_ledger(tmp_path / "ledger.jsonl")
+        assert ledger.fault == ""
+        runs = [one.run for one in ledger.entries]
+        for json_file in sorted(tmp_path.glob("*Z.json")):
+            assert json.loads(json_file.read_bytes())["verdict"] == "GO"
+        statements = sorted(tmp_path.glob("*.intoto.json"))
+        for statement in statements:
+            evidence = EvidenceSet(tmp_path, statement.name.removesuffix(".intoto.json"))
+            assert trusted(evidence, public_of(keys.public)).predicate.run.verdict == "GO"
+        # A run is in the ledger after its files are whole and signed: each kill may leave one that is not.
+        assert len(runs) <= len(statements) <= len(runs) + kills
+
+
+def test_the_statement_fits_the_published_formats(tmp_path: Path, keys: Keys) -> None:
+    """Each kind of statement fits the specified schema, and in-toto's own bindings read it whole."""
+    from google.protobuf import json_format  # noqa: PLC0415 - slow to import
+    from in_toto_attestation.predicates.test_result.v0.test_result_pb2 import TestResult  # noqa: PLC0415
+    from in_toto_attestation.v1.statement import Statement  # noqa: PLC0415
+    from in_toto_attestation.v1.statement_pb2 import Statement as Message  # noqa: PLC0415
+
+    records = [record_of(), record_of(waived=True), record_of("NO-GO", ("staging", "production"))]
+    for number, (record, result) in enumerate(zip(records, ("PASSED", "WARNED", "FAILED"), strict=True)):
+        payload = payload_of(write_set(tmp_path / str(number), record, keys))
+        jsonschema.validate(payload, STATEMENT)
+        message = Statement.copy_from_pb(json_format.ParseDict(payload, Message()))
+        message.validate()
+        # Without our two extension fields, no field may be unknown to the bindings.
+        own = {"caioVerification", "caioRun"}
+        published = {name: value for name, value in payload["predicate"].items() if name not in own}
+        assert json_format.ParseDict(published, TestResult()).result == result
+    payload["predicate"]["passedTest"] = payload["predicate"].pop("passedTests")
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(payload, STATEMENT)
 
 
 def test_a_statement_that_cannot_be_written(tmp_path: Path, keys: Keys) -> None:
@@ -410,18 +503,21 @@ def test_a_key_that_cannot_be_used(
 def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None:
     """Where securesystemslib is missing, each command names the extra and sends no traceback."""
     blocked = (
-        "import sys; sys.modules['securesystemslib'] = None; "
-        "from pytest_caio.commands.cli import main; main()"
+        "import sys; sys.modules['securesystemslib'] = None\n"
+        "from pytest_caio.commands.cli import main\n"
+        "for words in ['keygen', '--out', 'x'], ['verify', 'x.intoto.json', '--key', 'x']:\n"
+        "    try: main(words)\n"
+        "    except SystemExit as left: print(left.code)\n"
     )
-    for words in (("keygen", "--out", "x"), ("verify", "x.intoto.json", "--key", "x")):
-        done = subprocess.run(
-            [sys.executable, "-c", blocked, *words],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        assert done.returncode == 2
-        assert done.stderr.strip().endswith("not installed: pip install 'pytest-caio[sign]'")
-        assert len(done.stderr.splitlines()) == 1
+    done = subprocess.run(
+        [sys.executable, "-c", blocked],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.stdout.split() == ["2", "2"], done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.endswith("not installed: pip install 'pytest-caio[sign]'") for line in lines)

@@ -33,7 +33,7 @@ def replay(
     monkeypatch.chdir(tmp_path)
 
     def run(*options: str, **section: object) -> tuple[int, Any, str]:
-        usual = {"golden_set": str(demo_path), "runner": AGENT, "protocol": "lines", "workers": 2}
+        usual = {"golden_set": str(demo_path), "runner": AGENT, "protocol": "lines", "workers": 1}
         keys = {key: value for key, value in {**usual, **section}.items() if value is not None}
         lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         text = "\n".join(["[bare]", "[one]", 'env_file = "one.env"', "[one.replay]", *lines, ""])
@@ -159,14 +159,16 @@ def test_options_take_precedence_over_the_profile(
 
 
 def test_no_secret_is_shown(
-    replay: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    replay: Callable[..., Any], demo_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Secrets of the process or the env file that a runner prints are redacted."""
     (tmp_path / "one.env").write_text(f"INNGEST_EVENT_KEY={SECRET[::-1]}\n", "utf-8")
     monkeypatch.setenv("MODEL_API_KEY", SECRET)
     told = f"{SECRET} {SECRET[::-1]} jo.doe@lead.example"
     (tmp_path / "leaks.py").write_text(f"import sys\nsys.exit({told!r})\n", "utf-8")
-    status, summary, err = replay(runner="python leaks.py")
+    cases = json.loads(demo_path.read_text("utf-8"))[:3]
+    (tmp_path / "few.json").write_text(json.dumps(cases), "utf-8")
+    status, summary, err = replay(runner="python leaks.py", golden_set="few.json", min_cases=3)
     shown = json.dumps(summary) + err
     assert status == 1
     assert "[redacted: MODEL_API_KEY] [redacted: INNGEST_EVENT_KEY] j***@lead.example" in shown

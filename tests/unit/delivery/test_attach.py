@@ -7,10 +7,15 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from pytest_caio.commands.cli import main
 from pytest_caio.verdict.record import CauseCase, CauseRecord, WaiverRecord
@@ -30,8 +35,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     return Keys.made(tmp_path_factory.mktemp("keys"))
 
 
-@pytest.fixture
-def tracker() -> Iterator[Tracker]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Tracker]:
     """The trackers on loopback."""
     started = Tracker()
     yield started
@@ -39,9 +44,16 @@ def tracker() -> Iterator[Tracker]:
 
 
 @pytest.fixture
-def evidence(tmp_path: Path, keys: Keys) -> Written:
-    """The signed evidence of a NO-GO."""
-    return write_set(tmp_path / "reports", record_of("NO-GO"), keys)
+def tracker(server: Tracker) -> Tracker:
+    """The trackers, with nothing in them."""
+    server.forget()
+    return server
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Written:
+    """The signed evidence of a NO-GO, which no test changes."""
+    return write_set(tmp_path_factory.mktemp("evidence"), record_of("NO-GO"), keys)
 
 
 @pytest.fixture
@@ -55,7 +67,6 @@ def attach(
     """Run `attach` with short pauses; return its exit status and lines, in which no secret is."""
     monkeypatch.setattr("pytest_caio.delivery.client._PAUSES", (0.01, 0.02))
     monkeypatch.setattr("pytest_caio.delivery.client._SECONDARY", 0.01)
-    monkeypatch.setattr("pytest_caio.delivery.client._TIMEOUT", (1, 0.3))
     variables = {
         "GITHUB_TOKEN": TOKEN,
         "GITHUB_API_URL": tracker.base,
@@ -68,6 +79,7 @@ def attach(
         "HTTPS_PROXY": "http://127.0.0.1:9",
         "HTTP_PROXY": "http://127.0.0.1:9",
     }
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     caplog.set_level(logging.DEBUG)
@@ -88,171 +100,306 @@ def attach(
     return run
 
 
-def delivered(tracker: Tracker, evidence: Written, to: str) -> None:
+def delivered(tracker: Tracker, evidence: Written, to: str, case: object = "") -> None:
     """Assert that everything arrived exactly once."""
     names = sorted(path.name for path in evidence.files)
     if to == "slack:":
-        assert len(tracker.messages) == 1
+        assert len(tracker.messages) == 1, case
         return
-    assert len([one for one in tracker.comments if evidence.record.run.id in json.dumps(one)]) == 1
+    assert len([one for one in tracker.comments if evidence.record.run.id in json.dumps(one)]) == 1, case
     if to != GITHUB:
-        assert sorted(one["filename"] for one in tracker.attachments) == names
+        assert sorted(one["filename"] for one in tracker.attachments) == names, case
+    if to.startswith("jira"):
+        assert len(tracker.links) == 1, case
 
 
-@pytest.mark.parametrize("to", TARGETS)
-def test_a_delivery(tracker: Tracker, attach: Attach, evidence: Written, to: str) -> None:
-    """The summary names each cause in the evidence's words, and the files arrive where the API takes them."""
-    status, lines = attach(to, evidence.json)
-    assert status == 0, lines
-    delivered(tracker, evidence, to)
-    text = json.dumps(tracker.messages or tracker.comments)
-    (cause,) = evidence.record.causes
-    for said in (cause.sentence, cause.action, "NO-GO", "production", evidence.record.run.id):
-        assert said in text.replace("\\\\", "")
+def test_a_delivery(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """The summary names each cause in the evidence's words, and files arrive where the API takes them."""
+    for to in TARGETS:
+        tracker.forget()
+        status, lines = attach(to, evidence.json)
+        assert status == 0, lines
+        delivered(tracker, evidence, to)
+        text = json.dumps(tracker.messages or tracker.comments)
+        (cause,) = evidence.record.causes
+        for said in (cause.sentence, cause.action, "NO-GO", "production", evidence.record.run.id):
+            assert said in text.replace("\\\\", ""), (to, said)
 
 
-@pytest.mark.parametrize("to", TARGETS[:3])
-def test_a_second_delivery_changes_nothing(
-    tracker: Tracker, attach: Attach, evidence: Written, to: str
-) -> None:
-    """What is there already stays, also among many other comments: the second run sends nothing."""
-    for number in range(5):
-        tracker.comments.append({"id": number + 1, "html_url": "x", "body": f"other {number}"})
-    assert attach(to, evidence.json)[0] == 0
-    before = len(tracker.sent("POST"))
-    status, lines = attach(to, evidence.json)
-    assert status == 0
-    assert lines[-1].endswith(" already")
-    assert len(tracker.sent("POST")) == before
-    delivered(tracker, evidence, to)
+def test_a_second_delivery_changes_nothing(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """What is there already stays, also on a later page of a list: the second run sends nothing."""
+    for to in TARGETS[:3]:
+        tracker.forget()
+        for number in range(5):
+            tracker.comments.append({"id": number + 1, "html_url": "x", "body": f"other {number}"})
+        assert attach(to, evidence.json)[0] == 0
+        before = len(tracker.sent("POST"))
+        status, lines = attach(to, evidence.json)
+        assert status == 0
+        assert lines[-1].endswith(" already"), lines
+        assert len(tracker.sent("POST")) == before
+        delivered(tracker, evidence, to)
 
 
+# What is posted: a comment, a note, a link or a message, and where it is possible a file.
+POSTED = "comment|note|services|remotelink"
 LOST = {
-    "silence after it was taken": Fault("POST", "comment|note|services", done=True, stall=0.5),
-    "silence before it was taken": Fault("POST", "comment|note|services", stall=0.5),
-    "a dropped connection": Fault("POST", "comment|note|services", done=True),
-    "a proxy's error after it was taken": Fault("POST", "comment|note|services", 504, done=True),
+    "a dropped connection": Fault("POST", POSTED, done=True),
+    "a connection dropped before it was taken": Fault("POST", POSTED),
+    "a proxy's error after it was taken": Fault("POST", POSTED, 504, done=True),
+    "a proxy's error before it was taken": Fault("POST", POSTED, 502),
+    "busy, after it was taken": Fault("POST", POSTED, 503, {"Retry-After": "0"}, done=True),
+    "sent on to read what is done": Fault("POST", POSTED, 303, {"Location": "/elsewhere"}, done=True),
 }
 
 
-@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
-@pytest.mark.parametrize("to", TARGETS)
-def test_a_lost_answer(tracker: Tracker, attach: Attach, evidence: Written, to: str, fault: Fault) -> None:
-    """After a lost answer it is looked up whether the comment arrived; to Slack nothing is sent again."""
-    fault.times = 1
-    tracker.faults.append(fault)
+def after_a_lost_answer(
+    tracker: Tracker, attach: Attach, evidence: Written, to: str, *, fault: Fault, case: str
+) -> None:
+    """Deliver with this fault, and assert that everything arrives once, or that Slack's message may have."""
+    tracker.forget()
+    tracker.faults.append(replace(fault))
     status, lines = attach(to, evidence.json)
+    assert tracker.faults[0].times == 0, case
     if to == "slack:":
-        assert (status, "perhaps delivered; look into the channel" in lines[-1]) == (1, True)
-        assert len(tracker.sent("POST")) == 1
+        assert (status, "perhaps delivered; look into the channel" in lines[-1]) == (1, True), (case, lines)
+        assert len(tracker.sent("POST")) == 1, case
         return
-    assert status == 0, lines
-    delivered(tracker, evidence, to)
+    assert status == 0, (case, to, lines)
+    delivered(tracker, evidence, to, case)
+
+
+def test_a_lost_answer(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """After a lost answer it is looked up whether the comment arrived; to Slack nothing is sent again."""
+    for case, fault in LOST.items():
+        for to in TARGETS:
+            after_a_lost_answer(tracker, attach, evidence, to, fault=fault, case=case)
+    # An attachment of Jira is looked up too.
+    for done in (True, False):
+        fault = Fault("POST", "attachments", 504, done=done)
+        after_a_lost_answer(tracker, attach, evidence, "jira:OPS-7", fault=fault, case=f"a file, {done}")
+
+
+def test_no_answer(
+    tracker: Tracker, attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time-out is a lost answer, whether the server took the request or not."""
+    monkeypatch.setattr("pytest_caio.delivery.client._TIMEOUT", (1, 0.6))
+    taken, lost = (Fault("POST", POSTED, done=done, stall=True) for done in (True, False))
+    for to in TARGETS:
+        after_a_lost_answer(tracker, attach, evidence, to, fault=taken, case="taken")
+    after_a_lost_answer(tracker, attach, evidence, GITHUB, fault=lost, case="not taken")
+
+
+def test_a_lost_file_of_gitlab(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """An upload to GitLab cannot be looked up: one sentence says to repeat, which leaves one note."""
+    tracker.faults.append(Fault("POST", "uploads", 502, done=True))
+    status, lines = attach(GITLAB, evidence.json)
+    assert (status, "run this again; nothing refers to a file" in lines[-1]) == (1, True)
+    assert tracker.comments == []
+    assert attach(GITLAB, evidence.json)[0] == 0
+    assert len(tracker.comments) == 1
 
 
 LIMITS = {
-    "429": Fault("POST", "comment|note|services", 429, {"Retry-After": "0"}),
+    "429": Fault("POST", POSTED, 429, {"Retry-After": "0"}),
+    "429 until a date that is past": Fault(
+        "POST", POSTED, 429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}
+    ),
+    "429 without a time": Fault("POST", POSTED, 429),
     "503": Fault("GET", "comment|note|meta", 503, {"Retry-After": "0"}),
-    "403 with retry-after": Fault("POST", "comment|note|services", 403, {"Retry-After": "0"}),
+    "403 with retry-after": Fault("POST", POSTED, 403, {"Retry-After": "0"}),
     "403 with a reset": Fault(
         "POST", "comments", 403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "RESET"}
+    ),
+    "403 of a secondary limit": Fault(
+        "POST", POSTED, 403, body='{"message": "You have exceeded a secondary rate limit."}'
     ),
 }
 
 
-@pytest.mark.parametrize("fault", LIMITS.values(), ids=LIMITS)
-@pytest.mark.parametrize("to", TARGETS)
 def test_a_rate_limit_is_waited_for(
-    tracker: Tracker, attach: Attach, evidence: Written, to: str, fault: Fault
+    tracker: Tracker, attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rate limit is waited for as long as the server says, and then everything arrives once."""
-    soon = {name: value.replace("RESET", str(int(time.time()) - 1)) for name, value in fault.headers.items()}
-    tracker.faults.append(Fault(fault.method, fault.path, fault.status, soon))
-    status, lines = attach(to, evidence.json)
-    assert status == 0, lines
-    delivered(tracker, evidence, to)
+    pauses: list[float] = []
+    monkeypatch.setattr("pytest_caio.delivery.client.time.sleep", pauses.append)
+    for case, fault in LIMITS.items():
+        for to in TARGETS:
+            tracker.forget()
+            soon = {
+                name: value.replace("RESET", str(int(time.time()) - 1))
+                for name, value in fault.headers.items()
+            }
+            tracker.faults.append(replace(fault, headers=soon))
+            status, lines = attach(to, evidence.json)
+            assert status == 0, (case, to, lines)
+            delivered(tracker, evidence, to, (case, to))
+    assert sum(pauses) < 60
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        (Fault("POST", "comments", 403, {"Retry-After": "3600"}), "run this again in 3600 seconds"),
-        (
-            Fault("POST", "comments", 403, body='{"message": "You have exceeded a secondary rate limit."}'),
-            "its rate limit is reached, 3 times",
-        ),
-    ],
-    ids=["an hour", "secondary"],
-)
-def test_a_long_rate_limit_is_told(
-    tracker: Tracker, attach: Attach, evidence: Written, fault: Fault, said: str
-) -> None:
+def test_a_long_rate_limit_is_told(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """Nobody waits for an hour: one sentence says when to try again. A secondary limit need not say when."""
-    fault.times = 9
-    tracker.faults.append(fault)
-    status, lines = attach(GITHUB, evidence.json)
-    assert (status, len(lines), said in lines[0]) == (1, 1, True), lines
-    assert tracker.comments == []
+    late = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+    secondary = '{"message": "You have exceeded a secondary rate limit."}'
+    for fault, said in (
+        (Fault("POST", POSTED, 403, {"Retry-After": "3600"}), "run this again in 3600 seconds"),
+        (Fault("POST", POSTED, 429, {"Retry-After": late}), "run this again in 7"),
+        (Fault("POST", POSTED, 429, {"Retry-After": "9" * 400}), "run this again in 1000000 seconds"),
+        (Fault("POST", POSTED, 403, body=secondary), "its rate limit is reached, 3 times"),
+    ):
+        for to in TARGETS if fault.status == 403 else TARGETS[:1]:
+            tracker.forget()
+            tracker.faults.append(replace(fault, times=9))
+            status, lines = attach(to, evidence.json)
+            assert (status, said in lines[-1]) == (1, True), (to, lines)
+            assert (tracker.comments, tracker.messages) == ([], [])
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 413, 418, 422])
-def test_a_refusal_is_one_sentence(tracker: Tracker, attach: Attach, evidence: Written, code: int) -> None:
+def test_a_refusal_is_one_sentence(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """Each refusal is one sentence that says what to do, for each tracker, and is not tried again."""
-    for to in TARGETS:
-        tracker.faults.append(Fault("POST", "", code, body=json.dumps({"message": TOKEN})))
-        before = len(tracker.sent("POST"))
-        status, lines = attach(to, evidence.json)
-        assert (status, len(lines)) == (1, 1), lines
-        assert lines[0].startswith("not delivered: ")
-        assert f" answered {code}: " in lines[0]
-        assert len(tracker.sent("POST")) == before + 1
+    for code in (400, 401, 403, 404, 410, 413, 418, 422):
+        for to in TARGETS:
+            tracker.forget()
+            tracker.faults.append(Fault("POST", "", code, body=json.dumps({"message": TOKEN})))
+            status, lines = attach(to, evidence.json)
+            assert (status, len(lines)) == (1, 1), lines
+            assert lines[0].startswith("not delivered: ")
+            assert f" answered {code}: " in lines[0]
+            assert len(tracker.sent("POST")) == 1
 
 
 def test_a_server_that_is_down(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """After three tries without an answer one sentence says so."""
-    tracker.faults.append(Fault("GET", "", 502, times=99))
-    status, lines = attach(GITHUB, evidence.json)
-    assert (status, lines) == (1, ["not delivered: GitHub: it answered 502, 3 times; run this again later"])
-    assert len(tracker.received) == 3
+    for to, name in ((GITHUB, "GitHub"), (GITLAB, "GitLab"), ("jira:OPS-7", "Jira")):
+        tracker.forget()
+        tracker.faults.append(Fault("GET", "", 502, times=99))
+        status, lines = attach(to, evidence.json)
+        assert (status, lines) == (
+            1,
+            [f"not delivered: {name}: it answered 502, 3 times; run this again later"],
+        )
+        assert len(tracker.received) == 3
 
 
-@pytest.mark.parametrize("to", TARGETS)
+def test_an_answer_of_another_program(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """An answer that is no JSON, or JSON of another shape, is one sentence, whichever request gets it."""
+    for body in ("<html>", "{}", "[1]", "null"):
+        for to in TARGETS[:3]:
+            for method in ("GET", "POST"):
+                tracker.forget()
+                tracker.faults.append(Fault(method, "", 200, body=body, times=99))
+                status, lines = attach(to, evidence.json)
+                assert status in (0, 1), (body, to, method)
+                if status:
+                    told = lines[-1]
+                    assert told.startswith("not delivered: "), lines
+                    assert "is right" in told or "that of the API" in told, told
+
+
+def test_slack_must_say_ok(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """A page in the place of Slack's `ok` is no delivery."""
+    tracker.faults.append(Fault("POST", "services", 200, body="<html>"))
+    status, lines = attach("slack:", evidence.json)
+    assert (status, "answered without Slack's `ok`" in lines[0]) == (1, True)
+
+
+def test_at_most_three_tries(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """A request is sent three times at most, whatever goes wrong in turn, and then one sentence says so."""
+    for to in (GITHUB, GITLAB):
+        tracker.forget()
+        for status in (502, 429, 503):
+            tracker.faults.append(Fault("POST", "comments|notes", status, times=1))
+        status, lines = attach(to, evidence.json)
+        assert (status, lines[-1].endswith("3 times, and nothing arrived: run this again")) == (1, True), (
+            lines
+        )
+        assert len([path for path in tracker.sent("POST") if "uploads" not in path]) == 3
+
+
 def test_a_server_that_is_not_there(
-    attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch, to: str
+    attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A refused connection carried nothing: it is tried again, and one sentence says what was wrong."""
     for name in ("GITHUB_API_URL", "CI_API_V4_URL", "JIRA_BASE_URL", "SLACK_WEBHOOK_URL"):
         monkeypatch.setenv(name, f"http://127.0.0.1:9{HOOK}")
-    status, lines = attach(to, evidence.json)
-    assert (status, len(lines)) == (1, 1)
-    assert lines[0].endswith(
-        "it cannot be reached from here, directly and without a proxy, 3 times; run this again later"
-    )
+    for to in TARGETS:
+        status, lines = attach(to, evidence.json)
+        assert (status, len(lines)) == (1, 1)
+        assert lines[0].endswith(
+            "it cannot be reached from here, directly and without a proxy, 3 times; run this again later"
+        )
 
 
-@pytest.mark.parametrize("to", TARGETS)
 def test_nothing_follows_a_redirect_to_another_host(
-    tracker: Tracker, attach: Attach, evidence: Written, to: str
+    tracker: Tracker, attach: Attach, evidence: Written
 ) -> None:
-    """A redirect to another host is not followed, whatever is sent; one on the same host is."""
+    """A redirect or a next page on another host is not followed; one on the same host is."""
     other = Tracker()
+    host = other.base.partition("://")[2]
     try:
-        for method in ("GET", "POST"):
-            where = f"{other.base}/elsewhere"
-            tracker.faults[:] = [Fault(method, "", 307, {"Location": where})]
+        for to in TARGETS:
+            for method in ("GET", "POST"):
+                ways = {301: other.base, 302: f"//{host}/x", 307: other.base, 308: other.base}
+                for code, where in ways.items() if to == GITHUB else [(307, other.base)]:
+                    tracker.forget()
+                    tracker.faults.append(Fault(method, "", code, {"Location": where}))
+                    status, lines = attach(to, evidence.json)
+                    if tracker.faults[0].times:  # nothing is read from Slack
+                        continue
+                    assert (status, "sends on to another host" in lines[-1]) == (1, True), lines
+                    assert (tracker.comments, tracker.messages) == ([], [])
+            tracker.forget()
+            assert attach(to, evidence.json)[0] == 0
+            own = next(one.path for one in tracker.received if one.method == "POST")
+            tracker.forget()
+            tracker.faults.append(Fault("POST", "", 308, {"Location": own}))
+            assert attach(to, evidence.json)[0] == 0
+            delivered(tracker, evidence, to)
+        for to in (GITHUB, GITLAB):
+            tracker.forget()
+            next_page = {"Link": f'<{other.base}/next>; rel="next"'}
+            tracker.faults.append(Fault("GET", "comments|notes", 200, next_page, "[]"))
             status, lines = attach(to, evidence.json)
-            if tracker.faults[0].times:  # nothing is read from Slack
-                continue
             assert (status, "sends on to another host" in lines[-1]) == (1, True), lines
         assert other.received == []
-        assert not tracker.comments
-        tracker.messages.clear()
-        tracker.attachments.clear()
-        own = [one.path for one in tracker.received if one.method == "POST"][-1]
-        tracker.faults[:] = [Fault("POST", "", 308, {"Location": own})]
-        assert attach(to, evidence.json)[0] == 0
     finally:
         other.close()
+
+
+def test_a_private_authority(
+    tracker: Tracker, attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A tracker whose certificate a private authority signed is reached only if that one is trusted."""
+    authority, bundle = trustme.CA(), tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    with closing(Tracker(authority.issue_cert("127.0.0.1").configure_cert)) as private:
+        monkeypatch.setenv("GITHUB_API_URL", private.base)
+        status, lines = attach(GITHUB, evidence.json)
+        assert (status, "with --ca-bundle FILE" in lines[0], private.received) == (1, True, [])
+        assert attach(GITHUB, evidence.json, "--ca-bundle", bundle)[0] == 0
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        assert attach(GITHUB, evidence.json)[0] == 0
+        delivered(private, evidence, GITHUB)
+        for wrong, said in ((tmp_path / "none.pem", "No such file"), (evidence.json, "has no certificate")):
+            status, lines = attach(GITHUB, evidence.json, "--ca-bundle", wrong)
+            assert (status, f"--ca-bundle {wrong}: {said}" in lines[0]) == (2, True), lines
+        assert attach(GITHUB, evidence.json, "--ca-bundle", "")[0] == 2
+
+
+def test_the_link_of_jira_has_the_latest_verdict(
+    tracker: Tracker, attach: Attach, keys: Keys, evidence: Written, tmp_path: Path
+) -> None:
+    """Jira has one link to each environment, which each run brings up to date."""
+    assert attach("jira:OPS-7", evidence.json)[0] == 0
+    (link,) = tracker.links.values()
+    assert link["object"]["title"] == "CAIO acceptance of production: NO-GO"
+    good = write_set(tmp_path, record_of(run_id="7b4f"), keys, at="20260226T031700Z")
+    assert attach("jira:OPS-7", good.json)[1][-1] == "link to production on OPS-7: brought up to date"
+    (link,) = tracker.links.values()
+    assert link["object"]["title"] == "CAIO acceptance of production: GO"
+    assert link["object"]["url"] == "https://production.example.com"
+    assert link["object"]["status"] == {"resolved": True}
 
 
 def test_files_on_a_release(tracker: Tracker, attach: Attach, evidence: Written) -> None:
@@ -265,17 +412,23 @@ def test_files_on_a_release(tracker: Tracker, attach: Attach, evidence: Written)
     assert (status, len(tracker.assets)) == (0, len(evidence.files))
 
 
-@pytest.mark.parametrize("done", [True, False])
-def test_a_half_made_asset_is_replaced(
-    tracker: Tracker, attach: Attach, evidence: Written, *, done: bool
-) -> None:
+def test_a_half_made_asset_is_replaced(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """A 502 that leaves an asset in the state `starter`: it is removed, and the file is uploaded again."""
-    tracker.faults.append(Fault("POST", "assets", 502, done=done))
-    status, lines = attach(GITHUB, "--release", "v1", evidence.json)
-    assert status == 0, lines
-    assert len(tracker.sent("DELETE")) == int(done)
-    assert {one["state"] for one in tracker.assets} == {"uploaded"}
-    assert len(tracker.assets) == len(evidence.files)
+    late = [Fault("POST", "assets"), Fault("POST", "assets", 422, done=True)]
+    for case, faults, removed in (
+        ("half", [Fault("POST", "assets", 502, done=True)], 1),
+        ("none", [Fault("POST", "assets", 502)], 0),
+        ("twice", [Fault("POST", "assets", 502, done=True, times=2)], 2),
+        ("a limit", [Fault("POST", "assets", 403, {"Retry-After": "0"})], 0),
+        ("whole, which arrives after it was looked for", late, 0),
+    ):
+        tracker.forget()
+        tracker.faults.extend(faults)
+        status, lines = attach(GITHUB, "--release", "v1", evidence.json)
+        assert status == 0, (case, lines)
+        assert len(tracker.sent("DELETE")) == removed, case
+        assert {one["state"] for one in tracker.assets} == {"uploaded"}
+        assert sorted(one["name"] for one in tracker.assets) == sorted(path.name for path in evidence.files)
 
 
 def test_an_asset_with_other_content_is_kept(tracker: Tracker, attach: Attach, evidence: Written) -> None:
@@ -305,7 +458,7 @@ def test_an_issue_follows_the_verdict(
 ) -> None:
     """Without a number, an issue is opened on NO-GO, gets the next NO-GO, and is closed on GO."""
     to = f"github:{PROJECT}"
-    tracker.faults.append(Fault("POST", "/issues$", done=True, stall=0.5))
+    tracker.faults.append(Fault("POST", "/issues$", 504, done=True))
     assert attach(to, evidence.json)[0] == 0
     assert attach(to, evidence.json)[0] == 0
     (issue,) = tracker.issues
@@ -374,9 +527,10 @@ def test_jira_knows_its_limit(tracker: Tracker, attach: Attach, evidence: Writte
 
 
 def test_only_verified_evidence_is_attached(
-    tracker: Tracker, attach: Attach, evidence: Written, keys: Keys, tmp_path: Path
+    tracker: Tracker, attach: Attach, keys: Keys, tmp_path: Path
 ) -> None:
     """Changed, unsigned and mixed evidence is not attached, except with --unverified, which is said."""
+    evidence = write_set(tmp_path / "reports", record_of("NO-GO"), keys)
     other = write_set(tmp_path / "reports", record_of(), None, at="20260225T031700Z")
     status, lines = attach(GITHUB, other.json)
     assert (status, "not attached: it is not signed" in lines[0]) == (1, True)
@@ -434,8 +588,9 @@ def test_missing_credentials_are_named(
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_markdown_tracker(attach: Attach, keys: Keys, evidence: Written, tmp_path: Path, end: str) -> None:
+def test_a_markdown_tracker(attach: Attach, keys: Keys, tmp_path: Path, end: str) -> None:
     """A Markdown file gets one dated line for each run, the latest first; everything else in it stays."""
+    evidence = write_set(tmp_path / "reports", record_of("NO-GO"), keys)
     path = tmp_path / "docs" / "träcker.md"
     path.parent.mkdir()
     before = f"# Cutover{end}{end}## CAIO acceptance{end}{end}Only links.{end}{end}## Later{end}"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, append, read_ledger
+from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, Ledger, append, read_ledger
 from pytest_caio.verdict.outcome import Outcome
 from tests.support.places import CHECKOUT
 
@@ -129,11 +129,12 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     assert {one.run for one in ledger.entries} == {f"{name}-{n}" for name in ("a", "b") for n in range(20)}
 
 
+@pytest.mark.nightly  # test_verify.py kills a process that leaves evidence and ledger
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """A process that is killed while it appends leaves each of its runs whole or absent."""
     path, known = tmp_path / "ledger.jsonl", 0
-    for number in range(4):
+    for number in range(3):
         process = start(path, 10_000, str(number))
         assert process.stdout is not None
         process.stdout.readline()
@@ -147,6 +148,26 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         known = len(ledger.entries)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """Where a file can grow no further, the ledger keeps its runs, whole, and one line says so."""
+    import resource  # noqa: PLC0415 - not on Windows
+
+    path = filled(tmp_path / "ledger.jsonl", 2)
+    before, (soft, hard) = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (0, 1, len(before), len(before) + 1):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            told = append(path, entry("lost"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert told == f"the ledger {path} could not be written: File too large; this run is not in it"
+        assert path.read_bytes() == before
+        assert [one.name for one in tmp_path.glob("*.tmp")] == []
+    assert append(path, entry("next")) == ""
+    assert (read_ledger(path).fault, len(read_ledger(path).entries)) == ("", 3)
+
+
 def test_hostile_text_stays_on_its_line(tmp_path: Path) -> None:
     """Line ends, control characters, surrogates and a megabyte in a field are kept on one printable line."""
     path = tmp_path / "ledger.jsonl"
@@ -157,6 +178,24 @@ def test_hostile_text_stays_on_its_line(tmp_path: Path) -> None:
     assert all(character.isprintable() or character == "\n" for character in text)
     ledger = read_ledger(path)
     assert (ledger.fault, len(text.splitlines()), len(ledger.entries[1].run)) == ("", 2, 2**20)
+
+
+def test_a_ledger_is_read_again_only_if_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has read the ledger does not read it again to append, unless another run came between."""
+    path = filled(tmp_path / "ledger.jsonl", 2)
+    known, readings = read_ledger(path), []
+
+    def read(one: Path) -> Ledger:
+        readings.append(one)
+        return read_ledger(one)
+
+    monkeypatch.setattr("pytest_caio.evidence.ledger.read_ledger", read)
+    assert append(path, entry("own"), known) == ""
+    assert readings == []
+    assert append(path, entry("late"), known) == ""
+    assert readings == [path]
+    ledger = read_ledger(path)
+    assert (ledger.fault, [one.run for one in ledger.entries][2:]) == ("", ["own", "late"])
 
 
 def test_a_ledger_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from pytest_caio.errors import InputError
 from pytest_caio.evidence import jsonfile
 from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, append
 from pytest_caio.evidence.since import changes, entry_of, lines, read_against
-from pytest_caio.evidence.stays import clean_days, stable_hours
+from pytest_caio.evidence.stays import RULES, clean_days, stable_hours
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import ExchangeRecord, Table
+from tests.support.places import CHECKOUT
 from tests.support.records import check, record
 
 NOW = datetime(2026, 2, 24, 12, tzinfo=UTC)
@@ -154,7 +155,14 @@ def test_history_shows_the_ledger(
     assert shown[4] == f"  2026-02-23 12:00  GO          whole             50 ms  {'█' * 15}"
     assert shown[5].endswith("█" * 30)
     assert any("clean days in a row: " in line and "3 are needed" in line for line in shown)
-    assert shown[-1].endswith("production (GO): fixed AUTH-01; readiness p95 100 ms, was 50 ms")
+    assert shown[-6].endswith("production (GO): fixed AUTH-01; readiness p95 100 ms, was 50 ms")
+    assert shown[-3:] == [f"  {rule}" for rule in RULES]
+
+
+def test_the_rules_of_the_stays_are_documented() -> None:
+    """docs/evidence.md has the rules in the words that `history` prints."""
+    documented = " ".join((CHECKOUT / "docs" / "evidence.md").read_text("utf-8").split())
+    assert [rule for rule in RULES if f"- {rule}" not in documented] == []
 
 
 def test_history_tells_a_changed_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
