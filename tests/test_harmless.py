@@ -28,6 +28,7 @@ from tests.support.proof_runs import (
     reds,
     run,
 )
+from tests.support.suite_runs import SHORT
 
 # The env file of the other dashboard sets nothing of traces.
 ADVISED = {"ENV-07"}
@@ -193,10 +194,7 @@ def prove_other(shapes: Sequence[str], folder: Path, store: str) -> None:
 
 
 def test_other_dashboard_in_all_shapes_of_the_product_is_go(store: str, tmp_path: Path) -> None:
-    """The independent dashboard in every shape of the product at once is GO.
-
-    In its plain form it is asked over https, in `test_certificate_is_judged`.
-    """
+    """The independent dashboard in every shape of the product at once is GO."""
     prove_together(list(SHAPES), functools.partial(prove_other, store=store), tmp_path)
 
 
@@ -285,9 +283,16 @@ def test_other_dashboard_is_found_out_for_each(name: str, store: str, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("days", "expected"), [(90, set()), pytest.param(9, {"RDY-11"}, marks=pytest.mark.nightly)]
+    ("days", "expected", "suite"),
+    [
+        pytest.param(90, set(), SHORT, id="long"),
+        pytest.param(9, {"RDY-11"}, SHORT, id="ending"),
+        pytest.param(90, set(), ("acceptance",), id="whole", marks=pytest.mark.nightly),
+    ],
 )
-def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_path: Path) -> None:
+def test_certificate_is_judged(
+    days: int, expected: set[str], suite: tuple[str, ...], store: str, tmp_path: Path
+) -> None:
     """Over https all is judged as over http, and RDY-11 judges how long the certificate is valid."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
@@ -295,7 +300,6 @@ def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_pa
     ends = datetime.now(UTC) + timedelta(days=days)
     authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
     with OtherDashboard(store, wire="HTTP/1.1", tls=context) as dashboard:
-        suite = ASKING if expected else ("acceptance",)  # only a whole run is GO
         trusted = str(tmp_path / "authority.pem")
         status, evidence = ask_other(dashboard, tmp_path, suite=suite, SSL_CERT_FILE=trusted)
     outcomes = {check["id"]: check["outcome"] for check in evidence["environments"][0]["checks"]}
