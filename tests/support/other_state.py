@@ -71,6 +71,9 @@ class OtherState:
             if card["status"] == "pending":
                 self._redis.zadd(f"{self._queue}:shadow:pending_ids", {card["email_id"]: card["timestamp"]})
 
+        # The index keeps the id of a card that expired, and of one that was rejected.
+        self._redis.zadd(f"{self._queue}:shadow:pending_ids", {"expired-5": 1, "r-4": 2})
+
     def close(self) -> None:
         """Close the connections to Redis."""
         self._redis.close()
@@ -153,7 +156,8 @@ class OtherState:
         """Return the pending cards."""
         queue = "caio" if "another queue" in self._broken else self._queue
         ids = self._redis.zrange(f"{queue}:shadow:pending_ids", 0, -1)
-        cards = [json.loads(self._redis.get(f"{queue}:shadow:email:{one}")) for one in ids]
+        texts = [self._redis.get(f"{queue}:shadow:email:{one}") for one in ids]
+        cards = [card for card in (json.loads(text) for text in texts if text) if card["status"] == "pending"]
         if "queue of training cards" in self._shapes:  # these are kept nowhere
             cards += [
                 {"email_id": f"practice-{n}", "synthetic": True, "subject": "{{ you }}"} for n in range(1, 5)
