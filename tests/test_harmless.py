@@ -3,44 +3,66 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import trustme
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
-from tests.support.nightly import some_nightly
+from tests.support.other_agent import golden_cases
 from tests.support.other_dashboard import OtherDashboard
+from tests.support.other_shapes import SHAPES
+from tests.support.places import SUPPORT
 from tests.support.proof_groups import variation_groups
 from tests.support.proof_runs import (
     ASKING,
-    BEARERS,
-    CHECKOUT,
     READY_BUDGET_MS,
     ask,
     prove_together,
     reds,
     run,
 )
+from tests.support.suite_runs import SHORT
 
-LEAD = "ada@leads.example"
-# Other healthy deployments, as the options of `serve` make them.
-OTHERS = {
-    "old Inngest SDK": ("--inngest-sdk", "old"),
-    "bearers in place of secrets": BEARERS,
-    "no leads": ("--seed-leads", "0"),
-}
-# The other dashboard has sent nothing yet, and reports only some of the values that ENV-07 compares.
-ADVISED = {"OPS-08", "ENV-07"}
+# The env file of the other dashboard sets nothing of traces.
+ADVISED = {"ENV-07"}
 UNPROVED = {"queues-empty", "fields-left-out"}
+
+
+# How each of the product's shapes comes about on the reference deployment; with () it always has that shape.
+REFERENCE: Mapping[str, tuple[str, ...]] = {
+    "leads as an array": (),
+    "history without sent cards": (),
+    "visitor cards without a campaign": ("--variation", "cards-of-visitors"),
+    "dry run with totals and null parts": ("--variation", "dry-run-forecasts"),
+    "runs counted": (),
+    "Redis moved on after the cutover": ("--variation", "state-moved-on"),
+    "Redis moved on after the suite's own --allow-writes": (),  # by the run before
+    "tool names with a colon": (),  # these three by the golden set and its runner
+    "empty answer within the error budget": (),
+    "labelled answer within the error budget": (),
+    "five functions": (),
+    "queue of training cards": ("--variation", "card-for-training"),
+    "no commit named": ("--variation", "commit-unsaid"),
+    "secrets for some providers, bearers for others": ("--variation", "providers-by-bearer"),
+    "older Inngest SDK": ("--inngest-sdk", "old"),
+}
+WAYS = {
+    "tool names with a colon": "colons",
+    "empty answer within the error budget": "empty",
+    "labelled answer within the error budget": "labelled",
+}
+# Other forms of what the reference deployment always has, or of what a shape needs.
+OTHER_FORMS = ("leads-wrapped", "history-proved", "history-silent", "queues-empty")
+# The first group has the variations that are shapes of the product.
+OPTIONS = [option for options in REFERENCE.values() for option in options]
+GROUPS = variation_groups(VARIATIONS, [name for name in OPTIONS if name in VARIATIONS], OTHER_FORMS)
 
 
 def prove(names: Sequence[str], folder: Path) -> None:
@@ -51,7 +73,7 @@ def prove(names: Sequence[str], folder: Path) -> None:
     assert (status, evidence["verdict"]) == (0, "GO")
 
 
-@pytest.mark.parametrize("group", variation_groups(VARIATIONS))
+@pytest.mark.parametrize("group", GROUPS[1:])
 def test_harmless_variations_are_go(group: Sequence[str], tmp_path: Path) -> None:
     """Variations of a healthy deployment turn nothing red, as many together as are possible."""
     prove_together(group, prove, tmp_path)
@@ -64,23 +86,67 @@ def test_harmless_variation_alone_is_go(name: str, tmp_path: Path) -> None:
     prove([name], tmp_path)
 
 
-@pytest.mark.parametrize("name", some_nightly(OTHERS, "old Inngest SDK", "bearers in place of secrets"))
-def test_other_deployment_is_go(name: str, tmp_path: Path) -> None:
-    """A healthy deployment with an older SDK, bearers instead of secrets, or no leads is GO."""
-    status, evidence = ask(tmp_path, *OTHERS[name])
+def test_deployment_without_leads_has_nothing_red(tmp_path: Path) -> None:
+    """A healthy deployment that has no leads fails no check of its state and its operation."""
+    suite = tuple(f"acceptance/test_{gate}.py" for gate in ("state", "operator", "readiness"))
+    assert reds(ask(tmp_path, "--seed-leads", "0", suite=suite)[1]) == {}
+
+
+DRY_RUNS = ("acceptance/test_operator.py", "-k", "OPS-02")
+
+
+def replay(shapes: Sequence[str], folder: Path) -> dict[str, str]:
+    """Write a golden set of fifty cases; return it and the runner that answers it in these shapes."""
+    ways = [way for shape, way in WAYS.items() if shape in shapes]
+    golden = folder / "golden.json"
+    golden.write_text(json.dumps(golden_cases(colons="colons" in ways)), "utf-8")
+    runner = " ".join((f'python "{SUPPORT / "other_agent.py"}"', *ways))
+    return {"golden_set": str(golden), "runner": runner}
+
+
+def passed_cases(evidence: dict[str, Any]) -> int:
+    """Return how many golden cases passed."""
+    (check,) = [c for c in evidence["environments"][0]["checks"] if c["id"] == "RPL-02"]
+    return sum(case["outcome"] == "passed" for case in check["cases"])
+
+
+def prove_shapes(names: Sequence[str], folder: Path) -> None:
+    """Assert that the reference deployment in these shapes, or with these variations, is GO without reds."""
+    status, evidence = ask(
+        folder,
+        *(option for name in names for option in REFERENCE.get(name, ("--variation", name))),
+        profile=[f"{key} = {json.dumps(value)}" for key, value in replay(names, folder).items()],
+        before=DRY_RUNS if "Redis moved on after the suite's own --allow-writes" in names else (),
+    )
     assert reds(evidence) == {}
     assert (status, evidence["verdict"]) == (0, "GO")
+    assert passed_cases(evidence) == 50 - sum("within the error budget" in name for name in names)
+
+
+def test_all_shapes_of_the_product_together_are_go(tmp_path: Path) -> None:
+    """The reference deployment in every shape of the product at once, and with further variations, is GO.
+
+    One run has one Inngest SDK: the older one here, the present one in every other run of this file. Both say
+    `authentication_succeeded`.
+    """
+    assert list(REFERENCE) == list(SHAPES)
+    further = [name for name in GROUPS[0] if name not in OPTIONS]
+    prove_together([*SHAPES, *further], prove_shapes, tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shape_of_the_product_alone_is_go(shape: str, tmp_path: Path) -> None:
+    """The reference deployment in one shape of the product is GO."""
+    prove_shapes([shape], tmp_path)
 
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
-    """A Redis server with one lead, stored as the other dashboard stores it."""
+    """A Redis server, which each dashboard fills for itself."""
     server = RedisServer()
     server.start()
     try:
-        with redis.Redis.from_url(server.url) as client:
-            key = "caio-staging:cadence:lead:" + hashlib.sha256(LEAD.encode()).hexdigest()[:24]
-            client.set(key, json.dumps({"email": LEAD, "step": 2}))
         yield server.url
     finally:
         server.stop()
@@ -90,23 +156,21 @@ def ask_other(
     dashboard: OtherDashboard, folder: Path, suite: tuple[str, ...] = ("acceptance",), **variables: str
 ) -> tuple[int, dict[str, Any]]:
     """Run the suite against the other dashboard, with an environment file and a profile of its own."""
-    env_file, profiles = folder / "other.env", folder / "profiles.toml"
+    env_file, profiles, hive = folder / "other.env", folder / "profiles.toml", folder / "hive"
     env_file.write_text("".join(f"{key}={value}\n" for key, value in dashboard.settings.items()), "utf-8")
-    golden = CHECKOUT / "pytest_caio" / "reference" / "golden" / "golden_set.json"
     keys = {
         "staging": {
             "base_url": dashboard.base_url,
             "environment": "staging",
-            "inngest_functions": 5,
+            "inngest_functions": dashboard.functions,
             "ready_budget_ms": READY_BUDGET_MS,
         },
-        # All of its file state was removed.
-        "staging.state": {"hive_dir": ""},
+        "staging.state": {"hive_dir": str(hive), "cutover": dashboard.state.write_files(hive).isoformat()},
         "staging.replay": {
-            "golden_set": str(golden),
-            "runner": "python -m pytest_caio.reference.golden.agent --lines",
-            "cwd": str(CHECKOUT),
+            **replay(dashboard.shapes, folder),
+            "cwd": str(folder),
             "protocol": "lines",
+            "workers": 2,
         },
         "staging.pack": {"cwd": str(folder), "tests": ["test_product.py"]},
     }
@@ -120,28 +184,63 @@ def ask_other(
     return run(
         folder / "evidence",
         *("--env=staging", f"--env-file={env_file}", f"--profiles={profiles}"),
+        f"--expect-commit={dashboard.commit}",
         suite=suite,
         **variables,
     )
 
 
-@pytest.mark.parametrize(
-    ("wire", "bearers", "old_sdk"),
-    [
-        pytest.param("HTTP/1.0", (), True, marks=pytest.mark.nightly),
-        ("HTTP/1.1", ("clay", "heyreach"), False),
-    ],
-)
-def test_other_dashboard_is_go(
-    wire: str, bearers: tuple[str, ...], old_sdk: bool, store: str, tmp_path: Path
-) -> None:
-    """The independent dashboard is GO, over HTTP/1.0 and in chunks, with secrets and with some bearers."""
-    with OtherDashboard(store, LEAD, wire=wire, bearers=bearers, old_sdk=old_sdk) as dashboard:
-        status, evidence = ask_other(dashboard, tmp_path)
+def prove_other(shapes: Sequence[str], folder: Path, store: str) -> None:
+    """Assert that the other dashboard in these shapes is GO, and nothing but advice on traces is red."""
+    with OtherDashboard(store, shapes=shapes) as dashboard:
+        status, evidence = ask_other(dashboard, folder)
     # The dashboard acts on everything that it accepts, and it never accepted a bounce or an unsubscribe.
     assert set(dashboard.acted) == {"instantly/reply", "instantly/open", "heyreach", "clay", "rb2b"}
     assert {i: said for i, said in reds(evidence).items() if i not in ADVISED} == {}
     assert (status, evidence["verdict"]) == (0, "GO")
+    assert passed_cases(evidence) == 50 - sum("within the error budget" in shape for shape in shapes)
+
+
+def test_other_dashboard_in_all_shapes_of_the_product_is_go(store: str, tmp_path: Path) -> None:
+    """The independent dashboard in every shape of the product at once is GO."""
+    prove_together(list(SHAPES), functools.partial(prove_other, store=store), tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("shapes", [(), *((shape,) for shape in SHAPES)], ids=["plain", *SHAPES])
+def test_other_dashboard_in_one_shape_is_go(shapes: tuple[str, ...], store: str, tmp_path: Path) -> None:
+    """The independent dashboard is GO in its plain form, and in each of the product's shapes alone."""
+    prove_other(shapes, tmp_path, store)
+
+
+def face(dashboard: OtherDashboard, folder: Path) -> dict[str, Any]:
+    """Return what tells one shape of the other dashboard from another."""
+    token = {"x-dashboard-token": dashboard.settings["DASHBOARD_AUTH_TOKEN"]}
+
+    def asked(path: str, method: str = "GET", body: bytes = b"") -> Any:
+        return dashboard.answer(method, path, token, body)[2]
+
+    return {
+        "dry run": asked("/api/operator/trigger", "POST", b'{"motion": "all", "dry_run": true}'),
+        "runs": asked("/api/operator/status")["today"]["runs"],
+        "leads": asked("/api/cadence/leads"),
+        "history": [card["email_id"] for card in asked("/api/emails/history")["emails"]],
+        "cards": [card["email_id"] for card in asked("/api/pending-emails")["pending_emails"]],
+        "health": sorted(asked("/api/health")),
+        "introspection": dashboard.answer("GET", "/inngest", {}, b"")[::2],
+        "functions": dashboard.functions,
+        "settings": sorted(dashboard.settings),
+        "replay": replay(dashboard.shapes, folder)["runner"],
+    }
+
+
+def test_every_shape_of_the_other_dashboard_shows(store: str, tmp_path: Path) -> None:
+    """The independent dashboard in one shape differs from its plain form in a response or an input."""
+    with OtherDashboard(store) as plain:
+        usual = face(plain, tmp_path)
+    for shape in SHAPES:
+        with OtherDashboard(store, shapes=[shape]) as dashboard:
+            assert face(dashboard, tmp_path) != usual, shape
 
 
 # Faults of the other dashboard, and the checks that turn red.
@@ -154,7 +253,7 @@ BROKEN = {
     "a leak": {"RDY-10"},
     "another queue": {"STATE-06", "OPS-06"},
     "an unrendered card": {"OPS-11"},
-    "an unproved send": {"OPS-07"},
+    "an unproved send": {"OPS-07", "OPS-08"},
     "a dry run that sends": {"OPS-02"},
     "any session": {"AUTH-08"},
     "a trusted proxy": {"AUTH-19"},
@@ -170,7 +269,7 @@ BESIDE = ("an unrendered card", "a leak in a refusal", "a merged queue")
 
 def prove_broken(names: Sequence[str], folder: Path, store: str) -> None:
     """Assert that the other dashboard with these defects turns exactly their checks red."""
-    with OtherDashboard(store, LEAD, names) as dashboard:
+    with OtherDashboard(store, names) as dashboard:
         status, evidence = ask_other(dashboard, folder, suite=ASKING)
     assert set(reds(evidence)) - ADVISED == set().union(*(BROKEN[name] for name in names))
     assert (status, evidence["verdict"]) == (1, "NO-GO")
@@ -192,17 +291,23 @@ def test_other_dashboard_is_found_out_for_each(name: str, store: str, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("days", "expected"), [(90, set()), pytest.param(9, {"RDY-11"}, marks=pytest.mark.nightly)]
+    ("days", "expected", "suite"),
+    [
+        pytest.param(90, set(), SHORT, id="long"),
+        pytest.param(9, {"RDY-11"}, SHORT, id="ending"),
+        pytest.param(90, set(), ("acceptance",), id="whole", marks=pytest.mark.nightly),
+    ],
 )
-def test_certificate_is_judged(days: int, expected: set[str], store: str, tmp_path: Path) -> None:
+def test_certificate_is_judged(
+    days: int, expected: set[str], suite: tuple[str, ...], store: str, tmp_path: Path
+) -> None:
     """Over https all is judged as over http, and RDY-11 judges how long the certificate is valid."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ends = datetime.now(UTC) + timedelta(days=days)
     authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
-    with OtherDashboard(store, LEAD, wire="HTTP/1.1", tls=context) as dashboard:
-        suite = ASKING if expected else ("acceptance",)  # only a whole run is GO
+    with OtherDashboard(store, wire="HTTP/1.1", tls=context) as dashboard:
         trusted = str(tmp_path / "authority.pem")
         status, evidence = ask_other(dashboard, tmp_path, suite=suite, SSL_CERT_FILE=trusted)
     outcomes = {check["id"]: check["outcome"] for check in evidence["environments"][0]["checks"]}

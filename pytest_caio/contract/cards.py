@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "card_key",
     "index_key",
     "moment_of",
+    "unrendered_texts",
     "zoned",
 ]
 
@@ -59,7 +61,11 @@ class Poll(Struct):
 
 
 class Card(Struct):
-    """A pending card; any field may be missing or of an unexpected type."""
+    """A pending card; any field may be missing or of an unexpected type.
+
+    `fields` are the names of all fields that the deployment shows of it, `unrendered` those of its texts that
+    have a placeholder in them.
+    """
 
     email_id: Any = None
     to: Any = None
@@ -71,6 +77,7 @@ class Card(Struct):
     campaign_ref: Any = None
     compliance_checks: Any = None
     unrendered: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
 
     @property
     def lacks(self) -> list[str]:
@@ -179,10 +186,15 @@ class Queue(Struct):
         return ", ".join(f"{found[state]} {state}" for state in ("sendable", "resolvable", "blocked"))
 
 
-def _card(raw: dict[str, Any]) -> Card:
+def unrendered_texts(raw: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the names of a card's texts, such as its subject, that have a placeholder `{{...}}` in them."""
     texts = [name for name, text in raw.items() if isinstance(text, str) and _UNRENDERED.search(text)]
+    return tuple(filter(_TEXT.fullmatch, texts))
+
+
+def _card(raw: dict[str, Any]) -> Card:
     known = {key: raw[key] for key in Card.__struct_fields__ if key in raw}
-    return Card(**known | {"unrendered": tuple(filter(_TEXT.fullmatch, texts))})
+    return Card(**known | {"unrendered": unrendered_texts(raw), "fields": tuple(raw)})
 
 
 def moment_of(value: object) -> datetime | None:

@@ -105,6 +105,12 @@ class Email(Struct):
     proof_source: Any = UNSET
     proof_timestamp: Any = UNSET
     proof_evidence_id: Any = UNSET
+    unrendered: Any = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether it no longer waits: it was approved, rejected or sent."""
+        return self.sent or str(self.status).strip().lower() in ("approved", "rejected")
 
     @property
     def sent(self) -> bool:

@@ -134,11 +134,12 @@ _TEMPLATE = re.compile(
 # <…>, ${…}, $(…), {{…}}, [[…]], %…%: words in brackets that a program or a person should have replaced.
 _BRACKETED = re.compile(r"(?:<|\$\{+|\$\(|\{\{|\[+|%)[\w .:/-]*(?:>|\}+|\)|\]+|%)")
 _YOURS = re.compile(r"your[\W_].*[\W_]here", re.IGNORECASE)
-_IN_BRACKETS = re.compile(r"<[^<>]*>|\{\{[^{}]*\}\}|\$\([^()]*\)")
+_IN_BRACKETS = re.compile(r"<[^<>]*>|\{\{[^{}]*\}\}|\$\([^()]*\)|\[(?i:your)\b[^\[\]]*\]")
 # Between two letters or digits, `your` and the like are parts of a name.
 _UNFILLED = re.compile(
     r"(?<![A-Za-z0-9])(?:(?i:your|change[-_]?me|change[-_]this|replace[-_]?(?:me|this|with)|fill[-_]?(?:me|in)"
-    r"|fixme|placeholder|insert[-_](?:here|your)|goes[-_]here|x{4,})|TODO|TBD|XXX)(?![A-Za-z0-9])"
+    r"|fixme|placeholder|insert[-_](?:here|your)|goes[-_]here|set[-_]me"
+    r"|(?:insert|enter|put|paste|add)(?:[-_][a-z0-9]+){1,4}?[-_]here|x{4,})|TODO|TBD|XXX)(?![A-Za-z0-9])"
 )
 _NAMES_ONE_SECRET = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$")
 _NAMED_CHARACTERS: Mapping[str, str] = MappingProxyType(

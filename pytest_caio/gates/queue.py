@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
-from pytest_caio.contract.cards import Card, Queue, card_key, index_key, moment_of
+from pytest_caio.contract.cards import Card, Queue, card_key, index_key, moment_of, unrendered_texts
 from pytest_caio.contract.operation import Email
 from pytest_caio.environments.environment import Environment
 from pytest_caio.errors import InputError
@@ -60,11 +61,17 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return card
         return msgspec.structs.replace(card, timestamp=kept.timestamp)
 
+    def unrendered(self, card: Card) -> list[str]:
+        """Return the texts of a shown card with a placeholder in them that are in Redis and not shown."""
+        kept = self.pending.get(str(card.email_id))
+        return [name for name in (kept.unrendered if kept else ()) if name not in card.fields]
+
     def against(self, queue: Queue) -> CardView:
         """Compare the cards that a deployment shows with these. Raises Mismatch when Redis did not answer.
 
         A deployment may show cards for training that are nowhere kept, and leave out what nobody could act
-        on, and other tiers than those that it says it shows.
+        on, and other tiers than those that it says it shows. A card that was decided waits no longer, also
+        where its id is still in the index.
         """
         if self.silence:
             raise Mismatch("Redis must answer", self.silence, UNANSWERED)
@@ -76,9 +83,10 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if not card.synthetic and (not queue.tiers or str(card.tier).lower() in queue.tiers)
         ]
         unseen = [one for one in wanted if one not in shown]
+        waiting = set(self.index) - {str(card.email_id) for card in self.cards if card.decided}
         return CardView(
             unseen=tuple(unseen if len(unseen) > queue.excluded else ()),
-            unknown=tuple(sorted(real - set(self.index))),
+            unknown=tuple(sorted(real - waiting)),
             nothing=not (real or wanted),
         )
 
@@ -118,7 +126,8 @@ def examine_queue(environment: Environment) -> QueueFindings:
 
 def _card(key: str, text: bytes | None) -> Email | None:
     try:
-        card = msgspec.json.decode(text or b"", type=Email)
+        raw = msgspec.json.decode(text or b"", type=dict[str, Any])
+        card = msgspec.convert({**raw, "unrendered": unrendered_texts(raw)}, Email)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None  # it has expired since, or is no card: nobody could send it
     card.email_id = card.email_id or key.rpartition(":")[2]

@@ -221,6 +221,7 @@ def test_crash_shows_the_end_of_the_output(gate: Gate) -> None:
     assert "test_it.py" in gate.observed("crashing", "PACK-01")
 
 
+@pytest.mark.nightly
 def test_workers_share_one_run(tmp_path: Path) -> None:
     """With workers the tests are run once, also where files that are open cannot be replaced (Windows)."""
     log = tmp_path / "runs"

@@ -39,6 +39,11 @@ def profile(**section: object) -> Mapping[str, Mapping[str, object]]:
     return {"": {"base_url": "http://127.0.0.1:9"}, "replay": kept}
 
 
+def small(**section: object) -> Mapping[str, Mapping[str, object]]:
+    """Return a profile whose golden set is small: the first twenty cases of the demo's, which all pass."""
+    return profile(**{"golden_set": "small.json", "min_cases": 20, **section})
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the demo's agent answers, written by the command `replay`."""
@@ -54,7 +59,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
     """One run of the gate for a profile of each kind."""
     folder = tmp_path_factory.mktemp("replay")
-    cases = json.loads(GOLDEN.read_text("utf-8"))
+    cases = json.loads(GOLDEN.read_text("utf-8"))[:20]
+    (folder / "small.json").write_text(json.dumps(cases), "utf-8")
     (folder / "twice.json").write_text(json.dumps([*cases, cases[0]]), "utf-8")
     (folder / "empty.json").write_text("[]", "utf-8")
     (folder / "wrapped.json").write_text(json.dumps({"cases": cases}), "utf-8")
@@ -73,29 +79,29 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
         folder,
         profiles={
             "healthy": profile(),
-            "steady": profile(baseline=str(answers)),
-            "malformed": profile(golden_set="twice.json"),
-            "doubled": profile(golden_set="doubled.jsonl", min_cases=49),
-            "wrapped": profile(golden_set="wrapped.json"),
-            "lost": profile(cwd="no-such-folder"),
-            "few": profile(min_cases=51),
-            "empty": profile(golden_set="empty.json", min_pass_rate=0.0),
+            "steady": small(baseline=str(answers)),
+            "malformed": small(golden_set="twice.json"),
+            "doubled": small(golden_set="doubled.jsonl", min_cases=19),
+            "wrapped": small(golden_set="wrapped.json"),
+            "lost": small(cwd="no-such-folder"),
+            "few": small(min_cases=21),
+            "empty": small(golden_set="empty.json", min_pass_rate=0.0),
             "dying": profile(runner=wayward("dies", "OUT-101", "OUT-102", "OUT-103"), baseline=str(answers)),
-            "dead": profile(runner='python -c "raise SystemExit(3)"'),
-            "mute": profile(runner=wayward("nothing", *(case["id"] for case in cases))),
-            "silent": profile(runner=wayward("nothing", "OUT-101")),
-            "labelling": profile(runner=wayward("labelling", "OUT-101")),
+            "dead": small(runner='python -c "raise SystemExit(3)"'),
+            "mute": small(runner=wayward("nothing", *(case["id"] for case in cases))),
+            "silent": small(runner=wayward("nothing", "OUT-101")),
+            "labelling": small(runner=wayward("labelling", "OUT-101")),
             "poor": profile(runner=wayward("nothing", "OUT-101", "OUT-102", "OUT-103")),
-            "shapeless": profile(runner=wayward("shapeless")),
-            "unstartable": profile(runner="./no-such-runner"),
-            "colons": profile(golden_set="colons.json", runner=wayward("colons")),
-            "ungrounded": profile(runner=wayward("ungrounded", "OUT-101")),
-            "copier": profile(runner=f'python "{copier}" id'),
-            "recorded": profile(runner=None, answers=str(answers)),
-            "garbled": profile(runner=None, answers="unreadable.jsonl"),
+            "shapeless": small(runner=wayward("shapeless")),
+            "unstartable": small(runner="./no-such-runner"),
+            "colons": small(golden_set="colons.json", runner=wayward("colons")),
+            "ungrounded": small(runner=wayward("ungrounded", "OUT-101")),
+            "copier": small(runner=f'python "{copier}" id'),
+            "recorded": small(runner=None, answers=str(answers)),
+            "garbled": small(runner=None, answers="unreadable.jsonl"),
             "nothing": {"": {"base_url": "http://127.0.0.1:9"}},
-            "absent": profile(golden_set="not-there.json"),
-            "unwritten": profile(runner="python scripts/not_there.py"),
+            "absent": small(golden_set="not-there.json"),
+            "unwritten": small(runner="python scripts/not_there.py"),
         },
         env={"COPIER_FILE": str(GOLDEN)},
     )
@@ -120,7 +126,7 @@ def test_healthy_replay_passes(gate: Gate) -> None:
             "RPL-01",
             "doubled.jsonl, line 2, the JSON is broken: not usable JSON: an object names a field",
         ),
-        ("few", "RPL-01", "50 usable cases, at least 51 are needed"),
+        ("few", "RPL-01", "20 usable cases, at least 21 are needed"),
         ("dying", "RPL-03", "47 of 50 cases passed; missed: OUT-101, OUT-102, OUT-103"),
         ("poor", "RPL-03", "46 of 50 cases passed; missed: OUT-101, OUT-102, OUT-103, OUT-144"),
         ("ungrounded", "RPL-04", "OUT-101"),
@@ -174,8 +180,8 @@ def test_what_claims_nothing_is_within_the_error_budget(gate: Gate, name: str) -
 
 def test_tools_with_colons_are_tools(gate: Gate) -> None:
     """A golden set whose tools have colons in their names is passed as one whose tools have none."""
-    assert gate.apart("colons", "not-run") == {"RPL-02": "advised"}
-    assert gate.missed("colons") == gate.missed("healthy") == ["OUT-144"]
+    assert gate.apart("colons", "not-run") == {}
+    assert gate.missed("colons") == []
 
 
 def test_nothing_replayed_passes_nothing(gate: Gate) -> None:

@@ -326,6 +326,7 @@ def test_demo_has_migrated_its_state(tmp_path: Path, workers: tuple[str, ...]) -
     assert (gate.status, gate.outcomes("demo")) == (0, dict.fromkeys(CHECKS, "passed"))
 
 
+@pytest.mark.nightly
 def test_workers_are_told(tmp_path: Path) -> None:
     """A deployment that drops a lead is found out by a worker too."""
     gate = ask_gate("state", tmp_path, "-n2", "--fault", "lead-dropped")

@@ -1,8 +1,7 @@
 """A dashboard written from the contract alone: other words, other order, nothing of the reference deployment.
 
-`OtherDashboard(redis_url, lead, broken)` serves on loopback while it is entered; `broken` names what is wrong
-with it, and `bearers` the providers that send a bearer and have no secret. Its wire is that of
-Python's own http.server, in HTTP/1.0 or chunked HTTP/1.1.
+`OtherDashboard(redis_url, broken, shapes=...)` serves on loopback while it is entered; `broken` names what is
+wrong with it, and `shapes` (SHAPES) in which of the product's shapes it answers.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ import json
 import re
 import secrets
 import ssl
-import threading
-import time
 from collections.abc import Collection
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote
 
-import redis
 from itsdangerous import BadSignature, TimestampSigner
+
+from tests.support.other_shapes import SHAPES
+from tests.support.other_state import OtherState
+from tests.support.other_wire import Answer, Wire
 
 __all__ = ["OtherDashboard"]
 
@@ -37,7 +36,6 @@ SIGNATURES = {
     "rb2b": ["x-rb2b-signature", "x-signature"],
 }
 SALES = "<SCRIPT>setInterval(()=>fetch(`/api/pending-emails`).then(draw),9e3)</SCRIPT>"
-LAWFUL = dict.fromkeys(("footer_present", "cta_present", "signature_present", "unsubscribe_present"), True)
 FORM = "<HTML><BODY><FORM METHOD=post ACTION=login>Key: <INPUT NAME=token TYPE=password></FORM></BODY></HTML>"
 
 
@@ -47,23 +45,19 @@ class OtherDashboard:
     def __init__(
         self,
         redis_url: str,
-        lead: str,
         broken: Collection[str] = (),
         *,
+        shapes: Collection[str] = (),
         wire: str = "HTTP/1.0",
         tls: ssl.SSLContext | None = None,
-        bearers: tuple[str, ...] = (),
-        old_sdk: bool = False,
     ) -> None:
-        self.lead, self.broken, self.wire, self.old_sdk = lead, broken, wire, old_sdk
+        assert set(shapes) <= set(SHAPES)
+        self.broken, self.shapes = broken, shapes
         self.acted: list[str] = []  # the webhooks whose posts were acted on
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        if tls:  # the handshake is for each connection's own thread
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
-        self._redis: Any = redis.Redis.from_url(redis_url, decode_responses=True)
+        self.commit = secrets.token_hex(20)
+        self.functions = 5 if "five functions" in shapes else 4
+        self._wire = Wire(self.answer, wire, tls)
+        self.base_url = self._wire.base_url
         self.settings = {
             **dict.fromkeys(
                 "REDIS_REQUIRED INNGEST_REQUIRED DASHBOARD_AUTH_STRICT WEBHOOK_SIGNATURE_REQUIRED".split(),
@@ -96,62 +90,22 @@ class OtherDashboard:
             "CANARY_MODE": "Off",
             "SMTP_GREETING": "'Your swarm says hello'",
         }
-        for provider in bearers:
-            del self.settings[f"{provider.upper()}_WEBHOOK_SECRET"]
+        if "secrets for some providers, bearers for others" in shapes:
+            del self.settings["CLAY_WEBHOOK_SECRET"], self.settings["HEYREACH_WEBHOOK_SECRET"]
+        self.state = OtherState(self.settings, broken, shapes)
 
     def __enter__(self) -> Self:
-        """Serve, with two cards that wait and one that was sent."""
-        queue = self.settings["CONTEXT_REDIS_PREFIX"]
-        for key in self._redis.scan_iter(f"{queue}:*"):
-            self._redis.delete(key)
-        made = int(time.time()) - 900
-        card = {
-            "status": "pending",
-            "to": "guest@visitors.example",
-            "subject": "You looked at us",
-            "html_body": "<p>Shall we talk?</p>",
-            "tier": "tier_1",
-            "timestamp": made,
-            "compliance_checks": {**LAWFUL, "normalization_version": "v3"},
-        }
-        visitor = {"queue_origin": "website_visitor", "target_platform": "GHL", "sync_state": "queued"}
-        proof = {
-            "proof_timestamp": made,
-            "proof_evidence_id": "m-1",
-            "proof_source": "ghl",
-            "proof_status": "verified",
-        }
-        unproved = {"status": "sent_unresolved"} if "an unproved send" in self.broken else {}
-        unlawful = {"html_body": "Dear {{ name }}"} if "an unrendered card" in self.broken else {}
-        cards = (
-            {"email_id": "v-1", "contact_id": 7, "classifier": visitor, "campaign_ref": {"internal_id": ""}},
-            {
-                "email_id": "o-2",
-                "contact_id": None,
-                "classifier": {**visitor, "queue_origin": "outbound"},
-                "campaign_ref": {"internal_id": 12},
-                **unlawful,
-            },
-            {"email_id": "s-3", "status": "sent_via_ghl", "sent_via_ghl": True, **(unproved or proof)},
-        )
-        for more in cards:
-            whole = {**card, **more}
-            self._redis.set(f"{queue}:shadow:email:{whole['email_id']}", json.dumps(whole), ex=600_000)
-            if whole["status"] == "pending":
-                self._redis.zadd(f"{queue}:shadow:pending_ids", {whole["email_id"]: made})
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        """Fill its Redis database, and serve."""
+        self.state.fill()
+        self._wire.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._redis.close()
+        self._wire.stop()
+        self.state.close()
 
-    # What follows answers (status, headers, body); a body that is no text becomes JSON.
-    def answer(
-        self, method: str, target: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], Any]:
+    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer one request; names of headers are in small letters."""
         path = unquote(target.partition("?")[0])
         origin = headers.get("origin", "")
@@ -163,7 +117,7 @@ class OtherDashboard:
         status, more, said = self._guarded(method, path, headers, body)
         return status, {**more, **shared}, said
 
-    def _preflight(self, headers: dict[str, str], shared: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+    def _preflight(self, headers: dict[str, str], shared: dict[str, str]) -> Answer:
         asked = {
             name.strip().lower() for name in headers.get("access-control-request-headers", "").split(",")
         }
@@ -182,9 +136,7 @@ class OtherDashboard:
             "",
         )
 
-    def _guarded(
-        self, method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], Any]:
+    def _guarded(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         if path in HIDDEN:
             return 404, {}, "<P>There is nothing here.</P>"
         if path.startswith("/webhooks/"):
@@ -227,12 +179,11 @@ class OtherDashboard:
         trusted = "a trusted proxy" in self.broken and headers.get("x-real-ip") == "127.0.0.1"
         return trusted or ("a public word" in self.broken and path.endswith("/login"))
 
-    def _public(
-        self, method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], Any]:
+    def _public(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         if path == "/api/health":
             leak = {"boot": self.settings["SESSION_SECRET_KEY"]} if "a leak" in self.broken else {}
-            return 200, {}, {"status": "degraded", **leak}
+            commit = {} if "no commit named" in self.shapes else {"commit": self.commit}
+            return 200, {}, {"status": "degraded", **commit, **leak}
         if path == "/api/health/ready":
             return 200, {}, {"uptime": 17, "status": "ready"}
         if path == "/ChiefAIOfficer":
@@ -254,10 +205,10 @@ class OtherDashboard:
         wise = {"x-content-type-options": "NOSNIFF", "content-security-policy": "frame-ancestors 'none'"}
         return 200, wise, FORM
 
-    def _introspection(self, method: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+    def _introspection(self, method: str, headers: dict[str, str]) -> Answer:
         told = re.fullmatch(r"t=(\d+)&s=(\w+)", headers.get("x-inngest-signature", ""))
         key = self.settings["INNGEST_SIGNING_KEY"].split("-", 2)[2]
-        public = {"function_count": 5, "schema_version": "2024-05-24", "mode": "cloud"}
+        public = {"function_count": self.functions, "schema_version": "2024-05-24", "mode": "cloud"}
         if (
             method == "GET"
             and told
@@ -265,13 +216,11 @@ class OtherDashboard:
             and "another key" not in self.broken
         ):
             return 200, {}, {**public, "authentication_succeeded": True}
-        if method == "GET" and self.old_sdk:
+        if method == "GET" and "older Inngest SDK" in self.shapes:
             return 200, {}, public
         return 401, {"x-inngest-sdk-handled": "true"}, {"code": "sig_verification_failed"}
 
-    def _webhook(
-        self, method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], Any]:
+    def _webhook(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         provider = path.split("/")[2]
         if method == "GET":
             health = path == f"/webhooks/{provider}/health"
@@ -294,70 +243,36 @@ class OtherDashboard:
         self.acted.append(path.removeprefix("/webhooks/"))
         return 202, {}, ""
 
-    def _reading(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, str], Any]:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        if path == "/api/runtime/dependencies":
-            return 200, {}, self._dependencies(now)
+    def _reading(self, method: str, path: str, body: bytes) -> Answer:
         if path == "/api/operator/trigger" and method == "POST":
-            self._count_run(now)
-            part = {"errors": [], "total_dispatched": 4, "dry_run": True}
-            report = {"instantly_report": part, "heyreach_report": None, "errors": [], "dry_run": True}
-            more = {"revival_dispatched": 0, "cadence_dispatched": 2, "motion": json.loads(body)["motion"]}
-            return 200, {}, {**more, **report}
-        told: dict[str, Any] = {
-            "/api/operator/status": {
-                "gatekeeper": {"required": True, "pending_batch": None},
-                "limits": {},
-                "today": self._today(),
-                "ramp": {
-                    "clean_days_completed": 4,
-                    "clean_days_required": 3,
-                    "email_limit_override": 5,
-                    "tier_filter": "tier_1",
-                    "active": True,
-                },
-                "emergency_stop": False,
-                "enabled": True,
-            },
-            "/api/pending-emails": {
-                **self._waiting(),
-                "refreshed_at": now,
-                **({} if self.old_sdk else {"_shadow_queue_debug": self._queue()}),
-            },
-            "/api/emails/history": {"emails": []},
-            "/api/cadence/leads": [{"step": 2, "email": self.lead}],
-            "/api/operator/history": {"days": []},
+            return 200, {}, self.state.dry_run(json.loads(body)["motion"])
+        reports = {
+            "/api/runtime/dependencies": self._dependencies,
+            "/api/operator/status": self._status,
+            "/api/pending-emails": self.state.waiting,
+            "/api/emails/history": self.state.history,
+            "/api/cadence/leads": self.state.leads,
+            "/api/operator/history": lambda: {"days": []},
         }
-        return (200, {}, told[path]) if path in told else (404, {}, {"detail": "no such thing"})
+        return (200, {}, reports[path]()) if path in reports else (404, {}, {"detail": "no such thing"})
 
-    def _today(self) -> dict[str, Any]:
-        text = self._redis.get(f"{self.settings['STATE_REDIS_PREFIX']}:operator:state:{datetime.now(UTC):%F}")
-        counted = json.loads(text) if text else {"runs": 0, "last_run": None}
-        sent = dict.fromkeys(("revival", "outbound_linkedin", "cadence", "outbound_email"), 1)
-        return {**sent, **counted}
-
-    def _count_run(self, now: str) -> None:
-        record = {**self._today(), "last_run": now, "date": f"{datetime.now(UTC):%F}"}
-        for counter in ("runs", *(["outbound_email"] if "a dry run that sends" in self.broken else [])):
-            record[counter] += 1
-        key = f"{self.settings['STATE_REDIS_PREFIX']}:operator:state:{record['date']}"
-        self._redis.set(key, json.dumps(record))
-
-    def _waiting(self) -> dict[str, Any]:
-        queue = "caio" if "another queue" in self.broken else self.settings["CONTEXT_REDIS_PREFIX"]
-        ids = self._redis.zrange(f"{queue}:shadow:pending_ids", 0, -1)
-        cards = [json.loads(self._redis.get(f"{queue}:shadow:email:{one}")) for one in ids]
-        cards.append({"email_id": "practice", "synthetic": True, "subject": "Hello {{ you }}"})
+    def _status(self) -> dict[str, Any]:
         return {
-            "pending_emails": cards,
-            "count": len(cards),
+            "gatekeeper": {"required": True, "pending_batch": None},
+            "limits": {},
+            "today": self.state.today(),
+            "ramp": {
+                "clean_days_completed": 4,
+                "clean_days_required": 3,
+                "email_limit_override": 5,
+                "tier_filter": "tier_1",
+                "active": True,
+            },
+            "emergency_stop": False,
+            "enabled": True,
         }
 
-    def _queue(self) -> dict[str, Any]:
-        merged = "a merged queue" in self.broken
-        return {"filesystem_merge_enabled": merged, "merged_count": 0, "prefix": "staging/context"}
-
-    def _dependencies(self, now: str) -> dict[str, Any]:
+    def _dependencies(self) -> dict[str, Any]:
         failed = ["inngest"] if "a listed failure" in self.broken else []
         way = {"authed": True, "unsigned_allowlisted": False}
         sound = {"ready": True, "required": True, "configured": True}
@@ -388,48 +303,10 @@ class OtherDashboard:
                 "redis": {**sound, "connected": True},
             },
             "required_failures": failed,
-            "checked_at": now,
+            "checked_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "ready": True,
         }
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128  # of the usual 5, some of many connections at once wait for seconds
-
-
 def _hmac(key: str, body: bytes) -> str:
     return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
-
-
-def _handler(dashboard: OtherDashboard) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = dashboard.wire
-        disable_nagle_algorithm = True
-
-        def _serve(self) -> None:
-            length = int(self.headers.get("content-length", 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            body = self.rfile.read(length)
-            status, more, said = dashboard.answer(self.command, self.path, headers, body)
-            text = isinstance(said, str)
-            out = (said if text else json.dumps(said, indent=1)).encode()
-            self.send_response(status, "So Be It")  # with Server and Date; the reason is anybody's to word
-            self.send_header("CONTENT-TYPE", "TEXT/HTML" if text else "application/JSON;charset=utf8")
-            for name, value in more.items():
-                self.send_header(name.upper(), value)
-            chunked = dashboard.wire == "HTTP/1.1"
-            if chunked:
-                self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            if self.command != "HEAD":
-                parts = [out[n : n + 7] for n in range(0, len(out), 7)] if chunked else [out]
-                whole = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-                self.wfile.write(whole if chunked else out)
-
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    return Handler

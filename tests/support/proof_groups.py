@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -160,13 +160,22 @@ def fault_groups(areas: Sequence[Iterable[Fault]], seed: str) -> list[list[str]]
     return [sorted(group, key=order.index) for group in groups]
 
 
-def variation_groups(variations: Iterable[str]) -> list[list[str]]:
-    """Return every variation once, in few groups, each in an order in which all take effect."""
+def variation_groups(
+    variations: Iterable[str], first: Sequence[str] = (), apart: Collection[str] = ()
+) -> list[list[str]]:
+    """Return every variation once, in few groups, each in an order in which all take effect.
+
+    The first group has all of `first`, and none of `apart`.
+    """
     names = list(variations)
     against = {name: set().union(*(either for either in _EITHER if name in either)) for name in names}
     groups: list[list[str]] = [[] for _ in range(max(map(len, _EITHER)))]
-    for name in sorted(names, key=lambda name: len(against[name]), reverse=True):
-        min((group for group in groups if against[name].isdisjoint(group)), key=len).append(name)
+    groups[0] += first
+    # Those that exclude most come first, since later they would fit into no group.
+    others = sorted(set(names) - set(first), key=names.index)
+    for name in sorted(others, key=lambda name: (name in apart, len(against[name])), reverse=True):
+        allowed = groups[1:] if name in apart else groups
+        min((group for group in allowed if against[name].isdisjoint(group)), key=len).append(name)
     order = [*(name for name in names if name not in _LAST), *_LAST]
     return [sorted(group, key=order.index) for group in groups]
 

@@ -21,7 +21,6 @@ from tests.support.scanner import Scanner
 
 __all__ = [
     "ASKING",
-    "BEARERS",
     "CHECKOUT",
     "DIFFERENT",
     "ELSEWHERE",
@@ -53,7 +52,7 @@ ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("re
 READY_BUDGET_MS = 30_000
 # No fault of these proofs leaves a request without a response, but on a busy machine one may take long.
 _PATIENT = "--http-timeout=60"
-BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
+_BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 
 
 @dataclass(frozen=True)
@@ -92,10 +91,10 @@ DIFFERENT = (
     Case(
         ("clay-unsigned", "heyreach-open"),
         frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-08", "WH-12", "WH-13"}),
-        BEARERS,
+        _BEARERS,
     ),
-    Case(("heyreach-unguarded",), frozenset({"WH-08", "WH-12"}), BEARERS, longer=True),
-    Case(("heyreach-said-open",), frozenset({"WH-08", "WH-12"}), BEARERS, longer=True),
+    Case(("heyreach-unguarded",), frozenset({"WH-08", "WH-12"}), _BEARERS, longer=True),
+    Case(("heyreach-said-open",), frozenset({"WH-08", "WH-12"}), _BEARERS, longer=True),
     Case(("dependencies-slander",), frozenset({"WH-02", "WH-12"}), ("--bearer-only", "clay"), longer=True),
     Case(("clay-vouched-for",), _CLAY_MISSING, ("--bearer-only", "clay")),
 )
@@ -146,25 +145,28 @@ def ask(
     faults: Sequence[str] = (),
     profile: Sequence[str] = (),
     suite: tuple[str, ...] = ("acceptance",),
+    before: tuple[str, ...] = (),
 ) -> tuple[int, dict[str, Any]]:
     """Run the suite against a reference deployment with these options of `serve`, as against any other.
 
-    `profile` are lines that its profile gets in place of its own, `suite` selects the tests of the suite.
+    `profile` are lines that its profile gets in place of its own, `suite` selects the tests of the suite, and
+    `before` those of an earlier run against the same deployment.
     """
     timed = any("RDY-12" in FAULTS[name].reds for name in faults)
     budget = "" if timed else f"ready_budget_ms = {READY_BUDGET_MS}"
     with HostedDeployment(*options, faults=faults, environment="production", access_log=False) as deployment:
         profiles = folder / "profiles.toml"
         lines = deployment.profiles_file.read_text("utf-8").splitlines()
-        replaced = {line.partition(" = ")[0] for line in profile}
-        own = [line for line in lines if line.partition(" = ")[0] not in replaced]
-        profiles.write_text("\n".join([own[0], budget, *profile, *own[1:]]), "utf-8")
-        return run(
-            folder / "evidence",
+        given = {line.partition(" = ")[0]: line for line in profile}
+        own = [given.pop(line.partition(" = ")[0], line) for line in lines]
+        profiles.write_text("\n".join([own[0], budget, *given.values(), *own[1:]]), "utf-8")
+        options = (
             *("--env=production", f"--base-url={deployment.base_url}", f"--env-file={deployment.env_file}"),
             *(f"--profiles={profiles}", f"--revoked-tokens=@{deployment.revoked_file}"),
-            suite=suite,
         )
+        if before:
+            run(folder / "before", *options, suite=before)
+        return run(folder / "evidence", *options, suite=suite)
 
 
 def prove_together(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fastapi import FastAPI
 
@@ -30,18 +34,36 @@ _FUNCTIONS = {
 }
 
 
+@contextmanager
+def _no_authorities() -> Iterator[None]:
+    """Let HTTP clients that are made meanwhile load no certificate authorities.
+
+    The SDK's client makes two. They never send, and loading the authorities would take half of a start.
+    """
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    with tempfile.TemporaryDirectory() as nothing:
+        os.environ["SSL_CERT_DIR"] = nothing
+        try:
+            yield
+        finally:
+            del os.environ["SSL_CERT_DIR"]
+            os.environ.update(before)
+
+
 def add_inngest(app: FastAPI, deployment: Deployment, state: State) -> None:
     """Mount /inngest with the first `deployment.inngest_functions` of the five functions."""
     settings = deployment.settings
-    client = inngest.Inngest(
-        app_id=settings["INNGEST_APP_ID"],
-        api_base_url=_NOWHERE,
-        event_api_base_url=_NOWHERE,
-        event_key=settings["INNGEST_EVENT_KEY"],
-        signing_key=deployment.inngest_signing_key,
-        is_production=not deployment.inngest_dev,
-        logger=logging.getLogger("pytest_caio.reference.inngest"),
-    )
+    with _no_authorities():
+        client = inngest.Inngest(
+            app_id=settings["INNGEST_APP_ID"],
+            api_base_url=_NOWHERE,
+            event_api_base_url=_NOWHERE,
+            event_key=settings["INNGEST_EVENT_KEY"],
+            signing_key=deployment.inngest_signing_key,
+            is_production=not deployment.inngest_dev,
+            logger=logging.getLogger("pytest_caio.reference.inngest"),
+        )
 
     def function(name: str, cron: str) -> inngest.Function[dict[str, str]]:
         @client.create_function(fn_id=name, trigger=inngest.TriggerCron(cron=cron), retries=1)

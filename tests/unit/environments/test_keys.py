@@ -185,7 +185,17 @@ def test_other_keys_are_no_slips(key: str, more: str) -> None:
     [
         *(
             ("CHANNEL", value)
-            for value in ("your-channel", "CHANGE_ME", "<channel>", "{{channel}}", "TODO", "XXX")
+            for value in (
+                "[your channel]",
+                "set-me",
+                "put_the_channel_here",
+                "your-channel",
+                "CHANGE_ME",
+                "<channel>",
+                "{{channel}}",
+                "TODO",
+                "XXX",
+            )
         ),
         ("ALERT_URL", "https://your-host.net/hook"),
         ("ALERT_URL", "https://hooks.net/services/XXX/YYY"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import pytest_caio.reference.golden as demo
 from pytest_caio.errors import InputError
@@ -17,6 +21,7 @@ from pytest_caio.replay import (
     GoldenSet,
     RecordedRunner,
     load_answers,
+    load_golden,
     run_replay,
     save_answers,
 )
@@ -132,6 +137,49 @@ def test_perfect_answers_pass_all_cases(demo_set: GoldenSet) -> None:
     outcome = run_replay(msgspec.structs.replace(demo_set, cases=cases), RecordedRunner(answers))
     assert [(result.id, result.why) for result in outcome.cases if not result.passed] == []
     assert (len(outcome.cases), outcome.pass_rate, outcome.ungrounded) == (50, 1.0, ())
+
+
+# What the contract's golden sets hold: questions, tools (also with colons), demands and bans.
+TEXTS = st.text(min_size=1, max_size=40).filter(str.strip)
+TOOLS = st.one_of(
+    st.sampled_from(["Gateway.execute:crm.read_contact", "crm_lookup", "send(email)", "GET /leads"]), TEXTS
+)
+DEMANDS = st.one_of(
+    st.sampled_from(["Must mention that 3 of 12 leads replied", "Does not promise a date", "Names Ada"]),
+    TEXTS,
+)
+CASES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": TEXTS,
+            "input_query": TEXTS,
+            "expected_tools": st.lists(TOOLS, max_size=3),
+            "positive_constraints": st.lists(DEMANDS, max_size=3),
+            "negative_constraints": st.just(["Do not disclose the xylophone's whereabouts"]),
+        }
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda case: case["id"],
+)
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(CASES, st.booleans())
+def test_perfect_answers_pass_any_golden_set(
+    tmp_path_factory: pytest.TempPathFactory, cases: list[dict[str, Any]], lines: bool
+) -> None:
+    """Perfect answers pass all cases of any golden set of the contract's form, an array or JSON lines."""
+    path = tmp_path_factory.getbasetemp() / "golden"
+    path.write_text("\n".join(map(json.dumps, cases)) if lines else json.dumps(cases), "utf-8")
+    golden = load_golden(path)
+    answers = {}
+    for case in cases:
+        text = "\n".join(case["positive_constraints"])
+        answers[case["id"]] = Answer(text, tuple(case["expected_tools"]), (text,))
+    replay = run_replay(golden, RecordedRunner(answers))
+    assert (golden.problems, len(replay.cases)) == ((), len(cases))
+    assert [(result.id, result.why) for result in replay.cases if not result.passed] == []
 
 
 def test_a_baseline_of_nothing_compares_nothing(demo_set: GoldenSet) -> None:
