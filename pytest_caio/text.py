@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["beginning", "encodable", "explained", "listed", "printable"]
+__all__ = ["beginning", "encodable", "explained", "listed", "markdown", "printable"]
 
 _BETWEEN_WORDS = " \t\r\n\"',;<>{}"
 _LONGEST_WORD = 200
 _LISTED = 100  # names in a list
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~&$]|^[-+](?= )")
 
 
 def printable(text: str) -> str:
@@ -25,6 +27,14 @@ def printable(text: str) -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def markdown(text: str) -> str:
+    """Return text, printable, in which nothing is markup of Markdown as GitHub, GitLab and Jira read it.
+
+    A backslash does not keep an @ from mentioning somebody; an invisible word joiner after it does.
+    """
+    return re.sub(r"@(?=\w)", "@\u2060", _MARKUP.sub(r"\\\g<0>", printable(text)))
 
 
 def encodable(text: str, encoding: str | None) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_caio.evidence import since
 from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.causes import once
-from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
+from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import CauseRecord, CheckRecord, EnvironmentRecord, Record, WaiverRecord
+from pytest_caio.verdict.summary import not_asked, what_to_do
 
 __all__ = ["write"]
 
@@ -36,7 +37,7 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     """
     colour = {_COLOURS[record.verdict]: True}
     terminal.write_sep("=", f"CAIO acceptance: {record.headline}", bold=True, **colour)
-    terminal.write_line(printable(_sentence(record)), bold=True)
+    terminal.write_line(printable(what_to_do(record)), bold=True)
     for reason in record.reasons:
         terminal.write_line(printable(reason))
     causes = once(record.causes)
@@ -60,22 +61,6 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     for path in paths:
         terminal.write_line(f"evidence: {path}")
     terminal.write_line(record.headline, bold=True, **colour)
-
-
-def _sentence(record: Record) -> str:
-    """Return what the verdict means for the release, in a sentence."""
-    if record.verdict == "GO":
-        return "Nothing that must hold failed: the release may go ahead."
-    if record.verdict == "INCOMPLETE":
-        return "This is no release decision."
-    things = once(record.causes)
-    if not things:
-        return "Do not release."
-    count = f"{len(things)} thing{'s' if len(things) > 1 else ''} to put right"
-    where = Counter(" and ".join(names) for _, names in things)
-    if len(record.environments) == 1:
-        return f"Do not release. {count}."
-    return f"Do not release. {count}: {', '.join(f'{n} in {names}' for names, n in where.items())}."
 
 
 def _cause(cause: CauseRecord, number: int, names: Sequence[str], terminal: Any) -> None:
@@ -109,26 +94,16 @@ def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) 
     if environment.retried:
         terminal.write_line(f"  retried: {environment.retried}", yellow=True)
     for check in environment.checks:
-        if check.outcome is Outcome.ADVISED and not _waits_for_permission(check) and check.id not in told:
+        if check.outcome is Outcome.ADVISED and not check.needs_writes and check.id not in told:
             _advice(check, terminal)
-    waiting = [
-        check.id + (" (in part)" if any(case.outcome is Outcome.PASSED for case in check.cases) else "")
-        for check in environment.checks
-        if _waits_for_permission(check)
-    ]
-    if waiting:
-        terminal.write_line(
-            f"  Not asked, because asking would change something: {', '.join(waiting)}. Add --allow-writes "
-            f"to ask {'them' if len(waiting) > 1 else 'it'} too."
-        )
-    for why, ids in _not_asked(environment.checks):
+    for why, ids in not_asked(environment):
         terminal.write_line(beginning(printable(f"  Not asked: {', '.join(ids)}: {why}"), _LINE))
 
 
 def _counts(environment: EnvironmentRecord) -> str:
     """Return how many checks passed, and what became of each other one."""
     checks = environment.checks
-    asked = Counter(check.outcome for check in checks if not _waits_for_permission(check))
+    asked = Counter(check.outcome for check in checks if not check.needs_writes)
     counts = [f"{asked[outcome]} {word}" for outcome, word in _COUNTED if asked[outcome]]
     silent = len(checks) - sum(asked.values()) + asked[Outcome.NOT_RUN]
     counts += [f"{silent} {'was' if silent == 1 else 'were'} not asked"] if silent else []
@@ -146,15 +121,6 @@ def _advice(check: CheckRecord, terminal: Any) -> None:
     terminal.write_line(printable(f"    {_for(check.by, check.fix)}"))
 
 
-def _not_asked(checks: Iterable[CheckRecord]) -> list[tuple[str, list[str]]]:
-    """Return why checks were not asked, each reason once, with the ids of the checks."""
-    found: dict[str, list[str]] = {}
-    for check in checks:
-        if check.outcome is Outcome.NOT_RUN:
-            found.setdefault(check.cases[0].observed, []).append(check.id)
-    return list(found.items())
-
-
 def _waiver(waiver: WaiverRecord) -> str:
     case = "all cases" if waiver.case == "*" else f"case {waiver.case}"
     became = "fails the run" if waiver.problem else "in use" if waiver.used else "not needed this time"
@@ -162,9 +128,3 @@ def _waiver(waiver: WaiverRecord) -> str:
     until = f"{waiver.expires} (expired)" if left < 0 else f"{waiver.expires} (days left: {left})"
     what = f"{waiver.check}, {case}, in {waiver.environment} until {until}, {became}"
     return beginning(f"waiver {waiver.number}: {what}; {waiver.owner}: {waiver.reason}", 2 * _LINE)
-
-
-def _waits_for_permission(check: CheckRecord) -> bool:
-    """Return whether a check was not asked, or not in all its cases, and is all right as far as it was."""
-    advised = [case.advised_because for case in check.cases if case.outcome is Outcome.ADVISED]
-    return check.outcome is Outcome.ADVISED and {*advised} == {AdvisedBecause.NEEDS_WRITES}

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from pytest_caio.outcomes import told
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.personal import EXCERPT_LENGTH
 from pytest_caio.text import beginning
@@ -162,6 +163,12 @@ class CheckRecord(Struct):
     expected: str = ""
     observed: str = ""
 
+    @property
+    def needs_writes(self) -> bool:
+        """Whether all that keeps the check from passing is that requests which write were not sent."""
+        advised = {case.advised_because for case in self.cases if case.outcome is Outcome.ADVISED}
+        return self.outcome is Outcome.ADVISED and advised == {AdvisedBecause.NEEDS_WRITES}
+
 
 class CauseCase(Struct):
     """One case under a cause, as it was seen; `check` is the id of its check."""
@@ -174,8 +181,7 @@ class CauseCase(Struct):
     @property
     def told(self) -> str:
         """The case in a line: its check and name, what had to hold, and what was seen instead."""
-        expected = f"{self.expected}; " if self.expected else ""
-        return f"{f'{self.check} {self.name}'.rstrip()}: {expected}seen: {self.observed}"
+        return f"{f'{self.check} {self.name}'.rstrip()}: {told(self.expected, self.observed)}"
 
 
 class CauseRecord(Struct):

@@ -80,7 +80,7 @@ def test_json_of_another_shape(body: bytes, model: Any) -> None:
     words = "the report of a test" if model is Report else "an object"
     assert caught.value.expected == f"must be {words}, as JSON"
     assert caught.value.observed.startswith("200, ")
-    assert str(caught.value) == f"expected {caught.value.expected}; observed {caught.value.observed}"
+    assert str(caught.value) == f"{caught.value.expected}; seen: {caught.value.observed}"
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 401, 403, 404, 500, 503])
@@ -114,7 +114,7 @@ def test_a_part_that_is_not_there(at: str) -> None:
 def test_a_missing_response_is_a_mismatch() -> None:
     """Without a response, the reason is what was observed."""
     exchange = answer(b"", 0, error="cannot connect: the connection was refused")
-    with pytest.raises(Mismatch, match="observed cannot connect: the connection was refused"):
+    with pytest.raises(Mismatch, match="seen: cannot connect: the connection was refused"):
         exchange.report(Report)
     assert NoAnswer("gone").expected == "must be answered"
     assert isinstance(NoAnswer("gone"), AssertionError)
