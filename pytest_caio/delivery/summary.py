@@ -15,6 +15,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.system.strictjson import NotJson, decode_json
 from pytest_caio.text import markdown, printable
 from pytest_caio.verdict.record import CauseRecord, Record
+from pytest_caio.verdict.summary import seen
 
 __all__ = ["Attachment", "Delivery", "comment", "load_delivery", "marker", "one_line", "plain"]
 
@@ -97,7 +98,7 @@ def plain(delivery: Delivery) -> Iterator[str]:
     yield "\n".join(map(printable, _waivers(record)))
     for number, cause in enumerate(record.causes, 1):
         lines = [f"{number}. {cause.action}", f"{cause.environment}: {cause.sentence} ({_who(cause)})"]
-        lines += [case.told for case in cause.cases]
+        lines += seen(cause)
         yield "\n".join(map(printable, lines))
     yield "\n".join(map(printable, _provenance(delivery)))
 

@@ -26,7 +26,7 @@ from pytest_caio.verdict.record import (
     Record,
     Table,
 )
-from pytest_caio.verdict.summary import not_asked, what_to_do
+from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
 __all__ = ["FOLDER", "SCORES", "curl", "head", "render"]
 
@@ -132,6 +132,7 @@ def _causes(record: Record) -> Iterator[dict[str, Any]]:
         yield {
             **{name: getattr(cause, name) for name in cause.__struct_fields__},
             "environments": names,
+            "seen": seen(cause),
             "exchanges": found,
             "gate": known.gate if known else "",
             "again": " ".join(
@@ -147,12 +148,12 @@ def _choice(checks: Sequence[str]) -> str:
 def _exchanges(environment: EnvironmentRecord, cause: CauseRecord) -> Iterator[_Shown]:
     numbered = {one.n: one for one in environment.exchanges}
     cases = {(check.id, case.name): case for check in environment.checks for case in check.cases}
-    for seen in cause.cases:
-        case = cases.get((seen.check, seen.name))
+    for shown in cause.cases:
+        case = cases.get((shown.check, shown.name))
         for number in case.exchanges[-1:] if case else ():
             exchange = numbered[number]
             command = curl(exchange)
-            yield _Shown(seen.check, exchange, command, sorted(set(_PLACEHOLDER.findall(command))))
+            yield _Shown(shown.check, exchange, command, sorted(set(_PLACEHOLDER.findall(command))))
 
 
 def curl(exchange: ExchangeRecord) -> str:

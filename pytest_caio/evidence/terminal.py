@@ -12,7 +12,7 @@ from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.causes import once
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import CauseRecord, CheckRecord, EnvironmentRecord, Record, WaiverRecord
-from pytest_caio.verdict.summary import not_asked, what_to_do
+from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
 __all__ = ["write"]
 
@@ -69,8 +69,8 @@ def _cause(cause: CauseRecord, number: int, names: Sequence[str], terminal: Any)
     where = f" (in {' and '.join(names)})" if names else ""
     terminal.write_line(printable(f"   {cause.sentence}{where}"))
     terminal.write_line(f"   {_listed('check', cause.checks)}")
-    for case in cause.cases:
-        terminal.write_line(beginning(printable(f"   {case.told}"), _LINE))
+    for line in seen(cause):
+        terminal.write_line(beginning(printable(f"   {line}"), _LINE))
 
 
 def _for(who: str, action: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from pytest_caio.outcomes import told
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.personal import EXCERPT_LENGTH
 from pytest_caio.text import beginning
@@ -177,11 +176,6 @@ class CauseCase(Struct):
     name: str
     expected: str
     observed: str
-
-    @property
-    def told(self) -> str:
-        """The case in a line: its check and name, what had to hold, and what was seen instead."""
-        return f"{f'{self.check} {self.name}'.rstrip()}: {told(self.expected, self.observed)}"
 
 
 class CauseRecord(Struct):

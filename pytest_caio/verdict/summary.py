@@ -1,15 +1,16 @@
-"""What terminal and report both say of a run: what its verdict means, and what was not asked."""
+"""What terminal and report both say of a run: its verdict for the release, what was seen, and not asked."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from pytest_caio.outcomes import told
 from pytest_caio.verdict.causes import once
 from pytest_caio.verdict.judge import GO, INCOMPLETE
 from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import EnvironmentRecord, Record
+from pytest_caio.verdict.record import CauseRecord, EnvironmentRecord, Record
 
-__all__ = ["not_asked", "what_to_do"]
+__all__ = ["not_asked", "seen", "what_to_do"]
 
 _NEEDS_WRITES = "asking would change something; add --allow-writes to ask"
 
@@ -35,6 +36,19 @@ def what_to_do(record: Record) -> str:
         return f"Do not release. {count}."
     where = Counter(" and ".join(names) for _, names in things)
     return f"Do not release. {count}: {', '.join(f'{n} in {names}' for names, n in where.items())}."
+
+
+def seen(cause: CauseRecord) -> list[str]:
+    """Return the cases of a cause in lines: those with the same facts in one, and what had to hold once."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for case in cause.cases:
+        alike.setdefault((case.check, case.expected, case.observed), []).append(case.name)
+    lines, before = [], ""
+    for (check, expected, observed), names in alike.items():
+        which = " ".join(filter(None, (check, ", ".join(names))))
+        lines.append(f"{which}: {told('' if expected == before else expected, observed)}")
+        before = expected
+    return lines
 
 
 def not_asked(environment: EnvironmentRecord) -> list[tuple[str, list[str]]]:

@@ -43,6 +43,23 @@ def test_text_replaces_bytes_that_are_not_utf_8() -> None:
     assert answer(b"a\xffb").text == "a\ufffdb"
 
 
+@pytest.mark.parametrize(
+    ("method", "status", "body", "how"),
+    [
+        ("POST", 200, b"{}", "was let in: 200, {}"),
+        ("POST", 400, b"Body is not JSON", "was let in, and only its body refused: 400, Body is not JSON"),
+        ("POST", 422, b"no payload", "was let in, and only its body refused: 422, no payload"),
+        ("POST", 400, b"Malformed signature", "answered 400, Malformed signature"),
+        ("GET", 400, b"Body is not JSON", "answered 400, Body is not JSON"),
+        ("POST", 401, b"no JSON", "answered 401, no JSON"),
+    ],
+)
+def test_who_is_told_of_his_body_was_let_in(method: str, status: int, body: bytes, how: str) -> None:
+    """A route that answers about the body of a post has let its caller in; other refusals are answers."""
+    request = Request(method, "http://a.example", "/x")
+    assert Exchange(request, datetime.now(UTC), 1.5, status, (), body).answered == how
+
+
 def test_json_of_the_right_shape() -> None:
     """A body of the right shape is parsed, and unknown fields are ignored."""
     assert answer(b'{"ready": true, "names": ["a"], "more": 1}').json(Report) == Report(True, ["a"])

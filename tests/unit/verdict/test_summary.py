@@ -7,8 +7,8 @@ from typing import Any
 
 from pytest_caio.evidence import page
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
-from pytest_caio.verdict.record import CauseRecord, EnvironmentRecord, Record, RunRecord
-from pytest_caio.verdict.summary import not_asked, what_to_do
+from pytest_caio.verdict.record import CauseCase, CauseRecord, EnvironmentRecord, Record, RunRecord
+from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 from tests.support import records
 
 TIME = "2026-02-24T03:17:00+00:00"
@@ -45,6 +45,19 @@ def test_the_report_has_a_card_for_each_thing_to_put_right() -> None:
     assert re.findall(r'caio-action">(.*?)</p>', html) == ["1. mend a", "2. mend b"]
     assert "you, in staging and live." in html
     assert "pytest acceptance --env staging --env live -k AUTH-01" in html
+
+
+def test_what_was_seen_is_said_once() -> None:
+    """Cases with the same facts share a line, and what had to hold is not repeated."""
+    cases = [
+        CauseCase("AUTH-01", "/a", "must be refused (401)", "was let in: 200"),
+        CauseCase("AUTH-01", "/b", "must be refused (401)", "was let in: 200"),
+        CauseCase("AUTH-02", "", "must be refused (401)", "answered 302"),
+    ]
+    assert seen(CauseRecord("live", "", "", "you", ["AUTH-01", "AUTH-02"], cases)) == [
+        "AUTH-01 /a, /b: must be refused (401); seen: was let in: 200",
+        "AUTH-02: seen: answered 302",
+    ]
 
 
 def test_what_was_not_asked_is_told_by_reason() -> None:
