@@ -52,14 +52,14 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
             if cause.environment == environment.name
             for check in cause.checks
         }
-        _environment(environment, told, terminal)
+        _environment(environment, told, bool(causes), terminal)
     for waiver in record.waivers:
         if waiver.days_left is not None:  # a malformed one is already among the reasons
             terminal.write_line(printable(_waiver(waiver)), red=bool(waiver.problem), yellow=waiver.used)
     for line in since.lines(record.since):
         terminal.write_line(line)
-    for path in paths:
-        terminal.write_line(f"evidence: {path}")
+    for line in _files(paths):
+        terminal.write_line(f"evidence: {line}")
     terminal.write_line(record.headline, bold=True, **colour)
 
 
@@ -79,13 +79,31 @@ def _for(who: str, action: str) -> str:
 
 
 def _listed(noun: str, ids: Sequence[str]) -> str:
+    return f"{noun}{'s' if len(ids) > 1 else ''} {_ids(ids)}"
+
+
+def _ids(ids: Sequence[str]) -> str:
     more = len(ids) - _MOST_IDS
-    rest = f" and {more} more" if more > 0 else ""
-    return f"{noun}{'s' if len(ids) > 1 else ''} {', '.join(ids[:_MOST_IDS])}{rest}"
+    return ", ".join(ids[:_MOST_IDS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) -> None:
-    """Write how many checks passed, and what was not the reason: `told` are the checks of the causes."""
+def _files(paths: Sequence[Path]) -> list[str]:
+    """Return the evidence files, in a line those that differ only in their endings."""
+    named: dict[Path, list[str]] = {}
+    for path in paths:
+        stem = path.name.partition(".")[0]
+        named.setdefault(path.with_name(stem), []).append(path.name.removeprefix(stem))
+    return [
+        f"{stem}{first}" + (f" (also {', '.join(others)})" if others else "")
+        for stem, (first, *others) in named.items()
+    ]
+
+
+def _environment(environment: EnvironmentRecord, told: set[str], brief: bool, terminal: Any) -> None:
+    """Write how many checks passed, and what was not the reason: `told` are the checks of the causes.
+
+    Below causes it is `brief`: ids, so that nothing stands between the reader and what is to be done.
+    """
     terminal.write_line(
         printable(f"{environment.name} at {environment.base_url}: {_counts(environment)}"), bold=True
     )
@@ -93,10 +111,23 @@ def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) 
         return
     if environment.retried:
         terminal.write_line(f"  retried: {environment.retried}", yellow=True)
-    for check in environment.checks:
-        if check.outcome is Outcome.ADVISED and not check.needs_writes and check.id not in told:
-            _advice(check, terminal)
-    for why, ids in not_asked(environment):
+    advice = [
+        check
+        for check in environment.checks
+        if check.outcome is Outcome.ADVISED and not check.needs_writes and check.id not in told
+    ]
+    silent = not_asked(environment)
+    if brief:
+        for what, ids in (
+            ("Does not block", [check.id for check in advice]),
+            ("Not asked", [one for _, those in silent for one in those]),
+        ):
+            if ids:
+                terminal.write_line(f"  {what}: {_ids(ids)}; the report says why.")
+        return
+    for check in advice:
+        _advice(check, terminal)
+    for why, ids in silent:
         terminal.write_line(beginning(printable(f"  Not asked: {', '.join(ids)}: {why}"), _LINE))
 
 
