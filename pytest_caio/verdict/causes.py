@@ -293,7 +293,8 @@ _DEPENDENCIES = {
     "RDY-04": ("inngest", "Inngest is not ready in the deployment."),
 }
 _NO_SECRET = re.compile("(?i)secret|not configured")
-_FREE = ("RDY-10",)  # it judges what a response shows, whatever its status code
+# What a response shows, whatever its status code, and which commit any of several responses names.
+_FREE = ("RDY-10", "RDY-13")
 _REACH = (
     "See that the URL is right, that the deployment runs, and that this machine can reach it directly: "
     "the checks use no proxy of the environment (HTTPS_PROXY)."
