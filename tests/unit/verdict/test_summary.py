@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pytest_caio.evidence import page
+from docs.checks_table import declared
+from pytest_caio.evidence import page, terminal
+from pytest_caio.verdict.causes import causes_of
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
-from pytest_caio.verdict.record import CauseCase, CauseRecord, EnvironmentRecord, Record, RunRecord
+from pytest_caio.verdict.record import (
+    CaseRecord,
+    CauseCase,
+    CauseRecord,
+    CheckRecord,
+    EnvironmentRecord,
+    Record,
+    RunRecord,
+)
 from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 from tests.support import records
+from tests.support.places import CHECKOUT
+from tests.support.plain_words import PLACES, unplain_line
 
 TIME = "2026-02-24T03:17:00+00:00"
 
@@ -74,3 +86,47 @@ def test_what_was_not_asked_is_told_by_reason() -> None:
         ("asking would change something; add --allow-writes to ask", ["AUTH-01", "AUTH-02 (in part)"]),
         ("there is no baseline", ["AUTH-04"]),
     ]
+
+
+class Lines:
+    """What the terminal is given to write, without colours."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write_line(self, line: str, **_: bool) -> None:
+        """Keep a line."""
+        self.written.append(line)
+
+    def write_sep(self, _: str, title: str, **__: bool) -> None:
+        """Keep a heading."""
+        self.written.append(title)
+
+
+def ended(outcome: Outcome, one: Any, fix: str) -> Record:
+    """Return the record of a run of one check, whose only case ended so, with one of its fixes."""
+    needs = ["DASHBOARD_AUTH_TOKEN"] if outcome is Outcome.MISSING_INPUT else []
+    why = AdvisedBecause.CHECK_ADVISES if outcome is Outcome.ADVISED else None
+    facts = ("must be refused (401)", "was let in: 200, empty body", 1.0, [])
+    case = CaseRecord("a", "", outcome, *facts, advised_because=why, fix=fix, missing=needs)
+    found = CheckRecord(one.id, one.gate, one.title, one.blocking, outcome, fix, None, [case])
+    verdict = "NO-GO" if outcome.bad else "GO"
+    part = EnvironmentRecord("live", "https://x.example", verdict, verdict, "", "", [], [found], [])
+    run = RunRecord("1", TIME, TIME, {"version": "1"}, "acceptance", {})
+    return Record(verdict, verdict, [], run, [part], causes_of([part]))
+
+
+def test_every_outcome_of_every_check_is_told_in_plain_words() -> None:
+    """Whatever a check's outcome and fix, no line has source or a library's text, and each action a place."""
+    wrong, without, rendered = [], [], 0
+    for one in declared(CHECKOUT / "acceptance"):
+        for outcome in Outcome:
+            for fix in one.fixes.values():
+                record, lines = ended(outcome, one, fix), Lines()
+                terminal.write(record, [], lines)
+                wrong += [line for line in lines.written if unplain_line(line)]
+                without += [cause.action for cause in record.causes if not PLACES.search(cause.action)]
+                rendered += 1
+    assert wrong == []
+    assert without == []
+    assert rendered > 96 * len(Outcome)
