@@ -33,7 +33,7 @@ GUARD = (
 )
 SILENT = 'Hand to the developer: "Have the CORS middleware answer preflights: their answer is 200 without Access-Control-Allow-Methods."'
 CREDENTIALS = (
-    'Hand to the developer: "Have the CORS middleware alone send Access-Control-Allow-Credentials: true (allow_credentials=True), '
+    'Hand to the developer: "Have the CORS middleware alone send Access-Control-Allow-Credentials: true (allow_credentials), '
     'once: it is {told}."'
 )
 ALLOW_ORIGIN = "access-control-allow-origin"

@@ -70,7 +70,7 @@ KEY = (
 )
 CLOUD = "In Railway, remove INNGEST_DEV, and set ENVIRONMENT to exactly production, then redeploy."
 CODE = (
-    'Hand to the developer: "Create the Inngest client with is_production=True on staging too: where ENVIRONMENT is not production '
+    'Hand to the developer: "Create the Inngest client with is_production set on staging too: where ENVIRONMENT is not production '
     'it runs in development mode, whatever INNGEST_DEV says." Until then this check may be waived here (docs/waivers.md), and never '
     "in production."
 )

@@ -10,7 +10,17 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-__all__ = ["HAND_OVER", "Advice", "Mismatch", "MissingInput", "NoAnswer", "NotApplicable", "Way", "who_acts"]
+__all__ = [
+    "HAND_OVER",
+    "Advice",
+    "Mismatch",
+    "MissingInput",
+    "NoAnswer",
+    "NotApplicable",
+    "Way",
+    "told",
+    "who_acts",
+]
 
 Way = str | int
 """A way to fail: a status code, a field of a report, or a word that the check has for it."""
@@ -25,6 +35,11 @@ _NAMED = 4
 def who_acts(fix: str) -> Literal["you", "developer"]:
     """Return who takes the action that a fix describes: the developer, if there is something to hand over."""
     return "developer" if HAND_OVER in fix else "you"
+
+
+def told(expected: str, observed: str) -> str:
+    """Return what had to hold, if that is known, and what was seen, as one sentence wherever it is shown."""
+    return f"{expected}; seen: {observed}" if expected else f"seen: {observed}"
 
 
 class NotApplicable(Exception):
@@ -92,7 +107,7 @@ class Mismatch(AssertionError):
 
     def __init__(self, expected: str, observed: str, fix: str = "", *ways: Way, **named: object) -> None:
         # On one line: an answer's lines would look like pytest's own.
-        super().__init__(" ".join(f"expected {expected}; observed {observed}".splitlines()))
+        super().__init__(" ".join(told(expected, observed).splitlines()))
         self.expected = expected
         self.observed = observed
         self.fix = fix

@@ -6,12 +6,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["beginning", "encodable", "explained", "listed", "printable"]
+__all__ = ["beginning", "encodable", "explained", "listed", "markdown", "printable"]
 
 _NOT_PLAIN_ASCII = re.compile(r"[^ -~]")
 _BETWEEN_WORDS = " \t\r\n\"',;<>{}"
 _LONGEST_WORD = 200
 _LISTED = 100  # names in a list
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~&$]|^[-+](?= )")
 
 
 def printable(text: str) -> str:
@@ -29,6 +30,14 @@ def _escaped(match: re.Match[str]) -> str:
     if unicodedata.category(character)[0] not in "CZ":
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def markdown(text: str) -> str:
+    """Return text, printable, in which nothing is markup of Markdown as GitHub, GitLab and Jira read it.
+
+    A backslash does not keep an @ from mentioning somebody; an invisible word joiner after it does.
+    """
+    return re.sub(r"@(?=\w)", "@\u2060", _MARKUP.sub(r"\\\g<0>", printable(text)))
 
 
 def encodable(text: str, encoding: str | None) -> str:

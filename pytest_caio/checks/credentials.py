@@ -42,7 +42,8 @@ TOKEN_KEY = "DASHBOARD_AUTH_TOKEN"  # noqa: S105 - the key's name
 
 
 def _swap(character: str) -> str:
-    return "a" if character != "a" else "b"
+    """Return another character, also to who takes capitals for small letters: that is a miss of its own."""
+    return "a" if character.lower() != "a" else "b"
 
 
 NEAR_MISSES: dict[str, Callable[[str], str]] = {

@@ -13,8 +13,9 @@ import msgspec
 from pytest_caio.attestation.evidence_set import EvidenceSet, read
 from pytest_caio.errors import InputError
 from pytest_caio.system.strictjson import NotJson, decode_json
-from pytest_caio.text import printable
+from pytest_caio.text import markdown, printable
 from pytest_caio.verdict.record import CauseRecord, Record
+from pytest_caio.verdict.summary import seen
 
 __all__ = ["CUT", "Attachment", "Delivery", "comment", "load_delivery", "marker", "one_line", "plain"]
 
@@ -97,7 +98,7 @@ def plain(delivery: Delivery) -> Iterator[str]:
     yield "\n".join(map(printable, _waivers(record)))
     for number, cause in enumerate(record.causes, 1):
         lines = [f"{number}. {cause.action}", f"{cause.environment}: {cause.sentence} ({_who(cause)})"]
-        lines += [case.told for case in cause.cases]
+        lines += seen(cause)
         yield "\n".join(map(printable, lines))
     yield "\n".join(map(printable, _provenance(delivery)))
 
@@ -109,7 +110,7 @@ def one_line(record: Record, link: Callable[[str], str] = str) -> str:
         f"{one.name}{f' (commit {one.commit[:12]})' if one.commit else ''}" for one in record.environments
     )
     wrong = "; ".join(f"{cause.environment}: {cause.sentence}" for cause in record.causes)
-    return f"{when} UTC: **{record.headline}** {link(where)}{f': {_escaped(wrong)}' if wrong else ''}"
+    return f"{when} UTC: **{record.headline}** {link(where)}{f': {markdown(wrong)}' if wrong else ''}"
 
 
 def _waivers(record: Record) -> Iterator[str]:
@@ -124,12 +125,12 @@ def _waivers(record: Record) -> Iterator[str]:
 def _markdown_head(record: Record) -> Iterator[str]:
     yield f"## CAIO acceptance: {record.headline}"
     yield ""
-    yield from (f"- {_escaped(line)}" for line in (*record.reasons, *_waivers(record)))
+    yield from (f"- {markdown(line)}" for line in (*record.reasons, *_waivers(record)))
     yield ""
     yield "| environment | address | verdict | deployed commit |"
     yield "|---|---|---|---|"
     for one in record.environments:
-        cells = (_escaped(one.name), _code(one.base_url), one.headline, _code(one.commit or "not known"))
+        cells = (markdown(one.name), _code(one.base_url), one.headline, _code(one.commit or "not known"))
         yield f"| {' | '.join(cells)} |"
     if record.causes:
         yield ""
@@ -137,8 +138,8 @@ def _markdown_head(record: Record) -> Iterator[str]:
 
 
 def _cause(number: int, cause: CauseRecord) -> Iterator[str]:
-    yield f"{number}. **{_escaped(cause.action)}**"
-    yield f"   {_escaped(cause.environment)}: {_escaped(cause.sentence)} ({_who(cause)})"
+    yield f"{number}. **{markdown(cause.action)}**"
+    yield f"   {markdown(cause.environment)}: {markdown(cause.sentence)} ({_who(cause)})"
     for case in cause.cases:
         name = f" {_code(case.name)}" if case.name else ""
         yield f"   - {case.check}{name}: {_code(case.expected)}; seen: {_code(case.observed)}"
@@ -156,7 +157,7 @@ def _foot(delivery: Delivery, links: Sequence[str]) -> Iterator[str]:
         shown = links[number] if number < len(links) else _code(file.name)
         yield f"- {shown} SHA-256 {_code(file.sha256)}"
     yield ""
-    yield from map(_escaped, _provenance(delivery))
+    yield from map(markdown, _provenance(delivery))
     yield ""
     yield "</details>"
 
@@ -173,9 +174,3 @@ def _provenance(delivery: Delivery) -> Iterator[str]:
 def _code(text: str) -> str:
     """Return text from a deployment as inline code: it cannot mention people, link or be markup."""
     return f"`{printable(text).replace('`', chr(39)).replace('|', '¦') or ' '}`"
-
-
-def _escaped(text: str) -> str:
-    """Return text in which nothing is markup; an invisible word joiner keeps an @ from mentioning anybody."""
-    escaped = re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", printable(text))
-    return re.sub(r"@(?=\w)", "@\u2060", escaped)

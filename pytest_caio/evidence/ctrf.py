@@ -13,6 +13,7 @@ import msgspec
 
 from pytest_caio.evidence.file import write_whole
 from pytest_caio.evidence.jsonfile import encoded
+from pytest_caio.outcomes import told
 from pytest_caio.verdict.judge import GO
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import CaseRecord, CheckRecord, EnvironmentRecord, Record
@@ -94,8 +95,7 @@ def _test(environment: EnvironmentRecord, check: CheckRecord, case: CaseRecord) 
         "labels": {"check": check.id, "environment": environment.name},
     }
     if case.outcome is not Outcome.PASSED:
-        expected = f"expected {case.expected}; " if case.expected else ""
-        test["message"] = f"{expected}observed {case.observed}"
+        test["message"] = told(case.expected, case.observed)
         test["labels"]["fix"] = check.fix
     elif case.retried:
         test["flaky"] = True

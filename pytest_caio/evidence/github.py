@@ -7,11 +7,10 @@ GITHUB_STEP_SUMMARY names; ten error annotations a step, each alone on its line.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pytest_caio.text import printable
+from pytest_caio.text import markdown, printable
 from pytest_caio.verdict.record import CauseRecord, Record
 
 __all__ = ["append_summary", "error_lines"]
@@ -19,7 +18,6 @@ __all__ = ["append_summary", "error_lines"]
 _MOST_BYTES = 1024 * 1024
 _MOST_ANNOTATIONS = 10
 _CUT = "\n\nThe rest is in the report: a step's summary is cut at 1 MiB.\n"
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@-])")
 
 
 def error_lines(record: Record, environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -57,26 +55,21 @@ def _annotation(cause: CauseRecord) -> str:
 
 def _summary(record: Record) -> Iterator[str]:
     names = " and ".join(environment.name for environment in record.environments)
-    yield f"## CAIO acceptance of {_text(names)}: {_text(record.headline)}"
+    yield f"## CAIO acceptance of {markdown(names)}: {markdown(record.headline)}"
     yield ""
     for one in record.environments:
         commit = f", commit {one.commit}" if one.commit else ""
-        yield f"- {_text(f'{one.name}: {one.headline}, {one.base_url}{commit}')}"
+        yield f"- {markdown(f'{one.name}: {one.headline}, {one.base_url}{commit}')}"
     for reason in record.reasons:
-        yield f"- {_text(reason)}"
+        yield f"- {markdown(reason)}"
     if record.causes:
         yield ""
         yield "| environment | what is wrong | what to do | who | checks |"
         yield "|---|---|---|---|---|"
     for cause in record.causes:
         cells = (cause.environment, cause.sentence, cause.action, cause.who, ", ".join(cause.checks))
-        yield f"| {' | '.join(map(_text, cells))} |"
+        yield f"| {' | '.join(map(markdown, cells))} |"
     yield ""
-
-
-def _text(text: str) -> str:
-    """Return text that Markdown shows as it is: no markup, no mention, no HTML."""
-    return _MARKDOWN.sub(r"\\\1", printable(text))
 
 
 def _bounded(text: str, left: int) -> bytes:

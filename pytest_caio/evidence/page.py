@@ -16,6 +16,7 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 
 from pytest_caio.text import printable
+from pytest_caio.verdict.causes import once
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import (
     CauseRecord,
@@ -25,6 +26,7 @@ from pytest_caio.verdict.record import (
     Record,
     Table,
 )
+from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
 __all__ = ["FOLDER", "SCORES", "curl", "head", "render"]
 
@@ -75,7 +77,7 @@ def head(record: Record, rows: int, left_out: int) -> str:
         "head.html",
         record=record,
         several=len(environments) > 1,
-        sentence=_sentence(record),
+        sentence=what_to_do(record),
         started=run.started.replace("T", " ").replace("+00:00", " UTC"),
         seconds=_seconds(run.started, run.finished),
         part=_part(run.selection),
@@ -107,24 +109,6 @@ def _part(selection: str) -> str:
     return f"only a part was asked: {selection}" if narrow else "the whole suite"
 
 
-def _sentence(record: Record) -> str:
-    """Return what to do about the verdict, how many things there are to do, and where."""
-    if record.verdict == "GO":
-        ends = [w for w in record.waivers if w.used and w.days_left is not None]
-        if not ends:
-            return "Release. Every check that blocks passed."
-        first = min(ends, key=lambda one: one.days_left or 0)
-        return f"Release. It rests on {len(ends)} of the waivers; the first ends on {first.expires}."
-    if record.verdict == "INCOMPLETE":
-        return "This is no release decision. Ask again, and ask everything."
-    where = Counter(cause.environment for cause in record.causes)
-    if not where:
-        return "Do not release. The reasons follow."
-    total = sum(where.values())
-    places = ", ".join(f"{n} in {name}" for name, n in where.items())
-    return f"Do not release. {total} {'thing' if total == 1 else 'things'} to put right: {places}."
-
-
 @dataclass(frozen=True)
 class _Shown:
     """An exchange of a cause, and the command that repeats it."""
@@ -136,10 +120,10 @@ class _Shown:
 
 
 def _causes(record: Record) -> Iterator[dict[str, Any]]:
-    """Yield each cause with its exchanges and the command that asks its checks again."""
+    """Yield each cause once, with its environments, exchanges and the command that asks again."""
     environments = {one.name: one for one in record.environments}
     room = _MOST_EXCHANGES
-    for cause in record.causes:
+    for cause, names in once(record.causes):
         environment = environments.get(cause.environment)
         found = list(_exchanges(environment, cause))[: min(2, room)] if environment else []
         room -= len(found)
@@ -147,9 +131,13 @@ def _causes(record: Record) -> Iterator[dict[str, Any]]:
         known = next((checks[i] for i in cause.checks if i in checks), None)
         yield {
             **{name: getattr(cause, name) for name in cause.__struct_fields__},
+            "environments": names,
+            "seen": seen(cause),
             "exchanges": found,
             "gate": known.gate if known else "",
-            "again": f"pytest acceptance --env {cause.environment} -k {_choice(cause.checks)}",
+            "again": " ".join(
+                ["pytest acceptance", *(f"--env {name}" for name in names), f"-k {_choice(cause.checks)}"]
+            ),
         }
 
 
@@ -160,12 +148,12 @@ def _choice(checks: Sequence[str]) -> str:
 def _exchanges(environment: EnvironmentRecord, cause: CauseRecord) -> Iterator[_Shown]:
     numbered = {one.n: one for one in environment.exchanges}
     cases = {(check.id, case.name): case for check in environment.checks for case in check.cases}
-    for seen in cause.cases:
-        case = cases.get((seen.check, seen.name))
+    for shown in cause.cases:
+        case = cases.get((shown.check, shown.name))
         for number in case.exchanges[-1:] if case else ():
             exchange = numbered[number]
             command = curl(exchange)
-            yield _Shown(seen.check, exchange, command, sorted(set(_PLACEHOLDER.findall(command))))
+            yield _Shown(shown.check, exchange, command, sorted(set(_PLACEHOLDER.findall(command))))
 
 
 def curl(exchange: ExchangeRecord) -> str:
@@ -207,15 +195,7 @@ def _gates(environments: Sequence[EnvironmentRecord]) -> list[tuple[str, list[di
 
 def _not_asked(environments: Sequence[EnvironmentRecord]) -> Iterator[tuple[str, list[str], str]]:
     for one in environments:
-        reasons: dict[str, list[str]] = {}
-        for check in one.checks:
-            case = next((c for c in check.cases if c.outcome is check.outcome), None)
-            waits = case is not None and case.advised_because is AdvisedBecause.NEEDS_WRITES
-            if case and (check.outcome is Outcome.NOT_RUN or waits):
-                why = "asking would change something; add --allow-writes to ask" if waits else case.observed
-                reasons.setdefault(why, []).append(check.id)
-        for why, ids in list(reasons.items())[:_MOST_REASONS]:
-            yield one.name, ids, why
+        yield from ((one.name, ids, why) for why, ids in not_asked(one)[:_MOST_REASONS])
 
 
 def _advice(environments: Sequence[EnvironmentRecord]) -> Iterator[tuple[str, CheckRecord, str]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_caio.evidence import since
 from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.causes import once
-from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
+from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import CauseRecord, CheckRecord, EnvironmentRecord, Record, WaiverRecord
+from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
 __all__ = ["write"]
 
@@ -36,7 +37,7 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
     """
     colour = {_COLOURS[record.verdict]: True}
     terminal.write_sep("=", f"CAIO acceptance: {record.headline}", bold=True, **colour)
-    terminal.write_line(printable(_sentence(record)), bold=True)
+    terminal.write_line(printable(what_to_do(record)), bold=True)
     for reason in record.reasons:
         terminal.write_line(printable(reason))
     causes = once(record.causes)
@@ -51,31 +52,15 @@ def write(record: Record, paths: Sequence[Path], terminal: Any) -> None:
             if cause.environment == environment.name
             for check in cause.checks
         }
-        _environment(environment, told, terminal)
+        _environment(environment, told, bool(causes), terminal)
     for waiver in record.waivers:
         if waiver.days_left is not None:  # a malformed one is already among the reasons
             terminal.write_line(printable(_waiver(waiver)), red=bool(waiver.problem), yellow=waiver.used)
     for line in since.lines(record.since):
         terminal.write_line(line)
-    for path in paths:
-        terminal.write_line(f"evidence: {path}")
+    for line in _files(paths):
+        terminal.write_line(f"evidence: {line}")
     terminal.write_line(record.headline, bold=True, **colour)
-
-
-def _sentence(record: Record) -> str:
-    """Return what the verdict means for the release, in a sentence."""
-    if record.verdict == "GO":
-        return "Nothing that must hold failed: the release may go ahead."
-    if record.verdict == "INCOMPLETE":
-        return "This is no release decision."
-    things = once(record.causes)
-    if not things:
-        return "Do not release."
-    count = f"{len(things)} thing{'s' if len(things) > 1 else ''} to put right"
-    where = Counter(" and ".join(names) for _, names in things)
-    if len(record.environments) == 1:
-        return f"Do not release. {count}."
-    return f"Do not release. {count}: {', '.join(f'{n} in {names}' for names, n in where.items())}."
 
 
 def _cause(cause: CauseRecord, number: int, names: Sequence[str], terminal: Any) -> None:
@@ -84,8 +69,8 @@ def _cause(cause: CauseRecord, number: int, names: Sequence[str], terminal: Any)
     where = f" (in {' and '.join(names)})" if names else ""
     terminal.write_line(printable(f"   {cause.sentence}{where}"))
     terminal.write_line(f"   {_listed('check', cause.checks)}")
-    for case in cause.cases:
-        terminal.write_line(beginning(printable(f"   {case.told}"), _LINE))
+    for line in seen(cause):
+        terminal.write_line(beginning(printable(f"   {line}"), _LINE))
 
 
 def _for(who: str, action: str) -> str:
@@ -94,13 +79,31 @@ def _for(who: str, action: str) -> str:
 
 
 def _listed(noun: str, ids: Sequence[str]) -> str:
+    return f"{noun}{'s' if len(ids) > 1 else ''} {_ids(ids)}"
+
+
+def _ids(ids: Sequence[str]) -> str:
     more = len(ids) - _MOST_IDS
-    rest = f" and {more} more" if more > 0 else ""
-    return f"{noun}{'s' if len(ids) > 1 else ''} {', '.join(ids[:_MOST_IDS])}{rest}"
+    return ", ".join(ids[:_MOST_IDS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) -> None:
-    """Write how many checks passed, and what was not the reason: `told` are the checks of the causes."""
+def _files(paths: Sequence[Path]) -> list[str]:
+    """Return the evidence files, in a line those that differ only in their endings."""
+    named: dict[Path, list[str]] = {}
+    for path in paths:
+        stem = path.name.partition(".")[0]
+        named.setdefault(path.with_name(stem), []).append(path.name.removeprefix(stem))
+    return [
+        f"{stem}{first}" + (f" (also {', '.join(others)})" if others else "")
+        for stem, (first, *others) in named.items()
+    ]
+
+
+def _environment(environment: EnvironmentRecord, told: set[str], brief: bool, terminal: Any) -> None:
+    """Write how many checks passed, and what was not the reason: `told` are the checks of the causes.
+
+    Below causes it is `brief`: ids, so that nothing stands between the reader and what is to be done.
+    """
     terminal.write_line(
         printable(f"{environment.name} at {environment.base_url}: {_counts(environment)}"), bold=True
     )
@@ -108,27 +111,30 @@ def _environment(environment: EnvironmentRecord, told: set[str], terminal: Any) 
         return
     if environment.retried:
         terminal.write_line(f"  retried: {environment.retried}", yellow=True)
-    for check in environment.checks:
-        if check.outcome is Outcome.ADVISED and not _waits_for_permission(check) and check.id not in told:
-            _advice(check, terminal)
-    waiting = [
-        check.id + (" (in part)" if any(case.outcome is Outcome.PASSED for case in check.cases) else "")
+    advice = [
+        check
         for check in environment.checks
-        if _waits_for_permission(check)
+        if check.outcome is Outcome.ADVISED and not check.needs_writes and check.id not in told
     ]
-    if waiting:
-        terminal.write_line(
-            f"  Not asked, because asking would change something: {', '.join(waiting)}. Add --allow-writes "
-            f"to ask {'them' if len(waiting) > 1 else 'it'} too."
-        )
-    for why, ids in _not_asked(environment.checks):
+    silent = not_asked(environment)
+    if brief:
+        for what, ids in (
+            ("Does not block", [check.id for check in advice]),
+            ("Not asked", [one for _, those in silent for one in those]),
+        ):
+            if ids:
+                terminal.write_line(f"  {what}: {_ids(ids)}; the report says why.")
+        return
+    for check in advice:
+        _advice(check, terminal)
+    for why, ids in silent:
         terminal.write_line(beginning(printable(f"  Not asked: {', '.join(ids)}: {why}"), _LINE))
 
 
 def _counts(environment: EnvironmentRecord) -> str:
     """Return how many checks passed, and what became of each other one."""
     checks = environment.checks
-    asked = Counter(check.outcome for check in checks if not _waits_for_permission(check))
+    asked = Counter(check.outcome for check in checks if not check.needs_writes)
     counts = [f"{asked[outcome]} {word}" for outcome, word in _COUNTED if asked[outcome]]
     silent = len(checks) - sum(asked.values()) + asked[Outcome.NOT_RUN]
     counts += [f"{silent} {'was' if silent == 1 else 'were'} not asked"] if silent else []
@@ -146,15 +152,6 @@ def _advice(check: CheckRecord, terminal: Any) -> None:
     terminal.write_line(printable(f"    {_for(check.by, check.fix)}"))
 
 
-def _not_asked(checks: Iterable[CheckRecord]) -> list[tuple[str, list[str]]]:
-    """Return why checks were not asked, each reason once, with the ids of the checks."""
-    found: dict[str, list[str]] = {}
-    for check in checks:
-        if check.outcome is Outcome.NOT_RUN:
-            found.setdefault(check.cases[0].observed, []).append(check.id)
-    return list(found.items())
-
-
 def _waiver(waiver: WaiverRecord) -> str:
     case = "all cases" if waiver.case == "*" else f"case {waiver.case}"
     became = "fails the run" if waiver.problem else "in use" if waiver.used else "not needed this time"
@@ -162,9 +159,3 @@ def _waiver(waiver: WaiverRecord) -> str:
     until = f"{waiver.expires} (expired)" if left < 0 else f"{waiver.expires} (days left: {left})"
     what = f"{waiver.check}, {case}, in {waiver.environment} until {until}, {became}"
     return beginning(f"waiver {waiver.number}: {what}; {waiver.owner}: {waiver.reason}", 2 * _LINE)
-
-
-def _waits_for_permission(check: CheckRecord) -> bool:
-    """Return whether a check was not asked, or not in all its cases, and is all right as far as it was."""
-    advised = [case.advised_because for case in check.cases if case.outcome is Outcome.ADVISED]
-    return check.outcome is Outcome.ADVISED and {*advised} == {AdvisedBecause.NEEDS_WRITES}

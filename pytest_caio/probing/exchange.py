@@ -23,6 +23,8 @@ __all__ = ["Attempt", "Exchange", "Tls"]
 
 _Report = TypeVar("_Report")
 _SUMMARY = 120  # characters
+# What a route says that has tried to read the body, for which it let the caller in.
+_OF_BODY = re.compile("(?i)json|body|payload")
 _SESSION = "caio_session="
 _ONCE = 'Hand to the developer: "Have the report name each field once: programs differ in which they take."'
 
@@ -154,8 +156,11 @@ class Exchange:
     @property
     def answered(self) -> str:
         """What became of the caller, as a part of a sentence, with the answer."""
-        let_in = 200 <= self.status_code < 300
-        how = "was let in: " if let_in else "answered " if self.status_code else ""
+        how = "answered " if self.status_code else ""
+        if 200 <= self.status_code < 300:
+            how = "was let in: "
+        elif self.request.method == "POST" and self.status_code in (400, 422) and _OF_BODY.search(self.shown):
+            how = "was let in, and only its body refused: "
         return f"{how}{self.summary}"
 
     @property

@@ -9,6 +9,7 @@ from pytest_caio.checks.check import Check
 from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.contract.paths import LOGIN
 from pytest_caio.gates.leaks import find_leaks
+from pytest_caio.outcomes import who_acts
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.session.reports import exchange_key
 from pytest_caio.session.run import Run
@@ -62,6 +63,7 @@ class LeakWatch:
             gate=check.gate,
             title=check.title,
             fix=check.fix,
+            by=who_acts(check.fix),
             blocking=check.blocking,
             name=redact(f"{label} (asked by {asked.check.id})"),
             outcome=Outcome.FAILED,

@@ -26,7 +26,7 @@ UNREACHABLE = "unreachable: "
 # What to do about a check that broke, whatever it was to judge.
 OWN_FAULT = (
     "This is a fault of the suite, not of the deployment: report the check's id, what was observed and the "
-    "version of pytest-caio to whoever maintains the suite. The release has to wait for it."
+    "version of pytest-caio to the developer who maintains the suite. The release has to wait for it."
 )
 NEEDS_WRITES = "did not run: the deployment acts on it; give --allow-writes"
 

@@ -162,6 +162,12 @@ class CheckRecord(Struct):
     expected: str = ""
     observed: str = ""
 
+    @property
+    def needs_writes(self) -> bool:
+        """Whether all that keeps the check from passing is that requests which write were not sent."""
+        advised = {case.advised_because for case in self.cases if case.outcome is Outcome.ADVISED}
+        return self.outcome is Outcome.ADVISED and advised == {AdvisedBecause.NEEDS_WRITES}
+
 
 class CauseCase(Struct):
     """One case under a cause, as it was seen; `check` is the id of its check."""
@@ -170,12 +176,6 @@ class CauseCase(Struct):
     name: str
     expected: str
     observed: str
-
-    @property
-    def told(self) -> str:
-        """The case in a line: its check and name, what had to hold, and what was seen instead."""
-        expected = f"{self.expected}; " if self.expected else ""
-        return f"{f'{self.check} {self.name}'.rstrip()}: {expected}seen: {self.observed}"
 
 
 class CauseRecord(Struct):

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,78 @@ def test_failed_checks_are_told_by_cause(ask: Ask, public: Deployment, option: s
     assert any("= FAILURES =" in line for line in outcome.lines) is shown
     assert any(line.startswith("FAILED ") for line in outcome.lines) is shown
     assert outcome.verdict_lines()[1] == "Do not release. 1 thing to put right."
+
+
+MOVED = (
+    b"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://www.dashboard.example/\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
+
+
+def told_in_twelve_lines(outcome: Outcome) -> dict[str, Any]:
+    """Assert that a run has one cause, and tells it in twelve lines beside the verdict; return it."""
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    (cause,) = outcome.evidence["causes"]
+    heading, sentence, *lines, last = outcome.verdict_lines()
+    assert sentence == "Do not release. 1 thing to put right.", heading
+    at = lines.index(f"   {cause['sentence']}")
+    assert lines[at - 1].endswith(cause["action"])
+    assert len(lines) <= 12, lines
+    assert last == "NO-GO"
+    return cause
+
+
+# The faults of a deployment, the checks asked of it, and the action that puts it right.
+ONE_CAUSE = {
+    "a wrong token": ((), "AUTH-05 OPS-03 OPS-07 OPS-09", "DASHBOARD_AUTH_TOKEN", "you"),
+    "Clay's secret is missing": (
+        ("secret-missing",),
+        "WH-02 WH-03 WH-05 RDY-01 RDY-02",
+        "In Railway, set CLAY_WEBHOOK_SECRET (or",
+        "you",
+    ),
+    "a 500 on the status page": (
+        ("status-500",),
+        "AUTH-05 OPS-03 OPS-09",
+        "Hand to the developer, with the deploy logs from Railway: GET /api/operator/status answers 500",
+        "developer",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", ONE_CAUSE)
+def test_one_fault_is_one_cause(ask: Ask, serve: Callable[..., Deployment], fault: str) -> None:
+    """A single fault is told as one cause with all checks under it, what to do, and who is to do it."""
+    faults, checks, action, who = ONE_CAUSE[fault]
+    token = () if faults else ("--token=caio-acceptance-wrong-token",)
+    asked = ("-k", " or ".join(checks.split()))
+    cause = told_in_twelve_lines(ask("acceptance", *asked, *token, to=serve(faults=faults)))
+    assert action in cause["action"]
+    assert cause["who"] == who
+    assert sorted(cause["checks"]) == sorted(checks.split())
+
+
+def test_a_redirect_to_another_host_is_one_cause(ask: Ask, deployment: Deployment) -> None:
+    """A deployment that sends every request on to another host is one cause, which names both hosts."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(MOVED)
+
+    with serving(answer) as url:
+        asked = ("-k", "AUTH-03 or AUTH-09 or RDY-01", f"--base-url={url}")
+        cause = told_in_twelve_lines(ask("acceptance", *deployment.arguments, *asked))
+    host = url.partition("://")[2]
+    assert f"from {host} to another host, www.dashboard.example" in cause["sentence"]
+    assert host in cause["action"]
+    assert "www.dashboard.example" in cause["action"]
+
+
+@pytest.mark.nightly
+def test_one_cause_of_a_whole_run_is_told_in_twelve_lines(ask: Ask, serve: Callable[..., Deployment]) -> None:
+    """A whole run with one cause, some advice and checks that were not asked is as short."""
+    cause = told_in_twelve_lines(ask("acceptance", to=serve(faults=("secret-missing",))))
+    assert len(cause["checks"]) > 8
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["PLACES", "not_plain", "unplain_fact", "unplain_fix"]
+__all__ = ["PLACES", "not_plain", "unplain_fact", "unplain_fix", "unplain_line"]
 
 _SOURCE = re.compile(
     r"(?<=\s)[=!]=(?=\s)|\bis (?:not )?(?:True|False|None)\b|\b(?:True|False|None)\b|\['|'\]"
     r"|\bnot \w+\.\w|^not \w+$|\blen\(|response\.|status_code|AssertionError|XFailed|deselected"
 )
 _LIBRARY = re.compile(r"`[^`]*`")
+_KINDS = re.compile(r"`(?:\$[^`]*|null|str|int|float|bool|object|array)[ |`]")
 _UNFILLED = re.compile(r"(?<!\{)\{[a-z_]+\}(?!\})")
 # A fix names a variable, an option, a file, a setting, a page, or who must act.
 PLACES = re.compile(
@@ -25,6 +26,12 @@ _LONGEST = 80  # words
 def unplain_fact(text: str) -> str:
     """Return what is no plain English in what was expected or observed, or an empty string."""
     found = _SOURCE.search(text) or _LIBRARY.search(text)
+    return found[0] if found else ""
+
+
+def unplain_line(text: str) -> str:
+    """Return what is no plain English in a line that is shown; a command or a key may stand in quotes."""
+    found = _SOURCE.search(text) or _KINDS.search(text)
     return found[0] if found else ""
 
 

@@ -63,7 +63,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # status and of an introspection, the login page.
     "connection-leaked": ("RDY-01", "RDY-07"),
     # Readiness that is not ready no longer contradicts the report.
-    "webhooks-not-ready": ("RDY-01",),
+    **dict.fromkeys(("webhooks-not-ready", "redis-unready", "inngest-unready"), ("RDY-01",)),
     # It serves another path's response in place of readiness, which these replace.
     "original-url-served": ("RDY-01", "RDY-07", "AUTH-05"),
     "traceback-leaked": ("AUTH-01",),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_caio.text import beginning, encodable, explained, printable
+from pytest_caio.text import beginning, encodable, explained, markdown, printable
 
 quick = settings(derandomize=True, database=None, deadline=None)
 
@@ -30,6 +30,21 @@ quick = settings(derandomize=True, database=None, deadline=None)
 def test_control_characters_are_escaped(text: str, shown: str) -> None:
     """Control, format, separator and surrogate characters are shown as escapes; letters are unchanged."""
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("NO-GO of AUTH-01 (1.5 s)!", "NO-GO of AUTH-01 (1.5 s)!"),
+        ("[a](https://b) `c` *d* _e_ ~f~", "\\[a\\](https://b) \\`c\\` \\*d\\* \\_e\\_ \\~f\\~"),
+        ("<b> | # &lt; $x$", "\\<b\\> \\| \\# \\&lt; \\$x\\$"),
+        ("- a\n+ b", "\\- a\\\\n+ b"),
+        ("@ann, a@example.com, @ 5", "@\u2060ann, a@\u2060example.com, @ 5"),
+    ],
+)
+def test_markdown_shows_text_as_it_is(text: str, shown: str) -> None:
+    """Text has no effect in Markdown and mentions nobody, and is readable where it has no markup."""
+    assert markdown(text) == shown
 
 
 @quick

@@ -156,7 +156,7 @@ def test_what_was_not_asked_is_one_line() -> None:
     lines = rendered(record([whole, part, check(3, Outcome.PASSED)], verdict="GO"))
     assert "production at https://production.example: 1 of 3 passed; 2 were not asked" in lines
     (line,) = [line for line in lines if "Not asked" in line]
-    assert "because asking would change something: RDY-01, RDY-02 (in part). Add --allow-writes" in line
+    assert "RDY-01, RDY-02 (in part): asking would change something; add --allow-writes" in line
 
 
 def test_waivers_are_in_plain_words() -> None:

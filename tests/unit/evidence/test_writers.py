@@ -147,8 +147,8 @@ def test_the_step_summary_is_appended(tmp_path: Path) -> None:
     given = {"GITHUB_STEP_SUMMARY": str(path)}
     assert append_summary(record(check("AUTH-01", "failed")), given) == ""
     text = path.read_text("utf-8")
-    assert text.startswith("before\n## CAIO acceptance of production: NO\\-GO\n")
-    assert "| production | title of AUTH\\-01 as seen | fix as seen | you | AUTH\\-01 |\n" in text
+    assert text.startswith("before\n## CAIO acceptance of production: NO-GO\n")
+    assert "| production | title of AUTH-01 as seen | fix as seen | you | AUTH-01 |\n" in text
     short = HOSTILE[:100]
     assert append_summary(record(check("AUTH-01", "failed", short), text=short), given) == ""
     added = path.read_text("utf-8").removeprefix(text)

@@ -43,6 +43,23 @@ def test_text_replaces_bytes_that_are_not_utf_8() -> None:
     assert answer(b"a\xffb").text == "a\ufffdb"
 
 
+@pytest.mark.parametrize(
+    ("method", "status", "body", "how"),
+    [
+        ("POST", 200, b"{}", "was let in: 200, {}"),
+        ("POST", 400, b"Body is not JSON", "was let in, and only its body refused: 400, Body is not JSON"),
+        ("POST", 422, b"no payload", "was let in, and only its body refused: 422, no payload"),
+        ("POST", 400, b"Malformed signature", "answered 400, Malformed signature"),
+        ("GET", 400, b"Body is not JSON", "answered 400, Body is not JSON"),
+        ("POST", 401, b"no JSON", "answered 401, no JSON"),
+    ],
+)
+def test_who_is_told_of_his_body_was_let_in(method: str, status: int, body: bytes, how: str) -> None:
+    """A route that answers about the body of a post has let its caller in; other refusals are answers."""
+    request = Request(method, "http://a.example", "/x")
+    assert Exchange(request, datetime.now(UTC), 1.5, status, (), body).answered == how
+
+
 def test_json_of_the_right_shape() -> None:
     """A body of the right shape is parsed, and unknown fields are ignored."""
     assert answer(b'{"ready": true, "names": ["a"], "more": 1}').json(Report) == Report(True, ["a"])
@@ -80,7 +97,7 @@ def test_json_of_another_shape(body: bytes, model: Any) -> None:
     words = "the report of a test" if model is Report else "an object"
     assert caught.value.expected == f"must be {words}, as JSON"
     assert caught.value.observed.startswith("200, ")
-    assert str(caught.value) == f"expected {caught.value.expected}; observed {caught.value.observed}"
+    assert str(caught.value) == f"{caught.value.expected}; seen: {caught.value.observed}"
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 401, 403, 404, 500, 503])
@@ -114,7 +131,7 @@ def test_a_part_that_is_not_there(at: str) -> None:
 def test_a_missing_response_is_a_mismatch() -> None:
     """Without a response, the reason is what was observed."""
     exchange = answer(b"", 0, error="cannot connect: the connection was refused")
-    with pytest.raises(Mismatch, match="observed cannot connect: the connection was refused"):
+    with pytest.raises(Mismatch, match="seen: cannot connect: the connection was refused"):
         exchange.report(Report)
     assert NoAnswer("gone").expected == "must be answered"
     assert isinstance(NoAnswer("gone"), AssertionError)

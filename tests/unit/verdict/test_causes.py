@@ -37,7 +37,7 @@ class Seen:
         number = len(self.exchanges) + 1
         given, back = [*(sent or {}).items()], [*(got or {}).items()]
         self.exchanges.append(
-            ExchangeRecord(number, "GET", HOST + path, status, given, back, "", body, [], "", 1.0)
+            ExchangeRecord(number, "GET", HOST + path, status, given, back, body, body, [], "", 1.0)
         )
         return number
 
@@ -105,6 +105,14 @@ def test_equal_responses_to_everything_are_one_cause(
     causes = seen.causes
     assert (len(causes) == 1) is bool(words)
     assert not words or words in causes[0].sentence
+
+
+def test_different_answers_of_200_are_no_common_cause() -> None:
+    """Where every path asked answers 200 with something of its own, each check has its own cause."""
+    seen = Seen()
+    for number in range(6):
+        seen.fails(f"OPS-0{number}", seen.answer(f"/api/{number}", 200, f'{{"number": {number}}}'))
+    assert len(seen.causes) == 6
 
 
 def test_a_redirect_of_everything_names_both_hosts() -> None:
