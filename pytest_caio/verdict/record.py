@@ -48,7 +48,10 @@ _MOST_HEADERS = 100
 
 
 class ExchangeRecord(Struct):
-    """One exchange, redacted; `n` is its number in the environment, `timing_ms` that of the last attempt."""
+    """One exchange, redacted; `n` is its number in the environment, `timing_ms` that of the last attempt.
+
+    `request_body` is null where the request's body is too long to be kept, or is no text.
+    """
 
     n: int
     method: str
@@ -63,6 +66,7 @@ class ExchangeRecord(Struct):
     timing_ms: float
     error: str = ""
     truncated: bool = False
+    request_body: str | None = ""
 
 
 class Table(Struct):
@@ -305,10 +309,14 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
         target = target.replace(value, mark)
     sent = [(name, hidden.get(value, value)) for name, value in request.headers]
     got = [(name, beginning(value, EXCERPT_LENGTH)) for name, value in exchange.headers[:_MOST_HEADERS]]
+    body = _sent_text(request.body)
+    for value, mark in hidden.items():
+        body = body and body.replace(value, mark)
     # One redaction pass over all parts is faster. NUL separates them: neither a header nor the text of a body
     # can hold it.
-    parts = [request.origin + target, exchange.shown, *(part for header in (*sent, *got) for part in header)]
-    url, shown, *headers = redact("\0".join(parts)).split("\0")
+    parts = [request.origin + target, exchange.shown, body or ""]
+    parts += [part for header in (*sent, *got) for part in header]
+    url, shown, kept, *headers = redact("\0".join(parts)).split("\0")
     pairs = list(zip(headers[::2], headers[1::2], strict=True))
     return ExchangeRecord(
         n=0,
@@ -327,7 +335,17 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
         timing_ms=round(exchange.elapsed_ms, 1),
         error=exchange.error,
         truncated=exchange.truncated,
+        request_body=None if body is None else kept,
     )
+
+
+def _sent_text(body: bytes) -> str | None:
+    """Return a request's body as text; None where it is too long to be kept, or is no text."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if len(text) > EXCERPT_LENGTH or "\0" in text else text
 
 
 def result_of(report: object) -> Result | None:
