@@ -147,6 +147,8 @@ class HtmlReport:
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
                 "seen": "\n".join(map(printable, seen)),
             }
+        # Enter then opens the row, as a click does (see before.js).
+        cells[0] = cells[0].replace("<td ", '<td tabindex="0" ', 1)
         # pytest-html inserts the node id without escaping it.
         cells[1] = f'<td class="col-testId">{_shown(report.nodeid)}</td>'
         shown = {key: "<br>".join(map(_shown, value.split("\n"))) for key, value in values.items()}
