@@ -20,6 +20,7 @@ from pytest_caio.evidence import since
 from pytest_caio.text import printable
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import (
+    GATE_COUNTERS,
     CauseRecord,
     CheckRecord,
     EnvironmentRecord,
@@ -37,7 +38,7 @@ _SIGNS = {
     "missing input": "✗",
     "waived": "△",
     "advised": "△",
-    "not run": "-",
+    "not asked": "-",
 }
 _MOST_EXCHANGES = 24  # in all: with every check red, the page would otherwise be as long as the JSON
 _MOST_REASONS = 40
@@ -232,23 +233,23 @@ def _curl(exchange: ExchangeRecord) -> list[str]:
 
 def _gates(environments: Sequence[EnvironmentRecord]) -> list[tuple[str, list[dict[str, str]]]]:
     names = dict.fromkeys(gate.name for one in environments for gate in one.gates)
-    rows = []
-    for name in names:
-        cells = []
-        for one in environments:
-            gate = next((gate for gate in one.gates if gate.name == name), None)
-            counts = {word: n for word, n in gate.counts.items() if n} if gate else {}
-            style = (
-                "caio-bad"
-                if gate and gate.bad
-                else "caio-good"
-                if list(counts) == ["passed"]
-                else "caio-warn"
-            )
-            words = ", ".join(f"{_SIGNS[word]} {n} {word}" for word, n in counts.items()) or "- not asked"
-            cells.append({"style": style, "words": words})
-        rows.append((name, cells))
-    return rows
+    return [(name, [_gate(one, name) for one in environments]) for name in names]
+
+
+def _gate(environment: EnvironmentRecord, name: str) -> dict[str, str]:
+    """Return how many checks of a gate passed, and what became of each other one, with its style."""
+    words = Counter(_word(check) for check in environment.checks if check.gate == name)
+    counts = {word: words[word] for word in _SIGNS if words[word]}
+    bad = any(gate.bad for gate in environment.gates if gate.name == name)
+    style = "caio-bad" if bad else "caio-good" if list(counts) == ["passed"] else "caio-warn"
+    shown = ", ".join(f"{_SIGNS[word]} {n} {word}" for word, n in counts.items())
+    return {"style": style, "words": shown or "- not asked"}
+
+
+def _word(check: CheckRecord) -> str:
+    if check.needs_writes or check.outcome is Outcome.NOT_RUN:
+        return "not asked"
+    return next(word for _, word, outcomes in GATE_COUNTERS if check.outcome in outcomes)
 
 
 def _not_asked(environments: Sequence[EnvironmentRecord]) -> Iterator[tuple[str, list[str], str]]:

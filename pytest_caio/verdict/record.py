@@ -166,6 +166,12 @@ class CheckRecord(Struct):
     expected: str = ""
     observed: str = ""
 
+    @property
+    def needs_writes(self) -> bool:
+        """Whether all that keeps the check from passing is that requests which write were not sent."""
+        advised = {case.advised_because for case in self.cases if case.outcome is Outcome.ADVISED}
+        return self.outcome is Outcome.ADVISED and advised == {AdvisedBecause.NEEDS_WRITES}
+
 
 class CauseCase(Struct):
     """One case under a cause, as it was seen; `check` is the id of its check."""
