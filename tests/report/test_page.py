@@ -33,6 +33,8 @@ from tests.support.records import record as made
 from tests.support.suite_runs import ASKING, SHORT, Deployment, Outcome, Sent, run_suite
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
+AXE_RUN = """axe.run({ resultTypes: ['violations'] }).then(
+    run => run.violations.map(one => [one.id, one.nodes.map(node => node.html.slice(0, 200))]))"""
 ODD = "José#1/r (1)+x%.html"
 OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
 ROWS = "tbody.results-table-row"
@@ -341,9 +343,7 @@ def _axe(chromium: Browser, path: Path, ways: Sequence[tuple[int, str]]) -> int:
         tab.set_viewport_size({"width": width, "height": 900})
         tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        found = tab.evaluate(
-            "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 200))]))"
-        )
+        found = tab.evaluate(AXE_RUN)
         assert found == [], (width, scheme)
     context.close()
     return int(nodes)
