@@ -46,7 +46,7 @@ _SLOWEST = 5
 # The columns of a table that is also plotted: the scores of the golden set.
 SCORES = ["case", "mean", "needed", "outcome"]
 _WIDTH, _TALLEST = 1000, 900  # of a waterfall, in its own units
-_PLACEHOLDER = re.compile(r"\[[^\[\]]+\]")
+_PLACEHOLDER = re.compile(r"\[(?![\da-fA-F:.]+\])[^\[\]]+\]")  # but no address of IPv6
 _PLAIN = re.compile(r"[\w:/-]+")  # a word that PowerShell needs no quotes for
 _BY_CURL = frozenset(("host", "content-length", "connection", "accept-encoding"))
 

@@ -29,6 +29,7 @@ from pytest_caio.reference.faults import FAULTS
 from pytest_caio.verdict.record import CauseCase, CauseRecord, ExchangeRecord, Record
 from tests.support.pages import record_of, rewritten_report
 from tests.support.places import CHECKOUT
+from tests.support.records import check as made_check
 from tests.support.records import record as made
 from tests.support.suite_runs import ASKING, SHORT, Deployment, Outcome, Sent, run_suite
 
@@ -463,10 +464,10 @@ def _work_of_loading(chromium: Browser, path: Path) -> float:
 def test_ten_thousand_cases(
     chromium: Browser, no_go: Outcome, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """A report of 10,000 cases is at most 1 MB, and to load one is at most 25 times an empty page's work.
+    """A report of 10,000 cases is at most 1 MB, and to load it is at most 50 times an empty page's work.
 
-    An idle machine loads an empty page in 10 ms, and half a second would be 50 times that. Processor time is
-    measured, which does not grow while a busy machine makes Chromium wait. Seen: 9 times.
+    An empty page takes 10 ms of processor time, so that this is half a second. Processor time does not grow
+    while a busy machine makes Chromium wait. Seen: 9 times.
     """
     record = record_of(no_go)
     (environment,) = record.environments
@@ -481,7 +482,7 @@ def test_ten_thousand_cases(
     nothing = _work_of_loading(chromium, empty)
     ratio = _work_of_loading(chromium, path) / nothing
     record_property("ratio to an empty page", ratio)
-    assert ratio <= 25
+    assert ratio <= 50
 
 
 def test_filters_and_search(chromium: Browser, later: Outcome) -> None:
@@ -604,6 +605,23 @@ def test_the_command_for_powershell() -> None:
         "--data-binary '@body.txt'"
     )
     assert curl_in_powershell(_exchange()).startswith("curl.exe --path-as-is --globoff --include 'http")
+
+
+def test_paths_of_windows_are_shown_as_they_are() -> None:
+    """A path with backslashes and an IPv6 address are shown unchanged, and are no value to fill in."""
+    run = made(made_check("AUTH-05", "failed"))
+    run.run.selection = r"C:\caio\acceptance -k AUTH-05"
+    (environment,) = run.environments
+    exchange = _exchange()
+    exchange.url = "http://[::1]:8000/api/health"
+    exchange.started = run.run.started
+    environment.exchanges = [exchange]
+    environment.checks[0].cases[0].exchanges = [1]
+    run.causes[0].cases = [CauseCase("AUTH-05", "case", "", "")]
+    text = page.head(run, 0, 0)
+    assert r"only a part was asked: C:\caio\acceptance -k AUTH-05" in text
+    assert "http://[::1]:8000/api/health" in text
+    assert "with the value in place of [DASHBOARD_AUTH_TOKEN]:" in text
 
 
 def _exchange(**details: Any) -> ExchangeRecord:
