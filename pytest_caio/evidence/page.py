@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 
 from pytest_caio.checks.check import GATES
 from pytest_caio.evidence import since
+from pytest_caio.evidence.curl import curl, curl_in_powershell, to_fill_in
 from pytest_caio.text import printable
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import (
@@ -29,7 +28,7 @@ from pytest_caio.verdict.record import (
     Table,
 )
 
-__all__ = ["FOLDER", "SCORES", "curl", "curl_in_powershell", "head", "render"]
+__all__ = ["FOLDER", "SCORES", "head", "render"]
 
 FOLDER = Path(__file__).with_name("templates")
 _SIGNS = {
@@ -46,9 +45,6 @@ _SLOWEST = 5
 # The columns of a table that is also plotted: the scores of the golden set.
 SCORES = ["case", "mean", "needed", "outcome"]
 _WIDTH, _TALLEST = 1000, 900  # of a waterfall, in its own units
-_PLACEHOLDER = re.compile(r"\[(?![\da-fA-F:.]+\])[^\[\]]+\]")  # but no address of IPv6
-_PLAIN = re.compile(r"[\w:/-]+")  # a word that PowerShell needs no quotes for
-_BY_CURL = frozenset(("host", "content-length", "connection", "accept-encoding"))
 
 
 @functools.cache
@@ -173,62 +169,7 @@ def _exchanges(environment: EnvironmentRecord, cause: CauseRecord) -> Iterator[_
         for number in case.exchanges[-1:] if case else ():
             exchange = numbered[number]
             command = curl(exchange)
-            names = sorted({name for text in _sent(exchange) for name in _PLACEHOLDER.findall(text)})
-            yield _Shown(seen.check, exchange, command, curl_in_powershell(exchange), names)
-
-
-def _sent(exchange: ExchangeRecord) -> list[str]:
-    """Return what a request sends in which a credential may be replaced by its name."""
-    return [exchange.url, *(value for _, value in exchange.request_headers)]
-
-
-def curl(exchange: ExchangeRecord) -> str:
-    """Return the curl command for a POSIX shell that repeats a request, with credentials by name.
-
-    Return "" where none can: of a websocket, or of a body that is not kept, has several lines, or begins with
-    @, which curl takes for a file.
-    """
-    words = _curl(exchange)
-    body = exchange.request_body
-    return shlex.join([*map(printable, words), *(["--data-binary", body] if body else [])]) if words else ""
-
-
-def curl_in_powershell(exchange: ExchangeRecord) -> str:
-    """Return the same command for PowerShell, or "".
-
-    The PowerShell of Windows loses the double quotes of an argument, so it sends the body from a file.
-    """
-    words = [_in_powershell(word) for word in _curl(exchange)[1:]]
-    if not words:
-        return ""
-    if not exchange.request_body:
-        return " ".join(["curl.exe", *words])
-    body = _in_powershell(exchange.request_body)
-    send = " ".join(["curl.exe", *words, "--data-binary", "'@body.txt'"])
-    return f'[IO.File]::WriteAllText("$PWD/body.txt", {body}); {send}'
-
-
-def _in_powershell(word: str) -> str:
-    plain = printable(word)
-    return plain if _PLAIN.fullmatch(plain) else "'" + plain.replace("'", "''") + "'"
-
-
-def _curl(exchange: ExchangeRecord) -> list[str]:
-    """Return the words of a curl command without the request's body; none where curl cannot repeat it."""
-    names = {name.lower() for name, _ in exchange.request_headers}
-    body = exchange.request_body
-    if exchange.method == "WEBSOCKET" or "upgrade" in names:
-        return []
-    if body is None or body.startswith("@") or not body.isprintable():
-        return []
-    usual = {"GET": [], "HEAD": ["--head"]} if not body else {}
-    headers = [f"{name}: {value}" for name, value in exchange.request_headers if name.lower() not in _BY_CURL]
-    if body and "content-type" not in names:
-        headers.append("Content-Type:")  # curl would name one of its own
-    # Brackets in a URL would be read as a range of URLs (curl's globbing).
-    words = ["curl", "--path-as-is", "--globoff", "--include"]
-    words += [*usual.get(exchange.method, ["--request", exchange.method]), exchange.url]
-    return words + [word for header in headers for word in ("--header", header)]
+            yield _Shown(seen.check, exchange, command, curl_in_powershell(exchange), to_fill_in(exchange))
 
 
 def _gates(environments: Sequence[EnvironmentRecord]) -> list[tuple[str, list[dict[str, str]]]]:

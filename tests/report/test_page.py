@@ -24,7 +24,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pytest_caio.evidence import html, page
-from pytest_caio.evidence.page import curl, curl_in_powershell
+from pytest_caio.evidence.curl import curl, curl_in_powershell
 from pytest_caio.reference.faults import FAULTS
 from pytest_caio.verdict.record import CauseCase, CauseRecord, ExchangeRecord, Record
 from tests.support.pages import record_of, rewritten_report
@@ -422,11 +422,13 @@ def _only_cause(record: Record, fault: str, cause: list[str]) -> str:
     record.causes = [CauseRecord("demo", sentence, action, who, checks, cases)]
     record.reasons = [f"failed: {', '.join(checks)}"]
     text = page.head(record, 0, 0)
+    parts = [text.index(part) for part in ("NO-GO", "1 thing to put right", 'class="caio-action"', "Who:")]
+    assert parts == sorted(parts), fault
     return text[: text.index("</p>", text.index('class="caio-action"'))]
 
 
 def test_the_first_action_is_near_the_top(chromium: Browser, no_go: Outcome) -> None:
-    """The first action of every fault, as runs showed it, ends within the first 1,000 pixels."""
+    """For every fault, the action that runs showed follows the verdict and ends within 1,000 pixels."""
     shown: dict[str, list[str]] = json.loads((CHECKOUT / "docs" / "detection.json").read_text("utf-8"))
     assert set(shown) == set(FAULTS)
     record = record_of(no_go)

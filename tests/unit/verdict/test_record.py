@@ -17,8 +17,9 @@ from pytest_caio.checks.probe import Request, get
 from pytest_caio.environments.environment import Environment
 from pytest_caio.probing.exchange import Attempt, Exchange
 from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.verdict.exchanges import exchange_record
 from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import Result, exchange_record
+from pytest_caio.verdict.record import Result
 
 SECRET = "hunter2-hunter2/+"
 
