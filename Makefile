@@ -34,7 +34,7 @@ benchmark: $(VENV)/.test
 mutations: $(VENV)/.test
 	$(BIN)/python -m benchmarks.mutations $(ARGS)
 
-# The picture in the README, taken of a real report.
+# The pictures in the README, taken of real reports.
 report: $(VENV)/.test browser
 	$(BIN)/python docs/picture.py
 

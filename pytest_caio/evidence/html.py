@@ -43,12 +43,13 @@ class HtmlReport:
     """The changes to pytest-html's report: the page above its table, and rows for cases that did not pass.
 
     pytest-html would write its file while other plugins may still end the run; `write` writes it afterwards,
-    usually to `path`. `json_name` is the name of the JSON of the same run.
+    usually to `path`. `stem` is the name of the other files of the same run, without their endings.
     """
 
-    def __init__(self, config: pytest.Config, path: Path, json_name: str) -> None:
+    def __init__(self, config: pytest.Config, path: Path, stem: str) -> None:
         self.path = path
-        self._json_name = json_name
+        self._stem = stem
+        self._signs = bool(config.option.caio_sign)
         self._plugins = config.pluginmanager
         self._report: Any = None
         self._text = ""
@@ -98,7 +99,7 @@ class HtmlReport:
         above[:] = [*self._ours, *theirs]
         self._render()
         digest = hashlib.sha256(jsonfile.encoded(record)).hexdigest()
-        foot = page.render("foot.html", record=record, json_name=self._json_name, sha256=digest)
+        foot = page.render("foot.html", record=record, stem=self._stem, sha256=digest, signs=self._signs)
         text = with_csp(rewritten(self._text, foot), _SCRIPT)
         return write_whole(path, text.encode("utf-8", "backslashreplace"))
 
@@ -146,6 +147,8 @@ class HtmlReport:
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
                 "seen": "\n".join(map(printable, seen)),
             }
+        # Enter then opens the row, as a click does (see before.js).
+        cells[0] = cells[0].replace("<td ", '<td tabindex="0" ', 1)
         # pytest-html inserts the node id without escaping it.
         cells[1] = f'<td class="col-testId">{_shown(report.nodeid)}</td>'
         shown = {key: "<br>".join(map(_shown, value.split("\n"))) for key, value in values.items()}
@@ -181,7 +184,7 @@ def register(config: pytest.Config, path: Path) -> HtmlReport:
     config.option.htmlpath = asked or str(path)
     config.option.self_contained_html = True
     config.option.css = [str(page.FOLDER / "page.css"), *config.option.css]
-    report = HtmlReport(config, there, path.with_suffix(".json").name)
+    report = HtmlReport(config, there, path.stem)
     config.pluginmanager.register(report, "caio-html")
     return report
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +13,14 @@ from typing import Any
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 
+from pytest_caio.checks.check import GATES
+from pytest_caio.evidence import since
+from pytest_caio.evidence.curl import curl, curl_in_powershell, to_fill_in
 from pytest_caio.text import printable
 from pytest_caio.verdict.causes import once
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import (
+    GATE_COUNTERS,
     CauseRecord,
     CheckRecord,
     EnvironmentRecord,
@@ -28,7 +30,7 @@ from pytest_caio.verdict.record import (
 )
 from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
-__all__ = ["FOLDER", "SCORES", "curl", "head", "render"]
+__all__ = ["FOLDER", "SCORES", "head", "render"]
 
 FOLDER = Path(__file__).with_name("templates")
 _SIGNS = {
@@ -37,7 +39,7 @@ _SIGNS = {
     "missing input": "✗",
     "waived": "△",
     "advised": "△",
-    "not run": "-",
+    "not asked": "-",
 }
 _MOST_EXCHANGES = 24  # in all: with every check red, the page would otherwise be as long as the JSON
 _MOST_REASONS = 40
@@ -45,8 +47,6 @@ _SLOWEST = 5
 # The columns of a table that is also plotted: the scores of the golden set.
 SCORES = ["case", "mean", "needed", "outcome"]
 _WIDTH, _TALLEST = 1000, 900  # of a waterfall, in its own units
-_PLACEHOLDER = re.compile(r"\[[^\[\]]+\]")
-_BY_CURL = frozenset(("host", "content-length", "connection", "accept-encoding"))
 
 
 @functools.cache
@@ -80,11 +80,12 @@ def head(record: Record, rows: int, left_out: int) -> str:
         sentence=what_to_do(record),
         started=run.started.replace("T", " ").replace("+00:00", " UTC"),
         seconds=_seconds(run.started, run.finished),
-        part=_part(run.selection),
+        part=_part(record),
         sent="requests that write were sent too (--allow-writes)"
         if run.options.get("allow_writes")
         else "only requests that change nothing were sent",
         causes=list(_causes(record)),
+        since=[since.lines([one]) for one in record.since],
         gates=_gates(environments),
         not_asked=list(_not_asked(environments)),
         advice=list(_advice(environments)),
@@ -104,18 +105,21 @@ def _seconds(started: str, finished: str) -> int:
     return int((datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds())
 
 
-def _part(selection: str) -> str:
+def _part(record: Record) -> str:
+    selection = record.run.selection
+    gates = {gate.name for one in record.environments for gate in one.gates}
     narrow = any(part in selection.split() for part in ("-k", "-m")) or ".py" in selection
-    return f"only a part was asked: {selection}" if narrow else "the whole suite"
+    return f"only a part was asked: {selection}" if narrow or gates != set(GATES) else "the whole suite"
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """An exchange of a cause, and the command that repeats it."""
+    """An exchange of a cause, and the command that repeats it, for a POSIX shell and for PowerShell."""
 
     check: str
     exchange: ExchangeRecord
     curl: str
+    powershell: str
     names: list[str]
 
 
@@ -153,44 +157,28 @@ def _exchanges(environment: EnvironmentRecord, cause: CauseRecord) -> Iterator[_
         for number in case.exchanges[-1:] if case else ():
             exchange = numbered[number]
             command = curl(exchange)
-            yield _Shown(shown.check, exchange, command, sorted(set(_PLACEHOLDER.findall(command))))
-
-
-def curl(exchange: ExchangeRecord) -> str:
-    """Return the curl command that repeats a request, with credentials by name; "" where none can.
-
-    The record keeps no request body, so a request with one cannot be repeated.
-    """
-    names = {name.lower() for name, _ in exchange.request_headers}
-    if exchange.method == "WEBSOCKET" or names & {"content-type", "upgrade"}:
-        return ""
-    method = {"GET": [], "HEAD": ["--head"]}.get(exchange.method, ["--request", exchange.method])
-    headers = [f"{name}: {value}" for name, value in exchange.request_headers if name.lower() not in _BY_CURL]
-    # Brackets in a URL would be read as a range of URLs (curl's globbing).
-    words = ["curl", "--path-as-is", "--globoff", "--include", *method, exchange.url]
-    words += [word for header in headers for word in ("--header", header)]
-    return shlex.join(printable(word) for word in words)
+            yield _Shown(shown.check, exchange, command, curl_in_powershell(exchange), to_fill_in(exchange))
 
 
 def _gates(environments: Sequence[EnvironmentRecord]) -> list[tuple[str, list[dict[str, str]]]]:
     names = dict.fromkeys(gate.name for one in environments for gate in one.gates)
-    rows = []
-    for name in names:
-        cells = []
-        for one in environments:
-            gate = next((gate for gate in one.gates if gate.name == name), None)
-            counts = {word: n for word, n in gate.counts.items() if n} if gate else {}
-            style = (
-                "caio-bad"
-                if gate and gate.bad
-                else "caio-good"
-                if list(counts) == ["passed"]
-                else "caio-warn"
-            )
-            words = ", ".join(f"{_SIGNS[word]} {n} {word}" for word, n in counts.items()) or "- not asked"
-            cells.append({"style": style, "words": words})
-        rows.append((name, cells))
-    return rows
+    return [(name, [_gate(one, name) for one in environments]) for name in names]
+
+
+def _gate(environment: EnvironmentRecord, name: str) -> dict[str, str]:
+    """Return how many checks of a gate passed, and what became of each other one, with its style."""
+    words = Counter(_word(check) for check in environment.checks if check.gate == name)
+    counts = {word: words[word] for word in _SIGNS if words[word]}
+    bad = any(gate.bad for gate in environment.gates if gate.name == name)
+    style = "caio-bad" if bad else "caio-good" if list(counts) == ["passed"] else "caio-warn"
+    shown = ", ".join(f"{_SIGNS[word]} {n} {word}" for word, n in counts.items())
+    return {"style": style, "words": shown or "- not asked"}
+
+
+def _word(check: CheckRecord) -> str:
+    if check.needs_writes or check.outcome is Outcome.NOT_RUN:
+        return "not asked"
+    return next(word for _, word, outcomes in GATE_COUNTERS if check.outcome in outcomes)
 
 
 def _not_asked(environments: Sequence[EnvironmentRecord]) -> Iterator[tuple[str, list[str], str]]:

@@ -14,8 +14,9 @@ from pytest_caio.probing.exchange import Exchange
 from pytest_caio.session.reports import exchange_key
 from pytest_caio.session.run import Run
 from pytest_caio.text import beginning, printable
+from pytest_caio.verdict.exchanges import exchange_record
 from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import Result, exchange_record
+from pytest_caio.verdict.record import Result
 
 __all__ = ["LeakWatch"]
 

@@ -18,9 +18,10 @@ from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Planned
 from pytest_caio.session.run import Run
 from pytest_caio.text import printable
+from pytest_caio.verdict.exchanges import exchange_record
 from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.outcome import OWN_FAULT, Outcome, decide
-from pytest_caio.verdict.record import Result, Table, exchange_record
+from pytest_caio.verdict.record import Result, Table
 
 __all__ = ["attach_leaks", "exchange_key", "observe"]
 

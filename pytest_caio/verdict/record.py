@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
-from pytest_caio.probing.exchange import Exchange
-from pytest_caio.redaction.personal import EXCERPT_LENGTH
-from pytest_caio.text import beginning
 from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 
 __all__ = [
@@ -30,7 +25,6 @@ __all__ = [
     "SinceRecord",
     "Table",
     "WaiverRecord",
-    "exchange_record",
     "result_of",
     "results_of",
 ]
@@ -44,11 +38,13 @@ GATE_COUNTERS = (
     ("advised", "advised", (Outcome.ADVISED,)),
     ("not_run", "not run", (Outcome.NOT_RUN,)),
 )
-_MOST_HEADERS = 100
 
 
 class ExchangeRecord(Struct):
-    """One exchange, redacted; `n` is its number in the environment, `timing_ms` that of the last attempt."""
+    """One exchange, redacted; `n` is its number in the environment, `timing_ms` that of the last attempt.
+
+    `request_body` is null where the request's body is too long to be kept, or is no text.
+    """
 
     n: int
     method: str
@@ -63,6 +59,7 @@ class ExchangeRecord(Struct):
     timing_ms: float
     error: str = ""
     truncated: bool = False
+    request_body: str | None = ""
 
 
 class Table(Struct):
@@ -294,40 +291,6 @@ class Record(Struct):
     env_diff: dict[str, Any] = field(default_factory=dict)
     format: str = "caio-acceptance-evidence"
     version: int = 1
-
-
-def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> ExchangeRecord:
-    """Return the redacted record of `exchange`; a credential is replaced by its name in brackets."""
-    request = exchange.request
-    hidden = {value: f"[{name}]" for name, value in request.secrets if value}
-    target = request.target
-    for value, mark in hidden.items():
-        target = target.replace(value, mark)
-    sent = [(name, hidden.get(value, value)) for name, value in request.headers]
-    got = [(name, beginning(value, EXCERPT_LENGTH)) for name, value in exchange.headers[:_MOST_HEADERS]]
-    # One redaction pass over all parts is faster. NUL separates them: neither a header nor the text of a body
-    # can hold it.
-    parts = [request.origin + target, exchange.shown, *(part for header in (*sent, *got) for part in header)]
-    url, shown, *headers = redact("\0".join(parts)).split("\0")
-    pairs = list(zip(headers[::2], headers[1::2], strict=True))
-    return ExchangeRecord(
-        n=0,
-        method=request.method,
-        url=url,
-        status=exchange.status_code or None,
-        request_headers=pairs[: len(sent)],
-        response_headers=pairs[len(sent) :],
-        body_sha256=hashlib.sha256(exchange.body).hexdigest(),
-        body_excerpt=shown,
-        attempts=[
-            {"status": attempt.status, **({"error": attempt.error} if attempt.error else {})}
-            for attempt in exchange.attempts
-        ],
-        started=exchange.started.isoformat(timespec="milliseconds"),
-        timing_ms=round(exchange.elapsed_ms, 1),
-        error=exchange.error,
-        truncated=exchange.truncated,
-    )
 
 
 def result_of(report: object) -> Result | None:

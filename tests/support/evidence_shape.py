@@ -71,6 +71,7 @@ SHAPE: dict[str, Any] = {
                     "url": str,
                     "status": (int, type(None)),
                     "request_headers": [list],
+                    "request_body": (str, type(None)),
                     "response_headers": [list],
                     "body_sha256": str,
                     "body_excerpt": str,

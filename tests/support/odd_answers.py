@@ -21,7 +21,7 @@ from pytest_caio.probing.prober import Prober
 from pytest_caio.probing.transport import Transport
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.session.secrets import RunSecrets
-from pytest_caio.verdict.record import exchange_record
+from pytest_caio.verdict.exchanges import exchange_record
 from tests.support.places import CHECKOUT
 
 __all__ = ["OddAnswers"]

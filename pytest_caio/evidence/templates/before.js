@@ -52,6 +52,11 @@
                 event.preventDefault()
                 form.querySelector('[name=find]').focus()
             }
+            if (event.key === 'Enter' && event.target.matches('.collapsible > .col-result')) {
+                const row = `.collapsible[data-id="${event.target.parentElement.dataset.id}"]`
+                event.target.click()
+                document.querySelector(row + ' > .col-result').focus()
+            }
         })
         // pytest-html builds its table anew at every click.
         let due = false

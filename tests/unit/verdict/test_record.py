@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote_plus
 
 import msgspec
 import pytest
@@ -15,8 +17,9 @@ from pytest_caio.checks.probe import Request, get
 from pytest_caio.environments.environment import Environment
 from pytest_caio.probing.exchange import Attempt, Exchange
 from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.verdict.exchanges import exchange_record
 from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import Result, exchange_record
+from pytest_caio.verdict.record import Result
 
 SECRET = "hunter2-hunter2/+"
 
@@ -94,6 +97,19 @@ def test_echoed_secrets_are_redacted(environment: Environment) -> None:
     assert SECRET not in msgspec.json.encode(record).decode()
     assert record.body_excerpt == "<p>[redacted: DASHBOARD_AUTH_TOKEN]</p> j***@customer.example"
     assert record.response_headers[2] == ("Set-Cookie", "caio_session=[redacted]; Path=/")
+
+
+def test_the_body_of_a_request_is_recorded_without_secrets(environment: Environment) -> None:
+    """A request's body is kept, redacted; where it is no text or too long to be kept, null stands for it."""
+    request = replace(get("/x").resolve(environment), body=f'{{"token": "{SECRET}"}}'.encode())
+    assert record_of(request).request_body == '{"token": "[redacted: DASHBOARD_AUTH_TOKEN]"}'
+    carried = replace(request, secrets=(("a token", SECRET),))
+    assert record_of(carried).request_body == '{"token": "[a token]"}'
+    posted = replace(request, body=f"token={quote_plus(SECRET)}".encode())
+    assert "hunter" not in record_of(posted).request_body
+    assert record_of(replace(request, body=b"")).request_body == ""
+    for odd in (b"\xff", b"a\0b", b"x" * 10_000):
+        assert record_of(replace(request, body=odd)).request_body is None
 
 
 def test_no_part_of_a_secret_is_left_at_the_cut(environment: Environment) -> None:
