@@ -8,9 +8,20 @@ way in which it failed (see `Check.advise`).
 from __future__ import annotations
 
 import re
+from operator import methodcaller
 from typing import Literal
 
-__all__ = ["HAND_OVER", "Advice", "Mismatch", "MissingInput", "NoAnswer", "NotApplicable", "Way", "who_acts"]
+__all__ = [
+    "HAND_OVER",
+    "JUDGING",
+    "Advice",
+    "Mismatch",
+    "MissingInput",
+    "NoAnswer",
+    "NotApplicable",
+    "Way",
+    "who_acts",
+]
 
 Way = str | int
 """A way to fail: a status code, a field of a report, or a word that the check has for it."""
@@ -109,3 +120,10 @@ class NoAnswer(Mismatch):
 
     def __init__(self, reason: str, fix: str = "") -> None:
         super().__init__("must be answered", reason, fix or _RUN_AGAIN)
+
+
+JUDGING = methodcaller("errisinstance", Mismatch)
+"""As `__tracebackhide__`: the frame raises Mismatch for a check, whose own line is what to show.
+
+To find the lines of a frame, pytest parses its whole module, which is most of what a failed case costs.
+"""
