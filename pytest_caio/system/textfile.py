@@ -8,6 +8,7 @@ from pytest_caio.errors import InputError
 
 __all__ = ["decode_text", "is_utf16", "read_text"]
 
+_LARGEST = 16 * 1024 * 1024  # bytes; people write no such file by hand
 _UTF16 = "is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)"
 
 
@@ -41,11 +42,14 @@ def read_text(path: Path, source: str, *, optional: bool = False) -> str:
     `optional` gives an empty string.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:  # a device, such as /dev/zero, may have no end
+            raw = file.read(_LARGEST + 1)
     except FileNotFoundError as error:
         if optional:
             return ""
         raise InputError(f"{source}: {error.strerror}") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         raise InputError(f"{source}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
+    if len(raw) > _LARGEST:
+        raise InputError(f"{source}: is larger than {_LARGEST // 1024 // 1024} MiB; is it the right file?")
     return decode_text(raw, source)

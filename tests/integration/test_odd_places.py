@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.nightly import some_nightly
 from tests.support.places import CHECKOUT
 from tests.support.suite_runs import Deployment, Outcome, clean_environment
@@ -112,6 +113,47 @@ def home(suite_copy: Path) -> Path:
 def test_the_verdict_is_the_same(deployment: Deployment, home: Path, name: str) -> None:
     """With no HOME, locale, TMPDIR, terminal or streams, a umask, flags or in odd folders, a run passes."""
     passed(run_at(PLACES[name], home, deployment))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")
+def test_an_output_that_is_full(deployment: Deployment, home: Path) -> None:
+    """With `/dev/full` as output, the evidence and the exit status have the verdict, and one line says so."""
+    outcome = run_at(Place('exec "$@" >/dev/full'), home, deployment)
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.evidence["verdict"] == "INCOMPLETE"
+    assert set(outcome.checks.values()) == {"passed"}
+    assert outcome.stderr == (
+        "caio: standard output takes no more (No space left on device); the evidence has the verdict\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no file without end")
+@pytest.mark.parametrize("option", ["--env-file", "--profiles", "--waivers"])
+def test_a_file_without_end(option: str, tmp_path: Path) -> None:
+    """A file that has no end, `/dev/zero`, is refused in one line, and not read until memory is full."""
+    asked = ["acceptance/test_cors.py", "--env=production", f"{option}=/dev/zero"]
+    environment = clean_environment()
+    done = forked.run([*forked.LEFT_OUT, *asked], cwd=CHECKOUT, environment=environment, timeout=60)
+    assert done.returncode == 4, done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "/dev/zero" in done.stderr
+
+
+def test_a_command_in_a_folder_that_was_deleted(tmp_path: Path) -> None:
+    """In a working directory that was deleted, a command ends with one line, and no traceback."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    ask = ("-m", "pytest_caio", "history", "--ledger", "x.jsonl")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'cd "{gone}" && rmdir "{gone}" && exec "$@"', "sh", sys.executable, *ask],
+        env=clean_environment(PYTHONPATH=str(CHECKOUT)),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def without_rights() -> str:
