@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pytest_caio.errors import InputError
 
-__all__ = ["decode_text", "is_utf16", "read_text"]
+__all__ = ["decode_text", "is_utf16", "native_path", "read_text"]
 
 _LARGEST = 16 * 1024 * 1024  # bytes; people write no such file by hand
 _UTF16 = "is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)"
@@ -33,6 +34,14 @@ def decode_text(raw: bytes, source: str) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{source}, line {line}: has a NUL character in it; remove it")
     return text
+
+
+def native_path(text: str) -> str:
+    """Return a path that stands in a text file as this system takes it: on POSIX its bytes are UTF-8.
+
+    Without a locale (`LC_ALL=C`) Python would refuse letters that are not ASCII.
+    """
+    return os.fsdecode(text.encode("utf-8", "surrogateescape")) if os.name == "posix" else text
 
 
 def read_text(path: Path, source: str, *, optional: bool = False) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import forked
 from tests.support.nightly import some_nightly
-from tests.support.places import CHECKOUT
+from tests.support.places import CHECKOUT, encoded_name
 from tests.support.suite_runs import Deployment, Outcome, clean_environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="these places are those of POSIX")
@@ -198,3 +198,19 @@ def test_a_full_temporary_folder(tmp_path: Path) -> None:
     assert done.returncode in (0, 4), done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == 0 or len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_profile_with_letters_that_the_locale_lacks(tmp_path: Path) -> None:
+    """Without a locale, the paths in a profile have the letters that its UTF-8 text has."""
+    (tmp_path / encoded_name("é")).mkdir()
+    profiles = tmp_path / "p.toml"
+    profiles.write_text('[production]\nenv_file = "é/x.env"\n[production.state]\nhive_dir = "é"\n', "utf-8")
+    source = (
+        "import sys, pathlib; from pytest_caio.environments.profiles import read_profiles as read;"
+        "found = read(pathlib.Path(sys.argv[1]))['production'];"
+        "sys.exit(not pathlib.Path(found.state.hive_dir).is_dir() or '\\udcc3' not in found.env_file)"
+    )
+    environment = {**clean_environment(PYTHONPATH=str(CHECKOUT)), **NO_LOCALE}
+    without = {name: value for name, value in environment.items() if value is not None}
+    done = subprocess.run([sys.executable, "-c", source, str(profiles)], env=without, check=False, timeout=60)
+    assert done.returncode == 0

@@ -13,7 +13,7 @@ from pytest_caio.reference.hosting.redis_server import RedisServer
 
 
 def test_a_card_with_a_field_twice_is_not_judged(make_environment: Callable[..., Environment]) -> None:
-    """A card with a field twice is an error: readers differ in which one counts; what is no card is passed over."""
+    """A card with a field twice is an error: readers differ in which counts; no card is passed over."""
     with RedisServer() as server, redis.Redis.from_url(server.url) as client:
         environment = make_environment(REDIS_URL=server.url)
         prefix = environment.queue_prefix
