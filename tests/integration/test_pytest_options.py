@@ -48,7 +48,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_options(ask: Ask, deployment: Deployment, name: str, tmp_path: Path) -> None:
-    """Options with which a run would ask six times, publish, or break are refused; --debug leaves no file.
+    """`--dist each --tx 6*popen`, and what would publish or break a run, is refused; --debug leaves no file.
 
     Among them workers that cannot be started, and devices (`/dev/full`) where a file is needed.
     """
