@@ -103,7 +103,7 @@ def passed(outcome: Outcome) -> None:
 @pytest.fixture
 def home(suite_copy: Path) -> Path:
     """A copy of the suite at a path with blanks and letters that are not ASCII."""
-    place = suite_copy.with_name("dépôt à vérifier ✓")
+    place = suite_copy.with_name(encoded_name("dépôt à vérifier ✓"))
     suite_copy.rename(place)
     shutil.copy(CHECKOUT / "conftest.py", place)
     return place
