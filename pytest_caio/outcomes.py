@@ -8,10 +8,12 @@ way in which it failed (see `Check.advise`).
 from __future__ import annotations
 
 import re
+from operator import methodcaller
 from typing import Literal
 
 __all__ = [
     "HAND_OVER",
+    "JUDGING",
     "Advice",
     "Mismatch",
     "MissingInput",
@@ -124,3 +126,10 @@ class NoAnswer(Mismatch):
 
     def __init__(self, reason: str, fix: str = "") -> None:
         super().__init__("must be answered", reason, fix or _RUN_AGAIN)
+
+
+JUDGING = methodcaller("errisinstance", Mismatch)
+"""As `__tracebackhide__`: the frame raises Mismatch for a check, whose own line is what to show.
+
+To find the lines of a frame, pytest parses its whole module, which is most of what a failed case costs.
+"""

@@ -119,6 +119,11 @@ def pytest_cmdline_main(
     """Redact any exception that ends the run, and remove what --debug left before it was refused."""
     if getattr(config.option, "looponfail", False) and _tests_a_deployment(config):
         raise pytest.UsageError("--looponfail: would ask again at each change of a file; leave it out")
+    if _tests_a_deployment(config):
+        from pytest_caio.session.pytest_options import too_many_workers  # noqa: PLC0415 - other runs need no import
+
+        if trouble := too_many_workers(config.option):
+            raise pytest.UsageError(trouble)
     try:
         return (yield)
     except BaseException as error:

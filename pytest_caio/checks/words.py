@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from pytest_caio.outcomes import Mismatch, Way
+from pytest_caio.outcomes import JUDGING, Mismatch, Way
 from pytest_caio.text import beginning
 
 __all__ = ["must", "no", "says", "word"]
@@ -34,12 +34,14 @@ def must(holds: object, expected: str, observed: str, *ways: Way, **named: objec
 
     `ways` choose the check's fix, and `named` fill the words in its braces.
     """
+    __tracebackhide__ = JUDGING
     if not holds:
         raise Mismatch(expected, beginning(observed, _LONGEST), "", *ways, **named)
 
 
 def says(subject: str, report: object, **wanted: object) -> None:
     """Raise Mismatch unless each field of a report has the value wanted; the way is the field's name."""
+    __tracebackhide__ = JUDGING
     for field, value in wanted.items():
         found = getattr(report, field)
         alike = found is value if isinstance(value, bool | None) else found == value
@@ -48,6 +50,7 @@ def says(subject: str, report: object, **wanted: object) -> None:
 
 def no(things: str, found: Collection[object] | Sequence[object], *ways: Way, **named: object) -> None:
     """Raise Mismatch if there are any; `things` is their plural, and the first one is shown."""
+    __tracebackhide__ = JUDGING
     if found:
         first = word(next(iter(found)))
         observed = f"{len(found)} of them, the first: {first}" if len(found) > 1 else first

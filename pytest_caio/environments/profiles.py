@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from pytest_caio.errors import InputError
-from pytest_caio.system.textfile import read_text
+from pytest_caio.system.textfile import native_path, read_text
 from pytest_caio.system.toml import line_of, parse_toml
 
 __all__ = [
@@ -43,9 +43,9 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self
 
     def _anchored(self, folder: Path, *keys: str) -> Self:
-        given = {key: getattr(self, key) for key in keys}
-        _refuse_long_paths({key: path for key, path in given.items() if path})
-        paths = {key: str((folder / path).resolve()) for key, path in given.items() if path}
+        given = {key: native_path(path) for key in keys if (path := getattr(self, key))}
+        _refuse_long_paths(given)
+        paths = {key: str((folder / path).resolve()) for key, path in given.items()}
         return msgspec.structs.replace(self, **paths)
 
 
@@ -246,6 +246,7 @@ def _refuse_control_characters(value: object, at: str = "$") -> None:
 
 def _anchored(profile: Profile, folder: Path) -> Profile:
     """Return the profile with the relative paths of its sections resolved from `folder`."""
+    profile = msgspec.structs.replace(profile, env_file=native_path(profile.env_file))
     _refuse_long_paths({"env_file": profile.env_file})
     sections = {
         name: section.anchored(folder) for name in SECTIONS if (section := getattr(profile, name)) is not None

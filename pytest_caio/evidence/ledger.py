@@ -8,6 +8,7 @@ after a loss continues the numbers of the head, so that the gap stays visible.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -150,6 +151,8 @@ def _state(path: Path) -> object:
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a device may be read for ever
+        raise OSError(errno.EINVAL, "it is no file")
     try:
         return once_free(path.read_bytes)
     except FileNotFoundError:

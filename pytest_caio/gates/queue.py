@@ -16,6 +16,7 @@ from pytest_caio.gates.redis_server import UNANSWERED
 from pytest_caio.outcomes import Mismatch
 from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state import StoreError, connect, fetch, members, scan
+from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
 
 __all__ = ["CardView", "QueueFindings", "compare_cards", "examine_queue"]
 
@@ -126,10 +127,14 @@ def examine_queue(environment: Environment) -> QueueFindings:
 
 def _card(key: str, text: bytes | None) -> Email | None:
     try:
-        raw = msgspec.json.decode(text or b"", type=dict[str, Any])
+        raw = decode_json(text or b"", dict[str, Any])
         card = msgspec.convert({**raw, "unrendered": unrendered_texts(raw)}, Email)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except NotJson as error:
+        if REPEATED in str(error):
+            raise StoreError(f"{mask_identifier(key)} cannot be judged: {REPEATED}") from None
         return None  # it has expired since, or is no card: nobody could send it
+    except msgspec.ValidationError:
+        return None
     card.email_id = card.email_id or key.rpartition(":")[2]
     card.to = mask_identifier(str(card.to)) if card.to else None
     return card

@@ -13,7 +13,7 @@ import msgspec
 from pytest_caio.checks.probe import Request
 from pytest_caio.checks.words import word
 from pytest_caio.environments.urls import Url, local_redirect
-from pytest_caio.outcomes import Mismatch, Way
+from pytest_caio.outcomes import JUDGING, Mismatch, Way
 from pytest_caio.probing.causes import Cause, cause_of
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
 from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
@@ -136,11 +136,13 @@ class Exchange:
 
         Behind the guard a path may answer anything, so that no other status code has the general fix.
         """
+        __tracebackhide__ = JUDGING
         if self.status_code != 401:
             raise self.mismatch("must be refused (401)", "", *self._ways, "", **named)
 
     def must_answer(self, *statuses: int | range, to: str = "", **named: object) -> None:
         """Raise Mismatch unless the status code is one of these; `to` says what they mean: "be refused"."""
+        __tracebackhide__ = JUDGING
         if not any(self.status_code in (one if isinstance(one, range) else (one,)) for one in statuses):
             codes = " or ".join(f"{s.start} to {s[-1]}" if isinstance(s, range) else str(s) for s in statuses)
             raise self.mismatch(f"must {to} ({codes})" if to else f"must answer {codes}", "", **named)
@@ -170,6 +172,7 @@ class Exchange:
 
     def json(self, model: type[_Report]) -> _Report:
         """Return the body as `model`. Raises Mismatch if it is not JSON of that shape."""
+        __tracebackhide__ = JUDGING
         try:
             return decode_json(self.body, model)
         except (NotJson, msgspec.ValidationError) as error:
@@ -191,6 +194,7 @@ class Exchange:
         A check should read only the part that it judges, so that it does not fail for another part. Raises
         Mismatch for any other status code or shape; it describes `model` by the first line of its docstring.
         """
+        __tracebackhide__ = JUDGING
         if self.status_code != 200:
             how = "answered " if self.status_code else ""
             raise self.mismatch(f"must answer 200 with {_words(model)}", f"{how}{self.summary}")

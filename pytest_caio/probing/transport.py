@@ -18,6 +18,7 @@ import httpx
 
 from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.probing.exchange import Attempt, Exchange
+from pytest_caio.probing.frames import listen
 from pytest_caio.probing.tls import Handshake, authorities, distrust, handshake_failure, tls_of
 from pytest_caio.probing.unpacking import UNREADABLE, unpack
 
@@ -39,6 +40,7 @@ _HEADER_COST = 200  # bytes that Python's objects take for one header, beside it
 _MOST_HEADERS = 1000
 # Bytes and headers that are kept of a response that is too large, to show them.
 _BEGINNING = 4096
+_UPGRADED = 101
 _FIRST_HEADERS = 20
 # Bytes of one buffer of a body, and of a connection's receive buffer: else that holds up to 256 KiB, which no
 # limit on responses counts.
@@ -174,8 +176,11 @@ class Transport:
             exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), reason=reason, tls=tls)
             if len(raw) > _MOST_HEADERS:
                 return replace(exchange, error=TOO_MANY_HEADERS, begun=begun.status)
-            upgraded = response.status_code == 101  # the bytes that follow are not HTTP
-            body, error = (b"", "") if upgraded else await self._body(response)
+            upgraded = response.status_code == _UPGRADED  # the bytes that follow are not HTTP
+            if upgraded:
+                body, error = await listen(response.extensions["network_stream"]), ""
+            else:
+                body, error = await self._body(response)
             exchange = replace(exchange, body=body, truncated=error == TOO_LARGE)
             if error:
                 return replace(exchange, error=error, begun=begun.status)
@@ -278,7 +283,7 @@ def _has_no_body(method: str, status: int) -> bool:
 
     A proxy may send one all the same, at once or later, so the connection cannot be used again.
     """
-    return method == "HEAD" or status in (101, 204, 304)
+    return method == "HEAD" or status in (_UPGRADED, 204, 304)
 
 
 def _left_over(transport: httpx.AsyncBaseTransport) -> bytes:

@@ -20,6 +20,7 @@ MIN_LENGTH = 8
 # A piece in hex must be longer, or it could be a piece of any checksum.
 _SHORTEST_HEX = 12
 _DATE = re.compile(r"20\d\d[01]\d[0-3]\d")  # evidence files are named by date
+_FEW = 2  # so many distinct characters reveal nothing
 _STRIDE = 4  # characters of hex or base64 from the start of one piece to the next
 _LONGEST = 64  # characters of a secret in one piece
 # Words that evidence contains whatever the deployment responds: a piece of a secret that is part of them is
@@ -177,15 +178,21 @@ def _encoded_pieces(units: Sequence[str], length: int, first: int) -> Iterator[s
 
 
 def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:
+    known: dict[str, bool] = {}  # a secret may repeat itself thousands of times
     for start in range(len(units) - MIN_LENGTH + 1):
+        if len({*"".join(units[start : start + _LONGEST])}) <= _FEW:
+            continue
         for end in range(start + MIN_LENGTH, min(start + _LONGEST, len(units)) + 1):
             piece = "".join(units[start:end])
             if len(units[end - 1]) > 1:  # a cut may have removed the semicolon of an HTML entity
                 piece = piece.removesuffix(";")
-            if not _reveals_nothing(piece, ordinary):
-                yield piece
+            if piece not in known:
+                known[piece] = _reveals_nothing(piece, ordinary)
+                if not known[piece]:
+                    yield piece
+            if not known[piece]:
                 break
 
 
 def _reveals_nothing(piece: str, ordinary: str) -> bool:
-    return len(set(piece)) <= 2 or bool(_DATE.fullmatch(piece)) or piece.casefold() in ordinary
+    return len(set(piece)) <= _FEW or bool(_DATE.fullmatch(piece)) or piece.casefold() in ordinary

@@ -29,7 +29,7 @@ EXCERPT_LENGTH = 2000  # characters of a body or a header that evidence shows
 _ABOUT_PEOPLE = re.compile(
     r"/+api/+(?:pending-emails|emails?\b|leads|cadence|queue|call-prep|clay-callback|traces|alerts|instantly"
     r"|operator/+(?:history|pending-batch|revival|approve|reject|trigger)|rejection-tags|actions)"
-    r"|/+webhooks/+(?!\w+/health)",
+    r"|/+webhooks/+(?!\w+/health)|/+ws\b",
     re.IGNORECASE,
 )
 _PERSONAL = re.compile(

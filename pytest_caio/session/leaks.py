@@ -56,6 +56,24 @@ class LeakWatch:
                 found.append(self._result(everywhere, nodeid, label, answer, leaks))
         return found
 
+    def polled(self) -> list[Result]:
+        """Return a result for each answer to --wait-ready that shows what it may not."""
+        found = []
+        for environment, answer in self._run.polls.values():
+            cases = self._run.plan.cases.items()
+            asked = [
+                nodeid
+                for nodeid, one in cases
+                if one.check.everywhere and one.case.environment == environment
+            ]
+            leaks = find_leaks(answer, environment, self._run.redactor.secrets_in) if asked else []
+            if leaks:
+                label = "GET /api/health/ready, while it was waited for"
+                found.append(
+                    self._result(self._run.plan.cases[asked[0]].check, asked[0], label, answer, leaks)
+                )
+        return found
+
     def _result(self, check: Check, nodeid: str, label: str, answer: Exchange, leaks: list[str]) -> Result:
         asked, redact = self._run.plan.cases[nodeid], self._run.redactor.redact
         return Result(

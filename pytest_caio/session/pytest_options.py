@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -13,13 +14,20 @@ import pytest
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.file import ready_folder
 
-__all__ = ["asks_for_tracebacks", "asks_nothing", "check_options", "pass_over_strictness"]
+__all__ = [
+    "asks_for_tracebacks",
+    "asks_nothing",
+    "check_options",
+    "pass_over_strictness",
+    "too_many_workers",
+]
 
 # Options by their names in `config.option`: that of the command line, and why a run must not have it.
 _REFUSED = {
     "debug": ("--debug", "writes every value into a file, secrets too; leave it out"),
     "pastebin": ("--pastebin", "puts the run on a public site; leave it out"),
 }
+_MOST_WORKERS = 256
 # Options of runs that only show something.
 _SHOWING = (
     "collectonly",
@@ -45,6 +53,7 @@ def check_options(config: pytest.Config) -> None:
             raise InputError(f"{flag}: {reason}")
     if getattr(option, "dist", "no") == "each":
         raise InputError("--dist each: every worker would send every request; give -n with a number instead")
+    _check_workers(option)
     if getattr(option, "setuponly", False):  # would run the fixtures, which wait for responses
         option.setupplan = True
     for flag, path in _files(config).items():
@@ -54,6 +63,29 @@ def check_options(config: pytest.Config) -> None:
     # Not in pytest.ini, where it would be unknown with -p no:terminal.
     if getattr(option, "tbstyle", "") == "auto" and "--tb=auto" not in config.invocation_params.args:
         option.tbstyle = "short"
+
+
+def _check_workers(option: Any) -> None:
+    """Raise InputError for workers that pytest-xdist could not start, over which the run would break."""
+    for spec in getattr(option, "tx", None) or ():
+        count, star, how = str(spec).rpartition("*")
+        kind, *more = how.split("//")
+        python = next((part.partition("=")[2] for part in more if part.startswith("python=")), "")
+        if star and not (count.isdecimal() and int(count) <= _MOST_WORKERS):
+            raise InputError(f"--tx {spec}: give at most {_MOST_WORKERS} workers, as in --tx 3*popen")
+        if kind.partition("=")[0] not in ("popen", "ssh", "socket"):
+            raise InputError(f"--tx {spec}: unknown kind of worker; give --tx popen, or -n with a number")
+        if kind == "popen" and python and not shutil.which(python):
+            raise InputError(f"--tx {spec}: there is no program {python}")
+
+
+def too_many_workers(option: Any) -> str:
+    """Return why a run may not have that many workers, else empty; xdist lists them before it starts any."""
+    asked = getattr(option, "numprocesses", None)
+    most = getattr(option, "maxprocesses", None) or _MOST_WORKERS + 1
+    if isinstance(asked, int) and min(asked, most) > _MOST_WORKERS:
+        return f"-n {asked}: each worker is a process; give at most {_MOST_WORKERS}"
+    return ""
 
 
 def _files(config: pytest.Config) -> dict[str, Path]:

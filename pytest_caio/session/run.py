@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Given", "Run"]
 
 _Value = TypeVar("_Value")
+_MOST_POLLS = 50  # answers to --wait-ready that are kept
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class Run:
         self.id = uuid.uuid4().hex
         self.planned = 0  # number of cases; a run with workers takes it from them
         self.comparison: tuple[str, Any, Any] | None = None
+        # What --wait-ready was answered, each distinct answer once.
+        self.polls: dict[tuple[str, int, bytes], tuple[Environment, Exchange]] = {}
         self._unreachable: dict[str, str] = {}  # by origin: why it cannot be reached, empty when it can
         self._written: dict[int, dict[str, Exchange]] = {}  # what the deployment acted on, by id of its case
         self._prober: Prober | None = None
@@ -205,6 +208,9 @@ class Run:
         reported = 0.0
         while True:
             exchange = self.prober.send(READINESS.resolve(environment))
+            if len(self.polls) < _MOST_POLLS:
+                known = (environment.name, exchange.status_code, exchange.body)
+                self.polls.setdefault(known, (environment, exchange))
             if exchange.status_code == 200 or time.monotonic() >= deadline:
                 return
             if time.monotonic() - reported > REMINDER:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pytest_caio.errors import InputError
 
-__all__ = ["decode_text", "is_utf16", "read_text"]
+__all__ = ["decode_text", "is_utf16", "native_path", "read_text"]
 
+_LARGEST = 16 * 1024 * 1024  # bytes; people write no such file by hand
 _UTF16 = "is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)"
 
 
@@ -34,6 +36,14 @@ def decode_text(raw: bytes, source: str) -> str:
     return text
 
 
+def native_path(text: str) -> str:
+    """Return a path that stands in a text file as this system takes it: on POSIX its bytes are UTF-8.
+
+    Without a locale (`LC_ALL=C`) Python would refuse letters that are not ASCII.
+    """
+    return os.fsdecode(text.encode("utf-8", "surrogateescape")) if os.name == "posix" else text
+
+
 def read_text(path: Path, source: str, *, optional: bool = False) -> str:
     """Return the text of a file, without a byte order mark.
 
@@ -41,11 +51,14 @@ def read_text(path: Path, source: str, *, optional: bool = False) -> str:
     `optional` gives an empty string.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:  # a device, such as /dev/zero, may have no end
+            raw = file.read(_LARGEST + 1)
     except FileNotFoundError as error:
         if optional:
             return ""
         raise InputError(f"{source}: {error.strerror}") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         raise InputError(f"{source}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
+    if len(raw) > _LARGEST:
+        raise InputError(f"{source}: is larger than {_LARGEST // 1024 // 1024} MiB; is it the right file?")
     return decode_text(raw, source)

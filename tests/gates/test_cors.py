@@ -11,7 +11,7 @@ CHECKS = tuple(f"CORS-0{n}" for n in range(1, 7))
 
 
 def test_origins_decide_what_is_asked(tmp_path: Path) -> None:
-    """Without an origin to ask as, an input is missing; a former origin that is still allowed is red."""
+    """`https://[bad` or `*` alone leaves no origin to ask as: an input is missing; a former one is red."""
     with HostedDeployment(environment="production", access_log=False) as deployment:
         lines = deployment.env_file.read_text("utf-8").splitlines()
         allowed = next(line for line in lines if line.startswith("CORS_ALLOWED_ORIGINS="))

@@ -11,7 +11,8 @@ pytest.register_assert_rewrite("tests.support.judging")
 
 from tests.support.bad_servers import relaying  # noqa: E402
 from tests.support.deadlines import Pace  # noqa: E402
-from tests.support.suite_runs import ASKING, Ask, Deployment, run_suite, serving  # noqa: E402
+from tests.support.judging import GATES  # noqa: E402
+from tests.support.suite_runs import Ask, Deployment, run_suite, serving  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +41,11 @@ def ask_at(ask: Ask, deployment: Deployment) -> Ask:
 
 @pytest.fixture(scope="session")
 def pace(ask: Ask, deployment: Deployment) -> Pace:
-    """The duration of a run of all gates that send requests, against the healthy deployment via a relay."""
+    """The duration of a run of two gates, about 100 requests, against the healthy deployment via a relay."""
 
     def ordinary() -> float:
-        # The relay does not support websockets.
         with serving(relaying(deployment.address)) as url:
-            outcome = ask(*ASKING, "-k", "not websocket", *deployment.arguments, f"--base-url={url}")
+            outcome = ask(*GATES, *deployment.arguments, f"--base-url={url}")
         assert outcome.lines[-1] == "INCOMPLETE", outcome.stdout
         return outcome.seconds
 

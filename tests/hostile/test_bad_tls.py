@@ -24,8 +24,9 @@ from pytest_caio.probing.transport import Transport
 from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
 from tests.support.judging import GATES, must_be_no_go, must_be_whole
+from tests.support.nightly import some_nightly
 from tests.support.places import CHECKOUT
-from tests.support.suite_runs import ASKING, SHORT, Ask, Deployment, serving
+from tests.support.suite_runs import SHORT, Ask, Deployment, serving
 
 NOW = datetime.now(UTC)
 HTML = "Content-Type: text/html"
@@ -83,7 +84,7 @@ DISTRUSTED = {
 }
 
 
-@pytest.mark.parametrize("name", DISTRUSTED)
+@pytest.mark.parametrize("name", some_nightly(DISTRUSTED, "TLS 1.1"))
 def test_nothing_is_sent_where_tls_fails(
     name: str, authority: tuple[trustme.CA, dict[str, str]], ask_at: Ask, pace: Pace
 ) -> None:
@@ -95,7 +96,7 @@ def test_nothing_is_sent_where_tls_fails(
         heard.append(connection.recv(65536))
 
     with serving(bad.over_tls(make(authority[0]), listen), scheme="https") as url:
-        outcome = pace.keeps(lambda _: ask_at(url, *GATES, environment=authority[1]), 0, runs=4)
+        outcome = pace.keeps(lambda _: ask_at(url, *SHORT, environment=authority[1]), 0, runs=4)
     must_be_no_go(outcome, words)
     assert b"".join(heard) == b""
 
@@ -123,7 +124,9 @@ def test_old_tls_is_really_spoken(
 def test_a_handshake_that_is_never_answered(ask_at: Ask, pace: Pace) -> None:
     """A port that accepts connections but never answers the handshake is NO-GO after one timeout."""
     with serving(bad.stuck(), scheme="https") as url:
-        outcome = pace.keeps(lambda deadline: ask_at(url, *ASKING, f"--http-timeout={deadline}"))
+        outcome = pace.keeps(
+            lambda deadline: ask_at(url, *GATES, "--max-connections=8", f"--http-timeout={deadline}")
+        )
     must_be_no_go(outcome, f"no whole answer within {pace.deadline:g} s")
 
 
@@ -135,7 +138,7 @@ def test_plain_http_where_tls_is_expected(ask_at: Ask, pace: Pace) -> None:
         connection.sendall(bad.http(400))
 
     with serving(answer, scheme="https") as url:
-        outcome = pace.keeps(lambda _: ask_at(url, *GATES), 0, runs=4)
+        outcome = pace.keeps(lambda _: ask_at(url, *SHORT), 0, runs=4)
     must_be_no_go(outcome, "the port does not speak TLS")
 
 
@@ -161,7 +164,7 @@ def test_a_certificate_must_last(
     """A certificate that expires within 14 days turns RDY-11 red, and no other check of readiness."""
     handle = bad.over_tls(serving_as(authority[0], days=days), bad.relaying(deployment.address))
     with serving(handle, scheme="https") as url:
-        found = ask_at(url, "acceptance/test_readiness.py", environment=authority[1])
+        found = ask_at(url, *SHORT, "-k", "transport or readiness or dependencies", environment=authority[1])
     red = {check for check, how in found.checks.items() if how == "failed"}
     assert red == ({"RDY-11"} if outcome == "failed" else set()), found.stdout
     if red:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import bad_servers as bad
-from tests.support.suite_runs import Ask, Deployment, Outcome, serving
+from tests.support.judging import GATES
+from tests.support.suite_runs import SHORT, Ask, Deployment, Outcome, serving
 
 # A few checks of each kind: with the right token, without one, of a webhook.
 SOME = "test_status_opens or test_dependencies or test_status_needs or test_unsigned_posts"
@@ -69,21 +70,23 @@ def test_one_cause_is_named_for_what_it_is(name: str, ask_at: Ask, deployment: D
     """429 for a part, an edge's own 404 page, a browser challenge page, webhooks 403: one cause each."""
     tell, words, fix = EDGES[name]
     with serving(bad.relaying(deployment.address, tell=tell)) as url:
-        outcome = ask_at(url, "acceptance", "-k", SOME)
+        outcome = ask_at(url, *SHORT, "-k", SOME)
     must_be_one_cause(outcome, words, fix)
 
 
 def test_a_wrong_token_is_named(ask: Ask, deployment: Deployment) -> None:
     """A wrong token is one cause: the token, whatever each check would say."""
     wrong = "--token=not-the-token-of-this-deployment"
-    outcome = ask("acceptance", "-k", f"{SOME} or test_readiness_is", *deployment.arguments, wrong)
+    outcome = ask(
+        *GATES, "acceptance/test_auth.py", "-k", f"{SOME} or test_readiness_is", *deployment.arguments, wrong
+    )
     must_be_one_cause(outcome, "the token is refused (AUTH-05, AUTH-06, RDY-02)", "copy DASHBOARD_")
 
 
 def test_a_base_url_in_another_writing(ask: Ask, deployment: Deployment) -> None:
     """An upper-case scheme, another form of the host, a zero before the port: AUTH-13 compares origins."""
     odd = f"--base-url=HTTP://0x7F.1:0{deployment.address[1]}/"
-    outcome = ask("acceptance", "-k", "test_pages_go_to_the_login", *deployment.arguments, odd)
+    outcome = ask("acceptance/test_auth.py", "-k", "test_pages_go_to_the_login", *deployment.arguments, odd)
     assert outcome.checks == {"AUTH-13": "passed"}, outcome.stdout
 
 
@@ -96,7 +99,7 @@ def test_what_got_in_is_the_check_s_own_finding(ask_at: Ask, deployment: Deploym
         return bad.http(403, b"<title>Just a moment...</title>", HTML) if target.endswith(".env") else answer
 
     with serving(bad.relaying(deployment.address, tell=tell)) as url:
-        outcome = ask_at(url, "acceptance", "-k", "test_no_project_file")
+        outcome = ask_at(url, "acceptance/test_auth.py", "-k", "test_no_project_file")
     assert "keep it out of the static folder" in outcome.stdout
 
 
@@ -109,12 +112,12 @@ def test_http_that_is_sent_on_to_https_is_named(ask_at: Ask) -> None:
 
     with serving(handle) as url:
         host = url.partition("://")[2]
-        outcome = ask_at(url, "acceptance", "-k", SOME)
+        outcome = ask_at(url, *SHORT, "-k", SOME)
     must_be_one_cause(outcome, "answers 308 to everything: it sends http on to https", "with https://")
 
 
 def test_oddities_of_proxies_turn_nothing_red(ask_at: Ask, deployment: Deployment) -> None:
-    """A body after HEAD, 1xx, blank lines, closed connections, 408 at first: every check of auth passes."""
+    """A body after HEAD, 1xx, blank lines, closed connections, 408 at first: auth's checks of paths pass."""
     count = itertools.count()
     known: set[str] = set()
 
@@ -131,7 +134,10 @@ def test_oddities_of_proxies_turn_nothing_red(ask_at: Ask, deployment: Deploymen
 
     with serving(bad.relaying(deployment.address, tell=odd)) as url:
         outcome = ask_at(
-            url, "acceptance/test_auth.py", "-k", "not websocket and not wrong_token_at_the_login"
+            url,
+            "acceptance/test_auth.py",
+            "-k",
+            "status or methods or protected_path or pages or near_misses",
         )
     bad_ones = {check: found for check, found in outcome.checks.items() if found == "failed"}
     assert bad_ones == {}, outcome.stdout
@@ -146,7 +152,9 @@ def test_a_lost_login_says_to_run_again(ask_at: Ask, deployment: Deployment) -> 
         return answer
 
     with serving(bad.relaying(deployment.address, tell=drop)) as url:
-        outcome = ask_at(url, "acceptance", "-k", "test_wrong_token_at_the_login or test_status_needs")
+        outcome = ask_at(
+            url, "acceptance/test_auth.py", "-k", "test_wrong_token_at_the_login or test_status_needs"
+        )
     assert outcome.checks == {"AUTH-01": "passed", "AUTH-16": "failed"}
     assert "Run again" in outcome.stdout
     assert "Have the dashboard's login corrected" not in outcome.stdout

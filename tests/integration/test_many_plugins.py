@@ -135,7 +135,7 @@ def test_the_verdict_is_the_same(
 def test_the_verdict_is_the_same_beside_all(
     ask: Ask, against: tuple[Deployment, Outcome], around: Around, tmp_path: Path
 ) -> None:
-    """Beside all plugins at once the run is GO with the same cases."""
+    """Beside all plugins at once (allure, reportlog, csv, nunit …) the run is GO with the same cases."""
     to, go = against
     (tmp_path / "others").mkdir()
     options = around.options(*around.names, evidence=tmp_path)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.nightly import some_nightly
-from tests.support.places import CHECKOUT
+from tests.support.places import CHECKOUT, encoded_name
 from tests.support.suite_runs import Deployment, Outcome, clean_environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="these places are those of POSIX")
@@ -102,7 +103,7 @@ def passed(outcome: Outcome) -> None:
 @pytest.fixture
 def home(suite_copy: Path) -> Path:
     """A copy of the suite at a path with blanks and letters that are not ASCII."""
-    place = suite_copy.with_name("dépôt à vérifier ✓")
+    place = suite_copy.with_name(encoded_name("dépôt à vérifier ✓"))
     suite_copy.rename(place)
     shutil.copy(CHECKOUT / "conftest.py", place)
     return place
@@ -112,6 +113,47 @@ def home(suite_copy: Path) -> Path:
 def test_the_verdict_is_the_same(deployment: Deployment, home: Path, name: str) -> None:
     """With no HOME, locale, TMPDIR, terminal or streams, a umask, flags or in odd folders, a run passes."""
     passed(run_at(PLACES[name], home, deployment))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")
+def test_an_output_that_is_full(deployment: Deployment, home: Path) -> None:
+    """With `/dev/full` as output, the evidence and the exit status have the verdict, and one line says so."""
+    outcome = run_at(Place('exec "$@" >/dev/full'), home, deployment)
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.evidence["verdict"] == "INCOMPLETE"
+    assert set(outcome.checks.values()) == {"passed"}
+    assert outcome.stderr == (
+        "caio: standard output takes no more (No space left on device); the evidence has the verdict\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no file without end")
+@pytest.mark.parametrize("option", ["--env-file", "--profiles", "--waivers"])
+def test_a_file_without_end(option: str, tmp_path: Path) -> None:
+    """A file that has no end, `/dev/zero`, is refused in one line, and not read until memory is full."""
+    asked = ["acceptance/test_cors.py", "--env=production", f"{option}=/dev/zero"]
+    environment = clean_environment()
+    done = forked.run([*forked.LEFT_OUT, *asked], cwd=CHECKOUT, environment=environment, timeout=60)
+    assert done.returncode == 4, done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "/dev/zero" in done.stderr
+
+
+def test_a_command_in_a_folder_that_was_deleted(tmp_path: Path) -> None:
+    """In a working directory that was deleted, a command ends with one line, and no traceback."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    ask = ("-m", "pytest_caio", "history", "--ledger", "x.jsonl")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'cd "{gone}" && rmdir "{gone}" && exec "$@"', "sh", sys.executable, *ask],
+        env=clean_environment(PYTHONPATH=str(CHECKOUT)),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def without_rights() -> str:
@@ -156,3 +198,19 @@ def test_a_full_temporary_folder(tmp_path: Path) -> None:
     assert done.returncode in (0, 4), done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == 0 or len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_profile_with_letters_that_the_locale_lacks(tmp_path: Path) -> None:
+    """Without a locale, the paths in a profile have the letters that its UTF-8 text has."""
+    (tmp_path / encoded_name("é")).mkdir()
+    profiles = tmp_path / "p.toml"
+    profiles.write_text('[production]\nenv_file = "é/x.env"\n[production.state]\nhive_dir = "é"\n', "utf-8")
+    source = (
+        "import sys, pathlib; from pytest_caio.environments.profiles import read_profiles as read;"
+        "found = read(pathlib.Path(sys.argv[1]))['production'];"
+        "sys.exit(not pathlib.Path(found.state.hive_dir).is_dir() or '\\udcc3' not in found.env_file)"
+    )
+    environment = {**clean_environment(PYTHONPATH=str(CHECKOUT)), **NO_LOCALE}
+    without = {name: value for name, value in environment.items() if value is not None}
+    done = subprocess.run([sys.executable, "-c", source, str(profiles)], env=without, check=False, timeout=60)
+    assert done.returncode == 0

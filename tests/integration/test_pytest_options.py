@@ -36,13 +36,23 @@ REFUSED = {
     "--dist each": ("--dist=each", "--tx=6*popen"),
     "--looponfail": ("--looponfail",),
     "--pastebin": ("--pastebin=all",),
+    "-n 99999999": ("-n", "99999999"),
+    "--tx foo": ("-d", "--tx", "foo"),
+    "--tx 999999*popen": ("-d", "--tx", "999999*popen"),
+    "--tx popen//python=/nowhere": ("-d", "--tx", "popen//python=/nowhere"),
+    "--junitxml": ("--junitxml=/dev/full",),
+    "--ledger": ("--ledger=/dev/full",),
+    "--evidence-dir": ("--evidence-dir=/dev/full",),
     "--debug": ("--debug={}/debug.log", f"--token={HIDDEN}"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_options(ask: Ask, deployment: Deployment, name: str, tmp_path: Path) -> None:
-    """Options with which a run would ask six times, or publish, are refused; --debug leaves no file."""
+    """`--dist each --tx 6*popen`, and what would publish or break a run, is refused; --debug leaves no file.
+
+    Among them workers that cannot be started, and devices (`/dev/full`) where a file is needed.
+    """
     options = (option.replace("{}", str(tmp_path)) for option in REFUSED[name])
     assert name in refusal(ask(ONE, *options, to=deployment))
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import socket
 import threading
@@ -11,6 +12,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from tests.support.bad_servers import http, relaying
 from tests.support.pace import within
 from tests.support.suite_runs import Ask, Deployment, Outcome, serving
 
@@ -98,3 +100,22 @@ def test_it_does_not_delay_what_is_ready(ask: Ask, deployment: Deployment) -> No
     assert outcome.status == 0
     assert within(outcome.seconds, 15)
     assert "waiting" not in outcome.stdout
+
+
+def test_an_answer_while_waiting_is_scanned(ask: Ask, deployment: Deployment) -> None:
+    """What a deployment shows while it is not ready yet is a leak too, although no check asked for it."""
+    asked = itertools.count()
+
+    def tell(target: str, answer: bytes) -> bytes:
+        body = b'{"detail": "no answer of redis://default:hunter2@redis.internal:6379"}'
+        return http(503, body, "Content-Type: application/json") if next(asked) < 1 else answer
+
+    with serving(relaying(deployment.address, tell=tell)) as url:
+        here = (*deployment.arguments, f"--base-url={url}", "--wait-ready=20")
+        outcome = ask("acceptance/test_readiness.py", "-k", "leak_nothing", *here)
+    assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
+    (check,) = outcome.evidence["environments"][0]["checks"]
+    (leak,) = [case for case in check["cases"] if case["outcome"] == "failed"]
+    assert "while it was waited for" in leak["name"]
+    assert "a connection string" in leak["observed"]
+    assert "hunter2" not in outcome.shown

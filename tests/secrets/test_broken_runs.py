@@ -200,20 +200,8 @@ def test_an_exception_in_a_run_reveals_no_secret(what: str, workers: tuple[str, 
     source = f"import os\nSECRET = os.environ['SOME_API_KEY']\n{BREAKING[what]}"
     (tmp_path / "breaking.py").write_text(source, "utf-8")
     with echoing() as (url, cookies):
-        outcome = planted.run(
-            url,
-            *(
-                "-p",
-                "breaking",
-                "-l",
-                "--tb=long",
-                "-rA",
-                "-k",
-                "dependencies_are_ready",
-                "--junitxml={evidence}/run.xml",
-            ),
-            *workers,
-        )
+        verbose = ("-l", "--tb=long", "-rA", "--junitxml={evidence}/run.xml", "-k", "dependencies_are_ready")
+        outcome = planted.run(url, "-p", "breaking", *verbose, *workers, gates=["readiness"])
     assert outcome.status != 0, outcome.stdout
     # The message is shown with the secret's name; workers show neither their header nor how they ended.
     shown = outcome.stdout + outcome.stderr

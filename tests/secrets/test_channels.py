@@ -10,9 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pytest_caio.commands.cli import main
 from tests.support.echo import ENCODINGS, echoing
 from tests.support.nightly import some_nightly
 from tests.support.planted import HEADER, VERBOSE, Planted
+from tests.support.scanner import Scanner
 
 # One run sends everything to every output; the others, with other options of pytest, send only some of it.
 SOME = "chatter or bearers or cookie or are_ready or instantly"
@@ -52,7 +54,7 @@ def test_no_output_contains_a_secret(way: str, tmp_path: Path) -> None:
     planted = Planted(tmp_path, HEADER.replace("'", "") if way != "workers" else string.ascii_letters)
     encodings = list(ENCODINGS.values())
     told = [encodings[n % len(encodings)](secret) for n, secret in enumerate(planted.known)]
-    together = 6 if way == "full trace" else 2
+    together = 6 if way == "full trace" else 4
     texts = [" ".join(told[n : n + together]) for n in range(0, len(told), together)]
     with echoing() as (url, cookies):
         outcome = planted.run(url, *WAYS[way], texts=texts)
@@ -64,6 +66,40 @@ def test_no_output_contains_a_secret(way: str, tmp_path: Path) -> None:
         assert outcome.lines[-1] == "NO-GO", outcome.stdout[-3000:] + outcome.stderr[-3000:]
         assert "[redacted: " in outcome.stdout
     assert planted.leaks(outcome, cookies) == {}
+
+
+# Every file that a run leaves or hands on, by how its name ends.
+LEFT = (
+    *(".html", "Z.json", ".junit.xml", ".ctrf.json", ".completion.txt", ".intoto.json", "run.xml"),
+    *("ledger.jsonl", "ledger.jsonl.head", "summary.md", "tracker.md"),
+)
+
+
+def test_no_file_of_the_evidence_contains_a_secret(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JUnit, CTRF, completion, ledger, summary, signature, annotations, comment: none contains a secret."""
+    planted = Planted(tmp_path, HEADER.replace("'", ""))
+    assert main(["keygen", "--out", str(tmp_path / "keys")]) == 0
+    folder = tmp_path / "evidence"
+    around = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    with echoing() as (url, cookies):
+        outcome = planted.run(
+            url,
+            *(*WAYS["everything"], "--sign={evidence}/../keys/caio-evidence.key"),
+            *("-k", "chatter or are_ready or near_misses or bearers or secrets"),
+            gates=["chatter", "readiness", "auth", "environment"],
+            texts=[" ".join(ENCODINGS["JSON"](secret) for secret in planted.known[:3])],
+            environment=around,
+        )
+    assert "::error " in outcome.stdout
+    given = ["--key", str(tmp_path / "keys" / "caio-evidence.pub"), str(outcome.evidence_path)]
+    assert main(["attach", "--to", f"markdown:{folder / 'tracker.md'}", *given]) == 0
+    names = [path.name for path in folder.iterdir()]
+    assert [end for end in LEFT if not any(name.endswith(end) for name in names)] == []
+    assert [name for name in names if not name.endswith((*LEFT, ".lock"))] == []
+    assert planted.leaks(outcome, cookies) == {}
+    assert Scanner([*planted.known, *cookies]).leaks("".join(capsys.readouterr())) == []
 
 
 FORMS = st.lists(st.sampled_from(sorted(ENCODINGS)), min_size=1, max_size=2)
@@ -107,10 +143,9 @@ def test_any_secret_in_any_form(
                 *options,
                 "--junitxml={evidence}/run.xml",
                 "--log-file={evidence}/run.log",
-                "-k",
-                "chatter or cors",
             ),
             *(("-n", "1") if workers else ()),
+            gates=["chatter", "cors"],
             texts=texts,
         )
         assert "INTERNALERROR" not in outcome.stdout + outcome.stderr, outcome.stdout[-3000:]

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ from tests.support.places import CHECKOUT
 from tests.support.planted import made
 from tests.support.scanner import RUN, Scanner
 from tests.support.suite_runs import (
+    SHORT,
     Deployment,
     Outcome,
     Row,
@@ -66,7 +68,7 @@ class Listener:
             connection.sendall(http(200, b"{}"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Watched:
     """A run, its plan, and the connections, lookups and requests that were recorded."""
 
@@ -103,21 +105,31 @@ class Field:
         self._numbers = itertools.count()
 
     def run(
-        self, *arguments: str, url: str = "", planned: bool = True, environment: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        suite: tuple[str, ...] = ("acceptance",),
+        url: str = "",
+        planned: bool = True,
+        environment: dict[str, str] | None = None,
     ) -> Watched:
-        """Run the suite with all its inputs, print its plan if `planned`, and collect what was recorded."""
+        """Run `suite` with all its inputs, print its plan if `planned`, and collect what was recorded."""
         number = next(self._numbers)
         notes = self.folder / f"sockets-{number}.jsonl"
         asked = [
-            *("acceptance", "--allow-writes", *self.deployment.arguments),
+            *(*suite, "--allow-writes", *self.deployment.arguments),
             *(f"--revoked-tokens=@{self.deployment.reference.revoked_file}", *arguments),
             *([f"--base-url={url}"] if url else []),
         ]
-        watch = {"PYTHONPATH": str(CHECKOUT / "tests/secrets/watch"), "SOCKETS": str(notes)}
         known = len(self.deployment.log())
         more = environment or {}
-        around = {**self.environment, **watch, **more}
-        outcome = run_suite(*asked, folder=self.folder / f"evidence-{number}", environment=around)
+        around = {**self.environment, "SOCKETS": str(notes), **more}
+        outcome = run_suite(
+            *asked,
+            *("-p", "watching"),
+            folder=self.folder / f"evidence-{number}",
+            environment=around,
+            path=(CHECKOUT, CHECKOUT / "tests/secrets/watch"),
+        )
         sent = self.deployment.log()[known:]
         noted = [json.loads(line) for line in notes.read_text("utf-8").splitlines()]
         connected = [tuple(note["address"][:2]) for note in noted if note["event"] != "socket.getaddrinfo"]
@@ -160,11 +172,11 @@ def astray(watched: Watched) -> list[str]:
     told: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in watched.values}
     scanner = Scanner(watched.values.values())
     for one in watched.outcome.sent:
-        runs = scanner.leaks(one.raw)
+        runs, words = scanner.leaks(one.raw), _words_of(one)
         for name, value in watched.values.items():
             # A near miss must match as a whole, since most of it is the token.
             exactly = name.startswith((f"{TOKEN}, ", "revoked")) and name != f"{TOKEN}, a prefix"
-            if _words_of(one, value) if exactly else any(run in value for run in runs):
+            if value.encode() in words if exactly else any(run in value for run in runs):
                 told[name].update(asked([one], watched.values[TOKEN]))
     found = []
     for name, counted in told.items():
@@ -174,8 +186,8 @@ def astray(watched: Watched) -> list[str]:
     return found
 
 
-def _words_of(one: Sent, value: str) -> bool:
-    return value.encode() in re.split(rb"[^\w-]+", one.raw)
+def _words_of(one: Sent) -> set[bytes]:
+    return set(re.split(rb"[^\w-]+", one.raw))
 
 
 def _may_carry(credential: str, name: str) -> bool:
@@ -189,11 +201,13 @@ def _may_carry(credential: str, name: str) -> bool:
     return credential == name
 
 
+@cache
 def signatures(watched: Watched) -> Counter[tuple[str, str, str]]:
     """Count the signatures that arrived, by the name of their secret and body, method and target."""
     found: Counter[tuple[str, str, str]] = Counter()
     for one in watched.outcome.sent:
         body = one.body.encode("latin-1")
+        words = _words_of(one)
         overs = {"": body, " over another body": ANOTHER_BODY, " over an empty body": b""}
         for key in NEVER:
             secret = watched.values[key].encode()
@@ -203,7 +217,7 @@ def signatures(watched: Watched) -> Counter[tuple[str, str, str]]:
                 text = signed + (stamp[1] if stamp else b"")
                 forms[over] = hmac.new(secret, text, hashlib.sha256).hexdigest()
             forms |= {f", {kind}": miss(forms[""]) for kind, miss in NEAR_SIGNATURES.items()}
-            how = next((how for how, value in forms.items() if _words_of(one, value)), None)
+            how = next((how for how, value in forms.items() if value.encode() in words), None)
             if how is not None:
                 target, query, _ = one.target.partition("?")
                 found[f"signature by {key}{how}{' in the query' if query else ''}", one.method, target] += 1
@@ -294,7 +308,6 @@ def test_a_client_that_trusts_the_environment_uses_them(
     assert sent.values("Authorization") == [f"Basic {expected}"]
 
 
-REDIRECTED = ("acceptance/test_cors.py", "acceptance/test_readiness.py")
 REDIRECTS = [
     (status, form)
     for status in (301, 302, 303, 307, 308)
@@ -319,7 +332,7 @@ def test_nothing_follows_a_redirect_elsewhere(field_: Field, proxy: tuple[str, L
                 connection.sendall(http(status, body, f"Location: {to}", "Content-Type: text/html", *more))
 
         with serving(redirect) as url:
-            watched = field_.run(*REDIRECTED, url=url, planned=False)
+            watched = field_.run(suite=SHORT, url=url, planned=False)
             address = ("127.0.0.1", int(url.rpartition(":")[2]))
         assert elsewhere.heard == []
         assert proxy[1].heard == []

@@ -18,6 +18,8 @@ from pytest_caio.reference.dashboard.state import State
 from tests.support.bad_servers import relaying
 from tests.support.suite_runs import Deployment, Outcome, run_suite, serving
 
+# The checks that ask the paths about people, and those whose responses are judged.
+GATES = [f"acceptance/test_{gate}.py" for gate in ("auth", "operator", "readiness")]
 PERSON = {
     "email": "philippa.quillfeather@lamps.example",
     "name": "Philippa Quillfeather",
@@ -78,7 +80,7 @@ def outcome(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) ->
     # The relay does not support websockets.
     options = (
         "-k",
-        "not websocket",
+        "(every_protected_path or test_operator or test_readiness) and not websocket",
         "-rA",
         "-vv",
         "--showlocals",
@@ -88,7 +90,7 @@ def outcome(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) ->
     relay = relaying(deployment.address, ask=lambda request: request.replace(b"\r\n", opened, 1))
     with serving(relay) as url:
         asked = (*deployment.arguments, f"--base-url={url}", "--allow-writes", *options)
-        return run_suite("acceptance", *asked, folder=folder)
+        return run_suite(*GATES, *asked, folder=folder)
 
 
 def parts(outcome: Outcome) -> dict[str, str]:

@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from tests.support.evidence_shape import SHAPE, misshapen
 from tests.support.suite_runs import Outcome
 
-__all__ = ["GATES", "must_be_no_go", "must_be_whole"]
+__all__ = ["GATES", "MANY", "must_be_no_go", "must_be_whole"]
 
 # Two gates that read every kind of response: readiness parses reports, CORS reads headers.
 GATES = ("acceptance/test_readiness.py", "acceptance/test_cors.py")
+# With the webhooks they send some 270 requests, four times as many as may be under way at once.
+MANY = (*GATES, "acceptance/test_webhooks.py")
 
 
 class _Page(HTMLParser):

@@ -1,11 +1,17 @@
-"""Paths of this checkout."""
+"""Paths of this checkout, and names of files."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-__all__ = ["CHECKOUT", "SUPPORT"]
+__all__ = ["CHECKOUT", "SUPPORT", "encoded_name"]
 
 SUPPORT = Path(__file__).resolve().parent
 """The folder of the tests' shared code; the runners of golden sets in it are started as programs."""
 CHECKOUT = SUPPORT.parents[1]
+
+
+def encoded_name(name: str) -> str:
+    """Return a file's name whose bytes are UTF-8, also where the locale (`LC_ALL=C`) has no such letters."""
+    return os.fsdecode(name.encode()) if os.name == "posix" else name

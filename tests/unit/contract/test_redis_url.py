@@ -109,7 +109,7 @@ def test_the_place_is_where_the_client_goes(
     ],
 )
 def test_a_url_that_the_client_does_not_take(url: str, words: str) -> None:
-    """REDIS_URL has an option X with a value the client does not take, or a character to percent-encode."""
+    """`ssl_cert_reqs=CERT_NONE`, `?family=0`, `#` in the password: which option, or to percent-encode."""
     fault = redis_url_fault(url)
     assert words in fault
     assert WORD not in fault

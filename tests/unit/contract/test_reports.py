@@ -235,7 +235,7 @@ def test_a_deep_report_names_no_commit() -> None:
     ],
 )
 def test_a_part_that_is_not_well_says_so(part: object) -> None:
-    """A part of a report denies that it is well by a flag or a word, whatever else it says."""
+    """`ready: true` beside `status: not_ready`, redis `unhealthy`: a part that denies it is well is not."""
     assert contract.denies(part)
 
 

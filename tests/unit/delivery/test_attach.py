@@ -20,6 +20,7 @@ import trustme
 from pytest_caio.commands.cli import main
 from pytest_caio.verdict.record import CauseCase, CauseRecord, WaiverRecord
 from tests.support.evidence_sets import COMMIT, Keys, Written, record_of, write_set
+from tests.support.places import encoded_name
 from tests.support.trackers import PROJECT, Fault, Tracker
 
 TOKEN = "ghp_Zk4vQ9rT2mXw7LpBn8YdC5sHq1"
@@ -591,7 +592,7 @@ def test_missing_credentials_are_named(
 def test_a_markdown_tracker(attach: Attach, keys: Keys, tmp_path: Path, end: str) -> None:
     """A Markdown file gets one dated line for each run, the latest first; everything else in it stays."""
     evidence = write_set(tmp_path / "reports", record_of("NO-GO"), keys)
-    path = tmp_path / "docs" / "träcker.md"
+    path = tmp_path / "docs" / encoded_name("träcker.md")
     path.parent.mkdir()
     before = f"# Cutover{end}{end}## CAIO acceptance{end}{end}Only links.{end}{end}## Later{end}"
     path.write_bytes(before.encode())

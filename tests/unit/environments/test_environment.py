@@ -133,7 +133,7 @@ def test_a_value_of_another_type_is_named(write: Write, line: str, key: str) -> 
     ],
 )
 def test_odd_toml_is_one_line(write: Write, lines: str, number: int, words: str) -> None:
-    """Any odd TOML is told in one line that names the file, the line and how to mend it."""
+    """An integer of 4,301 digits, `C:\\Users` in double quotes, a day for `cutover`: one line, with how."""
     path = write("p.toml", f"[a]\n[a.state]\n{lines}\n")
     text = refusal(lambda: read_profiles(path))
     assert text.startswith(f"profiles {path}, line {number}: ")
@@ -384,7 +384,7 @@ def test_revoked_tokens_are_read_one_a_line(write: Write) -> None:
     ],
 )
 def test_a_line_that_cannot_be_a_token(write: Write, line: str, why: str) -> None:
-    """It is refused by its line, and not shown: sent as it is, it would be refused though the token works."""
+    """`DASHBOARD_AUTH_TOKEN=old`, `"old"`, `old # until March`: refused by its line, and not shown."""
     path = write("revoked.txt", f"# of May\ngood-token\n{line}\n")
     told = refusal(lambda: read_revoked(path))
     assert told == f"--revoked-tokens {path}, line 3: {why}; write the token alone, or caio_session=VALUE"

@@ -248,7 +248,7 @@ def test_settings_that_are_words(key: str, value: str) -> None:
     ],
 )
 def test_odd_characters_are_named(text: str, words: str) -> None:
-    """The first character that no secret has is named; the text is not quoted."""
+    """A token with curly quotes: the first character that no secret has is named; the text is not quoted."""
     assert odd_character(text) == words
 
 

@@ -70,6 +70,10 @@ def leaks(make: Make, body: str, *headers: tuple[str, str], carried: str = "", *
         ("\x1f\x8b\x08", "packed data that nobody can judge"),
         ('{"owner": "jane.doe@northwind-freight.com"}', "the e-mail address of a person"),
         ('[{"a": ["Jane <jane\\u0040northwind-freight.com>"]}]', "the e-mail address of a person"),
+        (
+            '{"to": "jane@northwind-freight.com", "to": "a@example.com"}',
+            "the e-mail address of a person",
+        ),
         ('{"jane@northwind-freight.com": 1}', "the e-mail address of a person"),
     ],
 )

@@ -58,7 +58,7 @@ def cause(status: int, body: bytes, *headers: tuple[str, str], target: str = "/a
     ],
 )
 def test_causes(status: int, body: bytes, headers: tuple[tuple[str, str], ...], words: str) -> None:
-    """429, an edge's own 404 page, a browser challenge page, a firewall: each is named for what it is."""
+    """429, an edge's own 404 page, a browser challenge page, a firewall (400, 403, 404, 421) by name."""
     assert words in cause(status, body, *headers)
 
 

@@ -575,11 +575,13 @@ def test_errors_quote_neither_address_nor_headers(
 
 
 def test_a_101_ends_the_response(server: Loopback, send: Callable[..., list]) -> None:
-    """A 101 is the response, and the data of the new protocol is not read as its body."""
+    """A 101 is the response, and what the websocket says by itself is its body, without frames."""
 
     async def upgrade(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         writer.write(b"\x81\x05hello")
+        await writer.drain()
+        writer.write(b"\x81\x7e\x00\x80" + b"x" * 128 + b"\x88\x05\x03\xf0bye")
         await writer.drain()
         await asyncio.sleep(60)
 
@@ -587,7 +589,8 @@ def test_a_101_ends_the_response(server: Loopback, send: Callable[..., list]) ->
     headers = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
     asked = get(server, "/ws", *headers)
     upgraded, after = send(asked, get(server))
-    assert (upgraded.status_code, upgraded.body, upgraded.error) == (101, b"", "")
+    assert (upgraded.status_code, upgraded.error) == (101, "")
+    assert upgraded.body.split(b"\n") == [b"hello", b"x" * 128, b"bye"]
     assert after.status_code == 200
 
 

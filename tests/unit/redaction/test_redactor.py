@@ -188,7 +188,7 @@ def test_secrets_may_be_added_later() -> None:
     ],
 )
 def test_secret_parts_of_a_value_are_redacted(value: str, part: str) -> None:
-    """The password of a URL, and a signing key without its prefix, are redacted on their own, too."""
+    """A Redis password with a raw `/`, or as `?password=`, and a key without prefix are redacted alone."""
     redactor = Redactor({"URL": value})
     assert redactor.redact(f"auth failed for {part}!") == "auth failed for [redacted: URL]!"
     assert redactor.redact(value) == "[redacted: URL]"

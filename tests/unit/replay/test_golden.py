@@ -167,7 +167,7 @@ FORMS = {
 
 @pytest.mark.parametrize("name", FORMS)
 def test_another_form_is_told(tmp_path: Path, name: str) -> None:
-    """A golden set in another form says what it is and what is wanted, and names the set."""
+    """A set as `{"cases": […]}`, with a comment first or otherwise says what it is and what is wanted."""
     text, said = FORMS[name]
     path = tmp_path / "set.json"
     path.write_bytes(text)

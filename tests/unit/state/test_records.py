@@ -11,6 +11,7 @@ import pytest
 
 from pytest_caio.errors import InputError
 from pytest_caio.state import Problem, Record, read_index, read_records
+from tests.support.places import encoded_name
 
 MakeHive = Callable[..., Path]
 
@@ -206,7 +207,8 @@ def test_a_state_that_cannot_be_used_is_a_problem(make_hive: MakeHive, content: 
 def test_names_with_odd_characters_are_told_in_one_line(make_hive: MakeHive) -> None:
     """Names with line ends, control characters or bytes that are no text make one line each."""
     hive = make_hive(leads=0, batches=0)
-    names = ["a\nb.json", "c\x1b[31md.json", "e\u202ef.json"] if os.name == "posix" else ["e\u202ef.json"]
+    turned = encoded_name("e\u202ef.json")
+    names = ["a\nb.json", "c\x1b[31md.json", turned] if os.name == "posix" else [turned]
     for name in names:
         (hive / "cadence_state" / name).write_text("{}", encoding="utf-8")
     if os.name == "posix":

@@ -85,7 +85,7 @@ def test_jobs_whose_names_differ_in_capitals() -> None:
 
 
 def test_children_speak_utf8() -> None:
-    """Children get UTF-8 streams, whatever the parent has; how they read files may be chosen."""
+    """Children get UTF-8 streams, also where the parent has cp1252; how they read files may be chosen."""
     assert utf8_environment({"A": "b"}) == {"A": "b", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
     asked = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
     assert utf8_environment(asked) == {"PYTHONUTF8": "0", "PYTHONIOENCODING": "utf-8"}
