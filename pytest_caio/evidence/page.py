@@ -26,7 +26,7 @@ from pytest_caio.verdict.record import (
     Table,
 )
 
-__all__ = ["FOLDER", "SCORES", "curl", "head", "render"]
+__all__ = ["FOLDER", "SCORES", "curl", "head", "prepare", "render"]
 
 FOLDER = Path(__file__).with_name("templates")
 _SIGNS = {
@@ -59,6 +59,12 @@ def _templates() -> Templates:
         ),
         trim_blocks=True,
     )
+
+
+def prepare() -> None:
+    """Compile the templates, which takes longer than to fill them."""
+    for name in _templates().list_templates(extensions=["html"]):
+        _templates().get_template(name)
 
 
 def render(template: str, **values: Any) -> str:

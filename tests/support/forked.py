@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -246,6 +247,8 @@ class _Warming:
         _import_all(importlib.import_module("pytest_caio"))
         importlib.import_module("pytest_caio.reference.hosting.process")
         _read_assertions(importlib.import_module("pytest_caio.verdict.expectation"))
+        importlib.import_module("pytest_caio.evidence.page").prepare()
+        inspect.getmodule(_import_all.__code__)  # indexes all modules, as the first traceback does
 
 
 def _read_assertions(expectation: ModuleType) -> None:
