@@ -28,7 +28,7 @@ class RedactionHooks:
     def install(self) -> None:
         """Redact until pytest's last output."""
         self._streams.install()
-        self._streams.redact_arguments(pytest.Item, "add_report_section")
+        self._streams.redact_sections(pytest.Item)
         self._streams.redact_items(sys.argv)  # a report of another plugin may have the command line
         self._config.add_cleanup(self._streams.close)
         self._config.pluginmanager.register(self, "caio-outlets")

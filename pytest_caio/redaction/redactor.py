@@ -36,8 +36,8 @@ _HALF_CODE = re.compile(
 # How many characters of what may become a secret are shown without waiting for the next ones.
 _HARMLESS = 3
 _LONGEST_START = 96  # characters of a secret's start at the end of a text, breaks included
-# Short texts, such as names of tests, are redacted many times: the results are remembered.
-_SHORT = 256
+# Short texts, as names of tests and fixes of checks, are redacted many times: the results are remembered.
+_SHORT = 512
 _MOST_REMEMBERED = 4096
 # From this length on, a piece of a secret in a response counts as a leak.
 _TELLING = 12

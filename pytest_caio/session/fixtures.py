@@ -37,13 +37,14 @@ class CheckFixtures:
 
         pytest takes them as they are, where it would build a request object for each, and another for each
         fixture that this depends on: a tenth of a run. Fixtures of other plugins and tests still find them
-        below. The last is pytest-base-url's, which asks nothing in a run.
+        below. The last two are pytest-base-url's, which asks nothing in a run.
         """
         item.funcargs |= {
             "_caio_case": case,
             "environment": case.environment,
             "case": case.name,
             "responses": answers,
+            "base_url": item.config.option.base_url,
             "_verify_url": None,
         }
         if len(answers) <= 1:

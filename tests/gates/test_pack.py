@@ -18,8 +18,8 @@ from pytest_caio.environments.profiles import PackSection, Profile, read_profile
 from pytest_caio.errors import InputError
 from pytest_caio.gates.pack import PackFindings, PackJob, read_junit
 from pytest_caio.redaction.secret import Secret
+from pytest_caio.reference.hosting.process import lean_python
 from tests.support.gate_runs import Gate, ask_gate
-from tests.support.hosted import lean_python
 from tests.support.pace import stretched, within
 
 TESTS = {

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import os
 import queue
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,20 +14,7 @@ from pytest_caio.reference.hosting import host as hosting
 from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.reference.hosting.server import Server
 
-__all__ = ["HostedDeployment", "lean_python"]
-
-
-def lean_python(folder: Path) -> str:
-    """Return an interpreter, made in `folder`, whose pytest loads no installed plugin.
-
-    To load those of this checkout takes three times as long as the critical tests of a reference deployment.
-    """
-    if os.name == "nt":
-        return sys.executable
-    path = folder / "python"
-    path.write_text(f'#!/bin/sh\nPYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec "{sys.executable}" "$@"\n', "utf-8")
-    path.chmod(0o755)
-    return str(path)
+__all__ = ["HostedDeployment"]
 
 
 class HostedDeployment(ReferenceProcess):
@@ -66,11 +50,6 @@ class HostedDeployment(ReferenceProcess):
             raise got
         summary, self._server = got
         return summary
-
-    def _profile(self) -> str:
-        # The section of the critical tests comes last.
-        assert self._folder is not None
-        return f"{super()._profile()}python = {json.dumps(lean_python(Path(self._folder.name)))}\n"
 
     def _finish(self) -> None:
         if self._server is not None:
