@@ -26,7 +26,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy --strict pytest_caio acceptance
 
 benchmark: $(VENV)/.test
-	$(BIN)/python benchmarks/round_trips.py
+	$(BIN)/python -m benchmarks.round_trips
 	$(BIN)/python -m benchmarks.engine $(ARGS)
 	$(BIN)/python benchmarks/redaction.py
 	$(BIN)/python benchmarks/steadiness.py

@@ -30,7 +30,7 @@ from pytest_caio.verdict.record import (
 )
 from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
-__all__ = ["FOLDER", "SCORES", "head", "render"]
+__all__ = ["FOLDER", "SCORES", "head", "prepare", "render"]
 
 FOLDER = Path(__file__).with_name("templates")
 _SIGNS = {
@@ -61,6 +61,12 @@ def _templates() -> Templates:
         ),
         trim_blocks=True,
     )
+
+
+def prepare() -> None:
+    """Compile the templates, which takes longer than to fill them."""
+    for name in _templates().list_templates(extensions=["html"]):
+        _templates().get_template(name)
 
 
 def render(template: str, **values: Any) -> str:

@@ -28,7 +28,7 @@ class RedactionHooks:
     def install(self) -> None:
         """Redact until pytest's last output."""
         self._streams.install()
-        self._streams.redact_arguments(pytest.Item, "add_report_section")
+        self._streams.redact_sections(pytest.Item)
         self._streams.redact_items(sys.argv)  # a report of another plugin may have the command line
         self._config.add_cleanup(self._streams.close)
         self._config.pluginmanager.register(self, "caio-outlets")
@@ -98,8 +98,7 @@ class RedactionHooks:
         self._redact_output(report)
         report.location = self._redactor.redact_all(report.location)
         report.user_properties = self._redactor.redact_all(report.user_properties)
-        redact = self._redactor.redact
-        report.keywords = {redact(word): value for word, value in report.keywords.items()}
+        report.keywords = self._redactor.redact_keys(dict(report.keywords))
         if hasattr(report, "wasxfail"):
             report.wasxfail = self._redactor.redact_all(report.wasxfail)
         for extra in getattr(report, "extras", ()):  # pytest-html's

@@ -6,7 +6,7 @@ import dataclasses
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import ahocorasick
 
@@ -22,6 +22,8 @@ from pytest_caio.redaction.personal import mask_addresses
 
 __all__ = ["Redactor", "Span"]
 
+_Value = TypeVar("_Value")
+
 # Credentials that the deployment generates, which no input contains.
 _MADE = re.compile(
     r"(signing_key(?:_fallback)?_hash\W{1,8}(?!redacted)|caio_session=|(?i:set-cookie)\W{1,8}[\w-]{1,64}="
@@ -34,8 +36,8 @@ _HALF_CODE = re.compile(
 # How many characters of what may become a secret are shown without waiting for the next ones.
 _HARMLESS = 3
 _LONGEST_START = 96  # characters of a secret's start at the end of a text, breaks included
-# Short texts, such as names of tests, are redacted many times: the results are remembered.
-_SHORT = 256
+# Short texts, as names of tests and fixes of checks, are redacted many times: the results are remembered.
+_SHORT = 512
 _MOST_REMEMBERED = 4096
 # From this length on, a piece of a secret in a response counts as a leak.
 _TELLING = 12
@@ -75,6 +77,7 @@ class Redactor:
         self._first: Any = None
         self._automata: tuple[Any, ...] | None = ()
         self._remembered: dict[str, str] = {}
+        self._harmless: set[str] = set()  # those remembered that hold nothing to redact
         for name, value in (secrets or {}).items():
             self.add(name, value)
 
@@ -126,14 +129,25 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """Return `text` with every known secret replaced by its name, and email addresses masked."""
-        self._current_automata()
-        remembered = self._remembered  # replaced by a new dict when a secret is added
+        if self._automata is None:
+            self._current_automata()
+        remembered, harmless = self._remembered, self._harmless  # both are new after a secret is added
         shown = remembered.get(text)
         if shown is None:
             shown = self.shown(text, self.spans(text), 0, len(text))
             if len(text) < _SHORT and len(remembered) < _MOST_REMEMBERED:
                 remembered[text] = shown
+                if shown == text:
+                    harmless.add(text)
         return shown
+
+    def redact_keys(self, words: dict[str, _Value]) -> dict[str, _Value]:
+        """Return `words` with its keys redacted; the same object where none of them holds a secret."""
+        if self._automata is None:
+            self._current_automata()
+        if words.keys() <= self._harmless:
+            return words
+        return {self.redact(word): value for word, value in words.items()}
 
     def shown(self, text: str, spans: list[Span], start: int, end: int) -> str:
         """Return `text[start:end]` redacted; `spans` are those of the whole `text`."""
@@ -143,7 +157,8 @@ class Redactor:
                 parts += [text[done : max(done, span.start)], f"[redacted: {span.name}]"]
                 done = min(span.end, end)
         shown = "".join([*parts, text[done:end]]) if parts else text[start:end]
-        return mask_addresses(_MADE.sub(r"\1[redacted]", shown))
+        made = "=" in shown or "signing_key" in shown  # no text without them matches, and most have neither
+        return mask_addresses(_MADE.sub(r"\1[redacted]", shown) if made else shown)
 
     def spans(self, text: str) -> list[Span]:
         """Return the spans of secrets in `text`, in order, with overlapping ones merged."""
@@ -200,7 +215,7 @@ class Redactor:
                     first = self._first = _automaton(self._patterns)
                     self._late = {}
                 automata = (first, _automaton(self._late)) if self._late else (first,)
-                self._remembered = {}
+                self._remembered, self._harmless = {}, set()
                 self._automata = automata
         return automata
 
@@ -208,6 +223,8 @@ class Redactor:
         """Return `value` redacted: text in containers is replaced, dataclasses are changed in place."""
         if isinstance(value, str):
             return self.redact(value)
+        if value is None:
+            return None
         if isinstance(value, dict):
             return {self.redact_all(key): self.redact_all(item) for key, item in value.items()}
         if isinstance(value, list | tuple):

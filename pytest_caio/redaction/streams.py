@@ -48,6 +48,16 @@ class Streams:
         redact_all = self._redactor.redact_all
         self._replace(owner, name, lambda *arguments: original(*map(redact_all, arguments)))
 
+    def redact_sections(self, item: type[Any]) -> None:
+        """Redact what a test's report shows of its output, until `close`; of most tests that is nothing."""
+        original, redact_all = item.add_report_section, self._redactor.redact_all
+
+        def add(self: Any, when: str, key: str, content: str) -> None:
+            if content:
+                original(self, *map(redact_all, (when, key, content)))
+
+        self._replace(item, "add_report_section", add)
+
     def redact_items(self, texts: list[str]) -> None:
         """Redact the items of a list, until `close`."""
         before = list(texts)

@@ -9,7 +9,7 @@ import pytest
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import Mismatch, MissingInput, NoAnswer, NotApplicable
 from pytest_caio.probing.unpacking import UNREADABLE
-from pytest_caio.session.fixtures import ANSWERS, TABLES
+from pytest_caio.session.fixtures import ANSWERS, TABLES, CheckFixtures
 from pytest_caio.session.leaks import LeakWatch
 from pytest_caio.session.reports import attach_leaks, observe
 from pytest_caio.session.run import Run
@@ -28,8 +28,9 @@ _UNPACKED = (
 class CaseHooks:
     """The hooks that run the cases of checks; in a `worker`, the controller collects the results."""
 
-    def __init__(self, run: Run, *, worker: bool) -> None:
+    def __init__(self, run: Run, fixtures: CheckFixtures, *, worker: bool) -> None:
         self._run = run
+        self._fixtures = fixtures
         self._worker = worker
         self._leaks = LeakWatch(run)
 
@@ -43,7 +44,9 @@ class CaseHooks:
         reason = self._run.unreachable(planned)
         if reason:
             pytest.skip(UNREACHABLE + reason)
-        item.stash[ANSWERS] = self._run.answers(planned)
+        answers = item.stash[ANSWERS] = self._run.answers(planned)
+        if isinstance(item, pytest.Function):
+            self._fixtures.fill(item, planned.case, answers)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:

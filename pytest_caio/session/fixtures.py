@@ -32,6 +32,24 @@ class CheckFixtures:
         self._jobs = jobs
         self._asked = asked
 
+    def fill(self, item: pytest.Function, case: Case, answers: Mapping[str, Exchange]) -> None:
+        """Give a case the values of the fixtures that most checks use.
+
+        pytest takes them as they are, where it would build a request object for each, and another for each
+        fixture that this depends on: a tenth of a run. Fixtures of other plugins and tests still find them
+        below. The last two are pytest-base-url's, which asks nothing in a run.
+        """
+        item.funcargs |= {
+            "_caio_case": case,
+            "environment": case.environment,
+            "case": case.name,
+            "responses": answers,
+            "base_url": item.config.option.base_url,
+            "_verify_url": None,
+        }
+        if len(answers) <= 1:
+            item.funcargs["response"] = _only(answers)
+
     @pytest.fixture(autouse=True)
     def _caio_case(self, request: pytest.FixtureRequest) -> Case | None:
         """The case of a check, from its parametrization; None for an ordinary test."""
@@ -69,8 +87,7 @@ class CheckFixtures:
         responses = request.node.stash.get(ANSWERS, {})
         if len(responses) > 1:
             raise LookupError(f"a check of {len(responses)} probes takes `responses`, not `response`")
-        # None for a case that could not be sent: it is skipped or fails before its function is called.
-        return next(iter(responses.values()), None)
+        return _only(responses)
 
     @pytest.fixture
     def show_table(
@@ -98,6 +115,11 @@ class CheckFixtures:
             return None
         environment = case.environment
         return self._jobs.result(job.name(environment), job.make(environment).findings)
+
+
+def _only(answers: Mapping[str, Exchange]) -> Exchange | None:
+    # None for a case that could not be sent: it is skipped or fails before its function is called.
+    return next(iter(answers.values()), None)
 
 
 def _result_of(job: Job) -> Any:

@@ -18,6 +18,7 @@ from pytest_caio.errors import InputError, own_fault
 from pytest_caio.evidence import github, terminal
 from pytest_caio.evidence.file import ready_folder, spare_of
 from pytest_caio.evidence.ledger import Entry, Ledger, append, read_ledger
+from pytest_caio.evidence.page import prepare
 from pytest_caio.evidence.since import changes, entry_of, read_against
 from pytest_caio.gates.jobs import JOBS
 from pytest_caio.redaction.hooks import RedactionHooks
@@ -75,7 +76,7 @@ class AcceptanceSession:
         fixtures = CheckFixtures(run.redactor, run.jobs, lambda: run.environments)
         for name, plugin in (
             ("caio-session", session),
-            *([] if session._quiet else [("caio-cases", CaseHooks(run, worker=worker))]),
+            *([] if session._quiet else [("caio-cases", CaseHooks(run, fixtures, worker=worker))]),
             ("caio-workers", WorkerHooks(run)),
             ("caio-fixtures", fixtures),
         ):
@@ -175,11 +176,16 @@ class AcceptanceSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Plan the requests of the selected cases, and register the secrets in them."""
         run = self._run
+        places: dict[tuple[object, str], pytest.Function] = {}
         for item in session.items:
             check = check_of(item)
             case = case_of(item)
             if check and case:
                 run.plan.add(item.nodeid, check, case)
+            if check and isinstance(item, pytest.Function):
+                # pytest would look for the file of the same function for each case of a check.
+                first = places.setdefault((item.parent, item.originalname), item)
+                item.location = (*first.location[:2], item.getmodpath())
         run.planned = len(run.plan.cases)
         run.learn_plan()
 
@@ -220,6 +226,7 @@ class AcceptanceSession:
     def _make_ready(self, items: list[pytest.Item]) -> None:
         """Fill the caches that every judgement uses, while the first responses are pending."""
         self._run.redactor.redact("")
+        prepare()
         for item in items:
             if item.nodeid in self._run.plan.cases and isinstance(item, pytest.Function):
                 expected_of(item.function)

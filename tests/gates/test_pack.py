@@ -18,6 +18,7 @@ from pytest_caio.environments.profiles import PackSection, Profile, read_profile
 from pytest_caio.errors import InputError
 from pytest_caio.gates.pack import PackFindings, PackJob, read_junit
 from pytest_caio.redaction.secret import Secret
+from pytest_caio.reference.hosting.process import lean_python
 from tests.support.gate_runs import Gate, ask_gate
 from tests.support.pace import stretched, within
 
@@ -109,16 +110,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def lean(folder: Path) -> str:
-    """Return an interpreter whose pytest loads no installed plugin, which takes longer than these tests."""
-    if os.name == "nt":
-        return sys.executable
-    path = folder / "python"
-    path.write_text(f'#!/bin/sh\nPYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec "{sys.executable}" "$@"\n', "utf-8")
-    path.chmod(0o755)
-    return str(path)
-
-
 def profile(folder: Path, name: str, **section: object) -> Mapping[str, Mapping[str, object]]:
     """Return a profile whose critical tests are the pack of this name."""
     usual = {"cwd": str(folder / name), "tests": ["test_it.py"], "seconds": 300}
@@ -130,7 +121,7 @@ def profile(folder: Path, name: str, **section: object) -> Mapping[str, Mapping[
 def gate(folder: Path) -> Gate:
     """One run of the gate for a pack of each kind."""
     (folder / "caio.env").write_text("".join(f"{k}={v}\n" for k, v in SECRETS.items()), "utf-8")
-    python = lean(folder)
+    python = lean_python(folder)
     profiles = {name: profile(folder, name, python=python) for name in TESTS if name != "hanging"}
     profiles["prying"] = profile(folder, "prying")
     profiles["half"] = profile(folder, "half", tests=["test_it.py", "test_skipped.py", "more"], python=python)

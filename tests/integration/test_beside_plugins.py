@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -21,6 +22,12 @@ def test_workers_reach_the_same_verdict(workers: Outcome, writes: Outcome) -> No
     assert workers.cases == {(check, case) for check, case in writes.cases if check in asked}
     assert workers.checks == {check: writes.checks[check] for check in asked}
     assert ">GO<" in workers.html
+
+
+def ids(outcome: Outcome) -> list[tuple[str, str]]:
+    """Return the id and the outcome of every case of a run."""
+    checks = outcome.evidence["environments"][0]["checks"]
+    return sorted((case["id"], case["outcome"]) for check in checks for case in check["cases"])
 
 
 def test_workers_send_limited_requests_once(workers: Outcome, writes: Outcome, calm: Deployment) -> None:
@@ -56,14 +63,53 @@ def test_common_plugins_are_loaded_beside_it(ask: Ask, deployment: Deployment) -
     assert outcome.status == 0, outcome.stdout
 
 
-def test_it_is_registered_once(ask: Ask, deployment: Deployment, installed: tuple[Path, ...]) -> None:
-    """If the plugin is installed and the checkout's conftest.py names it too, it is registered once."""
+TELLING = """
+import sys
+
+def pytest_unconfigure():
+    for name, module in sorted(sys.modules.items()):
+        installed = "site-packages" in (getattr(module, "__file__", None) or "")
+        print("imported:", name.partition(".")[0] if installed else name)
+"""
+# The packages of this project that a narrow run needs, and those of others that it may import.
+OURS = (
+    "attestation checks contract environments evidence gates probing redaction session system verdict"
+).split()
+THEIRS = set(
+    "_pytest pytest pluggy iniconfig packaging pygments pytest_html pytest_metadata pytest_base_url jinja2 "
+    "markupsafe msgspec ahocorasick dotenv filelock httpx httpcore h11 anyio idna certifi sniffio "
+    "typing_extensions exceptiongroup"
+    # Other plugins of this checkout, and what httpx imports for its command line where that is installed.
+    " __main__ _distutils_hack py xdist execnet pytest_timeout click rich markdown_it mdurl".split()
+)
+
+
+@pytest.fixture(scope="module")
+def one_case(ask: Ask, deployment: Deployment, installed: tuple[Path, ...]) -> Outcome:
+    """One case in a process of its own, which lists the plugins and all modules that were imported."""
+    (installed[0] / "telling.py").write_text(TELLING, "utf-8")
     node = "acceptance/test_auth.py::test_status_needs_a_token"
-    outcome = ask(node, "--trace-config", to=deployment, path=installed, fresh=True)
-    assert outcome.status == 0, outcome.stdout + outcome.stderr
-    registered = re.findall(r"PLUGIN registered: <module '(pytest_caio[\w.]*)'", outcome.stdout)
+    return ask(node, "--trace-config", "-p", "telling", to=deployment, path=installed, fresh=True)
+
+
+def test_it_is_registered_once(one_case: Outcome) -> None:
+    """If the plugin is installed and the checkout's conftest.py names it too, it is registered once."""
+    assert one_case.status == 0, one_case.stdout + one_case.stderr
+    registered = re.findall(r"PLUGIN registered: <module '(pytest_caio[\w.]*)'", one_case.stdout)
     assert registered == ["pytest_caio.plugin"]
-    assert outcome.stdout.count("PLUGIN registered: <pytest_caio.session.hooks.AcceptanceSession") == 1
+    assert one_case.stdout.count("PLUGIN registered: <pytest_caio.session.hooks.AcceptanceSession") == 1
+
+
+def test_a_narrow_run_imports_only_what_it_uses(one_case: Outcome) -> None:
+    """One case of HTTP imports no reference deployment, Redis client, tracker, replay or cryptography."""
+    imported = set(re.findall(r"^imported: (\S+)$", one_case.stdout, re.MULTILINE))
+    ours = {
+        name.split(".")[1] for name in imported if name.count(".") > 1 and name.startswith("pytest_caio.")
+    }
+    assert sorted(ours) == OURS
+    theirs = set(sys.stdlib_module_names) | {"pytest_caio", "acceptance", "conftest", "telling"}
+    others = {name for name in imported if "." not in name} - theirs
+    assert others <= THEIRS, sorted(others - THEIRS)
 
 
 TESTS = """

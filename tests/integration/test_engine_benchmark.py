@@ -1,4 +1,4 @@
-"""The benchmark of replay, judging, evidence and migration, in its short form."""
+"""The benchmarks in their short form: replay, judging, evidence and migration, and the time of whole runs."""
 
 from __future__ import annotations
 
@@ -26,3 +26,19 @@ def test_the_short_form_measures_every_part(part: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert " x " in done.stdout
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", ["latency", "plain", "far", "demo"])
+def test_the_time_of_a_run_is_measured(part: str) -> None:
+    """Each part of the benchmark of whole runs ends well, and prints its figure."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.round_trips", "--rounds", "1", "--only", part],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert " s against " in done.stdout

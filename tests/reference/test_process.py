@@ -332,9 +332,9 @@ def test_settings_are_fresh() -> None:
         assert not flag({"A": value}, "A")
 
 
-def test_profile_with_any_folder() -> None:
+def test_profile_with_any_folder(tmp_path: Path) -> None:
     """The profile can be read whatever characters its folders have, as the user's folder on Windows may."""
     reference = ReferenceProcess(environment="dä:mö 😀")
     reference.hive_dir = Path('C:\\Users\\Jörg 😀 "x" 漢\\.hive-mind')
-    (profile,) = tomllib.loads(reference._profile()).values()
+    (profile,) = tomllib.loads(reference._profile(tmp_path)).values()
     assert profile["state"]["hive_dir"] == str(reference.hive_dir)

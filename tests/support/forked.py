@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -272,19 +273,14 @@ class _Warming:
         _import_all(importlib.import_module("pytest_caio"))
         importlib.import_module("pytest_caio.reference.hosting.process")
         _read_assertions(importlib.import_module("pytest_caio.verdict.expectation"))
-        _compile_templates(importlib.import_module("pytest_caio.evidence.page"))
+        importlib.import_module("pytest_caio.evidence.page").prepare()
+        inspect.getmodule(_import_all.__code__)  # indexes all modules, as the first traceback does
 
 
 def _read_assertions(expectation: ModuleType) -> None:
     """Parse the assertions of the checkout's suite, which each run would do again."""
     for path in (Path(__file__).parents[2] / "acceptance").glob("test_*.py"):
         expectation.read_assertions(str(path))
-
-
-def _compile_templates(page: ModuleType) -> None:
-    """Compile the templates of the report, which each run would do again."""
-    for path in page.FOLDER.glob("*.html"):
-        page._templates().get_template(path.name)
 
 
 def _import_all(package: ModuleType) -> None:

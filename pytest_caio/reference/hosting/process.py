@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from pytest_caio.reference.dashboard.settings import FORMER_ORIGIN, MIGRATION
 from pytest_caio.system.child import utf8_environment
 from pytest_caio.system.watchdog import NEW_GROUP
 
-__all__ = ["REPLAY", "ReferenceProcess"]
+__all__ = ["REPLAY", "ReferenceProcess", "lean_python"]
 
 _HERE = Path(__file__).parents[1]
 # The replay section of its profile; it works without a running deployment.
@@ -31,6 +32,20 @@ REPLAY: Mapping[str, object] = {
     "protocol": "lines",
     "workers": 2,
 }
+
+
+def lean_python(folder: Path) -> str:
+    """Return an interpreter, made in `folder`, whose pytest loads no installed plugin, if that can be done.
+
+    To load those that happen to be installed takes longer than the reference deployment's critical tests.
+    """
+    path = folder / "python"
+    if os.name != "nt":
+        lines = ("#!/bin/sh", f'PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec {shlex.quote(sys.executable)} "$@"', "")
+        path.write_bytes(os.fsencode("\n".join(lines)))
+        path.chmod(0o755)
+    # Some systems let no program run from temporary folders.
+    return str(path) if os.name != "nt" and os.access(path, os.X_OK) else sys.executable
 
 
 class ReferenceProcess:
@@ -86,7 +101,7 @@ class ReferenceProcess:
         self.revoked_file = Path(summary["revoked_file"])
         self.hive_dir = Path(summary["hive_dir"])
         self.profiles_file = folder / "environments.toml"
-        self.profiles_file.write_text(self._profile(), "utf-8")
+        self.profiles_file.write_text(self._profile(folder), "utf-8")
         return self
 
     def stop(self) -> None:
@@ -141,7 +156,7 @@ class ReferenceProcess:
             _end(process)
         process.stdout.close()
 
-    def _profile(self) -> str:
+    def _profile(self, folder: Path) -> str:
         profile: dict[str, Mapping[str, object]] = {
             "": {"base_url": self.base_url, "inngest_functions": 5, "former_origins": [FORMER_ORIGIN]},
             ".state": {
@@ -155,6 +170,7 @@ class ReferenceProcess:
                 "cwd": str(_HERE / "pack"),
                 "tests": ["test_critical.py"],
                 "min_tests": 14,
+                "python": lean_python(folder),
                 "seconds": 120,
             },
         }

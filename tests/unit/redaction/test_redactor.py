@@ -297,3 +297,13 @@ def test_a_secret_in_character_codes_is_redacted(write: str) -> None:
     assert redactor.secrets_in(text) == ["S"]
     part = "".join(write.format(ord(c)) for c in secret[3:15])
     assert redactor.redact(f"{part}!") == "[redacted: S]!"
+
+
+def test_keys_are_redacted_also_when_a_secret_is_added_later() -> None:
+    """Keys that hold no secret come back as they are, until one of them is learned as a secret."""
+    redactor = Redactor({"FIRST": "k3yZq81vXw"})
+    words = {"test_it": 1, "qP7vLm2xTd": 2}
+    assert redactor.redact_keys(words) == words
+    assert redactor.redact_keys(words) is words
+    redactor.add("SECOND", "qP7vLm2xTd")
+    assert redactor.redact_keys(words) == {"test_it": 1, "[redacted: SECOND]": 2}
