@@ -118,6 +118,13 @@ def must_have_its_causes(
 @pytest.mark.parametrize("group", GROUPS, ids=[f"{SEED}-{number:02}" for number in range(len(GROUPS))])
 def test_faults_turn_their_checks_red(group: Sequence[str], tmp_path: Path) -> None:
     """Faults of one deployment turn exactly their checks and consequences red, and fixes say where."""
+    prove_together(group, prove, tmp_path, may_hide=True)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("group", GROUPS, ids=[f"{SEED}-{number:02}" for number in range(len(GROUPS))])
+def test_no_fault_of_a_group_hides_another(group: Sequence[str], tmp_path: Path) -> None:
+    """The faults of a group are all seen together; those that cannot be are listed in APART."""
     prove_together(group, prove, tmp_path)
 
 

@@ -24,12 +24,6 @@ def test_workers_reach_the_same_verdict(workers: Outcome, writes: Outcome) -> No
     assert ">GO<" in workers.html
 
 
-def ids(outcome: Outcome) -> list[tuple[str, str]]:
-    """Return the id and the outcome of every case of a run."""
-    checks = outcome.evidence["environments"][0]["checks"]
-    return sorted((case["id"], case["outcome"]) for check in checks for case in check["cases"])
-
-
 def test_workers_send_limited_requests_once(workers: Outcome, writes: Outcome, calm: Deployment) -> None:
     """On workers, too, the wrong token at the login and the token in a query are sent once."""
     for run in (workers, writes):

@@ -173,12 +173,17 @@ def ask(
 
 
 def prove_together(
-    names: Sequence[str], prove: Callable[[Sequence[str], Path], object], folder: Path
+    names: Sequence[str],
+    prove: Callable[[Sequence[str], Path], object],
+    folder: Path,
+    *,
+    may_hide: bool = False,
 ) -> None:
-    """Prove several things in one run; if that fails, prove each by itself, and fail with its name.
+    """Prove several things in one run; if that fails, prove its halves, and theirs, down to each by itself.
 
-    `prove` asserts about the names it gets, with a new folder. If each by itself is proved, one of them hides
-    or changes what another does: the failure names those without which the others are proved.
+    `prove` asserts about the names it gets, with a new folder. Fail with the names that are not proved by
+    themselves. Where all are, one of them hides or changes what another does, which fails too unless they
+    `may_hide` each other: the failure names those without which the others are proved.
     """
 
     def complaint(part: Sequence[str]) -> str:
@@ -188,16 +193,21 @@ def prove_together(
             return f"{type(error).__name__}: {error}"
         return ""
 
+    def unproved(part: Sequence[str], said: str) -> dict[str, str]:
+        if not said or len(part) == 1:
+            return dict.fromkeys(part, said) if said else {}
+        middle = len(part) // 2
+        halves = (part[:middle], part[middle:])
+        return {name: why for half in halves for name, why in unproved(half, complaint(half)).items()}
+
     together = complaint(names)
-    if not together:
-        return
-    alone = {name: said for name in names if (said := complaint([name]))}
-    if alone:
-        told = [f"{name} by itself: {said}" for name, said in alone.items()]
-    else:
+    alone = unproved(names, together)
+    told = [f"{name} by itself: {said}" for name, said in alone.items()]
+    if together and not alone and not may_hide:
         needed = [name for name in names if not complaint([other for other in names if other != name])]
         told = [f"each is proved by itself, and all are without one of: {', '.join(needed) or 'none'}"]
-    pytest.fail("\n\n".join([*told, f"{', '.join(names)} together: {together}"]), pytrace=False)
+    if told:
+        pytest.fail("\n\n".join([*told, f"{', '.join(names)} together: {together}"]), pytrace=False)
 
 
 def reds(evidence: dict[str, Any]) -> dict[str, str]:
