@@ -9,6 +9,7 @@ import pytest
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import Mismatch, MissingInput, NoAnswer, NotApplicable
 from pytest_caio.probing.unpacking import UNREADABLE
+from pytest_caio.session.failures import without_traceback
 from pytest_caio.session.fixtures import ANSWERS, TABLES, CheckFixtures
 from pytest_caio.session.leaks import LeakWatch
 from pytest_caio.session.reports import attach_leaks, observe
@@ -86,9 +87,12 @@ class CaseHooks:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the case's result to its report."""
-        report = yield
         planned = self._run.plan.cases.get(item.nodeid)
-        if planned is not None and isinstance(item, pytest.Function):
+        if planned is None:
+            return (yield)
+        with without_traceback(item.config, call):
+            report = yield
+        if isinstance(item, pytest.Function):
             seen = item.stash.get(ANSWERS, {}), item.stash.get(TABLES, [])
             observe(self._run, item, call, report, planned, *seen)
             if report.when == "call" or report.failed:

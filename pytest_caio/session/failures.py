@@ -1,4 +1,4 @@
-"""Which failures pytest's own sections of the terminal show."""
+"""Which failures pytest makes tracebacks of, and shows in its own sections of the terminal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
+from pytest_caio.outcomes import MissingInput, NoAnswer
+from pytest_caio.session.pytest_options import asks_for_tracebacks
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import result_of
 
-__all__ = ["without_judged"]
+__all__ = ["without_judged", "without_traceback"]
 
 _JUDGED = (Outcome.FAILED, Outcome.MISSING_INPUT)
 
@@ -29,3 +33,22 @@ def without_judged(stats: dict[str, list[Any]], *, everything: bool) -> Iterator
             stats["failed"] = failed
         else:
             stats.pop("failed", None)
+
+
+@contextmanager
+def without_traceback(config: pytest.Config, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Let pytest make no traceback of a check that was judged meanwhile, unless one is asked for.
+
+    For each traceback pytest parses the whole modules of its frames, which takes longer than the check.
+    """
+    error = call.excinfo.value if call.excinfo else None
+    judged = isinstance(error, AssertionError | MissingInput | NoAnswer)
+    option = config.option
+    if not judged or option.tbstyle != "auto" or option.usepdb or asks_for_tracebacks(config):
+        yield
+        return
+    option.tbstyle = "no"
+    try:
+        yield
+    finally:
+        option.tbstyle = "auto"
