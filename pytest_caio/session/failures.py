@@ -43,12 +43,13 @@ def without_traceback(config: pytest.Config, call: pytest.CallInfo[None]) -> Ite
     """
     error = call.excinfo.value if call.excinfo else None
     judged = isinstance(error, AssertionError | MissingInput | NoAnswer)
-    option = config.option
-    if not judged or option.tbstyle != "auto" or option.usepdb or asks_for_tracebacks(config):
+    option = config.option  # whose parts are missing with -p no:terminal or no:debugging
+    if not judged or getattr(option, "usepdb", False) or asks_for_tracebacks(config):
         yield
         return
+    style = getattr(option, "tbstyle", "short")
     option.tbstyle = "no"
     try:
         yield
     finally:
-        option.tbstyle = "auto"
+        option.tbstyle = style

@@ -102,7 +102,8 @@ def asks_for_tracebacks(config: pytest.Config) -> bool:
     """Return whether pytest's own sections are to show failed checks too: with --tb, or -r and a letter."""
     given = [str(argument) for argument in config.invocation_params.args]
     asked = any(one == "--tb" or one.startswith("--tb=") or re.match(r"-[a-z]*r", one) for one in given)
-    return asked or config.option.reportchars != "fE" or config.option.verbose > 1
+    option = config.option
+    return asked or getattr(option, "reportchars", "fE") != "fE" or getattr(option, "verbose", 0) > 1
 
 
 def asks_nothing(config: pytest.Config) -> bool:

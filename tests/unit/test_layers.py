@@ -24,6 +24,7 @@ KNOWS_PYTEST = {
     "plugin",
     "redaction/hooks",
     "session/cases",
+    "session/failures",
     "session/fixtures",
     "session/hooks",
     "session/narrowing",
