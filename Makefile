@@ -16,7 +16,7 @@ test: $(VENV)/.test browser
 	$(BIN)/python -m pytest tests -n auto -m "not nightly" $(ARGS)
 
 nightly: $(VENV)/.test
-	$(BIN)/python -m pytest tests -n auto -m nightly $(ARGS)
+	FAULT_GROUPS_SEED=$${FAULT_GROUPS_SEED:-$$(date +%s)} $(BIN)/python -m pytest tests -n auto -m nightly $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -28,7 +28,9 @@ os.environ["PYTHONIOENCODING"] = "utf-8"
 # On a busy machine the duration of an example says nothing about the code.
 # Without the right to write to the checkout, hypothesis would warn that it cannot keep examples there.
 kept = {} if os.access(Path(__file__).parents[1], os.W_OK) else {"database": None}
-settings.register_profile("caio", deadline=None, suppress_health_check=[HealthCheck.too_slow], **kept)
+settings.register_profile(
+    "caio", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], **kept
+)
 settings.load_profile("caio")
 
 
@@ -54,17 +56,15 @@ _FIRST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make warnings errors, choose the seed of the fault groups, and let SIGINT interrupt child processes.
+    """Make warnings errors, and let SIGINT interrupt child processes.
 
     Only the project's tests are that strict: a run of the suite must not end over a warning of another
-    plugin. All workers must collect the same tests. A background job, nohup and some CI runners start the
-    tests with SIGINT ignored, which child processes inherit, also those that a test starts in order to
-    interrupt them.
+    plugin. A background job, nohup and some CI runners start the tests with SIGINT ignored, which child
+    processes inherit, also those that a test starts in order to interrupt them.
     """
     config.addinivalue_line("filterwarnings", "error")
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "short"
-    seed()
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if getattr(config.option, "numprocesses", None):

@@ -234,6 +234,7 @@ def face(dashboard: OtherDashboard, folder: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.nightly
 def test_every_shape_of_the_other_dashboard_shows(store: str, tmp_path: Path) -> None:
     """The independent dashboard in one shape differs from its plain form in a response or an input."""
     with OtherDashboard(store) as plain:

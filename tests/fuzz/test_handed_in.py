@@ -43,7 +43,7 @@ from pytest_caio.verdict.waivers import read_waivers
 from tests.support.in_process import http_cases, judged, judged_answers, options_of
 
 URL = "https://caio.example.com"
-EXAMPLES = pytest.mark.parametrize("examples", [100, pytest.param(10_000, marks=pytest.mark.nightly)])
+EXAMPLES = pytest.mark.parametrize("examples", [50, pytest.param(10_000, marks=pytest.mark.nightly)])
 
 
 def fuzz(examples: int, strategy: st.SearchStrategy[Any], test: Callable[[Any], None]) -> None:

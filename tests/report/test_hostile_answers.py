@@ -109,7 +109,7 @@ def test_the_terminal_is_not_controlled(outcome: Outcome) -> None:
     assert forged(outcome.stdout + outcome.stderr) == []
     assert outcome.lines[-1] == "NO-GO"
     assert outcome.status == 1
-    assert re.search(r"\\x(1b|9b|08|85)|\\u(20|06)", outcome.stdout)
+    assert re.search(r"\\x(1b|9b|08|85)|\\u(20|06)", outcome.shown)
 
 
 def test_the_files_hold_no_control_characters(outcome: Outcome) -> None:

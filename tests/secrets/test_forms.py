@@ -65,7 +65,7 @@ def leaves_nothing(seed: int, alphabet: str, forms: tuple[str, str], cut: tuple[
     assert scanner.leaks(in_pieces(redactor, text, size)) == []
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=200, deadline=None, database=None)
 @ODD_TEXTS
 def test_redaction_leaves_no_part_of_a_secret(**odd: Any) -> None:
     """No part of a secret in nested encodings, cut at both ends, is shown, at once or in pieces."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -130,11 +129,11 @@ _LAST = ("answers-packed", "headers-otherwise")
 
 
 def seed() -> str:
-    """Return the seed of this run's groups, from the environment, or else a random one.
+    """Return the seed of this run's groups, from the environment, or else always the same one.
 
-    A random seed is put into the environment, so that child processes use the same.
+    `make nightly` draws another one each time, so that any two faults meet sooner or later.
     """
-    return os.environ.setdefault(SEED_VARIABLE, str(secrets.randbelow(10_000)))
+    return os.environ.get(SEED_VARIABLE, "7849")
 
 
 def fault_groups(areas: Sequence[Iterable[Fault]], seed: str) -> list[list[str]]:

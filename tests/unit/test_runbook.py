@@ -5,9 +5,8 @@ Its commands are run by tests/integration/test_documented_commands.py.
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
 from functools import cache
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from docs.checks_table import BEGIN, END, declared, row
 from pytest_caio.checks.check import Check
 from pytest_caio.environments.profiles import read_profiles
+from tests.support import forked
 from tests.support.places import CHECKOUT
 
 TEXT = (CHECKOUT / "docs" / "runbook.md").read_text("utf-8")
@@ -40,8 +40,8 @@ def options_of(command: str) -> frozenset[str]:
     """Return the options that a command's --help names."""
     words = command.split()
     module = words[:2] if words[0] in ("pytest_caio", "pip") else [*words[:1], "acceptance"]
-    asked = [sys.executable, "-m", *module, "--help"]
-    ran = subprocess.run(asked, capture_output=True, encoding="utf-8", cwd=CHECKOUT, timeout=120, check=False)
+    name, *words = (*module, "--help")
+    ran = forked.run(words, cwd=CHECKOUT, environment=os.environ, module=name)
     assert ran.returncode == 0, f"{module}: there is no such command"
     return frozenset(OPTION.findall(ran.stdout))
 
