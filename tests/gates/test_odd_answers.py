@@ -53,7 +53,7 @@ def test_every_check_is_judged(odd: OddAnswers) -> None:
     assert failed == {"OPS-10", "RDY-13"}
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=400, deadline=None, database=None)
 @given(seed=st.integers(0, 2**64))
 def test_no_check_breaks_on_an_answer(seed: int, odd: OddAnswers) -> None:
     """No check breaks on an answer, however odd its status, headers, body, or a field of its report."""

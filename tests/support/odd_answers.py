@@ -196,7 +196,9 @@ class OddAnswers:
 
 
 def _at_once(request: Request) -> Request:
-    return replace(request, again_after=0.0, sample=request.sample or int(request.again_after))
+    # Not zero: a second poll is asked after the answer to the first.
+    soon = min(request.again_after, 0.001)
+    return replace(request, again_after=soon, sample=request.sample or int(request.again_after))
 
 
 def _acts(asked: Mapping[str, Request]) -> bool:
