@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ __all__ = ["add_inngest"]
 
 # The SDK must not contact an outside service: nothing listens at this address.
 _NOWHERE = "http://127.0.0.1:9/"
+# The environment belongs to the whole process, and several deployments may start in its threads.
+_ENVIRONMENT = threading.Lock()
 # Function id: its cron trigger.
 _FUNCTIONS = {
     "daily-outbound-dispatch": "0 13 * * 1-5",
@@ -41,8 +44,8 @@ def _no_authorities() -> Iterator[None]:
     The SDK's client makes two. They never send, and loading the authorities would take half of a start.
     """
     names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-    before = {name: os.environ.pop(name) for name in names if name in os.environ}
-    with tempfile.TemporaryDirectory() as nothing:
+    with _ENVIRONMENT, tempfile.TemporaryDirectory() as nothing:
+        before = {name: os.environ.pop(name) for name in names if name in os.environ}
         os.environ["SSL_CERT_DIR"] = nothing
         try:
             yield
