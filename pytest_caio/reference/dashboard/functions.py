@@ -50,7 +50,7 @@ def _no_authorities() -> Iterator[None]:
         try:
             yield
         finally:
-            del os.environ["SSL_CERT_DIR"]
+            os.environ.pop("SSL_CERT_DIR", None)  # a deployment that starts forgets it too
             os.environ.update(before)
 
 
