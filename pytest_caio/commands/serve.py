@@ -131,7 +131,7 @@ def _serve(args: argparse.Namespace) -> int:
 def forget_variables() -> None:
     """Remove the environment variables that would change or break the deployment's Inngest client."""
     for name in filter(_SDK_VARIABLES.fullmatch, list(os.environ)):
-        del os.environ[name]
+        os.environ.pop(name, None)  # another thread may have removed it meanwhile
 
 
 # Signals received before it serves: if one arrives in a destructor, Python drops its handler's exception.
