@@ -97,6 +97,7 @@ def test_the_place_is_where_the_client_goes(
         ("redis://h/0/1", "names a database that is no number"),
         ("redis://h /0", "has a blank"),
         ("unix://", "names no socket"),
+        ("unix:///a-password@h:6379", "has / in its user or password"),
         ("valkey://h/0", "begins with valkey://: write redis://"),
         ("valkeys://h/0", "begins with valkeys://: write rediss://"),
         ("REDIS://h/0", "begins with redis:// in capitals"),
