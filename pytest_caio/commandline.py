@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from pytest_caio.attestation.digests import digests_of
+from pytest_caio.attestation.evidence_set import LEDGER
 from pytest_caio.attestation.keys import SigningKey, load_private
 from pytest_caio.checks.declared import declared_checks
 from pytest_caio.environments.environment import Environment, load_environment
@@ -30,7 +31,6 @@ __all__ = ["Options", "add_options", "find_suite"]
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 _PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
-_LEDGER = "ledger.jsonl"
 # Options that must have a value where they are given, by their names in `config.option`.
 _NOT_EMPTY = {
     "--env-file": "caio_env_file",
@@ -112,7 +112,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--ledger",
         dest="caio_ledger",
         metavar="PATH",
-        help="the ledger of runs, one line each (default: ledger.jsonl in the evidence folder)",
+        help=f"the ledger of runs, one line each (default: {LEDGER} in the evidence folder)",
     )
     add(
         "--against",
@@ -276,7 +276,7 @@ class Options:
             base_url=base_url,
             evidence=evidence,
             stem=f"{file_name}-{stamp}",
-            ledger=here / option.caio_ledger if option.caio_ledger else evidence / _LEDGER,
+            ledger=here / option.caio_ledger if option.caio_ledger else evidence / LEDGER,
             against=here / option.caio_against if option.caio_against not in (None, "latest") else None,
             writes=option.caio_writes,
             plan=option.caio_plan,

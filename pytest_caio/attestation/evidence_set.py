@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pytest_caio.errors import InputError
 
-__all__ = ["STATEMENT_SUFFIX", "EvidenceSet", "read"]
+__all__ = ["LEDGER", "STATEMENT_SUFFIX", "EvidenceSet", "read"]
 
+LEDGER = "ledger.jsonl"  # the ledger of the runs whose evidence is in the same folder
 STATEMENT_SUFFIX = ".intoto.json"
 # The stem ends with the time of the run; a file name cannot hold two of them.
 _NAME = re.compile(r"(?P<stem>.*-\d{8}T\d{6}Z(?:-2)?)\.[\w.]+")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pytest_caio.attestation.evidence_set import LEDGER
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.ledger import Entry, Ledger, read_ledger
 from pytest_caio.evidence.since import changes, lines, read_against
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ledger",
         type=Path,
-        default=Path("reports", "ledger.jsonl"),
+        default=Path("reports", LEDGER),
         metavar="PATH",
         help="the ledger of runs (default: %(default)s)",
     )

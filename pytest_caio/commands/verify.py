@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pytest_caio.attestation.envelope import Refused
-from pytest_caio.attestation.evidence_set import STATEMENT_SUFFIX, EvidenceSet
+from pytest_caio.attestation.evidence_set import LEDGER, STATEMENT_SUFFIX, EvidenceSet
 from pytest_caio.attestation.keys import load_public
 from pytest_caio.attestation.statement import EnvironmentResult
 from pytest_caio.attestation.verification import Asked, age_of, trusted, vouch
@@ -23,7 +23,6 @@ from pytest_caio.verdict.judge import GO
 __all__ = ["configure", "run"]
 
 _AGE = re.compile(r"(\d{1,6})([mhd])")
-_LEDGER = "ledger.jsonl"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -49,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--ledger",
         metavar="PATH",
-        help=f"the ledger that must have the run (default: {_LEDGER} beside the statement, if it is there)",
+        help=f"the ledger that must have the run (default: {LEDGER} beside the statement, if it is there)",
     )
 
 
@@ -84,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _ledger(given: str | None, folder: Path) -> Ledger | None:
     """Return the ledger; None if no place is given and none is in the folder. Raises InputError."""
-    path = Path(given) if given else folder / _LEDGER
+    path = Path(given) if given else folder / LEDGER
     try:
         ledger = read_ledger(path)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it

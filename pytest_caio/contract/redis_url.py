@@ -92,11 +92,9 @@ def _fault_of_place(parts: SplitResult) -> str:
         if not hasattr(socket, "AF_UNIX"):
             return "is a socket of this machine (unix://), which Windows does not have: use redis://"
         host = parts.netloc.rpartition("@")[2]
-        if "@" in parts.path:  # what stands before it may be a password, and the path is shown
-            return "has an @ in the path of its socket: write the user before the path, unix://user@/folder/redis.sock"
-        return (
-            "" if parts.path.strip("/") and not host else "names no socket: write unix:///folder/redis.sock"
-        )
+        # What stands before an @ in the path may be a password, and the path is shown.
+        named = parts.path.strip("/") and "@" not in parts.path and not host
+        return "" if named else "names no socket: write unix:///folder/redis.sock"
     try:
         port = parts.port
     except ValueError:

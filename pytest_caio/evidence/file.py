@@ -18,11 +18,11 @@ def ready_folder(folder: Path, option: str, name: str) -> None:
     """Create a folder for evidence.
 
     Raises InputError, naming the option, when no file with a name as long as `name` can be written there:
-    Windows bounds the length of a whole path. A device of that name may be full, or read for ever.
+    Windows bounds the length of a whole path, and `name` may be a folder, or a full or endless device.
     """
     path = folder / name
     if path.exists() and not path.is_file() and path != Path(os.devnull):
-        raise InputError(f"{option}: {path} is no file; name a file")
+        raise InputError(f"{option}: {path} is {'a folder' if path.is_dir() else 'no file'}; name a file")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # With the ending of a temporary file (see `write_atomically`), and a name on every system.

@@ -175,8 +175,6 @@ def register(config: pytest.Config, path: Path) -> HtmlReport:
     if asked:
         # As pytest-html expands it. Absolute, since a check may change the working directory.
         there = Path(os.path.expandvars(asked)).expanduser().absolute()
-        if there.is_dir():
-            raise InputError(f"--html {asked}: is a folder; name a file")
         ready_folder(there.parent, f"--html {asked}", there.name)
     missing = [css for css in config.option.css if not Path(os.path.expandvars(css)).expanduser().is_file()]
     if missing:

@@ -18,14 +18,12 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
-from pytest_caio.errors import InputError
-from pytest_caio.evidence.file import ready_folder
 from pytest_caio.evidence.jsonfile import encoded
 from pytest_caio.system.atomicfile import once_free, write_atomically
 from pytest_caio.text import printable
 from pytest_caio.verdict.outcome import Outcome
 
-__all__ = ["Entry", "EnvironmentEntry", "Ledger", "append", "read_ledger", "ready_ledger"]
+__all__ = ["Entry", "EnvironmentEntry", "Ledger", "append", "read_ledger"]
 
 _PATIENCE = 10.0  # seconds: another run holds the lock for some milliseconds
 _SEALED = re.compile(rb'(\{[^\n]+),"hash":"([0-9a-f]{64})"\}')
@@ -103,13 +101,6 @@ def read_ledger(path: Path) -> Ledger:
     ledger = _parsed(path, _read(path), _head(path))
     ledger.state = state
     return ledger
-
-
-def ready_ledger(path: Path, option: str) -> None:
-    """Make the folder of a ledger, and see that a file can be written there. Raises InputError."""
-    if path.is_dir():
-        raise InputError(f"{option}: {path} is a folder; name a file")
-    ready_folder(path.parent, option, path.name)
 
 
 def append(path: Path, entry: Entry, known: Ledger | None = None) -> str:

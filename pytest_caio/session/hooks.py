@@ -17,7 +17,7 @@ from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError, own_fault
 from pytest_caio.evidence import github, terminal
 from pytest_caio.evidence.file import ready_folder, spare_of
-from pytest_caio.evidence.ledger import Entry, Ledger, append, read_ledger, ready_ledger
+from pytest_caio.evidence.ledger import Entry, Ledger, append, read_ledger
 from pytest_caio.evidence.page import prepare
 from pytest_caio.evidence.since import changes, entry_of, read_against
 from pytest_caio.gates.jobs import JOBS
@@ -88,7 +88,7 @@ class AcceptanceSession:
             from pytest_caio.evidence.files import register_files  # noqa: PLC0415 - it needs pytest-html
 
             session._evidence = register_files(config, options.evidence, options.stem)
-            ready_ledger(options.ledger, "--ledger")
+            ready_folder(options.ledger.parent, "--ledger", options.ledger.name)
             session._against = read_against(options.against) if options.against else None
         return session
 

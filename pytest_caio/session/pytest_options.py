@@ -57,8 +57,6 @@ def check_options(config: pytest.Config) -> None:
     if getattr(option, "setuponly", False):  # would run the fixtures, which wait for responses
         option.setupplan = True
     for flag, path in _files(config).items():
-        if path.is_dir():
-            raise InputError(f"{flag}: {path} is a folder; name a file")
         ready_folder(path.parent, flag, path.name)
     # Not in pytest.ini, where it would be unknown with -p no:terminal.
     if getattr(option, "tbstyle", "") == "auto" and "--tb=auto" not in config.invocation_params.args:
