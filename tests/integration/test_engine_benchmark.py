@@ -11,13 +11,10 @@ import pytest
 from tests.support.places import CHECKOUT
 
 
-@pytest.mark.nightly
-@pytest.mark.skipif(sys.platform == "win32", reason="peaks are not measured there")
-@pytest.mark.parametrize("part", ["replay", "judging", "evidence", "migration"])
-def test_the_short_form_measures_every_part(part: str) -> None:
-    """Each part of the benchmark ends well, and prints its ratios."""
+def measured(module: str, *arguments: str) -> str:
+    """Return what a benchmark prints, after asserting that it ends well."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.engine", "--small", "--only", part],
+        [sys.executable, "-m", module, *arguments],
         cwd=CHECKOUT,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
@@ -25,20 +22,19 @@ def test_the_short_form_measures_every_part(part: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert " x " in done.stdout
+    return done.stdout
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(sys.platform == "win32", reason="peaks are not measured there")
+@pytest.mark.parametrize("part", ["replay", "judging", "evidence", "migration"])
+def test_the_short_form_measures_every_part(part: str) -> None:
+    """Each part of the benchmark ends well, and prints its ratios."""
+    assert " x " in measured("benchmarks.engine", "--small", "--only", part)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("part", ["latency", "plain", "far", "demo"])
 def test_the_time_of_a_run_is_measured(part: str) -> None:
     """Each part of the benchmark of whole runs ends well, and prints its figure."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.round_trips", "--rounds", "1", "--only", part],
-        cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert " s against " in done.stdout
+    assert " s against " in measured("benchmarks.round_trips", "--rounds", "1", "--only", part)

