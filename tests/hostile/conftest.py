@@ -11,7 +11,7 @@ pytest.register_assert_rewrite("tests.support.judging")
 
 from tests.support.bad_servers import relaying  # noqa: E402
 from tests.support.deadlines import Pace  # noqa: E402
-from tests.support.judging import GATES  # noqa: E402
+from tests.support.judging import MANY  # noqa: E402
 from tests.support.suite_runs import Ask, Deployment, run_suite, serving  # noqa: E402
 
 
@@ -41,11 +41,11 @@ def ask_at(ask: Ask, deployment: Deployment) -> Ask:
 
 @pytest.fixture(scope="session")
 def pace(ask: Ask, deployment: Deployment) -> Pace:
-    """The duration of a run of two gates, about 100 requests, against the healthy deployment via a relay."""
+    """The duration of the largest run that a test bounds, against the healthy deployment via a relay."""
 
     def ordinary() -> float:
         with serving(relaying(deployment.address)) as url:
-            outcome = ask(*GATES, *deployment.arguments, f"--base-url={url}")
+            outcome = ask(*MANY, *deployment.arguments, f"--base-url={url}")
         assert outcome.lines[-1] == "INCOMPLETE", outcome.stdout
         return outcome.seconds
 
