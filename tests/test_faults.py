@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -17,8 +18,9 @@ from docs.checks_table import declared
 from docs.detection import CAUSES, shown
 from pytest_caio.reference.faults import AREAS, FAULTS, Fault
 from tests.support.catalogue import BLOCKS, WAIVABLE
+from tests.support.keeper import in_turn
 from tests.support.plain_words import not_plain
-from tests.support.proof_groups import APART, fault_groups, seed, touched
+from tests.support.proof_groups import APART, LEAKING_INTO, fault_groups, seed, touched
 from tests.support.proof_runs import (
     ASKING,
     CHECKOUT,
@@ -33,19 +35,20 @@ from tests.support.proof_runs import (
 )
 
 SUITE = {check.id: check for check in declared(CHECKOUT / "acceptance")}
-# These have half of all cases. Where no fault concerns one of them, every fourth of its cases shows that.
-MANY_CASES = ("AUTH-09", "AUTH-10", "AUTH-11", "WH-05", "WH-07")
 # OPS-04 sends the requests of OPS-05 and OPS-06 twice, a second apart.
 WAITS = "--deselect=acceptance/test_operator.py::test_queue_is_fresh"
 SEED = seed()
 GROUPS = fault_groups(AREAS, SEED)
 
 
-def prove(names: Sequence[str], folder: Path, *, narrowed: bool = False) -> dict[str, Any]:
+def prove(
+    names: Sequence[str], folder: Path, *, narrowed: bool = False, turn: int | None = None
+) -> dict[str, Any]:
     """Assert that faults of one deployment turn their checks and consequences red and no other check.
 
     A blocking check must fail, another one advise. The fix of each fault's first check says where to mend it.
-    A `narrowed` run asks these checks alone, which does not show that no other turns red.
+    A `narrowed` run asks these checks alone, which does not show that no other turns red. With a `turn`, the
+    other checks are asked with a part of their cases.
     """
     faults = [FAULTS[name] for name in names]
     own = {red for fault in faults for red in fault.reds}
@@ -54,8 +57,8 @@ def prove(names: Sequence[str], folder: Path, *, narrowed: bool = False) -> dict
     everywhere = "RDY-10" in red  # it judges the responses of all checks
     if narrowed and not everywhere:
         suite = (*suite, "-k", " or ".join(sorted(red)))
-    few = () if everywhere or len(faults) == 1 else [check for check in MANY_CASES if check not in red]
-    status, evidence = ask(folder, faults=names, suite=suite, few=few)
+    whole = red.union(*(LEAKING_INTO.get(name, ()) for name in names))
+    status, evidence = ask(folder, faults=names, suite=suite, whole=whole, turn=turn)
     checks = {check["id"]: check for check in evidence["environments"][0]["checks"]}
     # A check that had nothing to judge because of a fault is not run, and so not red.
     changed = {
@@ -119,10 +122,17 @@ def must_have_its_causes(
         assert fault.place in checks[fault.reds[0]]["fix"]
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=[f"{SEED}-{number:02}" for number in range(len(GROUPS))])
-def test_faults_turn_their_checks_red(group: Sequence[str], tmp_path: Path) -> None:
-    """Faults of one deployment turn exactly their checks and consequences red, and fixes say where."""
-    prove_together(group, prove, tmp_path, may_hide=True)
+NUMBERS = [pytest.param(turn, id=f"{SEED}-{turn:02}") for turn in range(len(GROUPS))]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_faults_turn_their_checks_red(number: int, tmp_path: Path) -> None:
+    """Faults of one deployment turn exactly their checks and consequences red, and fixes say where.
+
+    All cases are asked of the checks that a fault of the group concerns. Of the others a group asks a part,
+    and the groups together ask all: each case is asked beside dozens of faults that may not turn it red.
+    """
+    prove_together(GROUPS[number], functools.partial(prove, turn=number), tmp_path, may_hide=True)
 
 
 @pytest.mark.nightly
@@ -158,9 +168,8 @@ def test_two_faults_have_their_own_causes(pair: tuple[str, str], tmp_path: Path)
 )
 def test_fault_of_another_deployment_is_found(case: Case, tmp_path: Path) -> None:
     """Faults turn exactly their checks red on a deployment, or with a profile, other than the usual one."""
-    few = [check for check in MANY_CASES if check not in case.reds]
-    how = {"faults": case.faults, "profile": case.profile, "suite": ASKING, "few": few}
-    status, evidence = ask(tmp_path, *case.options, **how)
+    how = {"faults": case.faults, "profile": case.profile, "suite": ASKING}
+    status, evidence = ask(tmp_path, *case.options, **how, whole=case.reds, turn=DIFFERENT.index(case))
     assert set(reds(evidence)) == case.reds
     assert (evidence["verdict"], status) == ("NO-GO", 1)
 
@@ -207,6 +216,14 @@ def test_groups_are_sound(seed: str) -> None:
     assert groups == fault_groups(AREAS, seed)
 
 
+def test_turns_of_the_groups_leave_no_case_out() -> None:
+    """The groups together ask every case of every check, however many it has, and each group one at least."""
+    for count in range(1, 200):
+        turns = [in_turn(range(count), turn) for turn in range(len(GROUPS))]
+        assert all(turns)
+        assert {case for turn in turns for case in turn} == set(range(count))
+
+
 @pytest.mark.parametrize(
     ("masked", "told"),
     [({"b"}, "b by itself: AssertionError"), ({"a", "c"}, "all are without one of: a, c\n")],
@@ -225,7 +242,8 @@ def test_a_group_names_what_fails(masked: set[str], told: str, tmp_path: Path) -
 
 def test_faults_kept_apart_exist() -> None:
     """APART names existing faults, and each is kept apart from existing faults or checks."""
-    assert APART.keys() <= FAULTS.keys()
+    assert APART.keys() | LEAKING_INTO.keys() <= FAULTS.keys()
+    assert {check for checks in LEAKING_INTO.values() for check in checks} <= BLOCKS.keys()
     assert {name for names in APART.values() for name in names} <= FAULTS.keys() | BLOCKS.keys()
 
 

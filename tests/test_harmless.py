@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
+from pytest_caio.reference.hosting.process import lean_python
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
 from tests.support.other_agent import golden_cases
@@ -27,6 +28,7 @@ from tests.support.proof_runs import (
     prove_together,
     reds,
     run,
+    turn_variables,
 )
 from tests.support.suite_runs import SHORT
 
@@ -172,7 +174,7 @@ def ask_other(
             "protocol": "lines",
             "workers": 2,
         },
-        "staging.pack": {"cwd": str(folder), "tests": ["test_product.py"]},
+        "staging.pack": {"cwd": str(folder), "tests": ["test_product.py"], "python": lean_python(folder)},
     }
     (folder / "test_product.py").write_text("def test_product() -> None:\n    assert 1 + 1 == 2\n", "utf-8")
     lines = [
@@ -268,11 +270,15 @@ BROKEN = {
 BESIDE = ("an unrendered card", "a leak in a refusal", "a merged queue")
 
 
-def prove_broken(names: Sequence[str], folder: Path, store: str) -> None:
-    """Assert that the other dashboard with these defects turns exactly their checks red."""
+def prove_broken(names: Sequence[str], folder: Path, store: str, turn: int | None = None) -> None:
+    """Assert that the other dashboard with these defects turns exactly their checks red.
+
+    With a `turn`, the other checks are asked with a part of their cases.
+    """
+    red = set().union(*(BROKEN[name] for name in names))
     with OtherDashboard(store, names) as dashboard:
-        status, evidence = ask_other(dashboard, folder, suite=ASKING)
-    assert set(reds(evidence)) - ADVISED == set().union(*(BROKEN[name] for name in names))
+        status, evidence = ask_other(dashboard, folder, suite=ASKING, **turn_variables(turn, red))
+    assert set(reds(evidence)) - ADVISED == red
     assert (status, evidence["verdict"]) == (1, "NO-GO")
 
 
@@ -281,7 +287,7 @@ def prove_broken(names: Sequence[str], folder: Path, store: str) -> None:
 )
 def test_other_dashboard_is_found_out(names: tuple[str, ...], store: str, tmp_path: Path) -> None:
     """The independent dashboard with defects turns exactly the checks of its defects red."""
-    prove_together(names, functools.partial(prove_broken, store=store), tmp_path)
+    prove_together(names, functools.partial(prove_broken, store=store, turn=len(names)), tmp_path)
 
 
 @pytest.mark.nightly

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_caio.reference.faults import Fault
 
-__all__ = ["APART", "SEED_VARIABLE", "fault_groups", "seed", "touched", "variation_groups"]
+__all__ = ["APART", "LEAKING_INTO", "SEED_VARIABLE", "fault_groups", "seed", "touched", "variation_groups"]
 
 SEED_VARIABLE = "FAULT_GROUPS_SEED"
 # Faults that hide other faults, or are hidden by them, although they turn different checks red. Each is kept
@@ -100,6 +100,15 @@ APART: Mapping[str, tuple[str, ...]] = {
         *("session-secret-unset", "session-secret-implicit"),
         *("secret-short", "secret-reused", "secret-revoked"),
     ),
+}
+# Faults that leak in some responses to these checks: RDY-10, which judges the responses of all checks, is
+# red only if they are asked whole. Every other leak is seen in a response that each run asks for.
+LEAKING_INTO: Mapping[str, tuple[str, ...]] = {
+    "signature-of-another": ("WH-03",),
+    "connection-in-webhook": ("WH-03",),
+    "token-in-preflight": ("CORS-05",),
+    "person-in-refusal": ("AUTH-09",),
+    "trace-of-malformed": ("AUTH-17",),
 }
 # Variations that exclude each other: one would undo the other, or could not parse its result.
 _EITHER = (

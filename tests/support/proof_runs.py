@@ -31,6 +31,7 @@ __all__ = [
     "prove_together",
     "reds",
     "run",
+    "turn_variables",
 ]
 
 # Outcomes of a healthy deployment that are not `passed`: no second environment, no TLS, failed cases within
@@ -148,12 +149,14 @@ def ask(
     profile: Sequence[str] = (),
     suite: tuple[str, ...] = ("acceptance",),
     before: tuple[str, ...] = (),
-    few: Iterable[str] = (),
+    whole: Iterable[str] = (),
+    turn: int | None = None,
 ) -> tuple[int, dict[str, Any]]:
     """Run the suite against a reference deployment with these options of `serve`, as against any other.
 
     `profile` are lines that its profile gets in place of its own, `suite` selects the tests of the suite, and
-    `before` those of an earlier run against the same deployment. Of `few` checks every fourth case is asked.
+    `before` those of an earlier run against the same deployment. With a `turn`, a part of the cases is
+    asked, other ones in each turn, except for the `whole` checks.
     """
     timed = any("RDY-12" in FAULTS[name].reds for name in faults)
     budget = "" if timed else f"ready_budget_ms = {READY_BUDGET_MS}"
@@ -169,7 +172,12 @@ def ask(
         )
         if before:
             run(folder / "before", *options, suite=before)
-        return run(folder / "evidence", *options, suite=suite, ASK_A_FEW_OF=" ".join(few))
+        return run(folder / "evidence", *options, suite=suite, **turn_variables(turn, whole))
+
+
+def turn_variables(turn: int | None, whole: Iterable[str]) -> dict[str, str]:
+    """Return the variables by which a run asks a part of the cases, and all of the `whole` checks."""
+    return {} if turn is None else {"TURN": str(turn), "ASK_WHOLE": " ".join(whole)}
 
 
 def prove_together(
