@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import importlib.metadata
 import inspect
 import json
 import os
@@ -26,6 +27,7 @@ import selectors
 import shutil
 import signal
 import socket
+import string
 import subprocess
 import sys
 import tempfile
@@ -45,7 +47,10 @@ LEFT_OUT = tuple(
     for part in ("-p", f"no:{name}")
 )
 # Modules that a run imports late, except for those of the package, which are found automatically.
-_WARM = ("httpx", "httpcore", "h11", "redis", "jinja2", "requests", "xml.etree.ElementTree")
+_WARM = (
+    *("httpx", "httpcore", "h11", "anyio._backends._asyncio", "sniffio", "redis", "jinja2"),
+    *("packaging.version", "requests", "xml.etree.ElementTree", "encodings.utf_8_sig"),
+)
 # Environment variables that an interpreter reads only when it starts.
 _AT_START = re.compile(r"PYTHON\w*|LC_\w+|LANG|LANGUAGE|LD_\w+|OPENSSL_\w+")
 _HEEDED = "PYTHONDONTWRITEBYTECODE"  # except for this one, which a fork applies itself
@@ -274,7 +279,28 @@ class _Warming:
         importlib.import_module("pytest_caio.reference.hosting.process")
         _read_assertions(importlib.import_module("pytest_caio.verdict.expectation"))
         importlib.import_module("pytest_caio.evidence.page").prepare()
+        for name in ("metadata", "entry_points", "files"):
+            _read_installed(name)
+        _read_page()
+        importlib.import_module("pytest_caio.redaction.redactor").Redactor({"any": string.printable})
         inspect.getmodule(_import_all.__code__)  # indexes all modules, as the first traceback does
+
+
+def _read_installed(name: str) -> None:
+    """Read this property of each installed distribution once; pytest and its plugins ask for it anew."""
+    kind: Any = importlib.metadata.PathDistribution
+    read = getattr(kind, name).fget
+    known = {found._path: read(found) for found in kind.discover()}
+    setattr(kind, name, property(lambda it: known[it._path] if it._path in known else read(it)))
+
+
+def _read_page() -> None:
+    """Compile pytest-html's own template once."""
+    plugin = importlib.import_module("pytest_html.plugin")
+    read, pages = plugin._read_template, Path(plugin.__file__).with_name("resources")
+    compiled = cache(lambda folder: read([folder]))
+    plugin._read_template = lambda folders: compiled(*folders)
+    compiled(pages)
 
 
 def _read_assertions(expectation: ModuleType) -> None:
