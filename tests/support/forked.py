@@ -4,7 +4,8 @@ Starting Python and importing pytest, its plugins and the suite takes longer tha
 their workers share a server that has imported all that and has one thread. For each run it makes a fork,
 which takes over the run's arguments, environment and folder, and then behaves like `python -m pytest`, up to
 its exit status and its last flush. The differences: modules are already imported, the kernel shows the
-server's command line and environment, and all forks of one server have the same hash seed.
+server's command line and environment, all forks of one server have the same hash seed, and a fork that exits
+does not destroy the objects that are alive then, which would copy all the memory it shares with the server.
 
 The server ends when the process that started it ends, however that happens.
 """
@@ -31,6 +32,7 @@ import string
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -413,7 +415,23 @@ def _become(told: int, report: int, stdout: int, stderr: int) -> None:
     for folder in _path(environment):  # an interpreter imports this module at its start
         if (custom := Path(folder) / "sitecustomize.py").is_file():
             runpy.run_path(str(custom))
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code or 0, int):
+            _exit(int(end.code or 0))
+        raise
+
+
+def _exit(status: int) -> None:
+    """Do what an interpreter does before it destroys its objects, and exit; return if that fails."""
+    threading._shutdown()  # type: ignore[attr-defined] - waits for threads
+    atexit._run_exitfuncs()
+    gc.collect()
+    with contextlib.suppress(Exception):  # the interpreter will fail again, and say so
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status & 0xFF)
 
 
 if __name__ == "__main__":
