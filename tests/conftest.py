@@ -25,6 +25,8 @@ for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
     os.environ.pop(name, None)
 # On Windows, or without a locale, child processes would print another encoding than the tests read.
 os.environ["PYTHONIOENCODING"] = "utf-8"
+# Thousands of tests and examples are kept, of which no collection of garbage could free anything.
+gc.set_threshold(20_000, 20, 20)
 # On a busy machine the duration of an example says nothing about the code.
 # Without the right to write to the checkout, hypothesis would warn that it cannot keep examples there.
 kept = {} if os.access(Path(__file__).parents[1], os.W_OK) else {"database": None}

@@ -15,11 +15,11 @@ from docs.evidence_schema import SCHEMA
 from pytest_caio.commands.cli import main
 from pytest_caio.evidence.ledger import read_ledger
 from tests.support.ctrf import CTRF
-from tests.support.suite_runs import SHORT, Outcome, run_suite
+from tests.support.suite_runs import SHORT, Deployment, Outcome, run_suite
 
 CORS = "acceptance/test_cors.py"
 # One for the operator, with a value, and one for the developer.
-FAULTS = ("--fault=origin-missing", "--fault=refusal-redirects")
+FAULTS = ("origin-missing", "refusal-redirects")
 CHANGED = b'{"n":1}\n'  # no line that a run writes
 
 
@@ -32,11 +32,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Outcome, Pa
     base = tmp_path_factory.mktemp("evidence")
     path = base / "ledger.jsonl"
     path.write_bytes(CHANGED)
-    first = run_suite(CORS, f"--ledger={path}", folder=base / "first")
+    healthy = Deployment(environment="demo")
+    broken = Deployment(faults=FAULTS, environment="demo")
+    with healthy.reference:
+        first = run_suite(CORS, f"--ledger={path}", folder=base / "first", to=healthy)
     around = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(base / "summary.md")}
     against = f"--against={first.evidence_path}"
-    options = (*SHORT, "--env=demo", *FAULTS, f"--ledger={path}", against)
-    second = run_suite(*options, folder=base / "second", environment=around)
+    options = (*SHORT, f"--ledger={path}", against)
+    with broken.reference:
+        second = run_suite(*options, folder=base / "second", to=broken, environment=around)
     assert (first.status, second.status) == (0, 1), second.stdout
     return first, second, base
 

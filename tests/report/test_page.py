@@ -53,8 +53,10 @@ expires = {expires}
 @pytest.fixture(scope="module")
 def no_go(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run of the gates that send requests, with one fault."""
-    folder = tmp_path_factory.mktemp("no-go")
-    return run_suite(*ASKING, "-q", "--fault", "double-slash", folder=folder)
+    deployment = Deployment(faults=("double-slash",), environment="demo")
+    with deployment.reference as reference:
+        revoked = f"--revoked-tokens=@{reference.revoked_file}"
+        return run_suite(*ASKING, "-q", revoked, folder=tmp_path_factory.mktemp("no-go"), to=deployment)
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +121,10 @@ def whole_two(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def narrowed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def narrowed(demo: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run of one check, which the report's own command selects."""
-    return run_suite("acceptance", "-q", "-k", "AUTH-10", folder=tmp_path_factory.mktemp("narrowed"))
+    folder = tmp_path_factory.mktemp("narrowed")
+    return run_suite("acceptance", "-q", "-k", "AUTH-10", folder=folder, to=demo)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ Starting Python and importing pytest, its plugins and the suite takes longer tha
 their workers share a server that has imported all that and has one thread. For each run it makes a fork,
 which takes over the run's arguments, environment and folder, and then behaves like `python -m pytest`, up to
 its exit status and its last flush. The differences: modules are already imported, the kernel shows the
-server's command line and environment, and all forks of one server have the same hash seed.
+server's command line and environment, all forks of one server have the same hash seed, and a fork that exits
+does not destroy the objects that are alive then, which would copy all the memory it shares with the server.
 
 The server ends when the process that started it ends, however that happens.
 """
@@ -15,6 +16,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import importlib.metadata
 import inspect
 import json
 import os
@@ -26,9 +28,11 @@ import selectors
 import shutil
 import signal
 import socket
+import string
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -45,7 +49,10 @@ LEFT_OUT = tuple(
     for part in ("-p", f"no:{name}")
 )
 # Modules that a run imports late, except for those of the package, which are found automatically.
-_WARM = ("httpx", "httpcore", "h11", "redis", "jinja2", "requests", "xml.etree.ElementTree")
+_WARM = (
+    *("httpx", "httpcore", "h11", "anyio._backends._asyncio", "sniffio", "redis", "jinja2"),
+    *("packaging.version", "requests", "xml.etree.ElementTree", "encodings.utf_8_sig"),
+)
 # Environment variables that an interpreter reads only when it starts.
 _AT_START = re.compile(r"PYTHON\w*|LC_\w+|LANG|LANGUAGE|LD_\w+|OPENSSL_\w+")
 _HEEDED = "PYTHONDONTWRITEBYTECODE"  # except for this one, which a fork applies itself
@@ -274,7 +281,28 @@ class _Warming:
         importlib.import_module("pytest_caio.reference.hosting.process")
         _read_assertions(importlib.import_module("pytest_caio.verdict.expectation"))
         importlib.import_module("pytest_caio.evidence.page").prepare()
+        for name in ("metadata", "entry_points", "files"):
+            _read_installed(name)
+        _read_page()
+        importlib.import_module("pytest_caio.redaction.redactor").Redactor({"any": string.printable})
         inspect.getmodule(_import_all.__code__)  # indexes all modules, as the first traceback does
+
+
+def _read_installed(name: str) -> None:
+    """Read this property of each installed distribution once; pytest and its plugins ask for it anew."""
+    kind: Any = importlib.metadata.PathDistribution
+    read = getattr(kind, name).fget
+    known = {found._path: read(found) for found in kind.discover()}
+    setattr(kind, name, property(lambda it: known[it._path] if it._path in known else read(it)))
+
+
+def _read_page() -> None:
+    """Compile pytest-html's own template once."""
+    plugin = importlib.import_module("pytest_html.plugin")
+    read, pages = plugin._read_template, Path(plugin.__file__).with_name("resources")
+    compiled = cache(lambda folder: read([folder]))
+    plugin._read_template = lambda folders: compiled(*folders)
+    compiled(pages)
 
 
 def _read_assertions(expectation: ModuleType) -> None:
@@ -387,7 +415,23 @@ def _become(told: int, report: int, stdout: int, stderr: int) -> None:
     for folder in _path(environment):  # an interpreter imports this module at its start
         if (custom := Path(folder) / "sitecustomize.py").is_file():
             runpy.run_path(str(custom))
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code or 0, int):
+            _exit(int(end.code or 0))
+        raise
+
+
+def _exit(status: int) -> None:
+    """Do what an interpreter does before it destroys its objects, and exit; return if that fails."""
+    threading._shutdown()  # type: ignore[attr-defined] - waits for threads
+    atexit._run_exitfuncs()
+    gc.collect()
+    with contextlib.suppress(Exception):  # the interpreter will fail again, and say so
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status & 0xFF)
 
 
 if __name__ == "__main__":

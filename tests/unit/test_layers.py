@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -42,11 +43,17 @@ PUBLIC = (
     "pytest_caio.environments",
     "pytest_caio.gates",
 )
-MODULES = {
-    path.relative_to(ROOT).with_suffix("").as_posix(): ast.parse(path.read_text("utf-8"))
+MODULES = [
+    path.relative_to(ROOT).with_suffix("").as_posix()
     for path in sorted(ROOT.rglob("*.py"))
     if not path.name.startswith("test_")  # the demo's critical tests
-}
+]
+
+
+@functools.cache  # parsed where it is asked for: each process that collects the tests imports this module
+def tree_of(module: str) -> ast.Module:
+    """Return the parsed source of a module."""
+    return ast.parse((ROOT / f"{module}.py").read_text("utf-8"))
 
 
 def imports(nodes: Iterable[ast.AST]) -> set[str]:
@@ -77,7 +84,7 @@ def own(names: Iterable[str]) -> set[str]:
 
 def outside(module: str, *names: str) -> bool:
     """Say whether a module imports one of these top-level packages, at its top or in a function."""
-    return any(name.split(".")[0] in names for name in imports(ast.walk(MODULES[module])))
+    return any(name.split(".")[0] in names for name in imports(ast.walk(tree_of(module))))
 
 
 def test_imports_go_to_lower_layers() -> None:
@@ -122,9 +129,9 @@ def test_the_reference_is_imported_only_when_started() -> None:
     """The reference deployment is imported in functions only, so that other runs do not load it."""
     wrong = [
         module
-        for module, tree in MODULES.items()
+        for module in MODULES
         if not module.startswith("reference/")
-        for name in own(imports(node for node in tree.body if not isinstance(node, ast.If)))
+        for name in own(imports(node for node in tree_of(module).body if not isinstance(node, ast.If)))
         if name.startswith("reference/") and name != "reference/__init__"
     ]
     assert wrong == []
@@ -169,6 +176,6 @@ def test_modules_are_short() -> None:
 def test_no_function_rebinds_a_module_variable() -> None:
     """No function has a `global` statement: the state of a run belongs to objects of the run."""
     wrong = [
-        module for module, tree in MODULES.items() if any(isinstance(n, ast.Global) for n in ast.walk(tree))
+        module for module in MODULES if any(isinstance(n, ast.Global) for n in ast.walk(tree_of(module)))
     ]
     assert wrong == []
