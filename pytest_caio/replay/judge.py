@@ -31,20 +31,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import msgspec
 
 from pytest_caio.replay.answers import Answer
 from pytest_caio.replay.golden import GoldenCase
 from pytest_caio.replay.text import (
+    MARKS,
+    NEGATION,
+    content,
+    content_of_each,
     holds_phrase,
     is_negated,
     meaning,
     split_sentences,
     without_lead,
     words,
-    words_of_each,
 )
 
 __all__ = ["MEAN_NEEDED", "Judgement", "Score", "judge"]
@@ -56,7 +59,7 @@ _ENOUGH = 0.6  # share of a constraint's or a claim's content words
 _CLAIM_WORDS = 3
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 _TOOL_ENDS = re.compile(r"[(:={\[]")
-_ARGUMENTS = re.compile(r"[(={\[]")
+_BEFORE_ARGUMENTS = re.compile(r"[^(={\[]*")
 _PART_ENDS = re.compile(r"[(:={\[\s]|$")
 _LABEL = re.compile(r"[\W_]*(\w+(?:[ /-]\w+){0,3})[*_`]*:(?=\W|$)")
 _OF_ITSELF = frozenset({"intent", "confidence"})  # labels of what an answer says of itself
@@ -96,18 +99,18 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class _Text:
-    """An answer's text, cut once for all scores: its sentences, and for each its words and content words."""
+    """An answer's text, cut once for all scores: its sentences, and the content of each and of them all."""
 
     def __init__(self, output: str) -> None:
         self.output = output
         self.sentences = split_sentences(output)
-        self.parts = words_of_each(self.sentences)
-        words_said = [word for part in self.parts for word in part]
-        self.words = frozenset(words_said)
-        self.phrase = f" {' '.join(words_said)} "
-        self.meanings = [meaning(part) for part in self.parts]
-        self.negated = [is_negated(part) for part in self.parts]
-        self.claimed = [said for said, denied in zip(self.meanings, self.negated, strict=True) if not denied]
+        self.parts = content_of_each(self.sentences)
+        self.content = frozenset().union(*self.parts)
+
+    @cached_property
+    def phrase(self) -> str:
+        """The words of the text, with a blank on either side of each."""
+        return f" {' '.join(word for sentence in self.sentences for word in words(sentence))} "
 
 
 def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
@@ -121,12 +124,13 @@ def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
     violations: tuple[str, ...] = ()
     if case.negative_constraints:
         # A ban names no arguments, which an expected tool may have.
-        done = called | {_normal(_ARGUMENTS.split(entry, maxsplit=1)[0]) for entry in answer.tool_trace_log}
-        violations = tuple(ban for ban in case.negative_constraints if _violated(ban, text, done))
+        bare = [_normal(_BEFORE_ARGUMENTS.match(entry)[0]) for entry in answer.tool_trace_log]
+        done = called.union(bare)
+        violations = tuple([ban for ban in case.negative_constraints if _violated(ban, text, done)])
     mean = (tools.value + grounded.value + complete.value + consistent.value) / 4
     why = [f"tools {tools.value}: {tools.reason}"] if tools.value <= _FAILING else []
     why += [f"groundedness {grounded.value}: {grounded.reason}"] if grounded.value <= _FAILING else []
-    why += [f"violated: {text}" for text in violations]
+    why += [f"violated: {ban}" for ban in violations]
     if mean < MEAN_NEEDED and not why:
         lowest = min(complete, tools, grounded, consistent, key=lambda score: score.value)
         why = [f"mean {mean:.2f} is below {MEAN_NEEDED}: {lowest.reason}"]
@@ -176,35 +180,33 @@ def _tools(expected: Sequence[str], called: frozenset[str]) -> Score:
     return Score(max(1, value - len(extra) // max(1, len(wanted))), said)
 
 
-def _numbers(found: frozenset[str]) -> frozenset[str]:
-    return frozenset(word for word in found if word.isdigit())
-
-
 def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
+    if wanted <= there:
+        return True
     left = wanted - there
-    return not left or (len(wanted) - len(left) >= _ENOUGH * len(wanted) and not _numbers(left))
+    return len(wanted) - len(left) >= _ENOUGH * len(wanted) and not any(map(str.isdigit, left))
 
 
 def _groundedness(question: str, text: _Text, chunks: Sequence[str]) -> Score:
-    asked = meaning(words(question))
+    asked = content(question) | MARKS
     sources: frozenset[str] | None = None
     loose, claims = [], 0
-    for place, sentence in enumerate(text.sentences):
+    for sentence, said in zip(text.sentences, text.parts, strict=True):
         label = _LABEL.match(sentence) if ":" in sentence else None
         if label and label[1].casefold() in _OF_ITSELF:
             continue
-        new = (meaning(words(sentence[label.end() :])) if label else text.meanings[place]) - asked
-        if len(new) >= _CLAIM_WORDS or _numbers(new):
+        new = (content(sentence[label.end() :]) if label else said) - asked
+        if len(new) >= _CLAIM_WORDS or any(map(str.isdigit, new)):
             claims += 1
             if sources is None:
-                sources = meaning(words("\n".join(chunks)))
+                sources = content("\n".join(chunks))
             if not _covers(sources, new):
                 loose.append(sentence)
     if not claims:
         return Score(5, "the answer claims nothing beyond the question")
-    said = f"{claims - len(loose)} of {claims} claims are in the retrieved chunks"
-    said += f"; not there: {loose[0][:120]!r}" if loose else ""
-    return Score(_share(claims - len(loose), claims), said)
+    reason = f"{claims - len(loose)} of {claims} claims are in the retrieved chunks"
+    reason += f"; not there: {loose[0][:120]!r}" if loose else ""
+    return Score(_share(claims - len(loose), claims), reason)
 
 
 def _completeness(constraints: Sequence[str], text: _Text) -> Score:
@@ -220,26 +222,26 @@ def _met(constraint: str, text: _Text) -> bool:
     demand, wanted, negated = _needed(constraint, ban=False)
     if not demand:  # a constraint without a word can only be met literally
         return constraint.strip() in text.output
-    if holds_phrase(text.phrase, demand):
+    if wanted and _covers(text.content, wanted) and not (negated and _nowhere_denied(wanted, text)):
         return True
-    if not wanted or not _covers(text.words, wanted):
-        return False
-    return not negated or any(
-        denied and wanted & there for denied, there in zip(text.negated, text.meanings, strict=True)
-    )
+    return holds_phrase(text.phrase, demand)
+
+
+def _nowhere_denied(wanted: frozenset[str], text: _Text) -> bool:
+    return all(NEGATION not in said or wanted.isdisjoint(said) for said in text.parts)
 
 
 @lru_cache(maxsize=1024)
-def _needed(constraint: str, *, ban: bool) -> tuple[tuple[str, ...], frozenset[str], bool]:
+def _needed(constraint: str, *, ban: bool) -> tuple[list[str], frozenset[str], bool]:
     """Return a constraint's words after its opening, their content words, and whether they are negated."""
-    said = tuple(without_lead(constraint, ban=ban))
+    said = without_lead(constraint, ban=ban)
     return said, meaning(said), is_negated(said)
 
 
 def _consistency(text: _Text, baseline: str) -> Score:
     if not baseline.strip():
         return Score(_NO_BASELINE, "there is no baseline answer")
-    now, then = meaning(text.words), meaning(words(baseline))
+    now, then = text.content - MARKS, content(baseline) - MARKS
     both = len(now) + len(then)
     overlap = 2 * len(now & then) / both if both else float(text.output.split() == baseline.split())
     return Score(min(5, 1 + int(5 * overlap)), f"{overlap:.0%} of the words are those of the baseline answer")
@@ -249,7 +251,10 @@ def _violated(constraint: str, text: _Text, called: frozenset[str]) -> bool:
     if not called.isdisjoint(_banned_tools(constraint)):
         return True
     _, forbidden, _ = _needed(constraint, ban=True)
-    return bool(forbidden) and any(forbidden <= there for there in text.claimed)
+    # Seldom are all words in the text at all.
+    if not forbidden or not forbidden <= text.content:
+        return False
+    return any(forbidden <= said and NEGATION not in said for said in text.parts)
 
 
 @lru_cache(maxsize=1024)
