@@ -30,7 +30,7 @@ that the runner made up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from functools import cached_property, lru_cache
 
 import msgspec
@@ -59,7 +59,7 @@ _ENOUGH = 0.6  # share of a constraint's or a claim's content words
 _CLAIM_WORDS = 3
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 _TOOL_ENDS = re.compile(r"[(:={\[]")
-_BEFORE_ARGUMENTS = re.compile(r"[^(={\[]*")
+_ARGUMENTS = re.compile(r"[(={\[]")
 _PART_ENDS = re.compile(r"[(:={\[\s]|$")
 _LABEL = re.compile(r"[\W_]*(\w+(?:[ /-]\w+){0,3})[*_`]*:(?=\W|$)")
 _OF_ITSELF = frozenset({"intent", "confidence"})  # labels of what an answer says of itself
@@ -116,16 +116,16 @@ class _Text:
 def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
     """Judge an answer by the rubric of this module; `baseline` replaces the text of the case's baseline."""
     text = _Text(answer.actual_output)
-    called = _called(answer.tool_trace_log, case.expected_tools)
-    tools = _tools(case.expected_tools, called)
+    wanted = {_normal(tool): tool for tool in case.expected_tools}
+    called = _called(answer.tool_trace_log, wanted)
+    tools = _tools(wanted, called)
     grounded = _groundedness(case.input_query, text, answer.rag_context_chunks)
     complete = _completeness(case.positive_constraints, text)
     consistent = _consistency(text, baseline or case.baseline_text)
     violations: tuple[str, ...] = ()
     if case.negative_constraints:
         # A ban names no arguments, which an expected tool may have.
-        bare = [_normal(_BEFORE_ARGUMENTS.match(entry)[0]) for entry in answer.tool_trace_log]
-        done = called.union(bare)
+        done = called | {_normal(_ARGUMENTS.split(entry, 1)[0]) for entry in answer.tool_trace_log}
         violations = tuple([ban for ban in case.negative_constraints if _violated(ban, text, done)])
     mean = (tools.value + grounded.value + complete.value + consistent.value) / 4
     why = [f"tools {tools.value}: {tools.reason}"] if tools.value <= _FAILING else []
@@ -146,31 +146,31 @@ def _normal(tool: str) -> str:
     return "_".join(_PLAIN_WORD.findall(tool.casefold())) or tool.strip()
 
 
-def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
-    """Return the normalized names of the tools called according to a trace log."""
-    wanted = {_normal(tool) for tool in expected}
+def _called(trace: Sequence[str], wanted: Collection[str]) -> set[str]:
+    """Return the normalized names of the tools called according to a trace log; so are those `wanted`."""
     called = set()
+    names = "\n".join(wanted)
     for entry in trace:
-        first = _PART_ENDS.search(entry)
-        name = _normal(entry[: first.start()] if first else entry)
+        name = _normal(_PART_ENDS.split(entry, 1)[0])
         # The parts after the first have names that begin with its name and an underscore.
-        if name in wanted and name[:1].isalnum() and not any(one.startswith(f"{name}_") for one in wanted):
+        if name in wanted and name[:1].isalnum() and f"{name}_" not in names:
             called.add(name)
             continue
         # The expected tool may itself have such a sign in it, so the longest part that is one counts.
         parts = [_normal(entry[: end.start()]) for end in _PART_ENDS.finditer(entry)]
         expected_tool = next((part for part in reversed(parts) if part in wanted), "")
         called.add(expected_tool or _first_name(entry))
-    return frozenset(called) - {""}
+    called.discard("")
+    return called
 
 
 def _first_name(entry: str) -> str:
     names = map(_normal, _NAME.findall(entry))
-    return next((name for name in names if "_" in name), _normal(_TOOL_ENDS.split(entry, maxsplit=1)[0]))
+    return next((name for name in names if "_" in name), _normal(_TOOL_ENDS.split(entry, 1)[0]))
 
 
-def _tools(expected: Sequence[str], called: frozenset[str]) -> Score:
-    wanted = {_normal(tool): tool for tool in expected}
+def _tools(wanted: Mapping[str, str], called: Set[str]) -> Score:
+    """Score the calls; `wanted` are the expected tools by their normalized names."""
     missing = [tool for name, tool in wanted.items() if name not in called]
     extra = sorted(called - wanted.keys())
     value = _share(len(wanted) - len(missing), len(wanted)) if wanted else 5
@@ -247,7 +247,7 @@ def _consistency(text: _Text, baseline: str) -> Score:
     return Score(min(5, 1 + int(5 * overlap)), f"{overlap:.0%} of the words are those of the baseline answer")
 
 
-def _violated(constraint: str, text: _Text, called: frozenset[str]) -> bool:
+def _violated(constraint: str, text: _Text, called: set[str]) -> bool:
     if not called.isdisjoint(_banned_tools(constraint)):
         return True
     _, forbidden, _ = _needed(constraint, ban=True)

@@ -44,7 +44,7 @@ class _Known(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(self) >= _MOST_KNOWN:  # of words that are none, as of long numbers
             self.clear()
-        self[word] = made = self._make(word)
+        self[word] = made = word if word.isdigit() else self._make(word)
         return made
 
 
@@ -81,6 +81,7 @@ _FILLER = _set(
 _NEGATIONS = _set(
     "no not never none nor neither nothing without cannot refuse decline avoid forbidden prohibited"
 )
+_EMPTY = _FILLER | _NEGATIONS
 # Words with which constraints begin, such as "The answer must mention".
 _LEAD = _set(
     """
@@ -139,7 +140,7 @@ def _plain(text: str, table: bytes) -> str:
 
 def meaning(said: Sequence[str]) -> frozenset[str]:
     """Return the content words among words without endings."""
-    return frozenset(said) - _FILLER - _NEGATIONS
+    return frozenset(said) - _EMPTY
 
 
 def is_negated(said: Sequence[str]) -> bool:
