@@ -99,13 +99,17 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class _Text:
-    """An answer's text, cut once for all scores: its sentences, and the content of each and of them all."""
+    """An answer's text, cut once for all scores: the content of each sentence, and of them all."""
 
     def __init__(self, output: str) -> None:
         self.output = output
-        self.sentences = split_sentences(output)
+        self.sentences, self.ends = split_sentences(output)
         self.parts = content_of_each(self.sentences)
-        self.content = frozenset().union(*self.parts)
+        self.content = frozenset[str]().union(*self.parts)
+
+    def shown(self, place: int) -> str:
+        """Return a sentence with the sign at its end."""
+        return (self.sentences[place] + self.ends[place].strip("\n;")).strip()
 
     @cached_property
     def phrase(self) -> str:
@@ -180,7 +184,7 @@ def _tools(wanted: Mapping[str, str], called: Set[str]) -> Score:
     return Score(max(1, value - len(extra) // max(1, len(wanted))), said)
 
 
-def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
+def _covers(there: Set[str], wanted: frozenset[str]) -> bool:
     if wanted <= there:
         return True
     left = wanted - there
@@ -189,24 +193,30 @@ def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
 
 def _groundedness(question: str, text: _Text, chunks: Sequence[str]) -> Score:
     asked = content(question) | MARKS
-    sources: frozenset[str] | None = None
-    loose, claims = [], 0
-    for sentence, said in zip(text.sentences, text.parts, strict=True):
+    claims = []
+    for place, said in enumerate(text.parts):
+        sentence = text.sentences[place]
         label = _LABEL.match(sentence) if ":" in sentence else None
         if label and label[1].casefold() in _OF_ITSELF:
             continue
         new = (content(sentence[label.end() :]) if label else said) - asked
         if len(new) >= _CLAIM_WORDS or any(map(str.isdigit, new)):
-            claims += 1
-            if sources is None:
-                sources = content("\n".join(chunks))
-            if not _covers(sources, new):
-                loose.append(sentence)
+            claims.append((place, new))
     if not claims:
         return Score(5, "the answer claims nothing beyond the question")
-    reason = f"{claims - len(loose)} of {claims} claims are in the retrieved chunks"
-    reason += f"; not there: {loose[0][:120]!r}" if loose else ""
-    return Score(_share(claims - len(loose), claims), reason)
+    # A claim's words are mostly in the first passages: then the others need not be cut into words.
+    needed = frozenset[str]().union(*[new for _, new in claims])
+    sources: set[str] = set()
+    loose: list[int] = []
+    for chunk in chunks:
+        sources |= content(chunk)
+        if needed <= sources:
+            break
+    else:
+        loose = [place for place, new in claims if not _covers(sources, new)]
+    reason = f"{len(claims) - len(loose)} of {len(claims)} claims are in the retrieved chunks"
+    reason += f"; not there: {text.shown(loose[0])[:120]!r}" if loose else ""
+    return Score(_share(len(claims) - len(loose), len(claims)), reason)
 
 
 def _completeness(constraints: Sequence[str], text: _Text) -> Score:
@@ -219,7 +229,7 @@ def _completeness(constraints: Sequence[str], text: _Text) -> Score:
 
 
 def _met(constraint: str, text: _Text) -> bool:
-    demand, wanted, negated = _needed(constraint, ban=False)
+    demand, wanted, negated = _demanded(constraint)
     if not demand:  # a constraint without a word can only be met literally
         return constraint.strip() in text.output
     if wanted and _covers(text.content, wanted) and not (negated and _nowhere_denied(wanted, text)):
@@ -232,9 +242,9 @@ def _nowhere_denied(wanted: frozenset[str], text: _Text) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _needed(constraint: str, *, ban: bool) -> tuple[list[str], frozenset[str], bool]:
-    """Return a constraint's words after its opening, their content words, and whether they are negated."""
-    said = without_lead(constraint, ban=ban)
+def _demanded(constraint: str) -> tuple[list[str], frozenset[str], bool]:
+    """Return a demand's words after its opening, their content words, and whether they are negated."""
+    said = without_lead(constraint, ban=False)
     return said, meaning(said), is_negated(said)
 
 
@@ -248,18 +258,19 @@ def _consistency(text: _Text, baseline: str) -> Score:
 
 
 def _violated(constraint: str, text: _Text, called: set[str]) -> bool:
-    if not called.isdisjoint(_banned_tools(constraint)):
+    forbidden, tools = _banned(constraint)
+    if tools and not called.isdisjoint(tools):
         return True
-    _, forbidden, _ = _needed(constraint, ban=True)
-    # Seldom are all words in the text at all.
+    # Seldom are all of the words in the text at all.
     if not forbidden or not forbidden <= text.content:
         return False
     return any(forbidden <= said and NEGATION not in said for said in text.parts)
 
 
 @lru_cache(maxsize=1024)
-def _banned_tools(constraint: str) -> frozenset[str]:
-    """Return the normalized names of the tools that a constraint forbids to call."""
+def _banned(constraint: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the content words that a ban forbids, and the normalized names of tools it forbids to call."""
     ban = _TOOL_BAN.fullmatch(constraint.strip().rstrip("."))
     named = {_normal(name) for name in _TOOL_LIST.split(ban[1])} if ban else set()
-    return frozenset(named | {name.removesuffix("_tool") for name in named})
+    tools = frozenset(named | {name.removesuffix("_tool") for name in named})
+    return meaning(without_lead(constraint, ban=True)), tools

@@ -148,18 +148,14 @@ def is_negated(said: Sequence[str]) -> bool:
     return not _NEGATIONS.isdisjoint(said)
 
 
-def split_sentences(text: str) -> list[str]:
-    """Return the text of each sentence; it ends after `.`, `!` or `?` and a blank, at `;` or a line end.
+def split_sentences(text: str) -> tuple[list[str], list[str]]:
+    """Return the sentences of a text, blank ones included, and the sign at the end of each.
 
+    A sentence ends after `.`, `!` or `?` and a blank, at `;` or a line end; the last has no sign at its end.
     No word is split or lost: the words of all sentences are those of the text.
     """
-    # In turn a text and the sign at its end; the last text has none.
-    cut = [*_SENTENCE.split(text), ""]
-    found = [
-        (part + sign if sign in ".!?" else part).strip()
-        for part, sign in zip(cut[::2], cut[1::2], strict=True)
-    ]
-    return [part for part in found if part]
+    cut = _SENTENCE.split(text)
+    return cut[::2], [*cut[1::2], ""]
 
 
 def without_lead(constraint: str, *, ban: bool) -> list[str]:
