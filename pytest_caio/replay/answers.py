@@ -98,7 +98,7 @@ def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
         return RunnerFailure(f"what the runner printed is {error}; it begins {start!r}; {ALONE}")
     if reply.id not in (None, question.id):
         return RunnerFailure("the runner answered another question than the one it was asked")
-    return _plain(reply)
+    return Answer(reply.actual_output, reply.tool_trace_log, reply.rag_context_chunks, reply.metadata)
 
 
 def load_answers(path: Path) -> Mapping[str, Answer]:
@@ -126,7 +126,7 @@ class KeptAnswers(DiskMap[Answer]):
     """Answers by case id, most of them on disk, each as its line of a file of recorded answers."""
 
     def __init__(self) -> None:
-        super().__init__(lambda raw: _plain(msgspec.json.decode(raw, type=_Kept)))
+        super().__init__(msgspec.json.Decoder(Answer).decode)
 
     def keep(self, key: str, answer: Answer, place: int) -> None:
         """Keep an answer at its place among the others, from 0."""
@@ -151,9 +151,3 @@ def _line(key: str, answer: Answer) -> bytes:
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:
     write_atomically(path, (line + b"\n" for line in lines))
-
-
-def _plain(answer: Answer) -> Answer:
-    return Answer(
-        answer.actual_output, answer.tool_trace_log, answer.rag_context_chunks, metadata=answer.metadata
-    )

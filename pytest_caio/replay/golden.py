@@ -56,7 +56,7 @@ def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
     than `min_cases`. Raises InputError for an unreadable file.
     """
     records, problems = read_records(path, "input_query")
-    cases = DiskList(_decode)
+    cases = DiskList(msgspec.json.Decoder(GoldenCase).decode)
     for record in records:
         case, wrong = _read_case(record)
         if case is not None and not wrong and not cases.append(record.raw, case.id):
@@ -67,10 +67,6 @@ def load_golden(path: Path, min_cases: int = 1) -> GoldenSet:
     if len(cases) < min_cases:
         problems.append(f"{path.name}: {len(cases)} usable cases, at least {min_cases} are needed")
     return GoldenSet(path=path, cases=cases, problems=tuple(problems))
-
-
-def _decode(raw: bytes) -> GoldenCase:
-    return msgspec.json.decode(raw, type=GoldenCase)
 
 
 def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:

@@ -30,21 +30,24 @@ that the runner made up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence, Set
+from functools import cached_property, lru_cache
 
 import msgspec
 
 from pytest_caio.replay.answers import Answer
 from pytest_caio.replay.golden import GoldenCase
 from pytest_caio.replay.text import (
+    MARKS,
+    NEGATION,
+    content,
+    content_of_each,
     holds_phrase,
     is_negated,
     meaning,
     split_sentences,
     without_lead,
     words,
-    words_of_each,
 )
 
 __all__ = ["MEAN_NEEDED", "Judgement", "Score", "judge"]
@@ -96,37 +99,42 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class _Text:
-    """An answer's text, cut once for all scores: its sentences, and for each its words and content words."""
+    """An answer's text, cut once for all scores: the content of each sentence, and of them all."""
 
     def __init__(self, output: str) -> None:
         self.output = output
-        self.sentences = split_sentences(output)
-        self.parts = words_of_each(self.sentences)
-        words_said = [word for part in self.parts for word in part]
-        self.words = frozenset(words_said)
-        self.phrase = f" {' '.join(words_said)} "
-        self.meanings = [meaning(part) for part in self.parts]
-        self.negated = [is_negated(part) for part in self.parts]
-        self.claimed = [said for said, denied in zip(self.meanings, self.negated, strict=True) if not denied]
+        self.sentences, self.ends = split_sentences(output)
+        self.parts = content_of_each(self.sentences)
+        self.content = frozenset[str]().union(*self.parts)
+
+    def shown(self, place: int) -> str:
+        """Return a sentence with the sign at its end."""
+        return (self.sentences[place] + self.ends[place].strip("\n;")).strip()
+
+    @cached_property
+    def phrase(self) -> str:
+        """The words of the text, with a blank on either side of each."""
+        return f" {' '.join(word for sentence in self.sentences for word in words(sentence))} "
 
 
 def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
     """Judge an answer by the rubric of this module; `baseline` replaces the text of the case's baseline."""
     text = _Text(answer.actual_output)
-    called = _called(answer.tool_trace_log, case.expected_tools)
-    tools = _tools(case.expected_tools, called)
+    wanted = {_normal(tool): tool for tool in case.expected_tools}
+    called = _called(answer.tool_trace_log, wanted)
+    tools = _tools(wanted, called)
     grounded = _groundedness(case.input_query, text, answer.rag_context_chunks)
     complete = _completeness(case.positive_constraints, text)
     consistent = _consistency(text, baseline or case.baseline_text)
     violations: tuple[str, ...] = ()
     if case.negative_constraints:
         # A ban names no arguments, which an expected tool may have.
-        done = called | {_normal(_ARGUMENTS.split(entry, maxsplit=1)[0]) for entry in answer.tool_trace_log}
-        violations = tuple(ban for ban in case.negative_constraints if _violated(ban, text, done))
+        done = called | {_normal(_ARGUMENTS.split(entry, 1)[0]) for entry in answer.tool_trace_log}
+        violations = tuple([ban for ban in case.negative_constraints if _violated(ban, text, done)])
     mean = (tools.value + grounded.value + complete.value + consistent.value) / 4
     why = [f"tools {tools.value}: {tools.reason}"] if tools.value <= _FAILING else []
     why += [f"groundedness {grounded.value}: {grounded.reason}"] if grounded.value <= _FAILING else []
-    why += [f"violated: {text}" for text in violations]
+    why += [f"violated: {ban}" for ban in violations]
     if mean < MEAN_NEEDED and not why:
         lowest = min(complete, tools, grounded, consistent, key=lambda score: score.value)
         why = [f"mean {mean:.2f} is below {MEAN_NEEDED}: {lowest.reason}"]
@@ -142,31 +150,31 @@ def _normal(tool: str) -> str:
     return "_".join(_PLAIN_WORD.findall(tool.casefold())) or tool.strip()
 
 
-def _called(trace: Sequence[str], expected: Iterable[str]) -> frozenset[str]:
-    """Return the normalized names of the tools called according to a trace log."""
-    wanted = {_normal(tool) for tool in expected}
+def _called(trace: Sequence[str], wanted: Collection[str]) -> set[str]:
+    """Return the normalized names of the tools called according to a trace log; so are those `wanted`."""
     called = set()
+    names = "\n".join(wanted)
     for entry in trace:
-        first = _PART_ENDS.search(entry)
-        name = _normal(entry[: first.start()] if first else entry)
+        name = _normal(_PART_ENDS.split(entry, 1)[0])
         # The parts after the first have names that begin with its name and an underscore.
-        if name in wanted and name[:1].isalnum() and not any(one.startswith(f"{name}_") for one in wanted):
+        if name in wanted and name[:1].isalnum() and f"{name}_" not in names:
             called.add(name)
             continue
         # The expected tool may itself have such a sign in it, so the longest part that is one counts.
         parts = [_normal(entry[: end.start()]) for end in _PART_ENDS.finditer(entry)]
         expected_tool = next((part for part in reversed(parts) if part in wanted), "")
         called.add(expected_tool or _first_name(entry))
-    return frozenset(called) - {""}
+    called.discard("")
+    return called
 
 
 def _first_name(entry: str) -> str:
     names = map(_normal, _NAME.findall(entry))
-    return next((name for name in names if "_" in name), _normal(_TOOL_ENDS.split(entry, maxsplit=1)[0]))
+    return next((name for name in names if "_" in name), _normal(_TOOL_ENDS.split(entry, 1)[0]))
 
 
-def _tools(expected: Sequence[str], called: frozenset[str]) -> Score:
-    wanted = {_normal(tool): tool for tool in expected}
+def _tools(wanted: Mapping[str, str], called: Set[str]) -> Score:
+    """Score the calls; `wanted` are the expected tools by their normalized names."""
     missing = [tool for name, tool in wanted.items() if name not in called]
     extra = sorted(called - wanted.keys())
     value = _share(len(wanted) - len(missing), len(wanted)) if wanted else 5
@@ -176,35 +184,39 @@ def _tools(expected: Sequence[str], called: frozenset[str]) -> Score:
     return Score(max(1, value - len(extra) // max(1, len(wanted))), said)
 
 
-def _numbers(found: frozenset[str]) -> frozenset[str]:
-    return frozenset(word for word in found if word.isdigit())
-
-
-def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
+def _covers(there: Set[str], wanted: frozenset[str]) -> bool:
+    if wanted <= there:
+        return True
     left = wanted - there
-    return not left or (len(wanted) - len(left) >= _ENOUGH * len(wanted) and not _numbers(left))
+    return len(wanted) - len(left) >= _ENOUGH * len(wanted) and not any(map(str.isdigit, left))
 
 
 def _groundedness(question: str, text: _Text, chunks: Sequence[str]) -> Score:
-    asked = meaning(words(question))
-    sources: frozenset[str] | None = None
-    loose, claims = [], 0
-    for place, sentence in enumerate(text.sentences):
+    asked = content(question) | MARKS
+    claims = []
+    for place, said in enumerate(text.parts):
+        sentence = text.sentences[place]
         label = _LABEL.match(sentence) if ":" in sentence else None
         if label and label[1].casefold() in _OF_ITSELF:
             continue
-        new = (meaning(words(sentence[label.end() :])) if label else text.meanings[place]) - asked
-        if len(new) >= _CLAIM_WORDS or _numbers(new):
-            claims += 1
-            if sources is None:
-                sources = meaning(words("\n".join(chunks)))
-            if not _covers(sources, new):
-                loose.append(sentence)
+        new = (content(sentence[label.end() :]) if label else said) - asked
+        if len(new) >= _CLAIM_WORDS or any(map(str.isdigit, new)):
+            claims.append((place, new))
     if not claims:
         return Score(5, "the answer claims nothing beyond the question")
-    said = f"{claims - len(loose)} of {claims} claims are in the retrieved chunks"
-    said += f"; not there: {loose[0][:120]!r}" if loose else ""
-    return Score(_share(claims - len(loose), claims), said)
+    # A claim's words are mostly in the first passages: then the others need not be cut into words.
+    needed = frozenset[str]().union(*[new for _, new in claims])
+    sources: set[str] = set()
+    loose: list[int] = []
+    for chunk in chunks:
+        sources |= content(chunk)
+        if needed <= sources:
+            break
+    else:
+        loose = [place for place, new in claims if not _covers(sources, new)]
+    reason = f"{len(claims) - len(loose)} of {len(claims)} claims are in the retrieved chunks"
+    reason += f"; not there: {text.shown(loose[0])[:120]!r}" if loose else ""
+    return Score(_share(len(claims) - len(loose), len(claims)), reason)
 
 
 def _completeness(constraints: Sequence[str], text: _Text) -> Score:
@@ -217,44 +229,48 @@ def _completeness(constraints: Sequence[str], text: _Text) -> Score:
 
 
 def _met(constraint: str, text: _Text) -> bool:
-    demand, wanted, negated = _needed(constraint, ban=False)
+    demand, wanted, negated = _demanded(constraint)
     if not demand:  # a constraint without a word can only be met literally
         return constraint.strip() in text.output
-    if holds_phrase(text.phrase, demand):
+    if wanted and _covers(text.content, wanted) and not (negated and _nowhere_denied(wanted, text)):
         return True
-    if not wanted or not _covers(text.words, wanted):
-        return False
-    return not negated or any(
-        denied and wanted & there for denied, there in zip(text.negated, text.meanings, strict=True)
-    )
+    return holds_phrase(text.phrase, demand)
+
+
+def _nowhere_denied(wanted: frozenset[str], text: _Text) -> bool:
+    return all(NEGATION not in said or wanted.isdisjoint(said) for said in text.parts)
 
 
 @lru_cache(maxsize=1024)
-def _needed(constraint: str, *, ban: bool) -> tuple[tuple[str, ...], frozenset[str], bool]:
-    """Return a constraint's words after its opening, their content words, and whether they are negated."""
-    said = tuple(without_lead(constraint, ban=ban))
+def _demanded(constraint: str) -> tuple[list[str], frozenset[str], bool]:
+    """Return a demand's words after its opening, their content words, and whether they are negated."""
+    said = without_lead(constraint, ban=False)
     return said, meaning(said), is_negated(said)
 
 
 def _consistency(text: _Text, baseline: str) -> Score:
     if not baseline.strip():
         return Score(_NO_BASELINE, "there is no baseline answer")
-    now, then = meaning(text.words), meaning(words(baseline))
+    now, then = text.content - MARKS, content(baseline) - MARKS
     both = len(now) + len(then)
     overlap = 2 * len(now & then) / both if both else float(text.output.split() == baseline.split())
     return Score(min(5, 1 + int(5 * overlap)), f"{overlap:.0%} of the words are those of the baseline answer")
 
 
-def _violated(constraint: str, text: _Text, called: frozenset[str]) -> bool:
-    if not called.isdisjoint(_banned_tools(constraint)):
+def _violated(constraint: str, text: _Text, called: set[str]) -> bool:
+    forbidden, tools = _banned(constraint)
+    if tools and not called.isdisjoint(tools):
         return True
-    _, forbidden, _ = _needed(constraint, ban=True)
-    return bool(forbidden) and any(forbidden <= there for there in text.claimed)
+    # Seldom are all of the words in the text at all.
+    if not forbidden or not forbidden <= text.content:
+        return False
+    return any(forbidden <= said and NEGATION not in said for said in text.parts)
 
 
 @lru_cache(maxsize=1024)
-def _banned_tools(constraint: str) -> frozenset[str]:
-    """Return the normalized names of the tools that a constraint forbids to call."""
+def _banned(constraint: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the content words that a ban forbids, and the normalized names of tools it forbids to call."""
     ban = _TOOL_BAN.fullmatch(constraint.strip().rstrip("."))
     named = {_normal(name) for name in _TOOL_LIST.split(ban[1])} if ban else set()
-    return frozenset(named | {name.removesuffix("_tool") for name in named})
+    tools = frozenset(named | {name.removesuffix("_tool") for name in named})
+    return meaning(without_lead(constraint, ban=True)), tools

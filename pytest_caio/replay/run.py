@@ -26,8 +26,8 @@ from pytest_caio.replay.runners import Runner
 
 __all__ = ["Replay", "replay_each", "result_of", "run_replay"]
 
-_PART = 250  # recorded answers that an executor judges at once
-_AHEAD = 8  # such parts under way: 2,000 answers
+_PART = 500  # recorded answers that an executor judges at once: each part costs Dask milliseconds
+_AHEAD = 8  # such parts under way: 4,000 answers
 _SCORED = 500  # cases whose scores the report shows
 _IDLE_SECONDS = 60.0  # without a judgement, after which an executor is no longer waited for
 

@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 __all__ = [
+    "MARKS",
+    "NEGATION",
+    "content",
+    "content_of_each",
     "holds_phrase",
     "is_negated",
     "meaning",
     "split_sentences",
     "without_lead",
     "words",
-    "words_of_each",
 ]
+
+NEGATION = "!"
+"""What stands in the content of a text for each of its negations; it is in no word."""
+MARKS = frozenset({"", NEGATION})
+"""What the content of a text holds beside its content words: nothing for filler, and NEGATION."""
 
 # ASCII in one pass: letters in lower case, and blanks in place of what is in no word.
 _PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 _PLAIN_LINES = _PLAIN[:10] + b"\n" + _PLAIN[11:]
-_MOST_STEMS = 2**15
+_MOST_KNOWN = 2**15
 _VOWEL = re.compile("[aeiouy]")
 _WORD = re.compile(r"[^\W_]+")
 _THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3})")  # begins with the comma: a search for one sign is quick
-# What ends a sentence; the sign that stays with it is a group: signs are found quicker than by looking back.
-_SENTENCE = re.compile(r"([.!?])[\"')\]]*\s+|[;\n]+")
+# What ends a sentence, its first sign a group. It begins with a set of signs, which is searched for quickly.
+_SENTENCE = re.compile(r"([.!?;\n])(?:(?<=[.!?])[\"')\]]*\s+|(?<=[;\n])[;\n]*)")
 
 
-class _Stems(dict[str, str]):
-    """Stems by word: a language's common words, quicker to look up than a cached function."""
+class _Known(dict[str, str]):
+    """What a function makes of a word: of a language's common words, quicker than a cached function."""
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        self._make = make
 
     def __missing__(self, word: str) -> str:
-        if len(self) >= _MOST_STEMS:  # of words that are none, as of long numbers
+        if len(self) >= _MOST_KNOWN:  # of words that are none, as of long numbers
             self.clear()
-        self[word] = stem = _stem(word)
-        return stem
+        self[word] = made = word if word.isdigit() else self._make(word)
+        return made
 
 
 def _stem(word: str) -> str:
@@ -52,7 +63,7 @@ def _stem(word: str) -> str:
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
 
 
-_stem_of = _Stems().__getitem__
+_stem_of = _Known(_stem).__getitem__
 
 
 def _set(text: str) -> frozenset[str]:
@@ -82,21 +93,40 @@ _DEMAND = _LEAD | _set("give provide offer use cite describe confirm identify as
 _BAN = _LEAD | _NEGATIONS | _set("refrain")
 
 
+def _content(word: str) -> str:
+    """Return the stem of a content word; NEGATION for a negation, and nothing for filler."""
+    stem = _stem(word)
+    return NEGATION if stem in _NEGATIONS else "" if stem in _FILLER else stem
+
+
+_content_of = _Known(_content).__getitem__
+
+
 def words(text: str) -> list[str]:
     """Return the words of a text: letters and digits, case-folded, n't as `not`, without endings."""
-    # The same words both ways; the second is slower, and most texts are ASCII.
-    if text.isascii():
-        return list(map(_stem_of, _plain(text, _PLAIN).split()))
-    text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").replace("n't", " not")
-    return list(map(_stem_of, _WORD.findall(_THOUSANDS.sub("", text))))
+    return list(map(_stem_of, _cut(text)))
 
 
-def words_of_each(sentences: Sequence[str]) -> list[list[str]]:
-    """Return the words of each sentence, in none of which is a line end."""
+def content(text: str) -> frozenset[str]:
+    """Return the content of a text: its content words without endings, and what of MARKS is in it."""
+    return frozenset(map(_content_of, _cut(text)))
+
+
+def content_of_each(sentences: Sequence[str]) -> list[frozenset[str]]:
+    """Return the content of each sentence, in none of which is a line end."""
     text = "\n".join(sentences)
     if not sentences or not text.isascii():
-        return [words(sentence) for sentence in sentences]
-    return [list(map(_stem_of, line.split())) for line in _plain(text, _PLAIN_LINES).split("\n")]
+        return [content(sentence) for sentence in sentences]
+    return [frozenset(map(_content_of, line.split())) for line in _plain(text, _PLAIN_LINES).split("\n")]
+
+
+def _cut(text: str) -> list[str]:
+    """Return the words of a text with their endings."""
+    # The same words both ways; the second is slower, and most texts are ASCII.
+    if text.isascii():
+        return _plain(text, _PLAIN).split()
+    text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").replace("n't", " not")
+    return _WORD.findall(_THOUSANDS.sub("", text))
 
 
 def _plain(text: str, table: bytes) -> str:
@@ -108,25 +138,24 @@ def _plain(text: str, table: bytes) -> str:
     return text.encode("ascii").translate(table).decode("ascii")
 
 
-def meaning(said: Iterable[str]) -> frozenset[str]:
-    """Return the content words: those that are neither filler nor negations."""
+def meaning(said: Sequence[str]) -> frozenset[str]:
+    """Return the content words among words without endings."""
     return frozenset(said) - _EMPTY
 
 
-def is_negated(said: Iterable[str]) -> bool:
-    """Return whether one of the words is a negation."""
+def is_negated(said: Sequence[str]) -> bool:
+    """Return whether one of the words, which are without endings, is a negation."""
     return not _NEGATIONS.isdisjoint(said)
 
 
-def split_sentences(text: str) -> list[str]:
-    """Return the text of each sentence; it ends after `.`, `!` or `?` and a blank, at `;` or a line end.
+def split_sentences(text: str) -> tuple[list[str], list[str]]:
+    """Return the sentences of a text, blank ones included, and the sign at the end of each.
 
+    A sentence ends after `.`, `!` or `?` and a blank, at `;` or a line end; the last has no sign at its end.
     No word is split or lost: the words of all sentences are those of the text.
     """
-    # In turn a text and the sign at its end, None at a line end; the last text has none.
     cut = _SENTENCE.split(text)
-    found = [(part + sign if sign else part).strip() for part, sign in zip(cut[::2], cut[1::2], strict=False)]
-    return [part for part in (*found, cut[-1].strip()) if part]
+    return cut[::2], [*cut[1::2], ""]
 
 
 def without_lead(constraint: str, *, ban: bool) -> list[str]:
@@ -137,8 +166,10 @@ def without_lead(constraint: str, *, ban: bool) -> list[str]:
     nothing but an opening is returned whole.
     """
     said, opening = words(constraint), _BAN if ban else _DEMAND
-    kept = next((n for n, word in enumerate(said) if word not in opening), 0)
-    return said[kept:]
+    for place, word in enumerate(said):
+        if word not in opening:
+            return said[place:]
+    return said
 
 
 def holds_phrase(said: str, phrase: Sequence[str]) -> bool:

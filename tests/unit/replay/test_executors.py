@@ -74,10 +74,10 @@ class Losing(ThreadPoolExecutor):
 
 def test_recorded_answers_are_judged_alike_everywhere(tmp_path: Path) -> None:
     """Here and in an executor that loses parts, every answer is judged once and alike."""
-    write_recorded(tmp_path, 1100)
+    write_recorded(tmp_path, 2100)
     here, results = judged(tmp_path, None)
-    assert (here.asked, here.passed, len(here.misses)) == (1100, 1100 - 1100 // MISSED, 1100 // MISSED)
-    assert [results[place].id for place in sorted(results)] == [f"OUT-{n:07}" for n in range(1100)]
+    assert (here.asked, here.passed, len(here.misses)) == (2100, 2100 - 2100 // MISSED, 2100 // MISSED)
+    assert [results[place].id for place in sorted(results)] == [f"OUT-{n:07}" for n in range(2100)]
     with Losing(1) as losing:
         assert judged(tmp_path, losing) == (here, results)
         assert losing.given == 5
