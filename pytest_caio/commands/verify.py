@@ -22,7 +22,8 @@ from pytest_caio.verdict.judge import GO
 
 __all__ = ["configure", "run"]
 
-_AGE = re.compile(r"(\d{1,6})([mhd])")
+_AGE = re.compile(r"([1-9]\d{0,5})([mhd])", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -57,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     for option in ("env", "commit", "max_age", "ledger"):
         if getattr(args, option) == "":  # as a variable of CI that is not set: nothing would be asked
             raise InputError(f"--{option.replace('_', '-')}: is empty")
+    if args.commit is not None and not _COMMIT.fullmatch(args.commit):
+        raise InputError(f"--commit {args.commit}: give its SHA, at least the first 7 hexadecimal digits")
     key = load_public(args.key, "--key")
     if not args.statement.name.endswith(STATEMENT_SUFFIX):
         raise InputError(f"{args.statement}: is no signed statement; its name ends with {STATEMENT_SUFFIX}")
