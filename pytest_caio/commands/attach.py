@@ -6,17 +6,19 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from pytest_caio.attestation.envelope import Refused
 from pytest_caio.attestation.evidence_set import EvidenceSet
 from pytest_caio.attestation.keys import load_public
 from pytest_caio.attestation.verification import trusted
 from pytest_caio.delivery import github, gitlab, jira, markdown, slack
-from pytest_caio.delivery.client import Client, NotDelivered, trusting
+from pytest_caio.delivery.client import Client, NotDelivered
 from pytest_caio.delivery.summary import Delivery, comment, load_delivery, one_line
+from pytest_caio.delivery.tls import trusting
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.redactor import Redactor
@@ -73,8 +75,10 @@ def run(args: argparse.Namespace) -> int:
     given = _credentials(args.credentials)
     redactor = Redactor({name: given[name] for name in _SECRETS if given.get(name)})
 
-    def say(line: str) -> None:
-        sys.stdout.write(encodable(f"{printable(redactor.redact(line))}\n", sys.stdout.encoding))
+    def say(line: str, stream: TextIO | None = None) -> None:
+        stream = stream or sys.stdout
+        stream.write(encodable(f"{printable(redactor.redact(line))}\n", stream.encoding))
+        stream.flush()
 
     try:
         delivery = _evidence(args)
@@ -83,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
                 say(line)
             return 0
         try:
-            for line in _deliver(tracker, target, delivery, given, args):
+            tell = partial(say, stream=sys.stderr)
+            for line in _deliver(tracker, target, delivery, given, args, tell=tell):
                 say(line)
         except (KeyError, IndexError, TypeError, AttributeError, ValueError):
             # What an API answers has a published shape: this is another program, or a page before it.
@@ -148,6 +153,8 @@ def _deliver(
     delivery: Delivery,
     given: Mapping[str, str],
     args: argparse.Namespace,
+    *,
+    tell: Callable[[str], None],
 ) -> Iterator[str]:
     def need(name: str, what: str) -> str:
         value = given.get(name, "").strip()
@@ -164,22 +171,30 @@ def _deliver(
     project, issue = target.get("project") or "", target.get("issue") or ""
     if tracker == "markdown":
         yield from markdown.deliver(Path(target["file"] or ""), delivery)
-    elif tracker == "github":
+        return
+    if tracker == "github":
         base, source = given.get("GITHUB_API_URL") or github.API, "GITHUB_API_URL"
         sent = github.headers(need("GITHUB_TOKEN", "a token with `issues: write`"))
-        with Client("GitHub", base, source, github.MEANINGS, headers=sent, trust=trust) as client:
-            yield from github.deliver(client, project, int(issue) if issue else None, delivery, args.release)
+        client = Client("GitHub", base, source, github.MEANINGS, headers=sent, trust=trust, tell=tell)
+        lines = github.deliver(client, project, int(issue) if issue else None, delivery, args.release)
     elif tracker == "gitlab":
         base, source = given.get("CI_API_V4_URL") or gitlab.API, "CI_API_V4_URL"
         sent = gitlab.headers(need("GITLAB_TOKEN", "a token with the scope `api`"))
-        with Client("GitLab", base, source, gitlab.MEANINGS, headers=sent, trust=trust) as client:
-            yield from gitlab.deliver(client, project, int(issue), delivery)
+        client = Client("GitLab", base, source, gitlab.MEANINGS, headers=sent, trust=trust, tell=tell)
+        lines = gitlab.deliver(client, project, int(issue), delivery)
     elif tracker == "jira":
-        base = need("JIRA_BASE_URL", "https://SITE.atlassian.net")
+        base, source = need("JIRA_BASE_URL", "https://SITE.atlassian.net"), "JIRA_BASE_URL"
         login = need("JIRA_EMAIL", "the account's address"), need("JIRA_API_TOKEN", "its API token")
-        with Client("Jira", base, "JIRA_BASE_URL", jira.MEANINGS, auth=login, trust=trust) as client:
-            yield from jira.deliver(client, issue, delivery)
+        client = Client("Jira", base, source, jira.MEANINGS, auth=login, trust=trust, tell=tell)
+        lines = jira.deliver(client, issue, delivery)
     else:
-        url = need("SLACK_WEBHOOK_URL", "the address of an incoming webhook")
-        with Client("Slack", url, "SLACK_WEBHOOK_URL", slack.MEANINGS, trust=trust) as client:
-            yield from slack.deliver(client, delivery)
+        base, source = need("SLACK_WEBHOOK_URL", "the address of an incoming webhook"), "SLACK_WEBHOOK_URL"
+        client = Client("Slack", base, source, slack.MEANINGS, trust=trust, tell=tell)
+        lines = slack.deliver(client, delivery)
+    with client:
+        yield from lines
+    if client.repeated:
+        yield (
+            "an answer was lost, and what it was about was sent once more: should both be there later, run "
+            "this again, which removes the second"
+        )
