@@ -51,11 +51,11 @@ class EvidenceSet:
             if not whole:
                 raise InputError(f"{path}: there is no evidence in this folder")
             return max(whole, key=lambda one: _STAMP.search(one.stem)[1])  # type: ignore[index]
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file or folder")
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise InputError(f"{path}: is no evidence; its name is ENVIRONMENT-TIME.json, .html and so on")
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file")
         return cls(path.parent, match["stem"])
 
     @property

@@ -139,6 +139,14 @@ def test_what_is_asked_must_hold(
     assert reason in line
 
 
+def test_a_pattern_that_fits_two_statements_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two statements, as a shell's pattern gives them, are one line; neither is picked."""
+    with pytest.raises(SystemExit) as left:
+        main(["verify", "a.intoto.json", "b.intoto.json", "--key", "caio-evidence.pub"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (left.value.code, "2 files are given; give one, STEM.intoto.json" in line) == (2, True)
+
+
 def test_a_run_of_the_future_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
     """A run that ends later than now is refused, since its age is not known."""
     written = write_set(tmp_path, record_of(finished=datetime.now(UTC) + timedelta(hours=1)), keys)

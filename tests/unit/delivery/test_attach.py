@@ -615,13 +615,35 @@ def test_only_verified_evidence_is_attached(
 
 
 def test_a_dry_run_sends_nothing(tracker: Tracker, attach: Attach, evidence: Written) -> None:
-    """--dry-run prints the files and the comment, and sends nothing; it needs no credentials."""
-    for to in (*TARGETS, "markdown:tracker.md"):
-        status, lines = attach(to, "--dry-run", evidence.json.parent)
+    """--dry-run prints what each tracker would get, with the files that it takes; it needs no credentials."""
+    for to in (*TARGETS, "markdown:tracker.md", f"{GITHUB} --release v1"):
+        status, lines = attach(*to.split(), "--dry-run", evidence.json.parent)
         assert status == 0
-        assert any(line.startswith(evidence.json.name) for line in lines)
+        takes = to not in (GITHUB, "slack:", "markdown:tracker.md")
+        assert any(line.startswith(evidence.json.name) for line in lines) is takes
         assert any(evidence.record.causes[0].sentence in line for line in lines)
+        assert any(line.startswith("## ") for line in lines) is ("hub" in to or "lab" in to)
     assert tracker.received == []
+
+
+def test_what_is_empty_or_not_there_is_named(attach: Attach, evidence: Written, tmp_path: Path) -> None:
+    """An empty option, a file that is not there and a missing argument are one line each."""
+    for words, said in (
+        (("--key", "", evidence.json), "--key: is empty"),
+        (("--credentials", "", evidence.json, "--unverified"), "--credentials: is empty"),
+        (("--release", "", evidence.json, "--unverified"), "--release: is empty"),
+        (("--unverified", tmp_path / "none"), f"{tmp_path / 'none'}: there is no such file or folder"),
+        (
+            ("--unverified",),
+            "the following arguments are required: FILES; python -m pytest_caio attach --help",
+        ),
+        (
+            ("--unverified", "--wrong", evidence.json),
+            "unrecognized arguments: --wrong; python -m pytest_caio",
+        ),
+    ):
+        status, lines = attach(GITHUB, *words, key=None)
+        assert (status, len(lines), said in lines[0]) == (2, 1, True), lines
 
 
 @pytest.mark.parametrize(
@@ -685,7 +707,7 @@ def test_a_markdown_tracker_is_made(attach: Attach, evidence: Written, tmp_path:
     assert attach(f"markdown:{path}", evidence.json)[0] == 0
     assert path.read_text("utf-8").startswith("## CAIO acceptance\n\n- 20")
     status, lines = attach(f"markdown:{tmp_path / 'no' / 'tracker.md'}", evidence.json)
-    assert (status, "not delivered: " in lines[0]) == (1, True)
+    assert (status, "No such file or directory: make its folder first, or" in lines[0]) == (1, True)
 
 
 def test_the_words_are_everywhere_the_same(
