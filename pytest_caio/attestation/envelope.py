@@ -37,8 +37,8 @@ def sealed(statement: bytes, key: SigningKey) -> bytes:
 def opened(raw: bytes, key: SSlibKey) -> bytes:
     """Return the payload of an envelope that `key` signed.
 
-    Only the one encoding that `sealed` writes is accepted: base64 and JSON have several for the same
-    values, so that a changed byte need not change the signed ones. Raises Refused.
+    Only what `sealed` writes is accepted, with one signature and in that encoding: base64 and JSON have
+    several for the same values, so that a changed byte need not change the signed ones. Raises Refused.
     """
     from securesystemslib.dsse import Envelope  # noqa: PLC0415 - of an extra
     from securesystemslib.exceptions import VerificationError  # noqa: PLC0415
@@ -62,7 +62,7 @@ def opened(raw: bytes, key: SSlibKey) -> bytes:
         raise Refused("not signed by this key") from None
     if envelope.payload_type != PAYLOAD_TYPE:
         raise Refused("the envelope holds no in-toto statement")
-    if _encoded(envelope) != raw:
+    if len(envelope.signatures) != 1 or _encoded(envelope) != raw:
         raise Refused("the envelope was changed: it is not as it was written")
     payload: bytes = envelope.payload
     return payload

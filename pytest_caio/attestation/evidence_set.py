@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
+from typing import TypeVar
 
 from pytest_caio.errors import InputError
 
@@ -14,6 +16,7 @@ __all__ = ["LEDGER", "STATEMENT_SUFFIX", "EvidenceSet", "read"]
 
 LEDGER = "ledger.jsonl"  # the ledger of the runs whose evidence is in the same folder
 STATEMENT_SUFFIX = ".intoto.json"
+_Value = TypeVar("_Value")
 # The stem ends with the time of the run; a file name cannot hold two of them.
 _NAME = re.compile(r"(?P<stem>.*-\d{8}T\d{6}Z(?:-2)?)\.[\w.]+")
 _STAMP = re.compile(r"-(\d{8}T\d{6}Z)(?:-2)?$")
@@ -48,11 +51,11 @@ class EvidenceSet:
             if not whole:
                 raise InputError(f"{path}: there is no evidence in this folder")
             return max(whole, key=lambda one: _STAMP.search(one.stem)[1])  # type: ignore[index]
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file or folder")
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise InputError(f"{path}: is no evidence; its name is ENVIRONMENT-TIME.json, .html and so on")
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file")
         return cls(path.parent, match["stem"])
 
     @property
@@ -79,12 +82,24 @@ class EvidenceSet:
 
     def digests(self) -> Mapping[str, str]:
         """Return the SHA-256 of each file of the set in hex, by name. Raises InputError."""
-        return {path.name: hashlib.sha256(read(path)).hexdigest() for path in self.files()}
+        return {path.name: _opened(path, _digest) for path in self.files()}
 
 
 def read(path: Path) -> bytes:
     """Return the content of an evidence file. Raises InputError if it cannot be read."""
+    return _opened(path, lambda file: file.read())
+
+
+def _opened(path: Path, action: Callable[[BufferedReader], _Value]) -> _Value:
+    """Return `action` of an open file. Raises InputError, also for what may have no end: a pipe, a device."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is {'a folder' if path.is_dir() else 'no file'}")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return action(file)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from None
+
+
+def _digest(file: BufferedReader) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,6 +18,7 @@ __all__ = ["PRIVATE_NAME", "PUBLIC_NAME", "SigningKey", "generate", "load_privat
 PRIVATE_NAME = "caio-evidence.key"
 PUBLIC_NAME = "caio-evidence.pub"
 _INSTALL = "pip install 'pytest-caio[sign]'"
+_LARGEST = 64 * 1024  # bytes; a key has some hundred
 _HEADER_CHARACTERS = 22  # of the base64 of a private key: the same in every one, the rest is the key
 
 
@@ -108,7 +109,8 @@ def load_public(path: Path, option: str) -> SSlibKey:
 
 def _content(path: Path, option: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:  # it may be a pipe, as a shell's <(...) is, or a device without an end
+            return file.read(_LARGEST)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         raise InputError(f"{option} {path}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
 

@@ -22,6 +22,7 @@ __all__ = ["Asked", "age_of", "spoken", "trusted", "vouch"]
 
 _AHEAD = timedelta(minutes=5)  # by which a clock may differ from this machine's
 _LEAST_COMMIT = 7  # characters that identify a commit
+_LARGEST = 16 * 1024 * 1024  # bytes; a statement of 10,000 checks has 1 MB
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,23 @@ def trusted(evidence: EvidenceSet, key: SSlibKey) -> Statement:
     """
     if not evidence.statement.is_file():
         raise Refused("it is not signed: there is no statement beside it (an INCOMPLETE run has none)")
+    if evidence.statement.stat().st_size > _LARGEST:
+        raise Refused(f"its statement is larger than {_LARGEST // 1024 // 1024} MiB, which none is")
     statement = _decoded(opened(read(evidence.statement), key))
     signed = {one.name: one.digest.get("sha256", "") for one in statement.subject}
+    if len(signed) != len(statement.subject):
+        raise Refused("the statement names a file twice")
     if evidence.json.name not in signed:
         raise Refused(f"the statement is about other files ({', '.join(sorted(signed)) or 'none'})")
-    here = evidence.digests()
-    if missing := sorted(signed.keys() - here.keys()):
+    # Names before content: what was added may be endless.
+    names = {path.name for path in evidence.files()}
+    if missing := sorted(signed.keys() - names):
         raise Refused(f"not whole: {missing[0]} is missing")
-    if changed := sorted(name for name in signed if signed[name] != here[name]):
-        raise Refused(f"changed since it was signed: {changed[0]}")
-    if added := sorted(here.keys() - signed.keys()):
+    if added := sorted(names - signed.keys()):
         raise Refused(f"not signed: {added[0]} was added")
+    here = evidence.digests()
+    if changed := sorted(name for name in signed if signed[name] != here.get(name)):
+        raise Refused(f"changed since it was signed: {changed[0]}")
     return statement
 
 
@@ -79,7 +86,8 @@ def vouch(statement: Statement, asked: Asked, now: datetime) -> list[Environment
     if age < -_AHEAD:
         raise Refused("the run is later than now: see that the clock of this machine is right")
     if asked.max_age is not None and age > asked.max_age:
-        raise Refused(f"too old: the run ended {spoken(age)} ago, {spoken(asked.max_age)} are allowed")
+        ended = f"{_time(statement):%Y-%m-%d %H:%M} UTC"
+        raise Refused(f"too old: the run ended at {ended}, more than {spoken(asked.max_age)} ago")
     return chosen
 
 
@@ -109,9 +117,9 @@ def _decoded(payload: bytes) -> Statement:
 def _time(statement: Statement) -> datetime:
     try:
         moment = datetime.fromisoformat(statement.predicate.verification.time_created)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Refused("the statement does not say when the run was") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _same_commit(seen: str, asked: str) -> bool:

@@ -6,17 +6,19 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from pytest_caio.attestation.envelope import Refused
 from pytest_caio.attestation.evidence_set import EvidenceSet
 from pytest_caio.attestation.keys import load_public
 from pytest_caio.attestation.verification import trusted
 from pytest_caio.delivery import github, gitlab, jira, markdown, slack
-from pytest_caio.delivery.client import Client, NotDelivered, trusting
-from pytest_caio.delivery.summary import Delivery, comment, load_delivery, one_line
+from pytest_caio.delivery.client import Client, NotDelivered
+from pytest_caio.delivery.summary import Delivery, comment, load_delivery, one_line, plain
+from pytest_caio.delivery.tls import trusting
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.redactor import Redactor
@@ -50,10 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--to", required=True, metavar="TRACKER", help=f"where it goes: {_FORMS}")
     add("files", nargs="+", type=Path, metavar="FILES", help="files of one run, or a folder: its latest run")
-    add("--key", type=Path, metavar="PUB", help="the public key that the evidence must be signed with")
+    add("--key", metavar="PUB", help="the public key that the evidence must be signed with")
     add("--unverified", action="store_true", help="attach it although no signature is verified")
-    add("--release", default="", metavar="TAG", help="GitHub: put the files on this release")
-    add("--credentials", type=Path, metavar="FILE", help="an env file that holds the credentials")
+    add("--release", metavar="TAG", help="GitHub: put the files on this release")
+    add("--credentials", metavar="FILE", help="an env file that holds the credentials")
     add(
         "--ca-bundle",
         metavar="FILE",
@@ -67,23 +69,29 @@ def run(args: argparse.Namespace) -> int:
 
     Raises InputError, before anything is sent, for an input that cannot be used.
     """
+    for option in ("key", "release", "credentials", "ca_bundle"):
+        if getattr(args, option) == "":  # as a variable of CI that is not set
+            raise InputError(f"--{option.replace('_', '-')}: is empty")
     tracker, target = _target(args.to)
     if args.release and tracker != "github":
         raise InputError("--release: only github: has releases")
     given = _credentials(args.credentials)
     redactor = Redactor({name: given[name] for name in _SECRETS if given.get(name)})
 
-    def say(line: str) -> None:
-        sys.stdout.write(encodable(f"{printable(redactor.redact(line))}\n", sys.stdout.encoding))
+    def say(line: str, stream: TextIO | None = None) -> None:
+        stream = stream or sys.stdout
+        stream.write(encodable(f"{printable(redactor.redact(line))}\n", stream.encoding))
+        stream.flush()
 
     try:
         delivery = _evidence(args)
         if args.dry_run:
-            for line in _preview(args.to, delivery):
+            for line in _preview(tracker, args.to, delivery, release=bool(args.release)):
                 say(line)
             return 0
         try:
-            for line in _deliver(tracker, target, delivery, given, args):
+            tell = partial(say, stream=sys.stderr)
+            for line in _deliver(tracker, target, delivery, given, args, tell=tell):
                 say(line)
         except (KeyError, IndexError, TypeError, AttributeError, ValueError):
             # What an API answers has a published shape: this is another program, or a page before it.
@@ -107,9 +115,9 @@ def _target(given: str) -> tuple[str, Mapping[str, str | None]]:
     return tracker, match.groupdict()
 
 
-def _credentials(path: Path | None) -> dict[str, str]:
+def _credentials(path: str | None) -> dict[str, str]:
     """Return the credentials of the process environment, and over them those of a file."""
-    file = {key: value.reveal() for key, value in EnvFile.read(path).values.items()} if path else {}
+    file = {key: value.reveal() for key, value in EnvFile.read(Path(path)).values.items()} if path else {}
     return {**os.environ, **{key: value for key, value in file.items() if value}}
 
 
@@ -122,7 +130,7 @@ def _evidence(args: argparse.Namespace) -> Delivery:
     evidence = EvidenceSet.of(args.files)
     if args.unverified:
         return load_delivery(evidence, "")
-    key = load_public(args.key, "--key")
+    key = load_public(Path(args.key), "--key")
     statement = trusted(evidence, key)
     delivery = load_delivery(evidence, key.keyid)
     signed = {one.name: one.digest["sha256"] for one in statement.subject}
@@ -132,12 +140,16 @@ def _evidence(args: argparse.Namespace) -> Delivery:
     return delivery
 
 
-def _preview(to: str, delivery: Delivery) -> Iterator[str]:
+def _preview(tracker: str, to: str, delivery: Delivery, *, release: bool) -> Iterator[str]:
+    """Yield what would be delivered, with the files where the tracker takes them."""
     yield f"{to} would get this, and nothing was sent:"
-    for file in delivery.files:
+    for file in delivery.files if release or tracker in ("gitlab", "jira") else ():
         yield f"{file.name} ({len(file.content)} bytes)"
-    if to.startswith("markdown:"):
+    if tracker == "markdown":
         yield f"- {one_line(delivery.record)}"
+    elif tracker in ("jira", "slack"):
+        for paragraph in plain(delivery):
+            yield from paragraph.splitlines()
     else:
         yield from comment(delivery, github.LONGEST).splitlines()
 
@@ -148,38 +160,48 @@ def _deliver(
     delivery: Delivery,
     given: Mapping[str, str],
     args: argparse.Namespace,
+    *,
+    tell: Callable[[str], None],
 ) -> Iterator[str]:
     def need(name: str, what: str) -> str:
         value = given.get(name, "").strip()
         if not value:
-            raise InputError(f"{name} is missing: set it to {what}, here or in --credentials FILE")
+            raise InputError(
+                f"{name} is missing: set it to {what}, in the environment or in --credentials FILE"
+            )
         if not (value.isascii() and value.isprintable()):
             raise InputError(f"{name}: has characters that none has: copy {what} again")
         return value
 
-    if args.ca_bundle == "":
-        raise InputError("--ca-bundle: is empty")
     option = "REQUESTS_CA_BUNDLE" if args.ca_bundle is None else "--ca-bundle"
     trust = partial(trusting, args.ca_bundle or given.get("REQUESTS_CA_BUNDLE", ""), option)
     project, issue = target.get("project") or "", target.get("issue") or ""
     if tracker == "markdown":
         yield from markdown.deliver(Path(target["file"] or ""), delivery)
-    elif tracker == "github":
+        return
+    if tracker == "github":
         base, source = given.get("GITHUB_API_URL") or github.API, "GITHUB_API_URL"
         sent = github.headers(need("GITHUB_TOKEN", "a token with `issues: write`"))
-        with Client("GitHub", base, source, github.MEANINGS, headers=sent, trust=trust) as client:
-            yield from github.deliver(client, project, int(issue) if issue else None, delivery, args.release)
+        client = Client("GitHub", base, source, github.MEANINGS, headers=sent, trust=trust, tell=tell)
+        lines = github.deliver(client, project, int(issue) if issue else None, delivery, args.release or "")
     elif tracker == "gitlab":
         base, source = given.get("CI_API_V4_URL") or gitlab.API, "CI_API_V4_URL"
         sent = gitlab.headers(need("GITLAB_TOKEN", "a token with the scope `api`"))
-        with Client("GitLab", base, source, gitlab.MEANINGS, headers=sent, trust=trust) as client:
-            yield from gitlab.deliver(client, project, int(issue), delivery)
+        client = Client("GitLab", base, source, gitlab.MEANINGS, headers=sent, trust=trust, tell=tell)
+        lines = gitlab.deliver(client, project, int(issue), delivery)
     elif tracker == "jira":
-        base = need("JIRA_BASE_URL", "https://SITE.atlassian.net")
+        base, source = need("JIRA_BASE_URL", "https://SITE.atlassian.net"), "JIRA_BASE_URL"
         login = need("JIRA_EMAIL", "the account's address"), need("JIRA_API_TOKEN", "its API token")
-        with Client("Jira", base, "JIRA_BASE_URL", jira.MEANINGS, auth=login, trust=trust) as client:
-            yield from jira.deliver(client, issue, delivery)
+        client = Client("Jira", base, source, jira.MEANINGS, auth=login, trust=trust, tell=tell)
+        lines = jira.deliver(client, issue, delivery)
     else:
-        url = need("SLACK_WEBHOOK_URL", "the address of an incoming webhook")
-        with Client("Slack", url, "SLACK_WEBHOOK_URL", slack.MEANINGS, trust=trust) as client:
-            yield from slack.deliver(client, delivery)
+        base, source = need("SLACK_WEBHOOK_URL", "the address of an incoming webhook"), "SLACK_WEBHOOK_URL"
+        client = Client("Slack", base, source, slack.MEANINGS, trust=trust, tell=tell)
+        lines = slack.deliver(client, delivery)
+    with client:
+        yield from lines
+    if client.repeated:
+        yield (
+            "an answer was lost, and what it was about was sent once more: should both be there later, run "
+            "this again, which removes the second"
+        )

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pytest_caio.errors import InputError, own_fault
 from pytest_caio.text import printable
@@ -36,10 +37,17 @@ _COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, without the usage, which is longer."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, printable(f"{self.prog}: {message}; {self.prog} --help shows what it takes") + "\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0 ok, 1 failed, 2 unusable input (exits), 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m pytest_caio", description=__doc__)
+    parser = _Parser(prog="python -m pytest_caio", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     asked = next((a for a in arguments if not a.startswith("-")), None)
     for name, (module, purpose) in _COMMANDS.items():

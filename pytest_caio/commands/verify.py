@@ -22,7 +22,8 @@ from pytest_caio.verdict.judge import GO
 
 __all__ = ["configure", "run"]
 
-_AGE = re.compile(r"(\d{1,6})([mhd])")
+_AGE = re.compile(r"([1-9]\d{0,5})([mhd])", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -37,11 +38,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "statement",
+        nargs="+",  # only one is taken: a pattern that fits several is told
         type=Path,
         metavar=f"STEM{STATEMENT_SUFFIX}",
         help="the signed statement, beside its files",
     )
-    add("--key", type=Path, required=True, metavar="PUB", help="the public key, caio-evidence.pub")
+    add("--key", required=True, metavar="PUB", help="the public key, caio-evidence.pub")
     add("--env", metavar="NAME", help="the environment that must be GO (default: all of the run)")
     add("--commit", metavar="SHA", help="the commit that must have been deployed")
     add("--max-age", metavar="AGE", help="how old the run may be: 90m, 24h or 7d")
@@ -54,22 +56,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify and print one line: 0 if everything holds, else 1. Raises InputError."""
-    for option in ("env", "commit", "max_age", "ledger"):
+    for option in ("key", "env", "commit", "max_age", "ledger"):
         if getattr(args, option) == "":  # as a variable of CI that is not set: nothing would be asked
             raise InputError(f"--{option.replace('_', '-')}: is empty")
-    key = load_public(args.key, "--key")
-    if not args.statement.name.endswith(STATEMENT_SUFFIX):
-        raise InputError(f"{args.statement}: is no signed statement; its name ends with {STATEMENT_SUFFIX}")
-    if not args.statement.is_file():
-        raise InputError(f"{args.statement}: there is no such file (an INCOMPLETE run leaves none)")
-    evidence = EvidenceSet(args.statement.parent, args.statement.name.removesuffix(STATEMENT_SUFFIX))
+    if args.commit is not None and not _COMMIT.fullmatch(args.commit):
+        raise InputError(f"--commit {args.commit}: give its SHA, at least the first 7 hexadecimal digits")
+    if len(args.statement) > 1:
+        raise InputError(f"{len(args.statement)} files are given; give one, STEM{STATEMENT_SUFFIX}")
+    (path,) = args.statement
+    key = load_public(Path(args.key), "--key")
+    if not path.name.endswith(STATEMENT_SUFFIX):
+        raise InputError(f"{path}: is no signed statement; its name ends with {STATEMENT_SUFFIX}")
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file (an INCOMPLETE run leaves none)")
+    evidence = EvidenceSet(path.parent, path.name.removesuffix(STATEMENT_SUFFIX))
     now = datetime.now(UTC)
     try:
         statement = trusted(evidence, key)
         chosen = vouch(statement, Asked(args.env or "", args.commit or "", _age(args.max_age)), now)
         _compare(_ledger(args.ledger, evidence.folder), statement.predicate.run.id, chosen)
     except Refused as reason:
-        _print(f"refused: {reason}: {args.statement.name}")
+        _print(f"refused: {reason}: {path.name}")
         return 1
     about = "; ".join(
         f"{one.name} at {one.base_url}, {f'commit {one.commit}' if one.commit else 'commit not known'}"
@@ -77,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     )
     headline = statement.predicate.run.headline
     signed = f"{age_of(statement, now)} ago, signed by {key.keyid[:16]}"
-    _print(f"{headline}: {about}; {signed}: {args.statement.name}")
+    _print(f"{headline}: {about}; {signed}: {path.name}")
     return 0
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -20,7 +19,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from pytest_caio.errors import InputError
 from pytest_caio.probing.tls import authorities
 
-__all__ = ["Client", "NotDelivered", "Reply", "Uncertain", "trusting"]
+__all__ = ["Client", "NotDelivered", "Reply", "Uncertain"]
 
 Reply = requests.Response
 _Value = TypeVar("_Value")
@@ -28,6 +27,8 @@ _TIMEOUT = (5, 30)  # seconds to connect, and for each part of the response
 _TRIES = 3
 _PATIENCE = 60.0  # seconds of waiting for one delivery
 _PAUSES = (1.0, 4.0)  # seconds before the second and the third try, where the server does not say
+_LOOKS = (1.0, 4.0, 10.0)  # seconds before each look for what a request without an answer may have created
+_TOLD = 3.0  # seconds: a longer pause is told
 _SECONDARY = 60.0  # seconds that GitHub asks to wait where a secondary rate limit names no time
 _LONGEST_WAIT = 1e6  # seconds: what is longer is as good as never
 _MOST_REDIRECTS = 3
@@ -60,8 +61,9 @@ class Client:
 
     `meanings` say for status codes what to do, in one sentence each. Nothing of the environment is used (no
     proxy, no .netrc) but what a run uses too, SSL_CERT_FILE and SSL_CERT_DIR, and no request follows a
-    redirect to another host. `trust` returns the TLS context, if the address is https. Raises InputError,
-    naming `source`, if `base` is no URL that can be used.
+    redirect to another host. `trust` returns the TLS context, if the address is https. `tell` is called with
+    a line before each long pause. `repeated` is true if something was sent twice, of which the first may
+    still arrive. Raises InputError, naming `source`, if `base` is no URL that can be used.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         trust: Callable[[], ssl.SSLContext] = authorities,
+        tell: Callable[[str], None],
     ) -> None:
         try:
             parts = urlsplit(base)
@@ -88,7 +91,9 @@ class Client:
         self._tracker = tracker
         self._base = base.rstrip("/")
         self._meanings = meanings
+        self._tell = tell
         self._waited = 0.0
+        self.repeated = False
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": "pytest-caio", **(headers or {})})
@@ -129,30 +134,40 @@ class Client:
     def create(self, path: str, arrived: Callable[[], _Value | None], **details: Any) -> _Value | Reply:
         """POST; where it is not known whether the server took it, look with `arrived` before another try.
 
-        Returns what `arrived` finds, else the response. Raises NotDelivered.
+        A server may take a request long after its answer was lost, so that it is looked for several times. If
+        a second one was sent, the first may still arrive: `arrived` must return the first of what it finds,
+        and remove what is there twice; it is called once more then, and `repeated` is set. Returns what
+        `arrived` finds, else the response. Raises NotDelivered.
         """
-        unsure, pause, reason = False, 0.0, ""
-        for number in range(_TRIES + 1):
-            if number:
-                # Before the look, since the server may still be at work on what it was sent.
-                self._pause(pause, reason)
-            if unsure and (found := arrived()) is not None:
-                return found
-            if number == _TRIES:
-                break
+        unsure, reason = False, ""
+        for number in range(_TRIES):
             try:
-                return self._once("POST", path, **details)
-            except (_NotTaken, Uncertain) as error:
-                unsure = unsure or isinstance(error, Uncertain)
+                reply = self._once("POST", path, **details)
+            except Uncertain as error:
+                unsure, reason = True, str(error)
+                for pause in _LOOKS if error.seconds is None else (error.seconds, *_LOOKS[1:]):
+                    # Before the look, since the server may still be at work on what it was sent.
+                    self._pause(pause, reason)
+                    if (found := arrived()) is not None:
+                        return found
+            except _NotTaken as error:
                 reason = str(error)
-                pause = _PAUSES[min(number, len(_PAUSES) - 1)] if error.seconds is None else error.seconds
-                if number + 1 == _TRIES and not unsure:
-                    break
+                if number + 1 < _TRIES:
+                    pause = _PAUSES[min(number, len(_PAUSES) - 1)]
+                    self._pause(pause if error.seconds is None else error.seconds, reason)
+                if unsure and (found := arrived()) is not None:
+                    return found
             except NotDelivered as error:
                 # An earlier try may have arrived late, and made this one a second of the same name.
                 if unsure and error.status in (409, 422) and (found := arrived()) is not None:
                     return found
                 raise
+            else:
+                if not unsure:
+                    return reply
+                self.repeated = True
+                self._pause(min(_LOOKS[-1], _PATIENCE - self._waited), reason)
+                return arrived() or reply
         ended = "and nothing arrived: run this again" if unsure else "run this again later"
         raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times{', ' if unsure else '; '}{ended}")
 
@@ -190,6 +205,8 @@ class Client:
         if self._waited + seconds > _PATIENCE:
             raise NotDelivered(f"{self._tracker}: {reason}; run this again in {seconds:.0f} seconds")
         self._waited += seconds
+        if seconds >= _TOLD:
+            self._tell(f"{self._tracker}: {reason}; waiting {seconds:.0f} seconds")
         time.sleep(seconds)
 
     def _once(self, method: str, path: str, *, missing: tuple[int, ...] = (), **details: Any) -> Reply:
@@ -304,29 +321,6 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **details: Any) -> None:
         super().init_poolmanager(*args, **details, ssl_context=self._trust)
-
-
-def trusting(bundle: str, source: str) -> ssl.SSLContext:
-    """Return a TLS context that also trusts the authorities of a PEM file, or of a folder as of `c_rehash`.
-
-    An empty `bundle` adds none. Raises InputError, naming `source`, if there is no certificate in it.
-    """
-    context, path = authorities(), Path(bundle)
-    try:
-        if not bundle:
-            return context
-        if path.is_dir():
-            context.load_verify_locations(capath=bundle)
-        else:
-            context.load_verify_locations(bundle)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        why = (
-            error.strerror if isinstance(error, FileNotFoundError | PermissionError) else "has no certificate"
-        )
-        raise InputError(
-            f"{source} {bundle}: {why}; give the authority's certificate as a PEM file"
-        ) from None
-    return context
 
 
 def _number(text: str) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_caio.delivery.client import Client, NotDelivered
 from pytest_caio.delivery.summary import Attachment, Delivery, comment, marker
+from pytest_caio.delivery.twice import first_of
 from pytest_caio.verdict.judge import GO
 from pytest_caio.verdict.record import EnvironmentRecord
 
@@ -71,13 +72,19 @@ def _comment(client: Client, root: str, issue: int, delivery: Delivery, body: st
 
     def arrived() -> Any:
         first = marker(delivery.record)
-        return next((one for one in client.pages(path) if (one["body"] or "").startswith(first)), None)
+        own = (one for one in client.pages(path) if (one["body"] or "").startswith(first))
+        return first_of(
+            own,
+            "comment",
+            _text,
+            lambda one: client.change("DELETE", f"{root}/issues/comments/{one['id']}", missing=(404,)),
+        )
 
     found = arrived()
     if found is None:
         made = client.create(path, arrived, json={"body": body})
         return _fields(made)["html_url"], "written"
-    if found["body"].replace("\r\n", "\n").strip() == body.strip():
+    if _text(found) == body.strip():
         return found["html_url"], "is there already"
     client.change("PATCH", f"{root}/issues/comments/{found['id']}", json={"body": body})
     return found["html_url"], "brought up to date"
@@ -90,8 +97,15 @@ def _issue(
     first = f"<!-- caio-acceptance environment={environment.name} -->"
 
     def arrived() -> Any:
-        listed = client.pages(f"{root}/issues?state=open")
-        return next((one for one in listed if (one["body"] or "").startswith(first)), None)
+        listed = client.pages(f"{root}/issues?state=open&sort=created&direction=asc")
+        own = (one for one in listed if (one["body"] or "").startswith(first))
+        closed = {"state": "closed", "state_reason": "not_planned"}
+        return first_of(
+            own,
+            "issue",
+            _text,
+            lambda one: client.change("PATCH", f"{root}/issues/{one['number']}", json=closed),
+        )
 
     found = arrived()
     good = delivery.record.verdict == environment.verdict == GO
@@ -170,6 +184,11 @@ def _status(client: Client, root: str, environment: EnvironmentRecord, target: s
         return "is set already"
     client.create(f"{root}/statuses/{combined['sha']}", arrived, json=status)
     return f"set to {status['state']}"
+
+
+def _text(one: Any) -> str:
+    """Return the body of a comment or an issue, of which GitHub may change the line ends."""
+    return str(one["body"]).replace("\r\n", "\n").strip()
 
 
 def _same(one: Any, status: dict[str, str]) -> bool:

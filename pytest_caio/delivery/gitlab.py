@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from pytest_caio.delivery.client import Client, NotDelivered, Uncertain
 from pytest_caio.delivery.summary import Delivery, comment, marker
+from pytest_caio.delivery.twice import first_of
 
 __all__ = ["API", "MEANINGS", "deliver", "headers"]
 
 API = "https://gitlab.com/api/v4"
 LONGEST = 1_000_000  # characters of a note
+_UPLOAD = re.compile(r"/uploads/\w+(?=/)")  # a file that is uploaded again has another address
 MEANINGS = {
     401: "the token is refused: see that GITLAB_TOKEN is right and has not expired",
     403: "the token may not do that: give it the scope `api` and at least the role Reporter in this project",
@@ -35,7 +38,13 @@ def deliver(client: Client, project: str, issue: int, delivery: Delivery) -> Ite
 
     def arrived() -> Any:
         first = marker(delivery.record)
-        return next((one for one in client.pages(path) if (one["body"] or "").startswith(first)), None)
+        listed = client.pages(f"{path}?sort=asc&order_by=created_at")
+        return first_of(
+            (one for one in listed if (one["body"] or "").startswith(first)),
+            "note",
+            lambda one: _UPLOAD.sub("", one["body"]),
+            lambda one: client.change("DELETE", f"{path}/{one['id']}", missing=(404,)),
+        )
 
     if arrived() is not None:  # the note is written last, so its files are there too
         yield f"note on {project}#{issue}: is there already"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from pytest_caio.delivery.client import Client, NotDelivered
 from pytest_caio.delivery.summary import CUT, Delivery, plain
+from pytest_caio.delivery.twice import first_of
 from pytest_caio.text import printable
 from pytest_caio.verdict.judge import GO
 from pytest_caio.verdict.record import EnvironmentRecord
@@ -43,19 +45,23 @@ def deliver(client: Client, issue: str, delivery: Delivery) -> Iterator[str]:
                 "have the limit raised; nothing was sent"
             )
 
-    def attached() -> set[tuple[str, int]]:
+    def attached(own: tuple[str, int]) -> Any:
         listed = client.get(f"{root}?fields=attachment")["fields"]["attachment"]
-        return {(one["filename"], one["size"]) for one in listed}
+        return first_of(
+            sorted((one for one in listed if (one["filename"], one["size"]) == own), key=_number),
+            own[0],
+            lambda _: own,
+            lambda one: client.change("DELETE", f"/rest/api/3/attachment/{one['id']}", missing=(404,)),
+        )
 
-    before = attached()
     for file in delivery.files:
         own = (file.name, len(file.content))
-        if own in before:
+        if attached(own) is not None:
             yield f"{file.name}: is there already"
             continue
         client.create(
             f"{root}/attachments",
-            lambda own=own: True if own in attached() else None,  # type: ignore[misc]
+            partial(attached, own),
             files={"file": (file.name, file.content)},
             headers={"X-Atlassian-Token": "no-check"},
         )
@@ -63,8 +69,12 @@ def deliver(client: Client, issue: str, delivery: Delivery) -> Iterator[str]:
 
     def commented() -> Any:
         # As text, wherever in the document it stands: the id of a run is unique.
-        return next(
-            (one for one in _comments(client, root) if delivery.record.run.id in json.dumps(one)), None
+        own = (one for one in _comments(client, root) if delivery.record.run.id in json.dumps(one["body"]))
+        return first_of(
+            sorted(own, key=_number),
+            "comment",
+            lambda one: one["body"],
+            lambda one: client.change("DELETE", f"{root}/comment/{one['id']}", missing=(404,)),
         )
 
     if commented() is not None:
@@ -95,6 +105,11 @@ def _link(client: Client, root: str, environment: EnvironmentRecord, delivery: D
     # With its globalId a second POST changes nothing more.
     client.change("POST", f"{root}/remotelink", json={"globalId": identity, "object": content})
     return "brought up to date" if isinstance(found, dict) else "written"
+
+
+def _number(one: Any) -> int:
+    """Return the number of a comment or an attachment: those that came later have higher ones."""
+    return int(one["id"])
 
 
 def _comments(client: Client, root: str) -> Iterator[Any]:

@@ -49,8 +49,10 @@ def deliver(path: Path, delivery: Delivery) -> Iterator[str]:
             mode = stat.S_IMODE(path.stat().st_mode) if raw else 0o666
             write_atomically(path.resolve(), content, mode)
         except OSError as error:
+            missing = not path.resolve().parent.is_dir()
+            mend = "make its folder first" if missing else "make it writable"
             raise NotDelivered(
-                f"{path}: {error.strerror or 'is in use'}: make it writable, or name another file"
+                f"{path}: {error.strerror or 'is in use'}: {mend}, or name another file"
             ) from None
     yield f"line in {path}: {done}"
 

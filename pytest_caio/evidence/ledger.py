@@ -2,8 +2,8 @@
 
 A line is a JSON object whose last field, `hash`, is the SHA-256 of the object without that field; `previous`
 is the hash of the line before. A small file beside the ledger, `NAME.head`, has the number and the hash of
-the last run: it shows that lines at the end are missing, or the whole ledger. Nothing is ever repaired: a run
-after a loss continues the numbers of the head, so that the gap stays visible.
+the last run: it shows that lines at the end are missing, or the whole ledger, and must not be missing itself.
+Nothing is ever repaired: a run after a loss continues the numbers of the head, so that the gap stays visible.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def read_ledger(path: Path) -> Ledger:
     A missing ledger that never had a run is empty and has no fault. Raises OSError if it cannot be read.
     """
     state = _state(path)  # first: what another run writes meanwhile must show
-    ledger = _parsed(path, _read(path), _head(path))
+    head = _head(path)  # before the ledger, which another run writes first: it may be ahead of its head
+    raw = _read(path)
+    ledger = _parsed(path, raw, _head(path) if head is None and raw else head)
     ledger.state = state
     return ledger
 
@@ -115,6 +117,8 @@ def append(path: Path, entry: Entry, known: Ledger | None = None) -> str:
         with FileLock(_beside(path, "lock"), timeout=_PATIENCE):
             ledger = known if known and known.state == _state(path) else read_ledger(path)
             raw, last = ledger.raw, ledger.last
+            if not raw and last.n == 0:  # from its first line on, a ledger without its head is noticed
+                write_atomically(_beside(path, "head"), encoded(last, indent=-1))
             entry.n, entry.previous = last.n + 1, last.hash
             line, sealed = _seal(entry)
             # A line that was cut keeps its place, and shows as changed.
@@ -180,7 +184,7 @@ def _seal(entry: Entry) -> tuple[bytes, str]:
 def _parsed(path: Path, raw: bytes, head: _Head | None) -> Ledger:
     ledger, faults = Ledger(path, raw=raw), []
     last = _Head(0, "")
-    known = head is None or head.n == 0
+    known = head is not None and head.n == 0
     for number, line in enumerate(raw.split(b"\n")[:-1] if raw.endswith(b"\n") else raw.split(b"\n"), 1):
         if not raw:
             break
@@ -202,8 +206,9 @@ def _parsed(path: Path, raw: bytes, head: _Head | None) -> Ledger:
         known = known or (head is not None and head == last)
     if raw and not raw.endswith(b"\n"):
         faults.append(f"{path}: its last line was cut")
-    if head is not None and head.hash == "unusable":
-        faults.append(f"{_beside(path, 'head')}: cannot be used; whether runs are missing is not known")
+    if (head is None and raw) or (head is not None and head.hash == "unusable"):
+        what = "is missing" if head is None else "cannot be used"
+        faults.append(f"{_beside(path, 'head')} {what}: whether runs are missing is not known")
     elif head is not None and not known:
         if not raw:
             faults.append(

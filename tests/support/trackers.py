@@ -13,7 +13,7 @@ from email.message import Message
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 __all__ = ["PROJECT", "Fault", "Tracker"]
 
@@ -26,7 +26,8 @@ class Fault:
     """What goes wrong with the next request of this method whose path matches, `times` times.
 
     The server answers `status` with `headers` and `body`, after it has done the work if `done`. Without a
-    status it drops the connection, or, with `stall`, is silent until the client leaves.
+    status it drops the connection, or, with `stall`, is silent until the client leaves. With `late` it does
+    the work after the next request of that method on the same path has been carried out.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Fault:
     body: str = "{}"
     done: bool = False
     stall: bool = False
+    late: str = ""
     times: int = 1
 
 
@@ -82,6 +84,7 @@ class Tracker:
         """Forget what was received, and what is to go wrong."""
         self.received: list[Received] = []
         self.faults: list[Fault] = []
+        self.held: list[tuple[str, Received]] = []
         self.comments: list[dict[str, Any]] = []
         self.issues: list[dict[str, Any]] = []
         self.assets: list[dict[str, Any]] = []
@@ -102,6 +105,13 @@ class Tracker:
         """Return the paths of the requests of a method."""
         return [one.path for one in self.received if one.method == method]
 
+    def arrive(self, method: str, path: str) -> None:
+        """Carry out what was held back until a request of this method on this path."""
+        due = [one for one in self.held if (one[0], urlsplit(one[1].path).path) == (method, path)]
+        self.held = [one for one in self.held if one not in due]
+        for _, request in due:
+            self._work(request)
+
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         request = Received(handler.command, handler.path, handler.headers, body)
@@ -118,6 +128,8 @@ class Tracker:
             fault.times -= 1
             if fault.done:
                 self._work(request, half=fault.status == 502)
+            if fault.late:
+                self.held.append((fault.late, request))
             if fault.stall:
                 handler.connection.settimeout(60)
                 handler.connection.recv(1)
@@ -127,6 +139,7 @@ class Tracker:
             status, headers, content = fault.status, dict(fault.headers), fault.body
         else:
             status, headers, data = self._work(request)
+            self.arrive(request.method, urlsplit(request.path).path)
             content = data if isinstance(data, str) else json.dumps(data)
         handler.send_response(status)
         raw = b"" if status == 204 else content.encode()
@@ -153,6 +166,7 @@ class Tracker:
             ("POST", f"{repo}/issues/(7|1\\d\\d)/comments", self._comment),
             ("GET", f"{repo}/issues/1\\d\\d/comments", lambda r, *_: self._page(r, self.comments)),
             ("PATCH", f"{repo}/issues/comments/(\\d+)", self._edit_comment),
+            ("DELETE", f"{repo}/issues/comments/(\\d+)", self._delete_comment),
             ("GET", f"{repo}/issues", self._open_issues),
             ("POST", f"{repo}/issues", self._open_issue),
             ("PATCH", f"{repo}/issues/(\\d+)", self._edit_issue),
@@ -162,8 +176,9 @@ class Tracker:
             ("DELETE", f"{repo}/releases/assets/(\\d+)", self._delete_asset),
             ("GET", f"{repo}/commits/(\\w+)/status", self._combined),
             ("POST", f"{repo}/statuses/(\\w+)", self._set_status),
-            ("GET", f"{gitlab}/issues/7/notes", lambda r, *_: self._page(r, self.comments)),
+            ("GET", f"{gitlab}/issues/7/notes", lambda r, *_: self._latest_first(r, self.comments, "sort")),
             ("POST", f"{gitlab}/issues/7/notes", self._comment),
+            ("DELETE", f"{gitlab}/issues/7/notes/(\\d+)", self._delete_comment),
             ("POST", f"{gitlab}/uploads", self._gitlab_upload),
             (
                 "GET",
@@ -174,21 +189,31 @@ class Tracker:
             ("POST", f"{jira}/attachments", self._jira_attach),
             ("GET", f"{jira}/comment", self._jira_comments),
             ("POST", f"{jira}/comment", self._comment),
+            ("DELETE", f"{jira}/comment/(\\d+)", self._delete_comment),
+            ("DELETE", "/rest/api/3/attachment/(\\d+)", self._delete_attachment),
             ("GET", f"{jira}/remotelink", self._jira_linked),
             ("POST", f"{jira}/remotelink", self._jira_link),
             ("POST", "/services/T0/B0/x7Kq9Lm2Pz4Rt6Wv", self._message),
         ]
 
     def _page(self, request: Received, items: list[Any]) -> tuple[int, dict[str, str], Any]:
-        number = int(parse_qs(urlsplit(request.path).query).get("page", ["1"])[0])
+        given = {name: values[0] for name, values in parse_qs(urlsplit(request.path).query).items()}
+        number = int(given.get("page", "1"))
         start, end = (number - 1) * _PAGE, number * _PAGE
-        path = urlsplit(request.path).path
-        more = end < len(items)
-        link = {"Link": f'<{self.base}{path}?per_page=100&page={number + 1}>; rel="next"'} if more else {}
+        following = urlencode({**given, "page": number + 1})
+        address = f"{self.base}{urlsplit(request.path).path}?{following}"
+        link = {"Link": f'<{address}>; rel="next"'} if end < len(items) else {}
         return 200, link, items[start:end]
 
+    def _latest_first(
+        self, request: Received, items: list[Any], option: str
+    ) -> tuple[int, dict[str, str], Any]:
+        """Answer a list whose latest item comes first, unless the query asks for the other direction."""
+        ascending = parse_qs(urlsplit(request.path).query).get(option) == ["asc"]
+        return self._page(request, items if ascending else items[::-1])
+
     def _comment(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
-        number = len(self.comments) + 1
+        number = max((one["id"] for one in self.comments), default=0) + 1
         made = {"id": number, "html_url": f"{self.base}/c/{number}", **json.loads(request.body)}
         self.comments.append(made)
         return 201, {}, made
@@ -196,12 +221,23 @@ class Tracker:
     def _edit_comment(
         self, request: Received, match: re.Match[str], _: bool
     ) -> tuple[int, dict[str, str], Any]:
-        found = self.comments[int(match[1]) - 1]
+        found = next(one for one in self.comments if one["id"] == int(match[1]))
         found.update(json.loads(request.body))
         return 200, {}, found
 
+    def _delete_comment(self, _: Received, match: re.Match[str], __: bool) -> tuple[int, dict[str, str], Any]:
+        self.comments = [one for one in self.comments if one["id"] != int(match[1])]
+        return 204, {}, ""
+
+    def _delete_attachment(
+        self, _: Received, match: re.Match[str], __: bool
+    ) -> tuple[int, dict[str, str], Any]:
+        self.attachments = [one for one in self.attachments if one["id"] != match[1]]
+        return 204, {}, ""
+
     def _open_issues(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
-        return self._page(request, [one for one in self.issues if one["state"] == "open"])
+        listed = [one for one in self.issues if one["state"] == "open"]
+        return self._latest_first(request, listed, "direction")
 
     def _open_issue(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
         number = 101 + len(self.issues)
@@ -262,7 +298,8 @@ class Tracker:
         if request.headers.get("X-Atlassian-Token") != "no-check":
             return 403, {}, {"message": "XSRF check failed"}
         name, content = _file_of(request)
-        self.attachments.append({"filename": name, "size": len(content)})
+        number = max((int(one["id"]) for one in self.attachments), default=0) + 1
+        self.attachments.append({"id": str(number), "filename": name, "size": len(content)})
         return 200, {}, [self.attachments[-1]]
 
     def _jira_comments(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:

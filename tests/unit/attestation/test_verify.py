@@ -107,13 +107,23 @@ def test_a_go_with_a_waiver_is_warned(tmp_path: Path, keys: Keys, verify: Verify
     assert (status, line.split(":")[0]) == (0, "GO (1 waived)")
 
 
+def also(statement: Any, **details: str) -> None:
+    """Name the environment of a statement once more, with other details."""
+    environments = statement["predicate"]["caioRun"]["environments"]
+    environments.append({**environments[0], **details})
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
         (("--env", "staging"), "refused: the evidence is about production, not about staging"),
         (("--commit", "deadbeef"), f"refused: the commit in production was {COMMIT}, not deadbeef"),
-        (("--commit", COMMIT[:6]), "refused: the commit in production was"),
-        (("--max-age", "24h"), "refused: too old: the run ended 25 h ago, 24 h are allowed"),
+        (("--commit", f"{COMMIT[:7]}0"), "refused: the commit in production was"),
+        (("--commit", COMMIT[:6]), f"--commit {COMMIT[:6]}: give its SHA, at least the first 7 hexadecimal"),
+        (("--commit", f"{COMMIT} or any"), f"--commit {COMMIT} or any: give its SHA"),
+        (("--commit", "HEAD"), "--commit HEAD: give its SHA"),
+        (("--max-age", "24h"), " UTC, more than 24 h ago: "),
+        (("--max-age", "0m"), "--max-age 0m: give a number and m, h or d, as 90m, 24h or 7d"),
         (("--max-age", "1 day"), "--max-age 1 day: give a number and m, h or d, as 90m, 24h or 7d"),
         (("--env", ""), "--env: is empty"),
         (("--commit", ""), "--commit: is empty"),
@@ -125,8 +135,16 @@ def test_what_is_asked_must_hold(
     """Another environment, another commit, an older run and options that ask nothing are refused."""
     written = write_set(tmp_path, record_of(finished=datetime.now(UTC) - timedelta(hours=25)), keys)
     status, line = verify(written.statement, *options)
-    assert status == (1 if reason.startswith("refused") else 2)
+    assert status == (2 if reason.startswith("--") else 1)
     assert reason in line
+
+
+def test_a_pattern_that_fits_two_statements_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two statements, as a shell's pattern gives them, are one line; neither is picked."""
+    with pytest.raises(SystemExit) as left:
+        main(["verify", "a.intoto.json", "b.intoto.json", "--key", "caio-evidence.pub"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (left.value.code, "2 files are given; give one, STEM.intoto.json" in line) == (2, True)
 
 
 def test_a_run_of_the_future_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
@@ -176,6 +194,21 @@ def test_nothing_is_stated_about_an_incomplete_run(tmp_path: Path, keys: Keys, v
         (lambda s: s.update(predicateType="https://slsa.dev/provenance/v1"), "about something else"),
         (lambda s: s.update(subject=[]), "the statement is about other files (none)"),
         (lambda s: s["subject"][1].update(digest={"gitCommit": "1"}), "changed since it was signed"),
+        (lambda s: s["subject"][1]["digest"].update(sha256="A" * 64), "changed since it was signed"),
+        (lambda s: s["subject"].append(s["subject"][0]), "the statement names a file twice"),
+        (lambda s: s["subject"][0].update(name="../ledger.jsonl"), "not whole: ../ledger.jsonl is missing"),
+        (lambda s: s["subject"][1].update(name=s["subject"][1]["name"].upper()), "not whole: PRODUCTION-"),
+        (lambda s: s.update(_type="https://in-toto.io/Statement/v0.1"), "about something else"),
+        (lambda s: s["predicate"]["caioRun"]["environments"][0].update(verdict="go"), "the verdict is go"),
+        (lambda s: also(s, verdict="NO-GO"), "the verdict is NO-GO for production"),
+        (
+            lambda s: s["predicate"]["caioVerification"].update(timeCreated="0001-01-01T00:00:00+14:00"),
+            "when",
+        ),
+        (
+            lambda s: s["predicate"]["caioVerification"].update(timeCreated="9999-01-01T00:00:00Z"),
+            "later than",
+        ),
     ],
 )
 def test_another_signed_statement_is_refused(
@@ -234,6 +267,15 @@ def test_another_key_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> N
         (lambda e: e.update(payload=5), "no DSSE envelope"),
         (lambda e: e.update(signatures=None), "no DSSE envelope"),
         (lambda e: e.update(note="by hand"), "the envelope was changed"),
+        (lambda e: e["signatures"].append({"keyid": "0" * 64, "sig": "AA=="}), "the envelope was changed"),
+        (lambda e: e["signatures"].insert(0, {"keyid": "0" * 64, "sig": "AA=="}), "the envelope was changed"),
+        (lambda e: e["signatures"][0].update(sig=""), "not signed by this key"),
+        (lambda e: e["signatures"][0].update(sig=malleable(e["signatures"][0]["sig"])), "not signed by this"),
+        (lambda e: e.update(payloadType="application/json"), "not signed by this key"),
+        (lambda e: e.update(payload=e["payload"].replace("e", "e\n", 1)), "envelope"),
+        (lambda e: e.update(payload=e["payload"].rstrip("=")[:-1]), "no DSSE envelope"),
+        (lambda e: e.update(payload=f"{e['payload']}===="), "envelope"),
+        (lambda e: e.update(payload=e.pop("payload")), "the envelope was changed"),
     ],
 )
 def test_another_envelope_is_refused(
@@ -246,6 +288,40 @@ def test_another_envelope_is_refused(
     written.statement.write_text(json.dumps(envelope, separators=(",", ":")) + "\n", "utf-8")
     status, line = verify(written.statement)
     assert (status, reason in line) == (1, True), line
+
+
+def malleable(signature: str) -> str:
+    """Return a signature with the group's order added to its second half, which RFC 8032 (5.1.7) refuses."""
+    raw, order = base64.b64decode(signature), 2**252 + 27742317777372353535851937790883648493
+    second = int.from_bytes(raw[32:], "little") + order
+    return base64.b64encode(raw[:32] + second.to_bytes(32, "little")).decode()
+
+
+SPELLINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "a byte order mark": (lambda raw: b"\xef\xbb\xbf" + raw, "the envelope was changed"),
+    "CRLF": (lambda raw: raw.replace(b"\n", b"\r\n"), "the envelope was changed"),
+    "no line end": (bytes.rstrip, "the envelope was changed"),
+    "spaces": (lambda raw: json.dumps(json.loads(raw), indent=1).encode(), "the envelope was changed"),
+    "escapes": (lambda raw: raw.replace(b'"payload"', b'"\\u0070ayload"'), "the envelope was changed"),
+    "a field twice": (lambda raw: raw.replace(b"{", b'{"payload":"",', 1), "names a field twice"),
+    "two envelopes": (lambda raw: raw * 2, "more text follows"),
+    "UTF-16": (lambda raw: raw.decode().encode("utf-16"), "UTF-16"),
+    "nothing": (lambda _: b"", "not JSON"),
+    "a list in lists": (lambda _: b"[" * 100_000, "nested too deeply"),
+    "a list": (lambda raw: b"[" + raw + b"]", "no DSSE envelope"),
+    "a number of many digits": (lambda _: b"9" * 5000, "too many digits"),
+    "more than a statement has": (lambda raw: raw + b" " * 2**24, "larger than 16 MiB"),
+}
+
+
+def test_another_spelling_of_the_envelope_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """The same values in another spelling, and what is no envelope, are refused in one line."""
+    written = write_set(tmp_path, record_of(), keys)
+    raw = written.statement.read_bytes()
+    for name, (spelled, reason) in SPELLINGS.items():
+        written.statement.write_bytes(spelled(raw))
+        status, line = verify(written.statement)
+        assert (status, line.startswith("refused: "), reason in line) == (1, True, True), (name, line)
 
 
 def test_a_statement_about_other_files_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
@@ -267,6 +343,58 @@ def test_a_set_must_be_whole(tmp_path: Path, keys: Keys, verify: Verify) -> None
     html = written.json.with_suffix(".html")
     html.unlink()
     assert f"refused: not whole: {html.name} is missing" in verify(written.statement)[1]
+
+
+def test_files_that_were_moved_are_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """Files whose contents or names were exchanged, and what is no file, are refused and named."""
+    written = write_set(tmp_path / "own", record_of(), keys)
+    html, text = written.json.with_suffix(".html"), written.json.with_suffix(".completion.txt")
+
+    def refused(reason: str, status: int = 1, statement: Path = written.statement) -> None:
+        found, line = verify(statement)
+        assert (found, reason in line) == (status, True), line
+
+    for path in {*written.files} - {written.statement}:
+        kept = path.rename(tmp_path / "kept")
+        refused(f"not whole: {path.name} is missing")
+        path.mkdir()
+        refused(f"{path}: is a folder", 2)
+        path.rmdir()
+        path.write_bytes(b"")
+        refused(f"changed since it was signed: {path.name}")
+        kept.replace(path)
+    one, other = html.read_bytes(), text.read_bytes()
+    html.write_bytes(other)
+    text.write_bytes(one)
+    refused("changed since it was signed: ")
+    html.write_bytes(one)
+    text.write_bytes(other)
+    copy = Path(shutil.copy(html, written.json.with_suffix(".html.bak")))
+    refused(f"not signed: {copy.name} was added")
+    copy.unlink()
+    if os.name == "posix":
+        os.mkfifo(copy)  # which nobody writes to: to read it would take for ever
+        refused(f"not signed: {copy.name} was added")
+        copy.unlink()
+        kept = html.rename(tmp_path / "kept")
+        html.symlink_to(kept)
+        assert verify(written.statement)[0] == 0  # where the content lies is not stated
+        kept.write_bytes(other)
+        refused("changed since it was signed: ")
+        html.unlink()
+        html.symlink_to("/dev/zero")
+        refused(f"{html}: is no file", 2)
+        html.unlink()
+        kept.unlink()
+        html.write_bytes(one)
+    # The evidence of staging in the place of production's.
+    staging = write_set(tmp_path / "staging", record_of(names=("staging",)), keys)
+    for path in staging.files:
+        path.rename(path.with_name(path.name.replace("staging", "production")))
+    refused(
+        "the statement is about other files (staging-", statement=staging.json.parent / written.statement.name
+    )
+    assert verify(written.statement)[0] == 0
 
 
 def listed(folder: Path, *records: Record) -> Path:
@@ -294,7 +422,12 @@ def test_a_run_must_be_in_an_unchanged_ledger(tmp_path: Path, keys: Keys, verify
         "one added": raw + last,
         "a byte changed": raw.replace(b"run 0", b"run 9"),
         "cut": raw[:-3],
+        "cut in the middle": one + two[:-9] + b"\n" + own + last,
         "emptied": b"",
+        "Windows's line ends": raw.replace(b"\n", b"\r\n"),
+        "a byte order mark": b"\xef\xbb\xbf" + raw,
+        "an empty line": raw + b"\n",
+        "a line by hand": raw + b'{"run":"by hand","verdict":"GO"}\n',
     }.items():
         ledger.write_bytes(changed)
         status, line = verify(written.statement)
@@ -302,6 +435,11 @@ def test_a_run_must_be_in_an_unchanged_ledger(tmp_path: Path, keys: Keys, verify
     ledger.unlink()
     assert "refused: the ledger is not as it was written: " in verify(written.statement)[1]
     head.unlink()
+    for kept in (raw, one + two + own, b"".join([own, last])):  # without its head any line could be the last
+        ledger.write_bytes(kept)
+        assert "refused: the ledger is not as it was written: " in verify(written.statement)[1]
+        assert head.write_bytes(b"") == 0
+    ledger.unlink()
     other = listed(tmp_path / "other", *others)
     status, line = verify(written.statement, "--ledger", str(other))
     assert (status, f"refused: the ledger {other} does not have this run" in line) == (1, True)
@@ -322,6 +460,11 @@ def test_an_older_run_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> 
     listed(tmp_path, record_of("NO-GO", run_id="c"), record_of(run_id="d"))
     status, line = verify(written.statement, "--max-age", "24h")
     assert (status, "refused: an older run: production was NO-GO after it (20" in line) == (1, True)
+    copied = entry_of(
+        written.record, whole=True
+    )  # by who can write the ledger: the run once more, as the last
+    assert append(tmp_path / "ledger.jsonl", copied) == ""
+    assert verify(written.statement)[1] == line
 
 
 @pytest.fixture(scope="module")
@@ -486,6 +629,7 @@ def test_keys_are_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (None, "No such file"),
         (b"", "is no Ed25519 public key; give caio-evidence.pub"),
         (b"private", "but a private key, which must not be handed on"),
+        (b"endless", "is no Ed25519 public key; give caio-evidence.pub"),
     ],
 )
 def test_a_key_that_cannot_be_used(
@@ -494,7 +638,9 @@ def test_a_key_that_cannot_be_used(
     """A missing public key, another file and a private key in its place are named in one line."""
     written = write_set(tmp_path, record_of(), keys)
     key = tmp_path / "key"
-    if content is not None:
+    if content == b"endless" and Path("/dev/zero").exists():
+        key.symlink_to("/dev/zero")
+    elif content is not None:
         key.write_bytes(keys.private.read_bytes() if content == b"private" else content)
     status, line = verify(written.statement, key=key)
     assert (status, reason in line) == (2, True), line

@@ -67,6 +67,7 @@ def attach(
 ) -> Attach:
     """Run `attach` with short pauses; return its exit status and lines, in which no secret is."""
     monkeypatch.setattr("pytest_caio.delivery.client._PAUSES", (0.01, 0.02))
+    monkeypatch.setattr("pytest_caio.delivery.client._LOOKS", (0.01, 0.02))
     monkeypatch.setattr("pytest_caio.delivery.client._SECONDARY", 0.01)
     variables = {
         "GITHUB_TOKEN": TOKEN,
@@ -192,6 +193,70 @@ def test_no_answer(
     after_a_lost_answer(tracker, attach, evidence, GITHUB, fault=lost, case="not taken")
 
 
+# Each thing that is posted and can be looked up, with the path of the request that creates it.
+LATE = {
+    GITHUB: "/issues/7/comments",
+    f"github:{PROJECT}": "/issues$",
+    GITLAB: "/notes$",
+    "jira:OPS-7": "/comment$",
+    "jira:OPS-7 ": "/attachments$",
+}
+
+
+def once(tracker: Tracker, evidence: Written, to: str) -> bool:
+    """Return whether everything is there exactly once; of two issues one is closed."""
+    if to == f"github:{PROJECT}":
+        return [one["state"] for one in tracker.issues].count("open") == 1
+    names = [one["filename"] for one in tracker.attachments]
+    files = [path.name for path in evidence.files] if to.startswith("jira") else []
+    return len(tracker.comments) == 1 and (not files or sorted(names) == sorted(files))
+
+
+def test_what_arrives_late_is_there_once(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """What is taken only after it was looked for, or after its repetition, is there once in the end.
+
+    After the first look it is found by the next one; after the repetition, the second is removed; and after
+    the end of the command, which says so, the same command removes the second.
+    """
+    for to, path in LATE.items():
+        for when in ("GET", "POST", "after the end"):
+            if (when, path) == ("GET", "/attachments$"):  # which are listed at another path
+                continue
+            tracker.forget()
+            tracker.faults.append(Fault("POST", path, late=when))
+            status, lines = attach(to.strip(), evidence.json)
+            assert status == 0, (to, when, lines)
+            assert lines[-1].startswith("an answer was lost, ") is (when != "GET"), (to, when, lines)
+            assert once(tracker, evidence, to), (to, when)
+            if when == "after the end":
+                ((_, request),) = tracker.held
+                tracker.arrive(when, request.path)
+                assert not once(tracker, evidence, to), to
+                sent = len(tracker.sent("POST"))
+                status, lines = attach(to.strip(), evidence.json)
+                assert (status, len(tracker.sent("POST"))) == (0, sent), lines
+                assert once(tracker, evidence, to), to
+
+
+def test_what_cannot_be_removed_is_told(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """A second comment that may not be removed is one sentence; one in which somebody wrote is kept."""
+    for to in (GITHUB, GITLAB, "jira:OPS-7"):
+        tracker.forget()
+        tracker.faults += [Fault("POST", LATE[to], late="POST"), Fault("DELETE", "", 403)]
+        status, lines = attach(to, evidence.json)
+        assert (
+            status,
+            lines[-1].endswith(" arrived twice, and the second cannot be removed: remove it by hand"),
+        ) == (1, True), lines
+    tracker.forget()
+    assert attach(GITHUB, evidence.json)[0] == 0
+    tracker.comments.append(
+        {**tracker.comments[0], "id": 2, "body": f"{tracker.comments[0]['body']}\nSeen by Ana."}
+    )
+    assert attach(GITHUB, evidence.json)[0] == 0
+    assert len(tracker.comments) == 2
+
+
 def test_a_lost_file_of_gitlab(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """An upload to GitLab cannot be looked up: one sentence says to repeat, which leaves one note."""
     tracker.faults.append(Fault("POST", "uploads", 502, done=True))
@@ -203,7 +268,7 @@ def test_a_lost_file_of_gitlab(tracker: Tracker, attach: Attach, evidence: Writt
 
 
 LIMITS = {
-    "429": Fault("POST", POSTED, 429, {"Retry-After": "0"}),
+    "429": Fault("POST", POSTED, 429, {"Retry-After": "5"}),
     "429 until a date that is past": Fault(
         "POST", POSTED, 429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}
     ),
@@ -222,7 +287,7 @@ LIMITS = {
 def test_a_rate_limit_is_waited_for(
     tracker: Tracker, attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rate limit is waited for as long as the server says, and then everything arrives once."""
+    """A rate limit is waited for as long as the server says, which a line tells, and all arrives once."""
     pauses: list[float] = []
     monkeypatch.setattr("pytest_caio.delivery.client.time.sleep", pauses.append)
     for case, fault in LIMITS.items():
@@ -235,6 +300,8 @@ def test_a_rate_limit_is_waited_for(
             tracker.faults.append(replace(fault, headers=soon))
             status, lines = attach(to, evidence.json)
             assert status == 0, (case, to, lines)
+            told = [line for line in lines if line.endswith("its rate limit is reached; waiting 5 seconds")]
+            assert len(told) == (case == "429"), lines
             delivered(tracker, evidence, to, (case, to))
     assert sum(pauses) < 60
 
@@ -548,13 +615,35 @@ def test_only_verified_evidence_is_attached(
 
 
 def test_a_dry_run_sends_nothing(tracker: Tracker, attach: Attach, evidence: Written) -> None:
-    """--dry-run prints the files and the comment, and sends nothing; it needs no credentials."""
-    for to in (*TARGETS, "markdown:tracker.md"):
-        status, lines = attach(to, "--dry-run", evidence.json.parent)
+    """--dry-run prints what each tracker would get, with the files that it takes; it needs no credentials."""
+    for to in (*TARGETS, "markdown:tracker.md", f"{GITHUB} --release v1"):
+        status, lines = attach(*to.split(), "--dry-run", evidence.json.parent)
         assert status == 0
-        assert any(line.startswith(evidence.json.name) for line in lines)
+        takes = to not in (GITHUB, "slack:", "markdown:tracker.md")
+        assert any(line.startswith(evidence.json.name) for line in lines) is takes
         assert any(evidence.record.causes[0].sentence in line for line in lines)
+        assert any(line.startswith("## ") for line in lines) is ("hub" in to or "lab" in to)
     assert tracker.received == []
+
+
+def test_what_is_empty_or_not_there_is_named(attach: Attach, evidence: Written, tmp_path: Path) -> None:
+    """An empty option, a file that is not there and a missing argument are one line each."""
+    for words, said in (
+        (("--key", "", evidence.json), "--key: is empty"),
+        (("--credentials", "", evidence.json, "--unverified"), "--credentials: is empty"),
+        (("--release", "", evidence.json, "--unverified"), "--release: is empty"),
+        (("--unverified", tmp_path / "none"), f"{tmp_path / 'none'}: there is no such file or folder"),
+        (
+            ("--unverified",),
+            "the following arguments are required: FILES; python -m pytest_caio attach --help",
+        ),
+        (
+            ("--unverified", "--wrong", evidence.json),
+            "unrecognized arguments: --wrong; python -m pytest_caio",
+        ),
+    ):
+        status, lines = attach(GITHUB, *words, key=None)
+        assert (status, len(lines), said in lines[0]) == (2, 1, True), lines
 
 
 @pytest.mark.parametrize(
@@ -618,7 +707,7 @@ def test_a_markdown_tracker_is_made(attach: Attach, evidence: Written, tmp_path:
     assert attach(f"markdown:{path}", evidence.json)[0] == 0
     assert path.read_text("utf-8").startswith("## CAIO acceptance\n\n- 20")
     status, lines = attach(f"markdown:{tmp_path / 'no' / 'tracker.md'}", evidence.json)
-    assert (status, "not delivered: " in lines[0]) == (1, True)
+    assert (status, "No such file or directory: make its folder first, or" in lines[0]) == (1, True)
 
 
 def test_the_words_are_everywhere_the_same(
