@@ -55,7 +55,7 @@ class HtmlReport:
         self._text = ""
         self._render: Callable[[], None] = lambda: None
         self._ours: list[str] = []
-        self._rows = self._passed = 0
+        self._rows = self._passed = self._others = 0
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
@@ -95,7 +95,7 @@ class HtmlReport:
         above = self._report.additional_summary["prefix"]
         theirs = [part for part in above if part not in self._ours]
         left_out = max(0, self._rows - _MOST_ROWS)
-        self._ours = [f"<script>{_SCRIPT}</script>", page.head(record, self._rows, left_out)]
+        self._ours = [f"<script>{_SCRIPT}</script>", page.head(record, self._rows, left_out, self._others)]
         above[:] = [*self._ours, *theirs]
         self._render()
         digest = hashlib.sha256(jsonfile.encoded(record)).hexdigest()
@@ -137,7 +137,7 @@ class HtmlReport:
             if self._rows > _MOST_ROWS:
                 cells.clear()
                 return
-            mark = f' data-caio="{_shown(f"{result.environment} {result.gate} {result.outcome}")}"'
+            mark = f' data-caio="{_shown(f"{result.environment} {result.gate} {page.word_of(result)}")}"'
             seen = [f"expected: {result.expected}"] if result.expected else []
             seen.append(f"observed: {result.observed}")
             seen += [report.wasxfail] if result.outcome is Outcome.WAIVED else []
@@ -147,6 +147,8 @@ class HtmlReport:
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
                 "seen": "\n".join(map(printable, seen)),
             }
+        else:
+            self._others += 1
         # Enter then opens the row, as a click does (see before.js).
         cells[0] = cells[0].replace("<td ", '<td tabindex="0" ', 1)
         # pytest-html inserts the node id without escaping it.
