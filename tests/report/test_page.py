@@ -692,9 +692,26 @@ def test_what_curl_cannot_repeat() -> None:
         {"request_body": None},
         {"request_body": "@x"},
         {"request_body": "a\nb"},
+        *({"method": odd} for odd in ("a\0b", "\u202eTEG", "\udc80", "a\tb")),
     ):
         exchange = _exchange(**odd)
         assert (curl(exchange), curl_in_powershell(exchange)) == ("", "")
+
+
+def test_quotes_in_a_command() -> None:
+    """Whatever a request holds is one word to either shell; PowerShell takes curly quotes for quotes too."""
+    odd = _exchange(request_body="`x` $(id) ; ' \" \u2019 !")
+    odd.request_headers = [("A", "' ; id \u2018\u201b"), ("B", "")]
+    assert shlex.split(curl(odd))[-8:] == [
+        *("--header", "A: ' ; id \u2018\u201b", "--header", "B;"),  # a semicolon sends an empty header
+        *("--header", "Content-Type:", "--data-binary", odd.request_body),
+    ]
+    shown = curl_in_powershell(odd)
+    assert "'`x` $(id) ; '' \" \u2019\u2019 !'" in shown
+    assert "--header 'A: '' ; id \u2018\u2018\u201b\u201b' --header 'B;'" in shown
+    odd.request_headers = [("If-Match", '"tag"')]  # Windows PowerShell would lose these quotes
+    assert curl(odd).startswith("curl")
+    assert curl_in_powershell(odd) == ""
 
 
 def test_the_command_for_powershell() -> None:
