@@ -32,10 +32,10 @@ from pytest_caio.verdict.record import (
 )
 from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
-__all__ = ["FOLDER", "head", "prepare", "render", "word_of"]
+__all__ = ["FOLDER", "NOT_ASKED", "head", "prepare", "render", "word_of"]
 
 FOLDER = Path(__file__).with_name("templates")
-_NOT_ASKED = "not asked"
+NOT_ASKED = "not asked"
 # In the order in which a gate shows them: what a reader must see first.
 _SIGNS = {
     "failed": "✗",
@@ -43,11 +43,12 @@ _SIGNS = {
     "waived": "△",
     "advised": "△",
     "passed": "✓",
-    _NOT_ASKED: "-",
+    NOT_ASKED: "-",
 }
 _MOST_EXCHANGES = 24  # in all: with every check red, the page would otherwise be as long as the JSON
 _LONGEST_EXCHANGE = 8000  # characters; all of it is in the JSON
 _MOST_REASONS = 40
+_WHOLE = "the whole suite"
 _MOST_PRINTED = 30  # rows of pytest-html's table on paper; the style sheet has the same number
 
 
@@ -90,7 +91,7 @@ def head(record: Record, rows: int, left_out: int, others: int = 0) -> str:
     environments = record.environments
     checks = [check for one in environments for check in one.checks]
     cases = [case for check in checks for case in check.cases]
-    unasked = sum(word_of(case) == _NOT_ASKED for case in cases)
+    unasked = sum(word_of(case) == NOT_ASKED for case in cases)
     run = record.run
     return render(
         "head.html",
@@ -132,7 +133,7 @@ def _part(record: Record) -> str:
     selection = record.run.selection
     gates = {gate.name for one in record.environments for gate in one.gates}
     narrow = any(part in selection.split() for part in ("-k", "-m")) or ".py" in selection
-    return f"only a part was asked: {selection}" if narrow or gates != set(GATES) else "the whole suite"
+    return f"a part only: {selection}" if narrow or gates != set(GATES) else _WHOLE
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ def _causes(record: Record) -> Iterator[dict[str, Any]]:
         found = list(_exchanges(environment, cause))[: min(2, room)] if environment else []
         room -= len(found)
         checks = {check.id: check for check in environment.checks} if environment else {}
+        every = set(cause.checks) == set(checks) and _part(record) == _WHOLE
         known = next((checks[i] for i in cause.checks if i in checks), None)
         yield {
             **{name: getattr(cause, name) for name in cause.__struct_fields__},
@@ -165,8 +167,13 @@ def _causes(record: Record) -> Iterator[dict[str, Any]]:
             "seen": seen(cause),
             "exchanges": found,
             "gate": known.gate if known else "",
+            "all": every,
             "again": " ".join(
-                ["pytest acceptance", *(f"--env {name}" for name in names), f"-k {_choice(cause.checks)}"]
+                [
+                    "pytest acceptance",
+                    *(f"--env {name}" for name in names),
+                    *([] if every else ["-k", _choice(cause.checks)]),
+                ]
             ),
         }
 
@@ -215,21 +222,21 @@ def _gate(environment: EnvironmentRecord, name: str) -> dict[str, str]:
     warns = counts.keys() & {"waived", "advised"}
     style = "caio-bad" if bad else "caio-warn" if warns else "caio-good" if words["passed"] else ""
     shown = ", ".join(f"{_SIGNS[word]} {n} {word}" for word, n in counts.items())
-    return {"style": style, "words": shown or f"- {_NOT_ASKED}"}
+    return {"style": style, "words": shown or f"- {NOT_ASKED}"}
 
 
 def _word(outcome: Outcome) -> str:
-    return _NOT_ASKED if outcome is Outcome.NOT_RUN else outcome.replace("-", " ")
+    return NOT_ASKED if outcome is Outcome.NOT_RUN else outcome.replace("-", " ")
 
 
 def _became(check: CheckRecord) -> str:
-    return _NOT_ASKED if check.needs_writes else _word(check.outcome)
+    return NOT_ASKED if check.needs_writes else _word(check.outcome)
 
 
 def _counts_as(check: CheckRecord) -> str:
     """Return the word under which a gate counts a check: one that broke failed."""
-    if _became(check) == _NOT_ASKED:
-        return _NOT_ASKED
+    if _became(check) == NOT_ASKED:
+        return NOT_ASKED
     return next(word for _, word, outcomes in GATE_COUNTERS if check.outcome in outcomes)
 
 
@@ -238,7 +245,8 @@ def _not_asked(environments: Sequence[EnvironmentRecord]) -> list[tuple[str, str
     found: dict[tuple[str, str], list[str]] = {}
     for one in environments:
         for why, ids in not_asked(one)[:_MOST_REASONS]:
-            found.setdefault((", ".join(ids), why), []).append(one.name)
+            which = ", ".join(ids) if len(ids) < len(one.checks) else f"every check ({len(ids)})"
+            found.setdefault((which, why), []).append(one.name)
     return [(ids, why, names) for (ids, why), names in found.items()]
 
 

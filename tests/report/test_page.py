@@ -117,9 +117,17 @@ def whole_go(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 @pytest.fixture(scope="module")
 def whole_no_go(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A run of the whole suite with a fault and a refused token: much of it is red."""
-    folder = tmp_path_factory.mktemp("whole-no-go")
-    return run_suite("acceptance", "-q", "--fault", "double-slash", f"--token={'c' * 40}", folder=folder)
+    """A run of the whole suite with six faults: much of it is red."""
+    names = ("unsigned-webhooks", "origin-wildcard", "inngest-missing", "redis-evicts", "query-token")
+    faults = [f"--fault={name}" for name in (*names, "double-slash")]
+    return run_suite("acceptance", "-q", *faults, folder=tmp_path_factory.mktemp("whole-no-go"))
+
+
+@pytest.fixture(scope="module")
+def gone(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run of the whole suite against a port that nobody answers: no case passes."""
+    folder = tmp_path_factory.mktemp("gone")
+    return run_suite("acceptance", "-q", "--env=production", "--base-url=http://127.0.0.1:9", folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -384,7 +392,7 @@ def _nightly(*names: str) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "name", ["no_go", "go", "later", "two", *_nightly("whole_go", "whole_no_go", "whole_two")]
+    "name", ["no_go", "go", "later", "two", *_nightly("whole_go", "whole_no_go", "whole_two", "gone")]
 )
 def test_the_page_is_accessible_and_small(
     name: str, chromium: Browser, request: pytest.FixtureRequest
@@ -738,7 +746,7 @@ def test_paths_of_windows_are_shown_as_they_are() -> None:
     environment.checks[0].cases[0].exchanges = [1]
     run.causes[0].cases = [CauseCase("AUTH-05", "case", "", "")]
     text = page.head(run, 0, 0)
-    assert r"only a part was asked: C:\caio\acceptance -k AUTH-05" in text
+    assert r"a part only: C:\caio\acceptance -k AUTH-05" in text
     assert "http://[::1]:8000/api/health" in text
     assert "with the value in place of [DASHBOARD_AUTH_TOKEN]:" in text
 
