@@ -5,34 +5,35 @@ from __future__ import annotations
 import re
 import shlex
 
-from pytest_caio.text import printable
 from pytest_caio.verdict.record import ExchangeRecord
 
 __all__ = ["curl", "curl_in_powershell", "to_fill_in"]
 
 _PLACEHOLDER = re.compile(r"\[(?![\da-fA-F:.]+\])[^\[\]]+\]")  # but no address of IPv6
 _PLAIN = re.compile(r"[\w:/-]+")  # a word that PowerShell needs no quotes for
+_QUOTES = re.compile("['\u2018-\u201b]")  # PowerShell takes each of them for a single quote
 _BY_CURL = frozenset(("host", "content-length", "connection", "accept-encoding"))
 
 
 def curl(exchange: ExchangeRecord) -> str:
     """Return the curl command for a POSIX shell that repeats a request, with credentials by name.
 
-    Return "" where none can: of a websocket, or of a body that is not kept, has several lines, or begins with
-    @, which curl takes for a file.
+    Return "" where none can: of a websocket, of a text that cannot be shown as it was sent, or of a body that
+    is not kept, has several lines, or begins with @, which curl takes for a file.
     """
     words = _curl(exchange)
     body = exchange.request_body
-    return shlex.join([*map(printable, words), *(["--data-binary", body] if body else [])]) if words else ""
+    return shlex.join([*words, *(["--data-binary", body] if body else [])]) if words else ""
 
 
 def curl_in_powershell(exchange: ExchangeRecord) -> str:
     """Return the same command for PowerShell, or "".
 
-    The PowerShell of Windows loses the double quotes of an argument, so it sends the body from a file.
+    The PowerShell of Windows loses the double quotes of an argument: the body comes from a file, and a header
+    or URL with one gets no command.
     """
     words = [_in_powershell(word) for word in _curl(exchange)[1:]]
-    if not words:
+    if not words or '"' in "".join(words):
         return ""
     if not exchange.request_body:
         return " ".join(["curl.exe", *words])
@@ -48,8 +49,7 @@ def to_fill_in(exchange: ExchangeRecord) -> list[str]:
 
 
 def _in_powershell(word: str) -> str:
-    plain = printable(word)
-    return plain if _PLAIN.fullmatch(plain) else "'" + plain.replace("'", "''") + "'"
+    return word if _PLAIN.fullmatch(word) else "'" + _QUOTES.sub(r"\g<0>\g<0>", word) + "'"
 
 
 def _curl(exchange: ExchangeRecord) -> list[str]:
@@ -61,10 +61,16 @@ def _curl(exchange: ExchangeRecord) -> list[str]:
     if body is None or body.startswith("@") or not body.isprintable():
         return []
     usual = {"GET": [], "HEAD": ["--head"]} if not body else {}
-    headers = [f"{name}: {value}" for name, value in exchange.request_headers if name.lower() not in _BY_CURL]
+    # A header without a value would not be sent; a semicolon makes curl send it.
+    headers = [
+        f"{name}: {value}" if value else f"{name};"
+        for name, value in exchange.request_headers
+        if name.lower() not in _BY_CURL
+    ]
     if body and "content-type" not in names:
         headers.append("Content-Type:")  # curl would name one of its own
     # Brackets in a URL would be read as a range of URLs (curl's globbing).
     words = ["curl", "--path-as-is", "--globoff", "--include"]
     words += [*usual.get(exchange.method, ["--request", exchange.method]), exchange.url]
-    return words + [word for header in headers for word in ("--header", header)]
+    words += [word for header in headers for word in ("--header", header)]
+    return words if "".join(words).isprintable() else []

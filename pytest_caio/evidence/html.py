@@ -27,7 +27,8 @@ __all__ = ["HtmlReport", "register", "rewritten"]
 # pytest-html sorts and filters by these words; each needs `col-<word>` on its cell.
 _COLUMNS = {"check": "Check", "gate": "Gate", "title": "Title", "seen": "Expected / observed"}
 _SORTABLE = ("check", "gate")
-_MOST_ROWS = 150  # a row costs about 2 kB; all cases are in the JSON
+_ROOM = 105_000  # characters of all rows and logs, as they are written; all cases are in the JSON
+_ROW = 230  # of them, what pytest-html writes around the cells of each row
 _LONGEST_LOG = 2000
 _SCRIPT = (page.FOLDER / "before.js").read_text("utf-8")
 _VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
@@ -55,7 +56,8 @@ class HtmlReport:
         self._text = ""
         self._render: Callable[[], None] = lambda: None
         self._ours: list[str] = []
-        self._rows = self._passed = 0
+        self._rows = self._left_out = self._passed = self._others = 0
+        self._room = _ROOM
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
@@ -94,8 +96,8 @@ class HtmlReport:
         self._report.set_data("environment", versions)
         above = self._report.additional_summary["prefix"]
         theirs = [part for part in above if part not in self._ours]
-        left_out = max(0, self._rows - _MOST_ROWS)
-        self._ours = [f"<script>{_SCRIPT}</script>", page.head(record, self._rows, left_out)]
+        above_table = page.head(record, self._rows, self._left_out, self._others)
+        self._ours = [f"<script>{_SCRIPT}</script>", above_table]
         above[:] = [*self._ours, *theirs]
         self._render()
         digest = hashlib.sha256(jsonfile.encoded(record)).hexdigest()
@@ -134,11 +136,12 @@ class HtmlReport:
                 cells.clear()
                 return
             self._rows += 1
-            if self._rows > _MOST_ROWS:
+            if self._room <= 0:
+                self._left_out += 1
                 cells.clear()
                 return
-            mark = f' data-caio="{_shown(f"{result.environment} {result.gate} {result.outcome}")}"'
-            seen = [f"expected: {result.expected}"] if result.expected else []
+            mark = f' data-caio="{_shown(f"{result.environment} {result.gate} {page.word_of(result)}")}"'
+            seen = [f"expected: {result.expected}"] if result.expected not in ("", result.title) else []
             seen.append(f"observed: {result.observed}")
             seen += [report.wasxfail] if result.outcome is Outcome.WAIVED else []
             values = {
@@ -147,6 +150,8 @@ class HtmlReport:
                 "title": f"{result.title} [{result.environment} {result.name}]".replace(" ]", "]"),
                 "seen": "\n".join(map(printable, seen)),
             }
+        else:
+            self._others += 1
         # Enter then opens the row, as a click does (see before.js).
         cells[0] = cells[0].replace("<td ", '<td tabindex="0" ', 1)
         # pytest-html inserts the node id without escaping it.
@@ -157,12 +162,16 @@ class HtmlReport:
             for key, value in shown.items()
         ]
         cells.pop()
+        self._room -= len(escape("".join(cells))) + 2 * len(report.nodeid) + _ROW
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
-        """Shorten the log of a case, at a word."""
-        if result_of(report) is not None:
-            data[:] = [beginning(part, _LONGEST_LOG) for part in data]
+        """Shorten the log of a case, at a word; of a case that was not asked, its row says all."""
+        result = result_of(report)
+        if result is not None:
+            asked = page.word_of(result) != page.NOT_ASKED
+            data[:] = [beginning(part, _LONGEST_LOG) for part in data] if asked and self._room > 0 else []
+            self._room -= len(escape("".join(data)))
 
 
 def register(config: pytest.Config, path: Path) -> HtmlReport:

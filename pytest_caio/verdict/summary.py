@@ -23,7 +23,7 @@ def what_to_do(record: Record) -> str:
     if record.verdict == GO:
         used = sorted(waiver.expires for waiver in record.waivers if waiver.used)
         if not used:
-            return "Nothing that must hold failed: the release may go ahead."
+            return "The release may go ahead: no blocking check failed."
         those = f"{len(used)} waivers; the first" if len(used) > 1 else "a waiver, which"
         return f"The release may go ahead. It relies on {those} ends on {used[0]}."
     if record.verdict == INCOMPLETE:

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page
 
 from pytest_caio.checks.check import GATES
+from pytest_caio.evidence import page
+from pytest_caio.evidence.plots import SCORES
+from pytest_caio.text import printable
+from pytest_caio.verdict.record import CauseCase, ExchangeRecord, GateRecord, SinceRecord, Table
 from tests.support.bad_servers import Handle, http, requests
 from tests.support.hostile_answers import ALL, EVALUATED, MARKUP, NOWHERE, SUM, lying, rude
+from tests.support.records import check, record
 from tests.support.suite_runs import SHORT, Deployment, Outcome, run_suite, serving
 
 WAYS = {
@@ -218,6 +224,103 @@ def test_the_report_shows_and_does_nothing(run: tuple[str, str], chromium: Brows
     assert page.locator("h1").all_inner_texts() == ["CAIO acceptance of production: NO-GO"]
     assert page.locator(".caio-verdict").is_visible()
     page.close()
+
+
+# Lone surrogates and NUL, which no format has a place for, and quotes that end an attribute.
+_ODD = "\ud800\udc80\0 \u202e ' \" ` ]]> %0a"
+PLACES = (
+    *(".caio-verdict", ".caio-action", ".caio-cause ul", ".caio-exchange", ".caio-cause pre", ".caio-note"),
+    *("#since + p", ".caio-waivers", "#not-asked + ul", "[name=environment]", ".caio-checks", ".caio-times"),
+    *(".caio-golden summary + p", ".caio-golden table", "section > details > .caio-wide", ".caio-signature"),
+)
+_KEPT = {"gate", "outcome", "who", "by", "verdict", "started", "finished", "advised_because"}
+
+
+def _planted(value: Any, text: str) -> Any:
+    """Return a part of a record with `text` after every string that is not one of the program's own words."""
+    if isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            if name not in _KEPT:
+                setattr(value, name, _planted(getattr(value, name), text))
+        return value
+    if isinstance(value, dict):
+        return {key: _planted(item, text) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_planted(item, text) for item in value)
+    return value + text if type(value) is str else value
+
+
+def test_every_place_of_the_page_shows_text(chromium: Browser) -> None:
+    """Without any policy, hostile text in each field of a record is text in each place of the page."""
+    hostile = f"{_ODD}{''.join(ALL)}"
+    failed, advised = check("AUTH-05", "failed"), check("RDY-12", "advised")
+    silent, waived = check("AUTH-12", "not-run"), check("WH-08", "waived")
+    planted = record(failed, advised, silent, waived)
+    (environment,) = planted.environments
+    environment.gates = [GateRecord("auth", failed=1)]
+    environment.exchanges = [
+        ExchangeRecord(
+            1, "GET", "http://x/", 200, [("A", "a")], [("B", "b")], "", "body", [], planted.run.started, 5.0
+        )
+    ]
+    failed.cases[0].exchanges = [1]
+    failed.cases[0].tables = [Table("cards", ["card", "lead"], [["a", "b"]])]
+    failed.cases[0].retried = advised.cases[0].retried = "503"
+    planted.causes[0].cases = [CauseCase("AUTH-05", "case", "must be refused", "was let in")]
+    planted.since = [SinceRecord("production", "r", planted.run.started, "GO", ["A"], ["B"], [], 1.0, 2.0)]
+    planted.env_diff = {"production": {"missing": ["KEY"]}}
+    _planted(planted, hostile)
+    # A request that a command can repeat, a long response, and scores, which are numbers.
+    exchange = environment.exchanges[0]
+    exchange.method, exchange.url, exchange.request_body = "GET", f"http://x/{MARKUP[0]}", ""
+    exchange.request_headers = [("A", "".join(MARKUP))]
+    exchange.body_excerpt += "z" * 2**20
+    exchange.response_headers *= 100
+    advised.cases[0].tables = [Table("scores", list(SCORES), [[f"g{hostile}", "3.5", "4.0", "failed"]])]
+    text = page.head(planted, 0, 0) + page.render(
+        "foot.html", record=planted, stem=hostile, sha256=hostile, signs=True
+    )
+    assert len(text) < 2_000_000
+    tab = chromium.new_page()
+    did: list[str] = []
+    tab.on("request", lambda one: did.append(one.url))
+    tab.on("dialog", lambda one: (did.append(one.message), one.dismiss()))
+    tab.set_content(f"<!doctype html><meta charset=utf-8><body><main>{text}</main>")
+    tab.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    shown = printable(MARKUP[0])
+    for place in PLACES:
+        found = tab.locator(place).all_text_contents()
+        assert found, place
+        assert [one[:80] for one in found if shown not in one] == [], place
+    assert tab.evaluate("window.pwned") is None
+    assert did == []
+    assert tab.evaluate(HANDLERS) == []
+    assert tab.evaluate(LINKS) == []
+    own = {
+        "div",
+        "main",
+        "section",
+        "ol",
+        "ul",
+        "li",
+        "details",
+        "summary",
+        "p",
+        "pre",
+        "code",
+        "strong",
+        "small",
+    }
+    own |= {"h2", "noscript", "form", "label", "input", "select", "option", "svg", "path", "text", "br"}
+    own |= {"table", "thead", "tbody", "caption", "tr", "th", "td", "html", "head", "meta", "body"}
+    assert set(tab.evaluate(ELEMENTS)) <= own
+    texts = tab.evaluate(TEXTS)
+    attributes = tab.evaluate(
+        "[...document.querySelectorAll('*')].flatMap(o => [...o.attributes]).map(a => a.value)"
+    )
+    assert {c for one in (*texts, *attributes) for c in steers(one)} == set()
+    assert {one for one in texts if one.strip() == "GO"} == set()
+    tab.close()
 
 
 def test_the_embedded_json_is_escaped(outcomes: Runs) -> None:

@@ -10,22 +10,25 @@ import re
 import shlex
 import subprocess
 import threading
+import unicodedata
 import urllib.parse
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page
+from pypdf import PdfReader
 
 from pytest_caio.evidence import html, page
 from pytest_caio.evidence.curl import curl, curl_in_powershell
 from pytest_caio.reference.faults import FAULTS
+from pytest_caio.verdict.outcome import Outcome as CheckOutcome
 from pytest_caio.verdict.record import CauseCase, CauseRecord, ExchangeRecord, Record
 from tests.support.pages import record_of, rewritten_report
 from tests.support.places import CHECKOUT
@@ -115,6 +118,21 @@ def whole_go(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 @pytest.fixture(scope="module")
+def whole_no_go(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run of the whole suite with six faults: much of it is red."""
+    names = ("unsigned-webhooks", "origin-wildcard", "inngest-missing", "redis-evicts", "query-token")
+    faults = [f"--fault={name}" for name in (*names, "double-slash")]
+    return run_suite("acceptance", "-q", *faults, folder=tmp_path_factory.mktemp("whole-no-go"))
+
+
+@pytest.fixture(scope="module")
+def gone(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run of the whole suite against a port that nobody answers: no case passes."""
+    folder = tmp_path_factory.mktemp("gone")
+    return run_suite("acceptance", "-q", "--env=production", "--base-url=http://127.0.0.1:9", folder=folder)
+
+
+@pytest.fixture(scope="module")
 def whole_two(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run of the whole suite for two environments that is GO."""
     return _both(tmp_path_factory.mktemp("both"), "acceptance")
@@ -187,7 +205,7 @@ def test_report_of_a_failure(opened: Opened) -> None:
     gates = tab.locator(".caio-gates tr").all_inner_texts()
     (auth,) = [row.split("\t")[1] for row in gates if row.startswith("auth\t")]
     # What was not sent, since it would change something, is not advice.
-    assert re.fullmatch("✓ \\d+ passed, ✗ 1 failed, - 2 not asked", auth), auth
+    assert re.fullmatch("✗ 1 failed, ✓ \\d+ passed, - 2 not asked", auth), auth
     card = tab.locator(".caio-cause").first
     assert "AUTH-10" in card.inner_text()
     assert "Hand to the developer" in card.locator(".caio-action").inner_text()
@@ -297,10 +315,29 @@ def _assert_whole(text: str, evidence: dict[str, Any]) -> None:
         assert waiver["reason"] in text[found[2] : found[3]]
 
 
+def _became(check: dict[str, Any]) -> str:
+    """Return the words of the page for the outcome of a check of the JSON."""
+    because = {case["advised_because"] for case in check["cases"] if case["outcome"] == "advised"}
+    unsent = check["outcome"] == "advised" and because == {"needs-writes"}
+    return "not asked" if unsent or check["outcome"] == "not-run" else check["outcome"].replace("-", " ")
+
+
 def _assert_every_check(tab: Page, evidence: dict[str, Any]) -> None:
-    rows = {row.split("\n")[0] for row in tab.locator(".caio-checks tr[data-caio]").all_text_contents()}
-    for check in evidence["environments"][0]["checks"]:
-        assert any(check["id"] in row and check["outcome"] in row for row in rows), check["id"]
+    """Assert that the table of all checks has gate, id, title, outcome and number of cases of each."""
+    cells = tab.locator(".caio-checks tr[data-caio] td").all_text_contents()
+    (environment,) = evidence["environments"]
+    expected = [
+        (
+            check["gate"],
+            check["id"] + ("" if check["blocking"] else " (advises)"),
+            check["title"],
+            _became(check),
+            len(check["cases"]),
+        )
+        for check in environment["checks"]
+    ]
+    rows = zip(*[iter(cells)] * 5, strict=True)
+    assert [(*row[:4], int(row[4].partition(":")[0])) for row in rows] == expected
 
 
 def test_the_page_is_whole_without_scripts(chromium: Browser, later: Outcome) -> None:
@@ -357,14 +394,18 @@ def _nightly(*names: str) -> list[Any]:
     return [pytest.param(name, marks=pytest.mark.nightly) for name in names]
 
 
-@pytest.mark.parametrize("name", ["no_go", "go", "later", "two", *_nightly("whole_go", "whole_two")])
+@pytest.mark.parametrize(
+    "name", ["no_go", "go", "later", "two", *_nightly("whole_go", "whole_no_go", "whole_two", "gone")]
+)
 def test_the_page_is_accessible_and_small(
     name: str, chromium: Browser, request: pytest.FixtureRequest
 ) -> None:
     """axe-core finds nothing, the page fits its screen, size and nodes are bounded; it requests nothing."""
     outcome: Outcome = request.getfixturevalue(name)
     several = "two" in name
-    assert outcome.evidence["verdict"] == ("NO-GO" if name in ("no_go", "later") else "GO")
+    assert outcome.evidence["verdict"] == (
+        "GO" if name in ("go", "two", "whole_go", "whole_two") else "NO-GO"
+    )
     assert len(outcome.evidence["environments"]) == (2 if several else 1)
     assert outcome.html_path.stat().st_size <= (500_000 if several else 250_000)
     # The two reports of a NO-GO share the ways to look at one.
@@ -390,31 +431,98 @@ def test_the_size_of_two_environments(no_go: Outcome, tmp_path: Path) -> None:
     assert path.stat().st_size <= 500_000
 
 
-def _first_page(pdf: bytes) -> bytes:
-    """Return what is drawn on the first page of a PDF of Chromium's."""
-    kids = re.search(rb"/Type\s*/Pages[^>]*?/Kids\s*\[\s*(\d+) 0 R", pdf)
-    assert kids
-    first = re.search(rb"(?<!\d)%s 0 obj.*?/Contents (\d+) 0 R" % kids[1], pdf, re.DOTALL)
-    assert first
-    drawn = re.search(rb"(?<!\d)%s 0 obj.*?stream\r?\n(.*?)endstream" % first[1], pdf, re.DOTALL)
-    assert drawn
-    return zlib.decompressobj().decompress(drawn[1])
+def _plain(text: str) -> str:
+    """Return a text without ligatures and breaks of lines, which a PDF has where they fit."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
 
 
-@pytest.mark.parametrize(
-    ("name", "colour"), [("no_go", RED), pytest.param("whole_go", GREEN, marks=pytest.mark.nightly)]
-)
-def test_the_printed_page(
+def _printed(chromium: Browser, path: Path, colour: tuple[int, ...], *, scripts: bool = True) -> str:
+    """Return the text of a printed report, plain; assert at most 8 A4 pages, and the verdict's colour."""
+    context = chromium.new_context(java_script_enabled=scripts)
+    tab = context.new_page()
+    tab.goto(path.as_uri())
+    pages = PdfReader(
+        BytesIO(tab.pdf(format="A4"))
+    ).pages  # without backgrounds: the verdict asks for its own
+    context.close()
+    assert 0 < len(pages) <= 8
+    drawn = pages[0].get_contents()
+    assert drawn is not None
+    fills = re.findall(rb"([\d.]+) ([\d.]+) ([\d.]+) rg", drawn.get_data())
+    assert colour in {tuple(round(float(part) * 255) for part in fill) for fill in fills}
+    return _plain(" ".join(one.extract_text() for one in pages))
+
+
+def _assert_printed(text: str, evidence: dict[str, Any]) -> None:
+    """Assert that paper has what an auditor looks for: everything but exchanges, in the page's order."""
+    (environment,) = evidence["environments"]
+    parts = [evidence["headline"], environment["base_url"], evidence["run"]["id"]]
+    for cause in evidence["causes"]:
+        parts += [cause["action"], "Who:", cause["sentence"], ", ".join(cause["checks"])]
+        parts += [case["observed"] for case in cause["cases"][:1]]
+    parts += ["Since last time"] if evidence["since"] else []
+    for waiver in evidence["waivers"]:
+        parts += ["Waivers", waiver["check"]]
+    parts += ["Gates", *(gate["name"] for gate in environment["gates"]), "Not asked, and why"]
+    advised = [check for check in environment["checks"] if _became(check) == "advised"]
+    parts += ["Advice, which does not block", advised[0]["fix"]] if advised else []
+    parts += ["For the auditor"]
+    for check in environment["checks"]:
+        advises = "" if check["blocking"] else " (advises)"
+        parts.append(f"{check['gate']} {check['id']}{advises} {check['title']} {_became(check)}")
+    parts += ["Time in demo", "requests in", "Not printed:", "SHA-256", "Not signed"]
+    at = 0
+    for part in parts:
+        found = text.find(_plain(part), at)
+        assert found >= 0, (part, text[at : at + 300])
+        at = found + 1
+    assert "curl--path" not in text
+
+
+def test_the_printed_page(chromium: Browser, no_go: Outcome) -> None:
+    """Printed, a NO-GO has at most 8 A4 pages with all that is folded but exchanges, and its failed cases."""
+    text = _printed(chromium, no_go.html_path, RED)
+    _assert_printed(text, no_go.evidence)
+    rows = text.partition(_plain("as pytest saw them"))[2]
+    failed = [check for check, outcome in no_go.checks.items() if outcome == "failed"]
+    assert failed
+    assert all(check in rows for check in failed)
+    assert _plain("did not run") not in rows  # what was not asked is said once, above
+
+
+def test_the_printed_page_without_scripts(chromium: Browser, later: Outcome) -> None:
+    """With scripts off, causes, what changed, waivers, advice and every check are printed all the same."""
+    assert later.evidence["waivers"]
+    assert later.evidence["since"]
+    text = _printed(chromium, later.html_path, RED, scripts=False)
+    _assert_printed(text, later.evidence)
+    assert _plain("The table needs scripts.") in text
+
+
+def test_the_printed_page_of_a_go(chromium: Browser, no_go: Outcome, tmp_path: Path) -> None:
+    """Printed, a GO of as many checks has at most 8 A4 pages, in green."""
+    record = record_of(no_go)
+    (environment,) = record.environments
+    record.verdict = record.headline = environment.verdict = environment.headline = "GO"
+    record.causes, record.reasons = [], []
+    for check in environment.checks:
+        for each in (check, *check.cases):
+            if each.outcome.bad:
+                each.outcome = CheckOutcome.PASSED
+    path = rewritten_report(no_go, record, tmp_path / "go.html")
+    text = _printed(chromium, path, GREEN)
+    assert text.index(_plain("no blocking check failed")) < text.index(_plain("For the auditor"))
+    assert _plain("None failed, was waived or advised.") not in text or "advised" not in no_go.checks.values()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("name", "colour"), [("whole_no_go", RED), ("whole_go", GREEN)])
+def test_the_printed_page_of_the_whole_suite(
     name: str, colour: tuple[int, ...], chromium: Browser, request: pytest.FixtureRequest
 ) -> None:
-    """Printed, the report has at most 8 A4 pages, and the first has the verdict in its colour."""
-    tab = chromium.new_page()
-    tab.goto(request.getfixturevalue(name).html_path.as_uri())
-    pdf = tab.pdf(format="A4")  # without backgrounds: the verdict asks for its own
-    assert 0 < len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 8
-    fills = re.findall(rb"([\d.]+) ([\d.]+) ([\d.]+) rg", _first_page(pdf))
-    assert colour in {tuple(round(float(part) * 255) for part in fill) for fill in fills}
-    tab.close()
+    """Printed, the report of the whole suite has at most 8 A4 pages with all that is folded but exchanges."""
+    outcome = request.getfixturevalue(name)
+    _assert_printed(_printed(chromium, outcome.html_path, colour), outcome.evidence)
 
 
 def _only_cause(record: Record, fault: str, cause: list[str]) -> str:
@@ -595,9 +703,26 @@ def test_what_curl_cannot_repeat() -> None:
         {"request_body": None},
         {"request_body": "@x"},
         {"request_body": "a\nb"},
+        *({"method": odd} for odd in ("a\0b", "\u202eTEG", "\udc80", "a\tb")),
     ):
         exchange = _exchange(**odd)
         assert (curl(exchange), curl_in_powershell(exchange)) == ("", "")
+
+
+def test_quotes_in_a_command() -> None:
+    """Whatever a request holds is one word to either shell; PowerShell takes curly quotes for quotes too."""
+    odd = _exchange(request_body="`x` $(id) ; ' \" \u2019 !")
+    odd.request_headers = [("A", "' ; id \u2018\u201b"), ("B", "")]
+    assert shlex.split(curl(odd))[-8:] == [
+        *("--header", "A: ' ; id \u2018\u201b", "--header", "B;"),  # a semicolon sends an empty header
+        *("--header", "Content-Type:", "--data-binary", odd.request_body),
+    ]
+    shown = curl_in_powershell(odd)
+    assert "'`x` $(id) ; '' \" \u2019\u2019 !'" in shown
+    assert "--header 'A: '' ; id \u2018\u2018\u201b\u201b' --header 'B;'" in shown
+    odd.request_headers = [("If-Match", '"tag"')]  # Windows PowerShell would lose these quotes
+    assert curl(odd).startswith("curl")
+    assert curl_in_powershell(odd) == ""
 
 
 def test_the_command_for_powershell() -> None:
@@ -624,7 +749,7 @@ def test_paths_of_windows_are_shown_as_they_are() -> None:
     environment.checks[0].cases[0].exchanges = [1]
     run.causes[0].cases = [CauseCase("AUTH-05", "case", "", "")]
     text = page.head(run, 0, 0)
-    assert r"only a part was asked: C:\caio\acceptance -k AUTH-05" in text
+    assert r"a part only: C:\caio\acceptance -k AUTH-05" in text
     assert "http://[::1]:8000/api/health" in text
     assert "with the value in place of [DASHBOARD_AUTH_TOKEN]:" in text
 

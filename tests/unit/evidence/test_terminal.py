@@ -27,7 +27,7 @@ FORBIDDEN = re.compile(
     r"`[A-Za-z]*(Error|object|null)"
 )
 WORDS = {
-    "GO": "the release may go ahead",
+    "GO": "The release may go ahead",
     "NO-GO": "Do not release.",
     "INCOMPLETE": "This is no release decision.",
 }
