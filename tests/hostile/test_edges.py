@@ -36,7 +36,11 @@ def to_all(answer: bytes) -> Callable[[str, bytes], bytes]:
 
 
 EDGES = {
-    "429 for a part": (to_some(bad.http(429)), "it limits how often it is asked", "--request-rate"),
+    "429 for a part": (
+        to_some(bad.http(429)),
+        "the deployment limits how often it is asked",
+        "--request-rate",
+    ),
     "an edge's own 404 page": (
         to_all(bad.http(404, RAILWAY, "Content-Type: application/json")),
         "answers 404 to everything: the host's edge knows no running application",
@@ -113,7 +117,9 @@ def test_http_that_is_sent_on_to_https_is_named(ask_at: Ask) -> None:
     with serving(handle) as url:
         host = url.partition("://")[2]
         outcome = ask_at(url, *SHORT, "-k", SOME)
-    must_be_one_cause(outcome, "answers 308 to everything: it sends http on to https", "with https://")
+    must_be_one_cause(
+        outcome, "answers 308 to everything: the deployment sends http on to https", "with https://"
+    )
 
 
 def test_oddities_of_proxies_turn_nothing_red(ask_at: Ask, deployment: Deployment) -> None:
