@@ -166,8 +166,14 @@ def _dependencies(left: _Failures) -> Iterable[Cause]:
         if part == "inngest":
             needs += [f for f in left if f.id in ("RDY-05", "RDY-06") and f.got(404)]
         root = roots[0]
+        unwell = part == "redis" and not _UNCONNECTED.search(root.case.observed)
         if needs:
-            yield Cause(sentence, root.case.fix, root.case.by, [*roots, *needs])
+            yield Cause(
+                "Redis is not as the deployment needs it." if unwell else sentence,
+                root.case.fix,
+                root.case.by,
+                [*roots, *needs],
+            )
 
 
 def _says_down(part: str, failure: Failure) -> bool:
@@ -235,6 +241,7 @@ _DEPENDENCIES = {
     "RDY-03": ("redis", "Redis is down for the deployment."),
     "RDY-04": ("inngest", "Inngest is not ready in the deployment."),
 }
+_UNCONNECTED = re.compile("connected: (false|nothing)|answered 503")
 _NO_SECRET = re.compile("(?i)secret|not configured")
 # What a response shows, whatever its status code, and which commit any of several responses names.
 _FREE = ("RDY-10", "RDY-13")

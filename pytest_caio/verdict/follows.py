@@ -43,6 +43,11 @@ def _no_redis(root: Failure, other: Failure) -> bool:
     return root.case.expected == other.case.expected == "Redis must answer"
 
 
+def _of_the_queue(root: Failure, other: Failure) -> bool:
+    """Return whether the namespace of the queue is at fault, and the queue is not broken by itself."""
+    return root.case.name == "CONTEXT_REDIS_PREFIX" and not other.got(500)
+
+
 def _other_redis(root: Failure, other: Failure) -> bool:
     """Return whether the deployment shows state that Redis does not hold, and Redis lacks what was "
     "migrated."""
@@ -124,7 +129,7 @@ class Follow:
 # fmt: off
 VARIABLES = (
     Follow("ENV-15", "ENV-02 ENV-03 ENV-05 ENV-07 ENV-08 ENV-14 ENV-17", _same_variable),
-    Follow("ENV-06", "STATE-06 OPS-06 RDY-15", lambda root, _: root.case.name == "CONTEXT_REDIS_PREFIX",
+    Follow("ENV-06", "STATE-06 OPS-06 RDY-15", _of_the_queue,
             "A name space of the state does not name the environment."),
     Follow("ENV-12", "STATE-01 STATE-03 STATE-05 STATE-06 ENV-08", _no_redis,
             "The checks do not reach Redis by the REDIS_URL of the env file."),

@@ -381,7 +381,7 @@ def test_a_dependency_that_is_down_is_one_cause() -> None:
     report = seen.answer(REPORT, 200, '{"required_failures": ["redis"]}', TOKEN)
     ready = seen.answer(READY, 503, '{"detail": "Runtime dependencies not ready: redis"}')
     cards = seen.answer("/api/pending-emails", 503, '{"detail": "State store unavailable"}', TOKEN)
-    seen.fails("RDY-03", report)
+    seen.fails("RDY-03", report, observed="it says connected: false")
     seen.fails("RDY-02", report)
     seen.fails("RDY-01", ready)
     seen.fails("OPS-05", cards)
