@@ -23,6 +23,7 @@ from pytest_caio.verdict.failures import (
     Cause,
     Failure,
     answer_of,
+    header_of,
 )
 from pytest_caio.verdict.follows import FOLLOWS, VARIABLES, Follow
 from pytest_caio.verdict.inputs import file_of_another, missing_inputs
@@ -110,8 +111,10 @@ def _outside(left: _Failures) -> Iterable[Cause]:
         if any(failure.got(502, 503, 504) for failure in failures):  # the edge drops other requests too
             failures.extend(silent)
             silent = []
+        if any(failure.got(401) for failure in failures):  # with the two secrets exchanged, it signs sessions
+            failures.extend(f for f in left if f.id == "AUTH-08" and f.case.name == _SIGNED_WITH_IT)
         if "a cache" in cause:
-            failures.extend(f for f in left if "a copy that a cache had kept" in f.case.observed)
+            failures.extend(f for f in left if f not in failures and _copied(f))
         yield Cause(f"{cause[:1].upper()}{cause[1:]}.", fix, "you", failures)
     for fix in dict.fromkeys(failure.case.fix for failure in silent):
         failures = [failure for failure in silent if failure.case.fix == fix]
@@ -120,6 +123,12 @@ def _outside(left: _Failures) -> Iterable[Cause]:
         yield Cause(
             f"{first}{f' (and {also} more)' if also > 0 else ''}.", fix, failures[0].case.by, failures
         )
+
+
+def _copied(failure: Failure) -> bool:
+    """Whether a case judged a copy that a cache had kept, or says so."""
+    kept = any(header_of(exchange, "age").strip().strip("0") for exchange in failure.exchanges)
+    return kept or "a copy that a cache had kept" in failure.case.observed
 
 
 def _unkeyed_providers(left: _Failures) -> Iterable[Cause]:
@@ -241,6 +250,7 @@ _DEPENDENCIES = {
     "RDY-03": ("redis", "Redis is down for the deployment."),
     "RDY-04": ("inngest", "Inngest is not ready in the deployment."),
 }
+_SIGNED_WITH_IT = "session signed with DASHBOARD_AUTH_TOKEN"
 _UNCONNECTED = re.compile("connected: (false|nothing)|answered 503")
 _NO_SECRET = re.compile("(?i)secret|not configured")
 # What a response shows, whatever its status code, and which commit any of several responses names.

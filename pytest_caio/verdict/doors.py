@@ -58,6 +58,11 @@ def open_doors(left: Sequence[Failure]) -> Iterable[Cause]:
             for failure in left
             if failure.id in THROUGH and failure not in roots and _leads(failure, paths)
         ]
+        if any(
+            failure.id == "WH-01" for failure in left
+        ):  # not required, a secret that is missing goes unseen
+            titles = {ROUTES[path].title for path in paths if path in ROUTES}
+            through += [f for f in left if f.id == "WH-02" and titles >= _denied(f)]
         if paths == [*PROVIDERS["heyreach"].routes]:  # it may be so by decision, which the env file then says
             roots[:0] = [failure for failure in left if failure.id == "ENV-11"]
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -83,6 +88,12 @@ def _unguarded(paths: Sequence[str]) -> str:
         "under /api/ "
         f'without a token: {listed} let everybody in."'
     )
+
+
+def _denied(failure: Failure) -> set[str]:
+    """Return the titles of the providers that a case of WH-02 saw denied: what it says after the colon."""
+    denied, _, titles = failure.case.observed.partition(": ")
+    return {*titles.split(", ")} if denied == "said not to authenticate" else {""}
 
 
 def _leads(failure: Failure, paths: Iterable[str]) -> bool:

@@ -163,7 +163,10 @@ def test_a_cache_is_one_cause() -> None:
     seen = Seen()
     seen.fails("AUTH-05", cause="a cache in front of the dashboard answered", fix="Turn caching off.")
     seen.fails("RDY-07", observed="readiness is a copy that a cache had kept (Age: 5)")
-    assert only(seen).checks == ["AUTH-05", "RDY-07"]
+    seen.fails("AUTH-09", seen.answer(REPORT, 200, got={"age": "5"}))
+    assert only(seen).checks == ["AUTH-05", "RDY-07", "AUTH-09"]
+    seen.fails("AUTH-01", seen.answer(STATUS, 200, got={"age": "0"}))
+    assert len(seen.causes) == 2
 
 
 def test_the_env_file_of_another_environment_is_one_cause() -> None:
@@ -241,6 +244,27 @@ def test_several_open_paths_are_one_door() -> None:
     assert cause.sentence == "Anyone gets in without a token or signature: /api/a and 3 more."
     assert "DASHBOARD_AUTH_STRICT=true" in cause.action
     assert "/api/a, /api/b, /api/c and 1 more let everybody in" in cause.action
+
+
+def test_exchanged_secrets_are_one_cause() -> None:
+    """Where token and session secret are exchanged, what was given as the token signs sessions."""
+    seen = Seen()
+    seen.fails("AUTH-05", seen.answer(STATUS, 401), cause="the token is refused", fix="Copy it.")
+    seen.fails("AUTH-08", name="session signed with DASHBOARD_AUTH_TOKEN")
+    seen.fails("AUTH-08", name="as bearer")
+    first, second = seen.causes
+    assert (first.action, first.checks) == ("Copy it.", ["AUTH-05", "AUTH-08"])
+    assert [case.name for case in second.cases] == ["as bearer"]
+
+
+@pytest.mark.parametrize(("denied", "checks"), [("Clay", ["WH-03", "WH-02"]), ("Clay, RB2B", ["WH-03"])])
+def test_an_open_webhook_without_a_secret_is_one_cause(denied: str, checks: list[str]) -> None:
+    """Where signatures are not required, a provider without a secret is let in, which is one thing."""
+    seen = Seen()
+    seen.fails("WH-03", seen.answer("/webhooks/clay", 400), name="/webhooks/clay")
+    seen.fails("WH-02", observed=f"said not to authenticate: {denied}")
+    seen.fails("WH-01", observed="it says webhook_signature_required: false")
+    assert seen.causes[0].checks == checks
 
 
 def test_redis_that_the_checks_do_not_reach_is_one_cause() -> None:
