@@ -10,7 +10,8 @@ __all__ = ["PLACES", "not_plain", "unplain_fact", "unplain_fix", "unplain_line"]
 
 _SOURCE = re.compile(
     r"(?<=\s)[=!]=(?=\s)|\bis (?:not )?(?:True|False|None)\b|\b(?:True|False|None)\b|\['|'\]"
-    r"|\bnot \w+\.\w|^not \w+$|\blen\(|response\.|status_code|AssertionError|Expecting value|XFailed|deselected"
+    r"|\bnot \w+\.\w|^not \w+$|\blen\(|response\.|status_code|AssertionError|XFailed|deselected"
+    r"|Expecting value"
 )
 _LIBRARY = re.compile(r"`[^`]*`")
 _KINDS = re.compile(r"`(?:\$[^`]*|null|str|int|float|bool|object|array)[ |`]")
