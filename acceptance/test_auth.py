@@ -366,7 +366,7 @@ def test_revoked_tokens(response: Exchange, case: str) -> None:
         raise response.mismatch("must be refused (401)", "", way)
 
 
-LOGIN_FIRST = 'Hand to the developer: "Have {request} send who has no session to /login on this host, with a 302, 303 or 307."'
+LOGIN_FIRST = 'Hand to the developer: "Have {request} send anyone without a session to /login on this host, with a 302, 303 or 307."'
 
 
 @check(

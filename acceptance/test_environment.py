@@ -63,10 +63,14 @@ ORIGINS = (
     + "set CORS_ALLOWED_ORIGINS to the https origins of the dashboard (https://HOST, comma between), then redeploy."
 )
 INNGEST = BOTH + "set INNGEST_WEBHOOK_URL=https://{host}/inngest, then redeploy."
-TRACES = BOTH + "set {key}={value} (a whole number, or true), then redeploy."
+TRACES = BOTH + "set {key}={value}, then redeploy."
 NEW_SECRET = (
     'Make a new value with `python -c "import secrets; print(secrets.token_hex(32))"`, set {key} to it in Railway and in the env file, '
     "then redeploy."
+)
+NEW_PASSWORD = (
+    "On the Redis service in Railway, set a password of 20 characters or more that nothing else has; then set {key} to the new URL in "
+    "Railway and in the env file, and redeploy."
 )
 FILLED = BOTH + "write the real value of {key}, then redeploy: it is still the template's."
 APART = (
@@ -93,11 +97,11 @@ CHARACTERS = (
     BOTH
     + "write the value of {key} again, by hand and without the character named: it {wrong}. Then redeploy."
 )
-REFERENCE = BOTH + "write the value of {key} itself, in place of the reference: it {wrong}. Then redeploy."
+REFERENCE = "In the env file, write the value of {key} as Railway shows it, in place of the reference: it {wrong}. Then run again."
 SENDING = BOTH + "set {key}, then redeploy: without it an approval succeeds, and nothing is sent."
 BRAKE = BOTH + "set {key}=false, then redeploy, if sending is meant to go on."
 FILTER = BOTH + "remove PENDING_QUEUE_TIER_FILTER (or set it to tier_1), then redeploy."
-SPELLING = "In the env file and in Railway, spell {key} as its neighbour here: {wrong}."
+SPELLING = "In the env file and in Railway, correct the name of a variable: {wrong}. Then redeploy."
 TWICE = "In the env file, keep one definition of {key}, the right one, and remove the others."
 APPENDS = "On the Redis service in Railway, turn appendonly on (CONFIG SET appendonly yes): a restart loses the state."
 
@@ -198,7 +202,7 @@ def test_traces_and_numbers(environment: Environment, case: str) -> None:
 OTHER_KEYS = "all other keys"
 
 
-@check("ENV-08", fix=NEW_SECRET, fixes={"placeholder": FILLED})
+@check("ENV-08", fix=NEW_SECRET, fixes={"placeholder": FILLED, "url": NEW_PASSWORD})
 @cases(lambda environment: {**given_secrets(environment), OTHER_KEYS: ()})
 def test_secrets_are_strong(environment: Environment, case: str) -> None:
     """No secret is short, used twice, or still the template's, nor is any other value the template's."""
@@ -211,6 +215,7 @@ def test_secrets_are_strong(environment: Environment, case: str) -> None:
             not faults,
             f"{case} must be a secret of its own, of 20 characters or more",
             "; ".join(faults),
+            "url" if case.endswith("_URL") else "",
             key=case,
         )
 

@@ -80,7 +80,7 @@ CACHED = (
 )
 STALE = (
     "In Railway, redeploy. If the report is from another time again, turn caching off for /api/ in front of the dashboard (what "
-    'was cached is no answer of it), or hand to the developer: "{case} is stale."'
+    'was cached is no answer of it), or hand to the developer: "A report is not made anew for each request: {case}."'
 )
 DISAGREE = 'Hand to the developer, with the deploy logs from Railway: "The readiness code contradicts itself: {wrong}."'
 UNSIGNED = get("/inngest", name="unsigned introspection")
@@ -374,7 +374,7 @@ PUBLIC = (
 @check(
     "RDY-10",
     everywhere=True,
-    fix='Hand to the developer: "An answer shows callers what only the server may know." Set DEBUG=false in Railway; then change what '
+    fix='Hand to the developer: "{request} shows callers {leaks}." Set DEBUG=false in Railway; then change what '
     "leaked (a secret that was shown needs a new value, in Railway and in the env file) and redeploy.",
 )
 @cases({probe.label: probe for probe in PUBLIC})
@@ -383,7 +383,7 @@ def test_answers_leak_nothing(response: Exchange, leaks_in: Callable[[Exchange],
     leaks = leaks_in(response)
     if leaks:
         shown = f"the answer shows {', '.join(leaks)}; {response.summary}"
-        raise response.mismatch("nothing in it that its caller may not see", shown, "")
+        raise response.mismatch("nothing in it that its caller may not see", shown, "", leaks=word(leaks))
 
 
 def transport_cases(environment: Environment) -> Mapping[str, Probe]:

@@ -32,12 +32,13 @@ READABLE = (
     "Mend or remove {file} under the hive directory (a copy of it first), then run migrate-state again."
 )
 SIGHT = (
-    "In Railway, set STATE_BACKEND=redis, and REDIS_URL and STATE_REDIS_PREFIX to the values in the env file, then redeploy. If they "
-    "are equal, correct the lead records in Redis that lack an email."
+    "In Railway, see that STATE_BACKEND is redis, and that REDIS_URL (with its database) and STATE_REDIS_PREFIX are those of the env "
+    "file; correct the side that is wrong, and redeploy. If they are equal, correct the lead records in Redis that lack an email."
 )
 CARDS = (
-    "In Railway, set STATE_BACKEND=redis, and REDIS_URL and CONTEXT_REDIS_PREFIX to the values in the env file, then redeploy. If they "
-    'are equal, hand to the developer: "The queue on /sales is not the one in Redis."'
+    "In Railway, see that STATE_BACKEND is redis, and that REDIS_URL (with its database) and CONTEXT_REDIS_PREFIX are those of the env "
+    'file; correct the side that is wrong, and redeploy. If they are equal, hand to the developer: "The queue on /sales is not the one '
+    'in Redis."'
 )
 
 

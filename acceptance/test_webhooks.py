@@ -70,8 +70,9 @@ BEARER = (
     '{case}."'
 )
 OTHERS_FIX = (
-    "In Railway, give {provider} a *_WEBHOOK_SECRET and a bearer that nothing else has, then redeploy. If they are its own "
-    'already, hand to the developer: "The webhook handler lets in {case}."'
+    "In Railway, see that {secret} and the bearers are those of the env file, each with a value that no other has (two may be "
+    "exchanged); set what is not, then redeploy. If all are, hand to the developer: "
+    '"The webhook handler lets in {case}."'
 )
 HEADERS = 'Hand to the developer: "Have the webhook handler take signatures and bearers from headers alone: it let in {case}."'
 SAID = 'Hand to the developer, with the deploy logs from Railway: "The report on webhooks {wrong}."'
@@ -323,7 +324,7 @@ def test_heyreach(response: Exchange, case: str) -> None:
 
 
 ACCEPT = (
-    "In Railway, see that {secret} (*_WEBHOOK_SECRET) is the one in the env file; else set it and redeploy. If it is, hand to "
+    "In Railway, see that {secret} is the one in the env file; else set it and redeploy. If it is, hand to "
     'the developer, with the deploy logs: "The webhook handler answers {status} to a rightly signed post."'
 )
 CRASH = 'Hand to the developer: "Have the webhook handler refuse a body it cannot read with a 4xx; it answered {status} to {case}."'
@@ -387,7 +388,12 @@ def test_signed_nonsense(response: Exchange, case: str) -> None:
 
 
 @check(
-    "WH-11", fix=REQUIRE, fixes={"shape": f"{REQUIRE} If it is set, hand to the developer that {{wrong}}."}
+    "WH-11",
+    fix=REQUIRE,
+    fixes={
+        401: "In Railway, put {path} on DASHBOARD_AUTH_ALLOWLIST, then redeploy: it asks for a token.",
+        "shape": f"{REQUIRE} If it is set, hand to the developer that {{wrong}}.",
+    },
 )
 @cases({name: get(provider.health) for name, provider in PROVIDERS.items()})
 def test_health_says_strict(response: Exchange) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 __all__ = [
     "HAND_OVER",
     "JUDGING",
+    "TO_BE_ANSWERED",
     "Advice",
     "Mismatch",
     "MissingInput",
@@ -94,6 +95,8 @@ def _how_to_give(names: tuple[str, ...]) -> str:
     return f"Give, or correct, in the env file or the profile: {', '.join(names)}."
 
 
+TO_BE_ANSWERED = "must be answered"
+"""What is expected where there was no answer to judge."""
 _RUN_AGAIN = (
     "Run again: there was no whole answer to judge. If it stays, see in the deploy logs in Railway "
     "what the dashboard does with this request, and whether a proxy on the way drops it."
@@ -125,7 +128,7 @@ class NoAnswer(Mismatch):
     """
 
     def __init__(self, reason: str, fix: str = "") -> None:
-        super().__init__("must be answered", reason, fix or _RUN_AGAIN)
+        super().__init__(TO_BE_ANSWERED, reason, fix or _RUN_AGAIN)
 
 
 JUDGING = methodcaller("errisinstance", Mismatch)

@@ -87,6 +87,7 @@ _GENERAL_WORDS = {
     "wanted": "as many as expected",
     "served": "as many as shown",
     "took": "what it took in",
+    "leaks": "what only the server may know",
 }
 
 

@@ -138,7 +138,7 @@ def unusable(environment: Environment, *keys: str) -> str:
 
 def _reference_fault(name: str) -> str:
     if name.startswith("{"):
-        return "refers to another variable of Railway, which only Railway knows: write the value itself"
+        return "refers to another variable of Railway, which only Railway knows"
     shown = f"${{{name}}}" if re.fullmatch("[A-Z][A-Z0-9_]*", name) else "a name in ${…}"
     return f"refers to {shown}, which no line before it defines"
 

@@ -33,24 +33,36 @@ _NOT_DEPLOYED = Cause(
     "(--base-url, base_url of the profile or CAIO_BASE_URL).",
 )
 _EDGE = Cause(
-    "its edge cannot reach it, or it does not run",
+    "the host's edge cannot reach the dashboard, or the dashboard does not run",
     "In Railway, see in the deploy logs that the service runs, and that its domain leads to the port on "
     "which it listens; then run again.",
 )
 _LIMIT = Cause(
-    "it limits how often it is asked",
+    "the deployment limits how often it is asked",
     "Give --request-rate 5 (or less), or wait some minutes, and run again; no setting of the dashboard is "
     "wrong.",
 )
-_AGAIN = Cause("it asked for the request to be sent again", "Run again: nothing was judged here.")
+_AGAIN = Cause("the deployment asked for the request to be sent again", "Run again: nothing was judged here.")
 _PLAIN_HTTP = Cause(
-    "it sends http on to https",
+    "the deployment sends http on to https",
     "Give the base URL with https:// (--base-url, base_url of the profile or CAIO_BASE_URL), and run again.",
 )
 _TOKEN = Cause(
     "the token is refused",
     "The token that was given is not the deployment's: copy DASHBOARD_AUTH_TOKEN from Railway to the env "
     "file (or give --token=@FILE), and run again; if they are equal, redeploy: it still has the former one.",
+)
+_PASSWORD = Cause(
+    "something in front of the dashboard asks for a user name and a password",
+    "Switch off the password protection in front of the dashboard (of the domain's host, or of a proxy), or "
+    "have "
+    "it let the checks and the webhook providers pass: the dashboard has a login of its own; then run again.",
+)
+_CACHED = Cause(
+    "a cache in front of the dashboard answered with what it had kept for another caller",
+    "Turn caching off for /api/ in whatever stands in front of the dashboard (a CDN or a proxy), empty its "
+    "cache, "
+    "and run again; no token is wrong.",
 )
 _IN_FRONT = Cause(
     "something in front of the dashboard answered in its place",
@@ -72,6 +84,8 @@ _CHALLENGE_PAGE = re.compile(
 _NOBODY = re.compile(
     rb'"message"\s*:\s*"Application not found"|no-such-app\.html|DEPLOYMENT_NOT_FOUND', re.IGNORECASE
 )
+_PASSWORDS = re.compile(r"\s*(basic|digest|negotiate|ntlm)\b", re.IGNORECASE)
+_AGE = re.compile(r"\s*0*[1-9]\d*\s*")  # seconds; 0 is a response that was just fetched
 _API = ("/api/", "/webhooks/", "/inngest")
 
 
@@ -89,8 +103,11 @@ def cause_of(
     `redirect` is where it leads if that is this host, `own` whether it is an error of the dashboard itself.
     """
     path = request.target.partition("?")[0]
-    if status == 401 and request.credential == TOKEN.name:
-        return _TOKEN
+    if status == 401:
+        if not own and _PASSWORDS.match(header("www-authenticate") or ""):
+            return _PASSWORD
+        if request.credential == TOKEN.name:
+            return _CACHED if _AGE.fullmatch(header("age") or "") else _TOKEN
     if _is_challenge(status, header, body):
         return _CHALLENGE
     if status == 429:  # of the login, it says that this address is locked out

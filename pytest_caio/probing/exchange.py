@@ -108,11 +108,20 @@ class Exchange:
         proxy has a page, and a method comes with those that it allows.
         """
         kind = (self.header("content-type") or "").lower()
-        if "json" in kind and (self.request.method == "HEAD" or self._has_detail):
+        # The response to HEAD has no body to tell; 502 and 504 are a proxy's by what they mean.
+        headless = self.request.method == "HEAD" and self.status_code not in (502, 504)
+        if "json" in kind and (headless or self._has_detail):
             return True
         allows = self.status_code == 405 and self.header("allow") is not None
         plain = kind.startswith("text/plain") or self.body in (b"Not Found", b"Method Not Allowed")
         return allows or (plain and self.status_code in (404, 405))
+
+    @property
+    def _detail(self) -> str:
+        """What an error of the dashboard says, without the JSON around it; empty if that is not all there "
+        "is."""
+        told = re.fullmatch(r'\s*\{\s*"detail"\s*:\s*"([^"\\]+)"\s*\}\s*', self.shown)
+        return told[1] if told and self.status_code >= 400 else ""
 
     @property
     def _has_detail(self) -> bool:
@@ -213,7 +222,7 @@ class Exchange:
         try:
             return msgspec.convert(part, model)
         except msgspec.ValidationError as error:
-            wrong = f"{at} {_explained(error)}" if part is not None else f"it lacks {at}"
+            wrong = f"under {at}, {_explained(error)}" if part is not None else f"it lacks {at}"
             raise self.mismatch(
                 f"must say {_words(model)} under {at}", f"{at}: {word(part)} ({wrong})", "shape", wrong=wrong
             ) from None
@@ -238,8 +247,8 @@ class Exchange:
             return ", ".join([self.error, *tries])
         parts = [str(self.status_code), *tries]
         if self.cause:
-            parts.append(self.cause.sentence)
-        elif self.status_code == 429:
+            return printable(", ".join([*parts, self.cause.sentence]))
+        if self.status_code == 429:
             parts.append("this address is locked out for now: wait five minutes, then run again")
         location = self.header("location")
         if location is not None:
@@ -250,7 +259,7 @@ class Exchange:
         elif "html" in kind:
             parts.append(f"an HTML page of {len(self.body)} bytes")
         else:
-            body = " ".join(beginning(self.shown, 2 * _SUMMARY).split())
+            body = " ".join(beginning(self._detail or self.shown, 2 * _SUMMARY).split())
             parts.append(beginning(body, _SUMMARY))
         return printable(", ".join(parts))
 
@@ -283,7 +292,7 @@ def _explained(error: Exception) -> str:
         return f"{_field(told) or 'it'} must be {wanted}, and is {found}"
     if isinstance(error, msgspec.ValidationError):
         return f"{_field(told) or 'it'} has another form"
-    return told if isinstance(error, NotJson) and "`" not in told else "it is not usable JSON"
+    return f"it is {told}" if isinstance(error, NotJson) and "`" not in told else "it is not usable JSON"
 
 
 def _field(told: str) -> str:

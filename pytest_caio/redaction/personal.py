@@ -6,6 +6,7 @@ Counts, ids and states are shown; names, contact data and messages are not.
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -37,6 +38,8 @@ _PERSONAL = re.compile(
     r"|message|messages|snippet|preview|content|company|organization|title|headline|phone|mobile|linkedin|url"
     r"|address|city|notes?|comments?|feedback|reply|replies|email|emails?_address|lead|contact|persona)$"
 )
+# The names of status codes ("Internal Server Error"), which servers send as the whole body, are about nobody.
+_PHRASES = frozenset(status.phrase for status in HTTPStatus)
 _KEPT_TEXT = 64  # characters: no state or id is longer, a message may be
 
 
@@ -68,7 +71,7 @@ def mask_personal_json(target: str, text: str, content_type: str) -> str:
     If the path is about people, the values of personal keys in JSON are masked, and a body that is not JSON
     is replaced by its length. Other bodies are returned unchanged.
     """
-    if not text or not _ABOUT_PEOPLE.match(target):
+    if not text or text in _PHRASES or not _ABOUT_PEOPLE.match(target):
         return text
     try:
         decoded = msgspec.json.decode(text)

@@ -76,21 +76,24 @@ class LeakWatch:
 
     def _result(self, check: Check, nodeid: str, label: str, answer: Exchange, leaks: list[str]) -> Result:
         asked, redact = self._run.plan.cases[nodeid], self._run.redactor.redact
+        shown = f"the answer shows {', '.join(leaks)}; {answer.summary}"
+        wrong = answer.mismatch(
+            "nothing in it that its caller may not see", shown, "", leaks=", ".join(leaks)
+        )
+        check.advise(wrong, asked.case)
         return Result(
             environment=asked.case.environment.name,
             check=check.id,
             gate=check.gate,
             title=check.title,
-            fix=check.fix,
-            by=who_acts(check.fix),
+            fix=printable(redact(wrong.fix)),
+            by=who_acts(wrong.fix),
             blocking=check.blocking,
             name=redact(f"{label} (asked by {asked.check.id})"),
             outcome=Outcome.FAILED,
             nodeid=nodeid,
-            expected="nothing in it that its caller may not see",
-            observed=beginning(
-                printable(redact(f"the answer shows {', '.join(leaks)}; {answer.summary}")), _LONGEST
-            ),
+            expected=wrong.expected,
+            observed=beginning(printable(redact(wrong.observed)), _LONGEST),
             exchanges={exchange_key(answer): exchange_record(answer, redact)},
         )
 

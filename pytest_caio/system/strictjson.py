@@ -19,6 +19,19 @@ REPEATED = "an object names a field twice"
 """The reason for text that one reader takes for one value and another for another."""
 
 
+# What the standard library's messages begin with, as people say it.
+_MALFORMED = {
+    "Extra data": "more text follows",
+    "Expecting value": "a value is expected",
+    "Expecting property name": "a name in double quotes is expected",
+    "Expecting ','": "a comma or the end is expected",
+    "Expecting ':'": "a colon is expected",
+    "Unterminated string": "a text does not end",
+    "Invalid control character": "a control character stands in a text",
+    "Invalid \\": "a backslash has no meaning there",
+}
+
+
 class NotJson(ValueError):
     """Text that is not usable JSON; the reason quotes nothing of it, since it may be personal data.
 
@@ -44,7 +57,10 @@ def parse_json(raw: bytes, number: Callable[[str], object] = float) -> Any:
         more = error.msg == "Extra data"
         line = f"line {error.lineno}, " if b"\n" in raw else ""
         at = f"({line}column {error.colno})"
-        reason = f"not JSON: {'more text follows' if more else error.msg} {at}"
+        told = next(
+            (told for said, told in _MALFORMED.items() if error.msg.startswith(said)), "it is malformed"
+        )
+        reason = f"not JSON: {told} {at}"
         raise NotJson(reason, error.pos if more else None) from None
     except RecursionError:
         reason = "not usable JSON: nested too deeply"

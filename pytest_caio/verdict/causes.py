@@ -11,9 +11,9 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 from pytest_caio.contract.providers import ROUTES
+from pytest_caio.outcomes import TO_BE_ANSWERED
 from pytest_caio.verdict.doors import NOTHING, THROUGH, lacks_state, open_doors
 from pytest_caio.verdict.failures import (
     ENVIRONMENT,
@@ -24,21 +24,19 @@ from pytest_caio.verdict.failures import (
     Failure,
     answer_of,
     header_of,
-    is_page,
 )
 from pytest_caio.verdict.follows import FOLLOWS, VARIABLES, Follow
+from pytest_caio.verdict.inputs import file_of_another, missing_inputs
 from pytest_caio.verdict.outcome import OWN_FAULT, AdvisedBecause, Outcome
+from pytest_caio.verdict.product import not_the_dashboard
 from pytest_caio.verdict.record import (
     CauseRecord,
     CheckRecord,
     EnvironmentRecord,
 )
-from pytest_caio.verdict.wrong import moved, wrong_answer
+from pytest_caio.verdict.wrong import crashing, not_found, wrong_answer
 
 __all__ = ["causes_of", "once"]
-
-_ENOUGH_URLS = 5  # with fewer distinct URLs, one status code for all may be coincidence
-
 
 _Failures: TypeAlias = Sequence[Failure]
 _Row: TypeAlias = Callable[[_Failures], Iterable[Cause]]
@@ -83,7 +81,7 @@ def _found(environment: EnvironmentRecord) -> list[Cause]:
         if case.outcome.bad or case.advised_because is AdvisedBecause.CHECK_ADVISES
     ]
     found = []
-    rows: list[_Row] = [functools.partial(_everything_alike, environment), *_ROWS]
+    rows: list[_Row] = [functools.partial(not_the_dashboard, environment), *_ROWS]
     for row in rows:
         for cause in row(left):
             left = [failure for failure in left if failure not in cause.failures]
@@ -95,34 +93,6 @@ def _found(environment: EnvironmentRecord) -> list[Cause]:
 # --- the rows of the table, in their order: what each takes, no later row sees
 
 
-def _everything_alike(environment: EnvironmentRecord, left: _Failures) -> Iterable[Cause]:
-    """Every request got the same status code: this is not the product, or not all of it."""
-    statuses = {exchange.status for exchange in environment.exchanges}
-    if not left or len({exchange.url for exchange in environment.exchanges}) < _ENOUGH_URLS:
-        return
-    if len(statuses) != 1 or None in statuses:
-        return
-    (status,) = statuses
-    outside = {failure.case.cause: failure.case.fix for failure in left if failure.case.cause}
-    if status == 200 and all(map(is_page, environment.exchanges)):
-        sentence = (
-            f"{environment.name} answers 200 with an HTML page to everything: is this the deployment, or a "
-        )
-        yield Cause(f"{sentence}login page of the network in between?", _WHOSE, "you", [*left], UNREACHABLE)
-        return
-    if status == 200 and len({exchange.body_sha256 for exchange in environment.exchanges}) > 1:
-        return  # it answers each path with something else, as the dashboard does
-    targets = {urlsplit(header_of(exchange, "location")).netloc for exchange in environment.exchanges}
-    host, target = urlsplit(environment.base_url).netloc, next(iter(targets))
-    if len(targets) == 1 and target not in ("", host):
-        sentence = f"{environment.name} redirects every request from {host} to another host, {target}."
-        yield Cause(sentence, moved(host, target), "you", [*left], UNREACHABLE)
-        return
-    hint, action = next(iter(outside.items())) if len(outside) == 1 else ("", _WHOSE)
-    sentence = f"{environment.name} answers {status} to everything{hint and f': {hint}'}."
-    yield Cause(sentence, action, "you", [*left], UNREACHABLE)
-
-
 def _broken(left: _Failures) -> Iterable[Cause]:
     """Checks that broke: a fault of the suite, which judged nothing."""
     broken = [failure for failure in left if failure.case.outcome is Outcome.ERROR]
@@ -130,53 +100,35 @@ def _broken(left: _Failures) -> Iterable[Cause]:
         yield Cause("A check broke, so that nothing was judged.", OWN_FAULT, "you", broken, MISSING)
 
 
-def _missing(left: _Failures) -> Iterable[Cause]:
-    """An input is missing or cannot be used; a check of the environment file that names it is part of it."""
-    lacking: dict[tuple[str, ...], list[Failure]] = {}
-    for failure in left:
-        if failure.case.missing:
-            lacking.setdefault(tuple(failure.case.missing), []).append(failure)
-    for names, failures in lacking.items():
-        about = [
-            failure
-            for failure in left
-            if failure.check.gate == "environment"
-            and not failure.case.missing
-            and any(re.search(rf"\b{re.escape(name)}\b", failure.case.observed) for name in names)
-        ]
-        told = [name.partition(" (") for name in names] or [("an input", "", "")]
-        reasons = [why.removesuffix(")") for _, _, why in told if why]
-        why = f": {'; '.join(reasons)}" if reasons else ""
-        subject = " and ".join(name for name, _, _ in told)
-        state = "cannot be used" if reasons else "missing"
-        verb = "are" if len(told) > 1 and state == "missing" else "is" if state == "missing" else ""
-        sentence = f"An input {verb} {state}: ".replace("  ", " ") + f"{subject}{why}."
-        action = "; ".join(_give(name, bool(why)) for name, _, why in told)
-        yield Cause(f"{sentence}", f"{action}; then run again.", "you", [*about, *failures], MISSING)
-
-
-def _give(name: str, unusable: bool) -> str:
-    """Return how to give an input, or how to correct one that cannot be used."""
-    if "[" in name and "]" in name:  # a key of a profile's section
-        return f"{'Correct' if unusable else 'Give'} {name} in acceptance/environments.toml"
-    if name.startswith("--"):
-        return f"{'Correct' if unusable else 'Give'} {name} on the command line"
-    if re.fullmatch(r"[A-Z][A-Z0-9_]+", name):
-        return (
-            f"Put {name} into the env file, with the value that it has in Railway; if Railway has none, "
-            "set it there first (bootstrap makes new values) and redeploy"
-        )
-    return f"{'Correct' if unusable else 'Give'} this input: {name}"
-
-
 def _outside(left: _Failures) -> Iterable[Cause]:
-    """What responses show of a cause outside the checks: a refused token, a limit, a firewall, the edge."""
+    """A cause outside the checks: a refused token, a limit, a firewall, the edge, no answer at all."""
     outside: dict[tuple[str, str], list[Failure]] = {}
     for failure in left:
         if failure.case.cause:
             outside.setdefault((failure.case.cause, failure.case.fix), []).append(failure)
+    silent = [f for f in left if f.case.expected == TO_BE_ANSWERED and not f.case.cause]
     for (cause, fix), failures in outside.items():
+        if any(failure.got(502, 503, 504) for failure in failures):  # the edge drops other requests too
+            failures.extend(silent)
+            silent = []
+        if any(failure.got(401) for failure in failures):  # with the two secrets exchanged, it signs sessions
+            failures.extend(f for f in left if f.id == "AUTH-08" and f.case.name == _SIGNED_WITH_IT)
+        if "a cache" in cause:
+            failures.extend(f for f in left if f not in failures and _copied(f))
         yield Cause(f"{cause[:1].upper()}{cause[1:]}.", fix, "you", failures)
+    for fix in dict.fromkeys(failure.case.fix for failure in silent):
+        failures = [failure for failure in silent if failure.case.fix == fix]
+        unanswered = {e.n: e for failure in failures for e in failure.exchanges if e.error}
+        first, also = failures[0].case.observed, len(unanswered) - 1
+        yield Cause(
+            f"{first}{f' (and {also} more)' if also > 0 else ''}.", fix, failures[0].case.by, failures
+        )
+
+
+def _copied(failure: Failure) -> bool:
+    """Whether a case judged a copy that a cache had kept, or says so."""
+    kept = any(header_of(exchange, "age").strip().strip("0") for exchange in failure.exchanges)
+    return kept or "a copy that a cache had kept" in failure.case.observed
 
 
 def _unkeyed_providers(left: _Failures) -> Iterable[Cause]:
@@ -223,8 +175,14 @@ def _dependencies(left: _Failures) -> Iterable[Cause]:
         if part == "inngest":
             needs += [f for f in left if f.id in ("RDY-05", "RDY-06") and f.got(404)]
         root = roots[0]
+        unwell = part == "redis" and not _UNCONNECTED.search(root.case.observed)
         if needs:
-            yield Cause(sentence, root.case.fix, root.case.by, [*roots, *needs])
+            yield Cause(
+                "Redis is not as the deployment needs it." if unwell else sentence,
+                root.case.fix,
+                root.case.by,
+                [*roots, *needs],
+            )
 
 
 def _says_down(part: str, failure: Failure) -> bool:
@@ -292,6 +250,8 @@ _DEPENDENCIES = {
     "RDY-03": ("redis", "Redis is down for the deployment."),
     "RDY-04": ("inngest", "Inngest is not ready in the deployment."),
 }
+_SIGNED_WITH_IT = "session signed with DASHBOARD_AUTH_TOKEN"
+_UNCONNECTED = re.compile("connected: (false|nothing)|answered 503")
 _NO_SECRET = re.compile("(?i)secret|not configured")
 # What a response shows, whatever its status code, and which commit any of several responses names.
 _FREE = ("RDY-10", "RDY-13")
@@ -299,12 +259,17 @@ _REACH = (
     "See that the URL is right, that the deployment runs, and that this machine can reach it directly: "
     "the checks use no proxy of the environment (HTTPS_PROXY)."
 )
-_WHOSE = (
-    "See that the base URL is the dashboard's (--base-url, base_url of the profile or CAIO_BASE_URL), and "
-    "in Railway's deploy logs that it runs there; then run again."
-)
 _ROWS: tuple[_Row, ...] = (
-    *(_broken, _missing, _outside, _unkeyed_providers, _dependencies),
+    *(
+        _broken,
+        missing_inputs,
+        file_of_another,
+        _outside,
+        not_found,
+        crashing,
+        _unkeyed_providers,
+        _dependencies,
+    ),
     functools.partial(_followed, VARIABLES),
     *(open_doors, _wrong_answers, functools.partial(_followed, FOLLOWS), _each),
 )

@@ -19,6 +19,7 @@ THROUGH = (
     *(f"WH-{n:02}" for n in (4, 5, 6, 7, 8, 12, 13)),
 )
 _REFUSALS = (401, 403, 429)
+_NAMED = 3  # paths in an action; the cause's cases have more
 
 
 def lacks_state(exchange: ExchangeRecord) -> bool:
@@ -35,7 +36,9 @@ def open_doors(left: Sequence[Failure]) -> Iterable[Cause]:
             redirected = any(300 <= status < 400 for status in statuses)
             behind = any(map(lacks_state, failure.exchanges))  # past the guard, the state is missing
             if behind or any(status < 500 and status not in _REFUSALS for status in statuses):
-                doors.setdefault(("" if redirected else failure.case.fix, redirected), []).append(failure)
+                # AUTH-09 asks every path, each with a fix that names it: those that are open are one door.
+                one = "" if redirected else failure.id if failure.id == "AUTH-09" else failure.case.fix
+                doors.setdefault((one, redirected), []).append(failure)
     # Where every webhook is open, it is one door.
     webhooks = [
         key for key, failures in doors.items() if any(path in ROUTES for f in failures for path in f.paths)
@@ -55,6 +58,11 @@ def open_doors(left: Sequence[Failure]) -> Iterable[Cause]:
             for failure in left
             if failure.id in THROUGH and failure not in roots and _leads(failure, paths)
         ]
+        if any(
+            failure.id == "WH-01" for failure in left
+        ):  # not required, a secret that is missing goes unseen
+            titles = {ROUTES[path].title for path in paths if path in ROUTES}
+            through += [f for f in left if f.id == "WH-02" and titles >= _denied(f)]
         if paths == [*PROVIDERS["heyreach"].routes]:  # it may be so by decision, which the env file then says
             roots[:0] = [failure for failure in left if failure.id == "ENV-11"]
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -63,7 +71,29 @@ def open_doors(left: Sequence[Failure]) -> Iterable[Cause]:
             if redirected
             else f"Anyone gets in without a token or signature: {where}."
         )
-        yield Cause(sentence, roots[0].case.fix, roots[0].case.by, [*roots, *through])
+        action, who = roots[0].case.fix, roots[0].case.by
+        many = sorted({path for failure in roots if failure.id == "AUTH-09" for path in failure.paths})
+        if len(many) > 1 and not redirected:
+            action, who = _unguarded(many), "you"
+        yield Cause(sentence, action, who, [*roots, *through])
+
+
+def _unguarded(paths: Sequence[str]) -> str:
+    """Return what to do where several paths of the API are open."""
+    listed = ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if paths[_NAMED:] else "")
+    return (
+        "In Railway, set DASHBOARD_AUTH_STRICT=true and take these paths out of DASHBOARD_AUTH_ALLOWLIST, "
+        "then "
+        'redeploy. If neither was wrong, hand to the developer: "The auth guard must refuse every path '
+        "under /api/ "
+        f'without a token: {listed} let everybody in."'
+    )
+
+
+def _denied(failure: Failure) -> set[str]:
+    """Return the titles of the providers that a case of WH-02 saw denied: what it says after the colon."""
+    denied, _, titles = failure.case.observed.partition(": ")
+    return {*titles.split(", ")} if denied == "said not to authenticate" else {""}
 
 
 def _leads(failure: Failure, paths: Iterable[str]) -> bool:

@@ -36,6 +36,26 @@ def _same_credential(root: Failure, other: Failure) -> bool:
     return bool(statuses) and not _credentials(root).isdisjoint(_credentials(other))
 
 
+def _no_redis(root: Failure, other: Failure) -> bool:
+    """Return whether both failed since Redis gave no answer, or the other is about the URL itself."""
+    if other.id == "ENV-08":
+        return root.case.expected == "Redis must answer" and other.case.name == "REDIS_URL"
+    return root.case.expected == other.case.expected == "Redis must answer"
+
+
+def _of_the_queue(root: Failure, other: Failure) -> bool:
+    """Return whether the namespace of the queue is at fault, and the queue is not broken by itself."""
+    return root.case.name == "CONTEXT_REDIS_PREFIX" and not other.got(500)
+
+
+def _other_redis(root: Failure, other: Failure) -> bool:
+    """Return whether the deployment shows state that Redis does not hold, and Redis lacks what was "
+    "migrated."""
+    shown = root.case.expected.endswith("shown that Redis does not hold")
+    lacks = re.match(r"\d+ of (them|its records)", other.case.observed)
+    return shown and bool(lacks) and "Redis" in other.case.observed
+
+
 def _case(name: str) -> Callable[[Failure, Failure], bool]:
     """Return whether the first check fails in this case."""
     return lambda root, other: root.case.name == name and _same_credential(root, other)
@@ -109,8 +129,10 @@ class Follow:
 # fmt: off
 VARIABLES = (
     Follow("ENV-15", "ENV-02 ENV-03 ENV-05 ENV-07 ENV-08 ENV-14 ENV-17", _same_variable),
-    Follow("ENV-06", "STATE-06 OPS-06 RDY-15", lambda root, _: root.case.name == "CONTEXT_REDIS_PREFIX",
+    Follow("ENV-06", "STATE-06 OPS-06 RDY-15", _of_the_queue,
             "A name space of the state does not name the environment."),
+    Follow("ENV-12", "STATE-01 STATE-03 STATE-05 STATE-06 ENV-08", _no_redis,
+            "The checks do not reach Redis by the REDIS_URL of the env file."),
     Follow("ENV-12", "STATE-05", _shows("evict"), "The Redis server is not set up for state."),
 )
 FOLLOWS = (
@@ -157,6 +179,8 @@ FOLLOWS = (
     Follow("CORS-05", "CORS-01", lambda root, other: _same_answer(root, other) and other.got(400),
             "The allowed sites may not send a header that they need."),
     # The state and what reads it.
+    Follow("STATE-06", "STATE-01 STATE-05", _other_redis,
+            "The Redis of the env file is not the one that the deployment uses."),
     Follow("STATE-01", "STATE-05 STATE-06", _always, "Redis does not hold what was migrated."),
     Follow("STATE-06", "OPS-06 RDY-15", _shows(r'"count":\s*0'),
             "The deployment does not show the state that Redis holds."),

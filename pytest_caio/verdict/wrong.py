@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from pytest_caio.checks.credentials import TOKEN_HEADER
-from pytest_caio.verdict.failures import Answer, is_page
+from pytest_caio.contract.providers import PROVIDERS, ROUTES
+from pytest_caio.verdict.failures import Answer, Cause, Failure, is_page
 from pytest_caio.verdict.record import ExchangeRecord
 
-__all__ = ["moved", "wrong_answer"]
+__all__ = ["crashing", "moved", "not_found", "wrong_answer"]
 
 _API = ("/api/", "/webhooks/", "/inngest")
 READINESS_PATH = "/api/health/ready"
+_PUBLIC = (READINESS_PATH, "/api/health", *ROUTES, *(provider.health for provider in PROVIDERS.values()))
+_MANY = 5  # paths that crash: fewer may each have a fault of their own
+_SEVERAL = 2  # one path that is not found may be a fault of its code
 
 
 def wrong_answer(answer: Answer, exchange: ExchangeRecord) -> tuple[str, str, str] | None:
@@ -73,6 +78,57 @@ def wrong_answer(answer: Answer, exchange: ExchangeRecord) -> tuple[str, str, st
             "you",
         )
     return None
+
+
+def not_found(left: Sequence[Failure]) -> Iterable[Cause]:
+    """Paths that every dashboard has do not exist: most likely another commit is deployed.
+
+    404 says so of a webhook, of what is public, and to who has the token; else it may be past the guard.
+    """
+    paths: dict[str, None] = {}
+    for failure in left:
+        for exchange in failure.exchanges:
+            path = urlsplit(exchange.url).path
+            entitled = any(name == TOKEN_HEADER for name, _ in exchange.request_headers)
+            if exchange.status == 404 and (path in _PUBLIC or (entitled and path.startswith("/api/"))):
+                paths.setdefault(path)
+    if len(paths) < _SEVERAL and paths.keys().isdisjoint(ROUTES):
+        return
+    judged = [f for f in left if any(a.status == 404 and a.path in paths for a in f.answers)]
+    first, *more = paths
+    named = f"{first} and {len(more)} more" if more else first
+    yield Cause(
+        f"What every dashboard has is not there (404): {named}.",
+        "See in Railway which commit is deployed, and redeploy the right one. If it is the right one, hand "
+        "to the "
+        f"developer, with the deploy logs: {', '.join(paths)} must exist.",
+        "you",
+        judged,
+    )
+
+
+def crashing(left: Sequence[Failure]) -> Iterable[Cause]:
+    """Most of the webhooks, or of the API, crash: it is one thing, whichever check asked for the path."""
+    for family in ("/webhooks/", "/api/"):
+        paths: dict[str, list[Failure]] = {}
+        for failure in left:
+            for answer in failure.answers:
+                if (answer.status or 0) >= 500 and answer.status != 503 and answer.path.startswith(family):
+                    paths.setdefault(answer.path, []).append(failure)
+        if len(paths) < _MANY:
+            continue
+        first, *more = sorted(paths)
+        status = next(
+            a.status for f in paths[first] for a in f.answers if a.path == first and (a.status or 0) >= 500
+        )
+        yield Cause(
+            f"{first} and {len(more)} more paths crash ({status}).",
+            f"Hand to the developer, with the deploy logs from Railway: {first} and {len(more)} more paths "
+            "under "
+            f"{family} answer {status}; correct the code behind them.",
+            "developer",
+            [failure for failure in left if any(failure in failures for failures in paths.values())],
+        )
 
 
 def moved(host: str, target: str) -> str:

@@ -460,7 +460,7 @@ def test_visitors_have_no_campaign(origin: str) -> None:
             '{"to": "j@c.example", "sent_at": "2026-02-24T10:00:00Z", "conversation_id": ""}',
             "$.conversation_id",
         ),
-        ("\nno sends\n", "line 2: not JSON: Expecting value (column 1)"),
+        ("\nno sends\n", "line 2: not JSON: a value is expected (column 1)"),
         ("[{]", "the JSON is broken"),
         (
             '{"to": "j@c.example", "to": "", "lead": "k@c.example", "sent_at": "2026-02-24T10:00:00Z"}',

@@ -36,7 +36,11 @@ def to_all(answer: bytes) -> Callable[[str, bytes], bytes]:
 
 
 EDGES = {
-    "429 for a part": (to_some(bad.http(429)), "it limits how often it is asked", "--request-rate"),
+    "429 for a part": (
+        to_some(bad.http(429)),
+        "the deployment limits how often it is asked",
+        "--request-rate",
+    ),
     "an edge's own 404 page": (
         to_all(bad.http(404, RAILWAY, "Content-Type: application/json")),
         "answers 404 to everything: the host's edge knows no running application",
@@ -71,6 +75,50 @@ def test_one_cause_is_named_for_what_it_is(name: str, ask_at: Ask, deployment: D
     tell, words, fix = EDGES[name]
     with serving(bad.relaying(deployment.address, tell=tell)) as url:
         outcome = ask_at(url, *SHORT, "-k", SOME)
+    must_be_one_cause(outcome, words, fix)
+
+
+JSON = "Content-Type: application/json"
+NOBODY = bad.http(404, b'{"detail":"Not Found"}', JSON)
+PASSWORD = bad.http(401, b"<h1>401</h1>", HTML, 'WWW-Authenticate: Basic realm="staging"')
+DOWN = bad.http(502, b'{"message":"Application failed to respond"}', JSON)
+LATER = ("/api/runtime/", "/api/operator/status", "/webhooks/clay")
+
+
+def earlier_commit(target: str, own: bytes) -> bytes:
+    """Answer 404, as a commit that lacks some routes, to those whom the guard lets in."""
+    return NOBODY if target.startswith(LATER) and not own.startswith(b"HTTP/1.1 401") else own
+
+
+# What answers, how the cause begins, and a part of its action.
+DEPLOYMENTS = {
+    "another program": (
+        lambda target, own: own if target == "/" else NOBODY,
+        "does not answer as the dashboard does",
+        "base URL",
+    ),
+    "a password in front": (to_all(PASSWORD), "asks for a user name and a password", "password protection"),
+    "half of it deployed": (
+        lambda target, own: DOWN if target.startswith("/api/operator") else own,
+        "the host's edge cannot reach the dashboard",
+        "deploy logs",
+    ),
+    "an earlier commit": (earlier_commit, "What every dashboard has is not there (404)", "commit"),
+    "every webhook crashes": (
+        lambda target, own: bad.http(500, b"{}", JSON) if target.startswith("/webhooks/") else own,
+        "more paths crash (500)",
+        "Hand to the developer, with the deploy logs",
+    ),
+}
+
+
+@pytest.mark.nightly  # tests/unit/verdict/test_causes.py has each in short
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_broken_deployment_is_one_cause(name: str, ask_at: Ask, deployment: Deployment) -> None:
+    """A deployment that is broken as a whole is one cause, however many checks it turns red."""
+    tell, words, fix = DEPLOYMENTS[name]
+    with serving(bad.relaying(deployment.address, tell=tell)) as url:
+        outcome = ask_at(url, *(f"acceptance/test_{gate}.py" for gate in ("auth", "webhooks", "readiness")))
     must_be_one_cause(outcome, words, fix)
 
 
@@ -113,7 +161,9 @@ def test_http_that_is_sent_on_to_https_is_named(ask_at: Ask) -> None:
     with serving(handle) as url:
         host = url.partition("://")[2]
         outcome = ask_at(url, *SHORT, "-k", SOME)
-    must_be_one_cause(outcome, "answers 308 to everything: it sends http on to https", "with https://")
+    must_be_one_cause(
+        outcome, "answers 308 to everything: the deployment sends http on to https", "with https://"
+    )
 
 
 def test_oddities_of_proxies_turn_nothing_red(ask_at: Ask, deployment: Deployment) -> None:

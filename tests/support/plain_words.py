@@ -11,6 +11,7 @@ __all__ = ["PLACES", "not_plain", "unplain_fact", "unplain_fix", "unplain_line"]
 _SOURCE = re.compile(
     r"(?<=\s)[=!]=(?=\s)|\bis (?:not )?(?:True|False|None)\b|\b(?:True|False|None)\b|\['|'\]"
     r"|\bnot \w+\.\w|^not \w+$|\blen\(|response\.|status_code|AssertionError|XFailed|deselected"
+    r"|Expecting value"
 )
 _LIBRARY = re.compile(r"`[^`]*`")
 _KINDS = re.compile(r"`(?:\$[^`]*|null|str|int|float|bool|object|array)[ |`]")
@@ -46,7 +47,16 @@ def unplain_fix(text: str) -> str:
 
 def not_plain(evidence: Mapping[str, Any]) -> list[str]:
     """Return each text of a run's evidence that is not plain, with the check and what is wrong with it."""
-    return [
+    causes = [
+        f"cause of {', '.join(cause['checks'])}: {wrong!r} in {text!r}"
+        for cause in evidence["causes"]
+        for wrong, text in (
+            (unplain_fact(cause["sentence"]), cause["sentence"]),
+            (unplain_fix(cause["action"]), cause["action"]),
+        )
+        if wrong
+    ]
+    return causes + [
         f"{check['id']}: {wrong!r} in {text!r}"
         for environment in evidence["environments"]
         for check in environment["checks"]

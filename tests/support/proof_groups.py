@@ -22,7 +22,13 @@ APART: Mapping[str, tuple[str, ...]] = {
     "status-403": ("AUTH-19",),
     "refusal-explained": ("AUTH-19",),
     # Where no token is accepted, no wrong one is; and a caller who needs no token is not refused.
-    "token-refused": ("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
+    # It looks as if token and session secret were exchanged, where the one that was given signs sessions.
+    "token-refused": (
+        *("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
+        "session-by-token",
+    ),
+    # With signatures not required, one cause: a provider without a secret is let in.
+    **dict.fromkeys(("clay-unsigned", "unsigned-webhooks"), ("WH-02",)),
     # Webhooks that refuse everything accept no wrong signature.
     "signed-refused": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12", "WH-13"),
     # Without Clay's secret, the report is right to say so, and no response can contain the secret.

@@ -24,6 +24,7 @@ __all__ = [
     "CHECKOUT",
     "DIFFERENT",
     "ELSEWHERE",
+    "MOST_LINES",
     "READY_BUDGET_MS",
     "USUAL",
     "Case",
@@ -51,6 +52,7 @@ _LEAN = ("--capture=no", *(part for name in _UNUSED for part in ("-p", f"no:{nam
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 # For RDY-12, unless the fault is about time: on a busy machine every response is late.
 READY_BUDGET_MS = 30_000
+MOST_LINES = 12  # beside the verdict lines, in which one cause is told
 # No fault of these proofs leaves a request without a response, but on a busy machine one may take long.
 _PATIENT = "--http-timeout=60"
 _BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
@@ -139,6 +141,10 @@ def run(
     lines = "\n".join(dict.fromkeys(text.splitlines()))
     assert Scanner(known).leaks(f"{lines}\n{done.stdout}{done.stderr}") == []
     evidence: dict[str, Any] = json.loads(text)
+    if len(evidence["causes"]) == 1:
+        _, said = done.stdout.split("CAIO acceptance:")
+        _heading, _sentence, *told, _last = said.splitlines()
+        assert len(told) <= MOST_LINES, said
     return done.returncode, evidence
 
 

@@ -103,7 +103,7 @@ WEBHOOKS = Faults([
           *_keyless(publish, "heyreach"), publish("HEYREACH_UNSIGNED_ALLOWLIST", "true"),
           place="HEYREACH_UNSIGNED_ALLOWLIST"),
     fault("signed-refused", "Rightly signed posts are refused.", "WH-09",
-          assign(webhook_refusal=lambda _: 401), place="*_WEBHOOK_SECRET"),
+          assign(webhook_refusal=lambda _: 401), place="_WEBHOOK_SECRET"),
     fault("long-bearer-500", "A webhook's bearer of thousands of characters crashes the server (500).",
           "AUTH-17", crash(lambda asked, _: (
               asked.path.startswith("/webhooks/") and len(asked.headers.get("authorization", "")) > 4096)),

@@ -99,7 +99,7 @@ SIGNATURES = Faults([
 # fmt: on
 
 
-@SIGNATURES.add("One provider's secret opens another's webhooks.", "WH-07 WH-08", place="*_WEBHOOK_SECRET")
+@SIGNATURES.add("One provider's secret opens another's webhooks.", "WH-07 WH-08", place="_WEBHOOK_SECRET")
 def shared_secret(deployment: Deployment) -> None:
     """Accept a signature under any provider's secret."""
 

@@ -19,8 +19,8 @@ RAILWAY = b'{"status":"error","code":404,"message":"Application not found","requ
 MOMENT = b"<!DOCTYPE html><html><head><title>Just a moment...</title>"
 CHALLENGE, NOBODY = "a challenge for browsers", "no running application at this address"
 EDGE, LIMIT, IN_FRONT = (
-    "its edge cannot reach it",
-    "it limits how often",
+    "the host's edge cannot reach the dashboard",
+    "the deployment limits how often",
     "something in front of the dashboard",
 )
 
@@ -47,8 +47,8 @@ def cause(status: int, body: bytes, *headers: tuple[str, str], target: str = "/a
         (502, b'{"message":"Application failed to respond"}', (JSON,), EDGE),
         (503, b"<html>", (HTML,), EDGE),
         (504, b"", (), EDGE),
-        (408, b"<html>", (HTML,), "it asked for the request to be sent again"),
-        (425, b"", (), "it asked for the request to be sent again"),
+        (408, b"<html>", (HTML,), "the deployment asked for the request to be sent again"),
+        (425, b"", (), "the deployment asked for the request to be sent again"),
         (429, b"", (), LIMIT),
         (429, OWN, (JSON,), LIMIT),
         (403, b"<h1>Forbidden</h1>", (HTML,), IN_FRONT),
@@ -101,7 +101,7 @@ def test_the_login_s_own_limit_is_another() -> None:
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_http_is_sent_on_to_https(status: int) -> None:
     """A redirect to the same address with https says that the base URL should have it."""
-    words = "it sends http on to https"
+    words = "the deployment sends http on to https"
     assert cause(status, b"", ("Location", "https://caio.example/api/x")) == words
     assert (
         cause(status, b"", ("Location", "https://CAIO.example:443/api/x?a=b"), target="/api/x?a=b") == words

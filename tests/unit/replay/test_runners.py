@@ -39,7 +39,7 @@ BOTH = pytest.mark.parametrize("protocol", ["process", "lines"])
         ("blank", "more than 1 MiB"),
         (
             "rubbish",
-            "what the runner printed is not JSON: Expecting value (",
+            "what the runner printed is not JSON: a value is expected (",
         ),
         ("array", "a shape that the suite does not know: Expected `object`, got `array`"),
         (

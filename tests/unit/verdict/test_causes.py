@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_caio.checks.credentials import TOKEN_HEADER
+from pytest_caio.outcomes import TO_BE_ANSWERED
 from pytest_caio.verdict.causes import causes_of, once
 from pytest_caio.verdict.outcome import OWN_FAULT, AdvisedBecause, Outcome
 from pytest_caio.verdict.record import CaseRecord, CauseRecord, CheckRecord, EnvironmentRecord, ExchangeRecord
@@ -52,9 +53,10 @@ class Seen:
         known = self.checks.setdefault(
             check, CheckRecord(check, gate, f"Title of {check}", blocking, outcome, fix, None, [])
         )
+        expected = case.pop("expected", "a thing")
         known.cases.append(
             CaseRecord(
-                check, name, outcome, "a thing", observed or "another", 1.0, [*exchanges], fix=fix, **case
+                check, name, outcome, expected, observed or "another", 1.0, [*exchanges], fix=fix, **case
             )
         )
         self.record.checks = [*self.checks.values()]
@@ -105,6 +107,190 @@ def test_equal_responses_to_everything_are_one_cause(
     causes = seen.causes
     assert (len(causes) == 1) is bool(words)
     assert not words or words in causes[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "got", "words"),
+    [
+        (404, "application/json", {}, "5 of 6 requests to its API are answered 404."),
+        (200, "text/html", {}, "5 of 6 requests to its API are answered 200."),
+        (401, "text/html", {"www-authenticate": "Basic"}, "5 of 6 requests to its API are answered 401."),
+        (500, "text/plain", {}, "5 of 6 requests to its API are answered 500."),
+        (401, "text/html", {}, ""),
+        (200, "application/json", {}, ""),
+        (503, "application/json", {}, ""),
+    ],
+)
+def test_another_program_is_one_cause(status: int, kind: str, got: dict[str, str], words: str) -> None:
+    """A program whose API gives no answer of the dashboard is another one, whatever its pages are."""
+    seen = Seen()
+    for number in range(6):
+        answer = seen.answer(
+            f"/api/{number}", status if number else 405, '{"detail": "x"}', got={"content-type": kind, **got}
+        )
+        seen.fails(f"CORS-0{number}", answer)
+    seen.fails("AUTH-13", seen.answer("/", 302))
+    causes = seen.causes
+    assert (len(causes) == 1) is bool(words)
+    assert not words or causes[0].sentence.endswith(words)
+    assert not words or "base URL" in causes[0].action
+
+
+def silent(seen: Seen, check: str, path: str, **case: Any) -> None:
+    """Add a case whose request got no answer."""
+    number = seen.answer(path, None)
+    seen.exchanges[-1].error = "no whole answer within 10 s"
+    told = f"GET {path}: no whole answer within 10 s"
+    seen.fails(check, number, observed=told, expected=TO_BE_ANSWERED, fix="Run again.", **case)
+
+
+def test_requests_without_an_answer_are_one_cause() -> None:
+    """What got no answer is no finding of the check that asked; beside a 502 it is the edge's."""
+    seen = Seen()
+    silent(seen, "WH-05", "/webhooks/clay", name="wrong signature")
+    silent(seen, "AUTH-11", "/api/agents", name="HEAD /api/agents")
+    cause = only(seen)
+    assert cause.sentence == "GET /webhooks/clay: no whole answer within 10 s (and 1 more)."
+    assert (cause.action, cause.checks) == ("Run again.", ["WH-05", "AUTH-11"])
+    seen.fails(
+        "AUTH-05", seen.answer(STATUS, 502), cause="the host's edge cannot reach it", fix="See that it runs."
+    )
+    assert only(seen).checks == ["AUTH-05", "WH-05", "AUTH-11"]
+
+
+def test_a_cache_is_one_cause() -> None:
+    """A cache that answers with what it had kept is one cause with the check that sees its copies."""
+    seen = Seen()
+    seen.fails("AUTH-05", cause="a cache in front of the dashboard answered", fix="Turn caching off.")
+    seen.fails("RDY-07", observed="readiness is a copy that a cache had kept (Age: 5)")
+    seen.fails("AUTH-09", seen.answer(REPORT, 200, got={"age": "5"}))
+    assert only(seen).checks == ["AUTH-05", "RDY-07", "AUTH-09"]
+    seen.fails("AUTH-01", seen.answer(STATUS, 200, got={"age": "0"}))
+    assert len(seen.causes) == 2
+
+
+def test_the_env_file_of_another_environment_is_one_cause() -> None:
+    """The file of staging explains its names, the token and keys that production refuses, and other state."""
+    seen = Seen()
+    seen.fails("ENV-02", name="ENVIRONMENT", observed="ENVIRONMENT is not production")
+    seen.fails(
+        "ENV-06", name="STATE_REDIS_PREFIX", observed="STATE_REDIS_PREFIX names another environment, staging"
+    )
+    seen.fails("AUTH-05", seen.answer(STATUS, 401), cause="the token is refused", fix="Copy it.")
+    seen.fails("STATE-01")
+    seen.fails("CORS-02")
+    first, second = seen.causes
+    assert first.sentence == "The env file is that of another environment, staging."
+    assert "--env-file" in first.action
+    assert (first.checks, second.checks) == (["ENV-02", "ENV-06", "AUTH-05", "STATE-01"], ["CORS-02"])
+
+
+def test_many_missing_variables_are_one_cause() -> None:
+    """With more than four variables missing, it is the env file that is missing; up to four are told each."""
+    seen = Seen()
+    for number, name in enumerate(("A_B", "C_D", "E_F", "G_H")):
+        seen.fails(f"WH-0{number}", outcome="missing-input", missing=[name])
+    assert len(seen.causes) == 4
+    seen.fails("WH-09", outcome="missing-input", missing=["I_J"])
+    seen.fails("ENV-01", observed="A_B is missing")
+    seen.fails("RDY-15", fix="In Railway, set C_D to the value in the env file.")
+    cause = only(seen)
+    assert cause.sentence == "The env file lacks 5 variables: A_B, C_D, E_F and 2 more."
+    assert "--env-file" in cause.action
+    assert len(cause.checks) == 7
+
+
+def test_paths_that_do_not_exist_are_one_cause() -> None:
+    """Several paths of every dashboard that are not found mean another commit, whoever asked for them."""
+    seen = Seen()
+    seen.fails("AUTH-05", seen.answer(STATUS, 404, sent=TOKEN))
+    seen.fails("RDY-02", seen.answer(REPORT, 404, sent=TOKEN))
+    seen.fails("CORS-06", seen.answer(STATUS, 404))
+    seen.fails("WH-11", seen.answer("/webhooks/clay/health", 404))
+    seen.fails("AUTH-09", seen.answer("/api/agents", 404))
+    first, second = seen.causes
+    assert first.sentence == f"What every dashboard has is not there (404): {STATUS} and 2 more."
+    assert "commit" in first.action
+    assert (first.checks, second.checks) == (["AUTH-05", "RDY-02", "CORS-06", "WH-11"], ["AUTH-09"])
+
+
+def test_a_webhook_that_does_not_exist_is_not_open() -> None:
+    """404 of a webhook is no way in: the deployment lacks the route."""
+    seen = Seen()
+    seen.fails("WH-03", seen.answer("/webhooks/clay", 404), name="/webhooks/clay")
+    assert "is not there (404): /webhooks/clay." in only(seen).sentence
+
+
+def test_webhooks_that_crash_are_one_cause() -> None:
+    """Where most webhooks crash, it is one thing, and no credential opened them; a few are told each."""
+    seen = Seen()
+    seen.answer("/api/health", 200)
+    for number in range(5):
+        seen.fails("WH-03", seen.answer(f"/webhooks/{number}", 500), name=f"/webhooks/{number}")
+        if number == 3:
+            assert "crash" not in seen.causes[0].sentence
+    seen.fails("WH-04", seen.answer("/webhooks/0", 500, sent={"authorization": "x"}))
+    cause = only(seen)
+    assert cause.sentence == "/webhooks/0 and 4 more paths crash (500)."
+    assert (cause.who, cause.checks) == ("developer", ["WH-03", "WH-04"])
+
+
+def test_several_open_paths_are_one_door() -> None:
+    """Paths that AUTH-09 finds open are one cause, whose action names the first and the guard."""
+    seen = Seen()
+    for path in ("/api/a", "/api/b", "/api/c", "/api/d"):
+        seen.fails("AUTH-09", seen.answer(path, 200), name=path, fix=f"Close {path}.")
+    cause = only(seen)
+    assert cause.sentence == "Anyone gets in without a token or signature: /api/a and 3 more."
+    assert "DASHBOARD_AUTH_STRICT=true" in cause.action
+    assert "/api/a, /api/b, /api/c and 1 more let everybody in" in cause.action
+
+
+def test_exchanged_secrets_are_one_cause() -> None:
+    """Where token and session secret are exchanged, what was given as the token signs sessions."""
+    seen = Seen()
+    seen.fails("AUTH-05", seen.answer(STATUS, 401), cause="the token is refused", fix="Copy it.")
+    seen.fails("AUTH-08", name="session signed with DASHBOARD_AUTH_TOKEN")
+    seen.fails("AUTH-08", name="as bearer")
+    first, second = seen.causes
+    assert (first.action, first.checks) == ("Copy it.", ["AUTH-05", "AUTH-08"])
+    assert [case.name for case in second.cases] == ["as bearer"]
+
+
+@pytest.mark.parametrize(("denied", "checks"), [("Clay", ["WH-03", "WH-02"]), ("Clay, RB2B", ["WH-03"])])
+def test_an_open_webhook_without_a_secret_is_one_cause(denied: str, checks: list[str]) -> None:
+    """Where signatures are not required, a provider without a secret is let in, which is one thing."""
+    seen = Seen()
+    seen.fails("WH-03", seen.answer("/webhooks/clay", 400), name="/webhooks/clay")
+    seen.fails("WH-02", observed=f"said not to authenticate: {denied}")
+    seen.fails("WH-01", observed="it says webhook_signature_required: false")
+    assert seen.causes[0].checks == checks
+
+
+def test_redis_that_the_checks_do_not_reach_is_one_cause() -> None:
+    """Where REDIS_URL of the env file leads nowhere, what reads Redis says so, and is no cause beside it."""
+    seen = Seen()
+    for check in ("ENV-12", "STATE-01", "STATE-03", "STATE-06"):
+        seen.fails(check, expected="Redis must answer", observed="Redis cannot be reached")
+    seen.fails("ENV-08", name="REDIS_URL", observed="REDIS_URL is a placeholder")
+    seen.fails("STATE-04", expected="no late files", observed="a.json")
+    first, second = seen.causes
+    assert (first.action, first.checks) == (
+        "Mend ENV-12.",
+        ["ENV-12", "STATE-01", "STATE-03", "STATE-06", "ENV-08"],
+    )
+    assert second.checks == ["STATE-04"]
+
+
+def test_another_redis_is_one_cause() -> None:
+    """State that the deployment shows, and the env file's Redis lacks, is in another Redis, not lost."""
+    seen = Seen()
+    seen.fails("STATE-01", observed="5 of them, the first: a.json: is missing in Redis")
+    seen.fails("STATE-05", observed="5 of its records are not in Redis, the first: b")
+    seen.fails("STATE-06", expected="no cards shown that Redis does not hold", observed="2 of them")
+    cause = only(seen)
+    assert cause.sentence == "The Redis of the env file is not the one that the deployment uses."
+    assert (cause.action, cause.checks) == ("Mend STATE-06.", ["STATE-06", "STATE-01", "STATE-05"])
 
 
 def test_different_answers_of_200_are_no_common_cause() -> None:
@@ -219,7 +405,7 @@ def test_a_dependency_that_is_down_is_one_cause() -> None:
     report = seen.answer(REPORT, 200, '{"required_failures": ["redis"]}', TOKEN)
     ready = seen.answer(READY, 503, '{"detail": "Runtime dependencies not ready: redis"}')
     cards = seen.answer("/api/pending-emails", 503, '{"detail": "State store unavailable"}', TOKEN)
-    seen.fails("RDY-03", report)
+    seen.fails("RDY-03", report, observed="it says connected: false")
     seen.fails("RDY-02", report)
     seen.fails("RDY-01", ready)
     seen.fails("OPS-05", cards)
