@@ -58,7 +58,7 @@ PLACES = {
 
 def run_at(place: Place, home: Path, to: Deployment, *more: str) -> Outcome:
     """Run the checks of `home` at a place, and return the outcome with its evidence in `home/evidence`."""
-    environment = clean_environment(PYTHONPATH=str(CHECKOUT))
+    environment = clean_environment(PYTHONPATH=str(home))
     for name, value in place.variables.items():
         environment.pop(name, None)
         if value is not None:
@@ -102,10 +102,11 @@ def passed(outcome: Outcome) -> None:
 
 @pytest.fixture
 def home(suite_copy: Path) -> Path:
-    """A copy of the suite at a path with blanks and letters that are not ASCII."""
+    """A checkout (the package is a link) at a path with blanks and letters that are not ASCII."""
     place = suite_copy.with_name(encoded_name("dépôt à vérifier ✓"))
     suite_copy.rename(place)
     shutil.copy(CHECKOUT / "conftest.py", place)
+    (place / "pytest_caio").symlink_to(CHECKOUT / "pytest_caio")
     return place
 
 
