@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+
+import msgspec
 
 from pytest_caio.checks.check import Check
 from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.checks.shared import READINESS
 from pytest_caio.contract.paths import LOGIN
 from pytest_caio.gates.leaks import find_leaks
 from pytest_caio.outcomes import who_acts
@@ -18,7 +21,7 @@ from pytest_caio.verdict.exchanges import exchange_record
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Result
 
-__all__ = ["LeakWatch"]
+__all__ = ["LeakWatch", "polled"]
 
 _LONGEST = 600  # characters of what was observed
 
@@ -53,46 +56,58 @@ class LeakWatch:
             self._judged.add(answer)
             leaks = find_leaks(answer, cases[nodeid].case.environment, self._run.redactor.secrets_in)
             if leaks:
-                found.append(self._result(everywhere, nodeid, label, answer, leaks))
+                asker = f"{label} (asked by {cases[nodeid].check.id})"
+                found.append(_found(self._result(everywhere, nodeid), asker, answer, leaks, self._run))
         return found
 
-    def polled(self) -> list[Result]:
-        """Return a result for each answer to --wait-ready that shows what it may not."""
-        found = []
-        for environment, answer in self._run.polls.values():
-            cases = self._run.plan.cases.items()
-            asked = [
-                nodeid
-                for nodeid, one in cases
-                if one.check.everywhere and one.case.environment == environment
-            ]
-            leaks = find_leaks(answer, environment, self._run.redactor.secrets_in) if asked else []
-            if leaks:
-                label = "GET /api/health/ready, while it was waited for"
-                found.append(
-                    self._result(self._run.plan.cases[asked[0]].check, asked[0], label, answer, leaks)
-                )
-        return found
+    def places(self) -> list[Result]:
+        """Return for each environment a result of the check, beside those of its cases, that says nothing yet."""
+        first = {
+            one.case.environment.name: self._result(one.check, nodeid)
+            for nodeid, one in reversed(self._run.plan.cases.items())
+            if one.check.everywhere
+        }
+        return list(first.values())
 
-    def _result(self, check: Check, nodeid: str, label: str, answer: Exchange, leaks: list[str]) -> Result:
-        asked, redact = self._run.plan.cases[nodeid], self._run.redactor.redact
+    def _result(self, check: Check, nodeid: str) -> Result:
         return Result(
-            environment=asked.case.environment.name,
+            environment=self._run.plan.cases[nodeid].case.environment.name,
             check=check.id,
             gate=check.gate,
             title=check.title,
             fix=check.fix,
             by=who_acts(check.fix),
             blocking=check.blocking,
-            name=redact(f"{label} (asked by {asked.check.id})"),
+            name="",
             outcome=Outcome.FAILED,
             nodeid=nodeid,
-            expected="nothing in it that its caller may not see",
-            observed=beginning(
-                printable(redact(f"the answer shows {', '.join(leaks)}; {answer.summary}")), _LONGEST
-            ),
-            exchanges={exchange_key(answer): exchange_record(answer, redact)},
         )
+
+
+def polled(run: Run, places: Iterable[Result]) -> list[Result]:
+    """Return a result for each kind of answer to --wait-ready that shows what it may not.
+
+    `places` are those of the process that has the plan: with workers, the controller has the answers alone.
+    """
+    label = f"GET {READINESS.target}, while it was waited for"
+    return [
+        _found(place, label, answer, list(leaks), run)
+        for place in places
+        for (name, _, leaks), answer in run.leaking_polls.items()
+        if name == place.environment
+    ]
+
+
+def _found(place: Result, label: str, answer: Exchange, leaks: list[str], run: Run) -> Result:
+    redact = run.redactor.redact
+    told = printable(redact(f"the answer shows {', '.join(leaks)}; {answer.summary}"))
+    return msgspec.structs.replace(
+        place,
+        name=redact(label),
+        expected="nothing in it that its caller may not see",
+        observed=beginning(told, _LONGEST),
+        exchanges={exchange_key(answer): exchange_record(answer, redact)},
+    )
 
 
 def _may_see(answer: Exchange) -> bool:
