@@ -61,7 +61,7 @@ class LeakWatch:
         return found
 
     def places(self) -> list[Result]:
-        """Return for each environment a result of the check, beside those of its cases, that says nothing yet."""
+        """Return a result of the check for each environment, which says nothing yet."""
         first = {
             one.case.environment.name: self._result(one.check, nodeid)
             for nodeid, one in reversed(self._run.plan.cases.items())
