@@ -167,11 +167,36 @@ def test_two_faults_have_their_own_causes(pair: tuple[str, str], tmp_path: Path)
     ids=lambda case: " ".join([*case.faults, *case.profile, *case.options]),
 )
 def test_fault_of_another_deployment_is_found(case: Case, tmp_path: Path) -> None:
-    """Faults turn exactly their checks red on a deployment, or with a profile, other than the usual one."""
+    """Faults turn exactly their checks red on a deployment, or with a profile, other than the usual one.
+
+    Among them is an SDK ≤ 0.5.18 with another signing key, with an empty one, and in dev mode: RDY-05.
+    """
     how = {"faults": case.faults, "profile": case.profile, "suite": ASKING}
     status, evidence = ask(tmp_path, *case.options, **how, whole=case.reds, turn=DIFFERENT.index(case))
     assert set(reds(evidence)) == case.reds
     assert (evidence["verdict"], status) == ("NO-GO", 1)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("signature-without-secret", "inngest-empty-key", "bearer-empty", "answers-silent"),
+        pytest.param(("empty-bearer", "answers-named-twice"), marks=pytest.mark.nightly),
+        pytest.param(("credentials-refused",), marks=pytest.mark.nightly),
+        pytest.param(("origin-twice", "credentials-unsaid"), marks=pytest.mark.nightly),
+    ],
+    ids=" and ".join,
+)
+def test_what_was_once_not_asked_is_asked(names: Sequence[str], tmp_path: Path) -> None:
+    """A signature made with an empty key, a bare `Authorization: Bearer`, and CORS headers are asked.
+
+    `Authorization: Bearer` with nothing after it opens nothing, CORS headers are neither twice nor missing on
+    the answer itself, and credentials are allowed there.
+    """
+    wanted = {red for name in names for red in FAULTS[name].reds}
+    suite = (*ASKING, "-k", " or ".join(wanted))
+    _, evidence = ask(tmp_path, faults=names, suite=suite)
+    assert reds(evidence).keys() == wanted
 
 
 def test_no_fault_is_go(tmp_path: Path) -> None:

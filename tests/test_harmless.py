@@ -19,7 +19,7 @@ from pytest_caio.reference.variations import VARIATIONS
 from tests.support.other_agent import golden_cases
 from tests.support.other_dashboard import OtherDashboard
 from tests.support.other_shapes import SHAPES
-from tests.support.places import SUPPORT
+from tests.support.places import SUPPORT, as_toml
 from tests.support.proof_groups import variation_groups
 from tests.support.proof_runs import (
     ASKING,
@@ -117,7 +117,7 @@ def prove_shapes(names: Sequence[str], folder: Path) -> None:
     status, evidence = ask(
         folder,
         *(option for name in names for option in REFERENCE.get(name, ("--variation", name))),
-        profile=[f"{key} = {json.dumps(value)}" for key, value in replay(names, folder).items()],
+        profile=[f"{key} = {as_toml(value)}" for key, value in replay(names, folder).items()],
         before=DRY_RUNS if "Redis moved on after the suite's own --allow-writes" in names else (),
     )
     assert reds(evidence) == {}
@@ -180,7 +180,7 @@ def ask_other(
     lines = [
         line
         for section, values in keys.items()
-        for line in (f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()))
+        for line in (f"[{section}]", *(f"{key} = {as_toml(value)}" for key, value in values.items()))
     ]
     profiles.write_text("\n".join(lines) + "\n", "utf-8")
     return run(

@@ -27,6 +27,7 @@ __all__ = [
     "cases",
     "check",
     "check_of",
+    "filled",
     "gate_of",
     "measures_time",
 ]
@@ -91,7 +92,8 @@ _GENERAL_WORDS = {
 }
 
 
-def _filled(text: str, words: Mapping[str, object]) -> str:
+def filled(text: str, words: Mapping[str, object]) -> str:
+    """Return a fix with its words in braces filled in; those that are not known stay."""
     known = {**_GENERAL_WORDS, **words}
     return _BRACES.sub(lambda found: str(known.get(found[1], found[0])), text)
 
@@ -154,7 +156,7 @@ class Check:
             found = (fixes.get(way) for fixes in (self.fixes, GENERAL_FIXES) for way in error.ways)
             text = next(filter(None, found), self.fixes.get("", self.fix))
             given = {"environment": canonical(case.environment.expected_environment), "case": case.name}
-            error.fix = _filled(text, {**given, **error.named})
+            error.fix = filled(text, {**given, **error.named})
             error.by = who_acts(error.fix)
 
     def may_be_waived(self, environment: str) -> bool:
@@ -223,7 +225,7 @@ def check(
         declared = Check(
             check_id,
             title.removesuffix("."),
-            _filled(fix, {}),
+            filled(fix, {}),
             blocking,
             waivable,
             waivable_in_production,

@@ -103,6 +103,8 @@ def _fault_of_place(parts: SplitResult) -> str:
         return "has a port that is no number from 1 to 65535"
     if not parts.hostname and parts.netloc.rpartition("@")[2]:
         return "names no host"
+    if re.search(r"[,\\]", parts.hostname or ""):
+        return "has a host that cannot be read: write one server's address"
     if not _DATABASE.fullmatch(parts.path):
         return "names a database that is no number: end it with / and the number, usually /0"
     return ""

@@ -73,6 +73,7 @@ def inngest_url_fault(url: str, host: str) -> str:
 
 def is_local(host: str) -> bool:
     """Return whether a host name or address means this machine, in any notation that resolvers accept."""
+    host = host.removesuffix(".")
     if host == "localhost" or host.endswith((".localhost", ".localdomain")):
         return True
     address: ipaddress.IPv4Address | ipaddress.IPv6Address

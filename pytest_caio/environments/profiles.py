@@ -179,9 +179,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: bool = False  # start the embedded reference deployment and test that
     query_token: bool = False  # whether the deprecated ?token= is still enabled
     probe_query_token: bool = True  # whether to send what a server logs: ?token=, bearers in queries
-    inngest_functions: int | None = None
+    inngest_functions: _Count | None = None
     former_origins: tuple[_Origin, ...] = ()  # sites that once might call the API, and no longer may
-    ready_budget_ms: int = 1500
+    ready_budget_ms: _Count = 1500
     required_keys: tuple[str, ...] = ()  # further keys that sending needs, beside GHL's
     revoked_sha256: tuple[_Sha256, ...] = ()  # hex digests of secrets that must not be used again
     state: StateSection | None = None

@@ -25,6 +25,10 @@ _SESSION = "caio_session="
 # Not the padding of base64, which is all `=` up to the end.
 _ASSIGNED = re.compile(r"([A-Za-z_][\w-]*)[=:](?!=*$)")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+# Of a shell, of PowerShell, and of cmd.exe.
+_REFERENCE = re.compile(r"\$\{[^}]*\}|^\$(?:env:)?[A-Za-z_]\w*$|^%\w+%$|^\$\(.*\)$")
+_CUT = re.compile(r"\*{3}|\.{3}$|^[xX]{8,}$")  # as consoles show a secret
+_NOTHING = ("null", "none", "nil", "undefined", "n/a", "-")  # what programs print in place of a missing value
 
 
 class Revoked(NamedTuple):
@@ -106,6 +110,12 @@ def _unlike_a_token(line: str) -> str:
         return f"there is a {'comma' if separator == ',' else 'semicolon'} in it"
     if not line or line[0] + line[-1] in ("<>", "{}", "[]", "()"):
         return "it is in brackets" if line else "the session is empty"
+    if _REFERENCE.search(line):
+        return "it is the name of a variable, whose value nobody filled in"
+    if _CUT.search(line):
+        return "a part of it is left out"
+    if line.lower() in _NOTHING:
+        return "it says that there is none"
     return ""
 
 

@@ -18,7 +18,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.evidence import jsonfile, page
 from pytest_caio.evidence.csp import with_csp
 from pytest_caio.evidence.file import ready_folder, write_whole
-from pytest_caio.text import beginning, printable
+from pytest_caio.text import beginning, encodable, printable
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Record, result_of
 
@@ -102,7 +102,8 @@ class HtmlReport:
         self._render()
         digest = hashlib.sha256(jsonfile.encoded(record)).hexdigest()
         foot = page.render("foot.html", record=record, stem=self._stem, sha256=digest, signs=self._signs)
-        text = with_csp(rewritten(self._text, foot), _SCRIPT)
+        # A path in it, such as that of a style sheet, may have bytes that are no text: LC_ALL=C.
+        text = with_csp(rewritten(encodable(self._text, "utf-8"), foot), _SCRIPT)
         return write_whole(path, text.encode("utf-8", "backslashreplace"))
 
     @pytest.hookimpl(optionalhook=True)

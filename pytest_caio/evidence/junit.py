@@ -8,13 +8,15 @@ from __future__ import annotations
 import copy
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
 from _pytest.junitxml import LogXML
 
 from pytest_caio.evidence.file import write_whole
-from pytest_caio.text import printable
+from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Record, Result, result_of
 
@@ -65,6 +67,12 @@ class JunitReport(LogXML):
             *(("cause", f"{one.environment}: {one.sentence} Action: {one.action}") for one in record.causes),
         ):
             self.add_global_property(name, printable(value))
+        for reporter in self.node_reporters_ordered:
+            # pytest keeps the element alone once a test has ended; of a test that was cut short it makes one.
+            case = reporter.to_xml()
+            reporter.to_xml = partial(_as_it_is, case)  # type: ignore[method-assign]  # as pytest does
+            for node in case.iter():
+                _make_writable(node.attrib)
         try:
             with tempfile.TemporaryDirectory() as folder:
                 self.logfile = str(Path(folder) / "junit.xml")
@@ -84,6 +92,17 @@ def _properties(result: Result) -> dict[str, str]:
         "blocking": "yes" if result.blocking else "no, it advises",
     }
     return properties if result.outcome is Outcome.PASSED else {**properties, "fix": result.fix}
+
+
+def _as_it_is(case: Element) -> Element:
+    return case
+
+
+def _make_writable(attributes: dict[str, str]) -> None:
+    """Escape what pytest leaves in attributes and no file takes: bytes of a path that are no text."""
+    for name, value in attributes.items():
+        if not value.isascii():
+            attributes[name] = encodable(value, "utf-8")
 
 
 def _reference(match: re.Match[str]) -> str:

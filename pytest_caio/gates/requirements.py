@@ -7,9 +7,11 @@ MissingInput naming the key to set, or NotApplicable.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_caio.checks.probe import Probe
+from pytest_caio.contract.cards import zoned
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import PackSection, ReplaySection, StateSection
 from pytest_caio.errors import InputError
@@ -69,10 +71,16 @@ def needs_twins(environment: Environment) -> _One:
 
 
 def needs_cutover(environment: Environment) -> _One:
-    """Require the file state and the cutover time, after which no file may change."""
+    """Require the file state and the cutover time, after which no file may change.
+
+    Before that time there is nothing to see.
+    """
     needs_files(environment)
-    if _state(environment).cutover is None:
+    cutover = _state(environment).cutover
+    if cutover is None:
         raise MissingInput(f"cutover of [{environment.name}.state]")
+    if zoned(cutover) > datetime.now(UTC):
+        raise NotApplicable(f"the cutover is still to come ({zoned(cutover):%Y-%m-%d %H:%M %Z})")
     return _ONE
 
 

@@ -84,20 +84,14 @@ class Exchange:
         kind = self.header("content-type") or ""
         return beginning(mask_personal_json(self.request.target, self.text, kind), EXCERPT_LENGTH)
 
-    @cached_property
-    def _by_name(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name, value in self.headers:
-            found.setdefault(name.lower(), []).append(value)
-        return found
-
     def header_values(self, name: str) -> list[str]:
         """Return every value of a header, in order; header names have no case (RFC 9110, 5.1)."""
-        return list(self._by_name.get(name.lower(), ()))
+        wanted = name.lower()
+        return [value for given, value in self.headers if given.lower() == wanted]
 
     def header(self, name: str) -> str | None:
         """Return a header's value, repeated ones joined with a comma (RFC 9110, 5.3), or None."""
-        values = self._by_name.get(name.lower())
+        values = self.header_values(name)
         return ", ".join(values) if values else None
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import mmap
 import re
 import socket
 import ssl
@@ -11,7 +12,6 @@ import time
 from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain, islice
 
 import httpcore  # noqa: F401 - httpx would import it in the thread that sends: see Run.begin
 import httpx
@@ -42,8 +42,7 @@ _MOST_HEADERS = 1000
 _BEGINNING = 4096
 _UPGRADED = 101
 _FIRST_HEADERS = 20
-# Bytes of one buffer of a body, and of a connection's receive buffer: else that holds up to 256 KiB, which no
-# limit on responses counts.
+# Bytes of a connection's receive buffer: else that holds up to 256 KiB, which no limit on responses counts.
 _PIECE = 65536
 SILENCE = "no whole answer within"
 TOO_LARGE = "the answer is larger than 1 MiB (or all answers together than 16 MiB)"
@@ -199,22 +198,20 @@ class Transport:
         """
         assert isinstance(response.stream, AsyncIterable)
         encoding = response.headers.get("content-encoding", "")
-        pieces = [bytearray()]
+        # Not parts that are joined: what these leave on the heap is taken by no body, and stays allocated.
+        buffer = mmap.mmap(-1, MAX_BODY)
         size, kept = 0, False
         held = sum(_HEADER_COST + len(name) + len(value) for name, value in response.headers.raw)
         self._held += held
         try:
             async for piece in response.stream:
-                # A single buffer would be moved as it grows, and the memory that it leaves stay allocated.
-                if len(pieces[-1]) + len(piece) > _PIECE:
-                    pieces.append(bytearray())
-                pieces[-1] += piece
+                buffer.write(piece[: MAX_BODY - size])
                 size += len(piece)
                 held += len(piece)
                 self._held += len(piece)
                 if size > MAX_BODY or self._held > _MAX_ALL:
-                    return b"" if encoding else bytes(islice(chain(*pieces), _BEGINNING)), TOO_LARGE
-            body = unpack(b"".join(pieces), encoding, MAX_BODY)
+                    return b"" if encoding else buffer[: min(size, _BEGINNING)], TOO_LARGE
+            body = unpack(buffer[:size], encoding, MAX_BODY)
             if body is None:
                 return b"", UNREADABLE
             held += len(body) - size
@@ -222,6 +219,7 @@ class Transport:
             kept = len(body) <= MAX_BODY and self._held <= _MAX_ALL
             return (body, "") if kept else (body[:_BEGINNING], TOO_LARGE)
         finally:
+            buffer.close()
             if not kept:
                 self._held -= held
 

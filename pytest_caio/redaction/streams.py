@@ -43,10 +43,18 @@ class Streams:
         self._stack.close()
 
     def redact_arguments(self, owner: Any, name: str) -> None:
-        """Redact the arguments of the method `name` of `owner`, until `close`."""
+        """Redact the arguments of the method `name` of `owner`, until `close`.
+
+        The call is left out where the method would write bytes of a path that are no text, as pytest's cache.
+        """
         original = getattr(owner, name)
         redact_all = self._redactor.redact_all
-        self._replace(owner, name, lambda *arguments: original(*map(redact_all, arguments)))
+
+        def call(*arguments: Any) -> None:
+            with suppress(UnicodeEncodeError):
+                original(*map(redact_all, arguments))
+
+        self._replace(owner, name, call)
 
     def redact_sections(self, item: type[Any]) -> None:
         """Redact what a test's report shows of its output, until `close`; of most tests that is nothing."""

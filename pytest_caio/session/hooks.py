@@ -25,7 +25,7 @@ from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.cases import CaseHooks
 from pytest_caio.session.failures import without_judged
 from pytest_caio.session.fixtures import CheckFixtures
-from pytest_caio.session.leaks import LeakWatch
+from pytest_caio.session.leaks import LeakWatch, polled
 from pytest_caio.session.narrowing import narrowings, part_of, selection
 from pytest_caio.session.pytest_options import (
     asks_for_tracebacks,
@@ -204,7 +204,7 @@ class AcceptanceSession:
             wanted = [job for job in JOBS if job.fixture in used]
             self._run.begin([job for job in wanted if job.long])
             self._run.wait_ready()
-            for result in LeakWatch(self._run).polled():
+            for result in polled(self._run, LeakWatch(self._run).places()):
                 self._run.tally.add(result)
             # Each worker sends the requests of its tests as it gets the tests: if workers sent all requests
             # ahead, each would be sent more than once.

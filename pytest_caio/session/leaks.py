@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from pytest_caio.checks.check import Check
+import msgspec
+
+from pytest_caio.checks.check import Check, filled
 from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.checks.shared import READINESS
 from pytest_caio.contract.paths import LOGIN
 from pytest_caio.gates.leaks import find_leaks
-from pytest_caio.outcomes import who_acts
+from pytest_caio.outcomes import Mismatch, who_acts
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.session.reports import exchange_key
 from pytest_caio.session.run import Run
@@ -18,7 +21,7 @@ from pytest_caio.verdict.exchanges import exchange_record
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import Result
 
-__all__ = ["LeakWatch"]
+__all__ = ["LeakWatch", "polled"]
 
 _LONGEST = 600  # characters of what was observed
 
@@ -53,49 +56,68 @@ class LeakWatch:
             self._judged.add(answer)
             leaks = find_leaks(answer, cases[nodeid].case.environment, self._run.redactor.secrets_in)
             if leaks:
-                found.append(self._result(everywhere, nodeid, label, answer, leaks))
+                asker = f"{label} (asked by {cases[nodeid].check.id})"
+                wrong = _wrong(answer, leaks)
+                everywhere.advise(wrong, cases[nodeid].case)
+                found.append(_found(self._result(everywhere, nodeid), asker, answer, wrong, self._run))
         return found
 
-    def polled(self) -> list[Result]:
-        """Return a result for each answer to --wait-ready that shows what it may not."""
-        found = []
-        for environment, answer in self._run.polls.values():
-            cases = self._run.plan.cases.items()
-            asked = [
-                nodeid
-                for nodeid, one in cases
-                if one.check.everywhere and one.case.environment == environment
-            ]
-            leaks = find_leaks(answer, environment, self._run.redactor.secrets_in) if asked else []
-            if leaks:
-                label = "GET /api/health/ready, while it was waited for"
-                found.append(
-                    self._result(self._run.plan.cases[asked[0]].check, asked[0], label, answer, leaks)
-                )
-        return found
+    def places(self) -> list[Result]:
+        """Return a result of the check for each environment, which says nothing yet."""
+        first = {
+            one.case.environment.name: self._result(one.check, nodeid)
+            for nodeid, one in reversed(self._run.plan.cases.items())
+            if one.check.everywhere
+        }
+        return list(first.values())
 
-    def _result(self, check: Check, nodeid: str, label: str, answer: Exchange, leaks: list[str]) -> Result:
-        asked, redact = self._run.plan.cases[nodeid], self._run.redactor.redact
-        shown = f"the answer shows {', '.join(leaks)}; {answer.summary}"
-        wrong = answer.mismatch(
-            "nothing in it that its caller may not see", shown, "", leaks=", ".join(leaks)
-        )
-        check.advise(wrong, asked.case)
+    def _result(self, check: Check, nodeid: str) -> Result:
         return Result(
-            environment=asked.case.environment.name,
+            environment=self._run.plan.cases[nodeid].case.environment.name,
             check=check.id,
             gate=check.gate,
             title=check.title,
-            fix=printable(redact(wrong.fix)),
-            by=who_acts(wrong.fix),
+            fix=check.fix,
+            by=who_acts(check.fix),
             blocking=check.blocking,
-            name=redact(f"{label} (asked by {asked.check.id})"),
+            name="",
             outcome=Outcome.FAILED,
             nodeid=nodeid,
-            expected=wrong.expected,
-            observed=beginning(printable(redact(wrong.observed)), _LONGEST),
-            exchanges={exchange_key(answer): exchange_record(answer, redact)},
         )
+
+
+def polled(run: Run, places: Iterable[Result]) -> list[Result]:
+    """Return a result for each kind of answer to --wait-ready that shows what it may not.
+
+    `places` are those of the process that has the plan: with workers, the controller has the answers alone.
+    """
+    label = f"GET {READINESS.target}, while it was waited for"
+    found = []
+    for place in places:
+        for (name, _, leaks), answer in run.leaking_polls.items():
+            if name == place.environment:
+                wrong = _wrong(answer, leaks)
+                wrong.fix = filled(place.fix, wrong.named)
+                found.append(_found(place, label, answer, wrong, run))
+    return found
+
+
+def _wrong(answer: Exchange, leaks: Sequence[str]) -> Mismatch:
+    shown = f"the answer shows {', '.join(leaks)}; {answer.summary}"
+    return answer.mismatch("nothing in it that its caller may not see", shown, leaks=", ".join(leaks))
+
+
+def _found(place: Result, label: str, answer: Exchange, wrong: Mismatch, run: Run) -> Result:
+    redact = run.redactor.redact
+    return msgspec.structs.replace(
+        place,
+        name=redact(label),
+        fix=printable(redact(wrong.fix)),
+        by=who_acts(wrong.fix),
+        expected=wrong.expected,
+        observed=beginning(printable(redact(wrong.observed)), _LONGEST),
+        exchanges={exchange_key(answer): exchange_record(answer, redact)},
+    )
 
 
 def _may_see(answer: Exchange) -> bool:

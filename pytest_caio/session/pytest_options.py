@@ -19,7 +19,7 @@ __all__ = [
     "asks_nothing",
     "check_options",
     "pass_over_strictness",
-    "too_many_workers",
+    "unusable_workers",
 ]
 
 # Options by their names in `config.option`: that of the command line, and why a run must not have it.
@@ -28,6 +28,7 @@ _REFUSED = {
     "pastebin": ("--pastebin", "puts the run on a public site; leave it out"),
 }
 _MOST_WORKERS = 256
+_SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of a byte that is no text
 # Options of runs that only show something.
 _SHOWING = (
     "collectonly",
@@ -77,12 +78,25 @@ def _check_workers(option: Any) -> None:
             raise InputError(f"--tx {spec}: there is no program {python}")
 
 
-def too_many_workers(option: Any) -> str:
-    """Return why a run may not have that many workers, else empty; xdist lists them before it starts any."""
-    asked = getattr(option, "numprocesses", None)
-    most = getattr(option, "maxprocesses", None) or _MOST_WORKERS + 1
+def unusable_workers(config: pytest.Config) -> str:
+    """Return why a run may not have these workers, else empty; xdist lists them before it starts any."""
+    asked = getattr(config.option, "numprocesses", None)
+    most = getattr(config.option, "maxprocesses", None) or _MOST_WORKERS + 1
     if isinstance(asked, int) and min(asked, most) > _MOST_WORKERS:
         return f"-n {asked}: each worker is a process; give at most {_MOST_WORKERS}"
+    # A worker is told these, as text.
+    told = (
+        *config.invocation_params.args,
+        str(config.invocation_params.dir),
+        str(config.rootpath),
+        *sys.path,
+    )
+    if (asked or getattr(config.option, "tx", None)) and any(_SURROGATE.search(str(one)) for one in told):
+        flag = f"-n {asked}" if asked else "--tx"
+        return (
+            f"{flag}: this locale lacks letters of the folders' names, so that no worker could be told of "
+            "them; set PYTHONUTF8=1, or leave the workers out"
+        )
     return ""
 
 

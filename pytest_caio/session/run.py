@@ -26,6 +26,7 @@ from pytest_caio.environments.profiles import SECTIONS, Profile, read_profiles
 from pytest_caio.environments.rules import env_diff
 from pytest_caio.environments.tokens import read_revoked
 from pytest_caio.gates.jobs import Job
+from pytest_caio.gates.leaks import find_leaks
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Plan, Planned
 from pytest_caio.probing.prober import Prober
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["Given", "Run"]
 
 _Value = TypeVar("_Value")
-_MOST_POLLS = 50  # answers to --wait-ready that are kept
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Run:
         self.id = uuid.uuid4().hex
         self.planned = 0  # number of cases; a run with workers takes it from them
         self.comparison: tuple[str, Any, Any] | None = None
-        # What --wait-ready was answered, each distinct answer once.
-        self.polls: dict[tuple[str, int, bytes], tuple[Environment, Exchange]] = {}
+        # Answers to --wait-ready that show what they may not, by environment, status code and what it is.
+        self.leaking_polls: dict[tuple[str, int, tuple[str, ...]], Exchange] = {}
         self._unreachable: dict[str, str] = {}  # by origin: why it cannot be reached, empty when it can
         self._written: dict[int, dict[str, Exchange]] = {}  # what the deployment acted on, by id of its case
         self._prober: Prober | None = None
@@ -208,9 +208,10 @@ class Run:
         reported = 0.0
         while True:
             exchange = self.prober.send(READINESS.resolve(environment))
-            if len(self.polls) < _MOST_POLLS:
-                known = (environment.name, exchange.status_code, exchange.body)
-                self.polls.setdefault(known, (environment, exchange))
+            leaks = find_leaks(exchange, environment, self.redactor.secrets_in)
+            if leaks:
+                known = (environment.name, exchange.status_code, tuple(leaks))
+                self.leaking_polls.setdefault(known, exchange)
             if exchange.status_code == 200 or time.monotonic() >= deadline:
                 return
             if time.monotonic() - reported > REMINDER:

@@ -6,11 +6,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from pytest_caio.checks.check import gate_of
 from pytest_caio.gates.jobs import JOBS
+from pytest_caio.session.leaks import LeakWatch, polled
 from pytest_caio.session.run import Given, Run
+from pytest_caio.verdict.record import Result
 
 __all__ = ["Assignment", "WorkerHooks", "report_back"]
 
@@ -51,16 +54,19 @@ class WorkerHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Take over what only a worker knows: what was deselected, and how many cases were planned."""
+        """Take over what only a worker knows: what was deselected, and which cases were planned."""
         output = getattr(node, "workeroutput", {}).get("caio")
         if output:
             self._run.narrowed += output["narrowed"]
             self._run.planned = max(self._run.planned, output["planned"])
+            for result in polled(self._run, msgspec.convert(output["places"], list[Result])):
+                self._run.tally.add(result)
         elif error and error != "keyboard-interrupt":
             self._run.narrowed.append("a worker of the run died")
 
 
 def report_back(config: pytest.Config, run: Run) -> None:
     """Send the controller what only this worker knows."""
-    output = {"narrowed": run.narrowed, "planned": run.planned}
+    places = msgspec.to_builtins(LeakWatch(run).places())
+    output = {"narrowed": run.narrowed, "planned": run.planned, "places": places}
     config.workeroutput["caio"] = output  # type: ignore[attr-defined]  # xdist sends it to the controller

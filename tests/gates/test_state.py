@@ -253,8 +253,9 @@ def test_migrated_state_passes(gate: Gate, name: str) -> None:
 
 
 def test_twins_are_equal_until_the_cutover(gate: Gate) -> None:
-    """Until the cutover a twin with other data is red."""
-    assert gate.apart("before") == {"STATE-01": "failed"}
+    """Until the cutover a twin with other data is red; that no file changed since says nothing yet."""
+    assert gate.apart("before") == {"STATE-01": "failed", "STATE-04": "not-run"}
+    assert "the cutover is still to come (2096-01-01 00:00 UTC)" in gate.observed("before", "STATE-04")
     assert "lead_001.json: caio:production:state:cadence:lead:" in gate.observed("before", "STATE-01")
     assert "holds other data in Redis" in gate.observed("before", "STATE-01")
 

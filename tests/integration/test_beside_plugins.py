@@ -74,7 +74,8 @@ THEIRS = set(
     "markupsafe msgspec ahocorasick dotenv filelock httpx httpcore h11 anyio idna certifi sniffio "
     "typing_extensions exceptiongroup"
     # Other plugins of this checkout, and what httpx imports for its command line where that is installed.
-    " __main__ _distutils_hack py xdist execnet pytest_timeout click rich markdown_it mdurl".split()
+    " __main__ _distutils_hack sitecustomize"
+    " py xdist execnet pytest_timeout click rich markdown_it mdurl".split()
 )
 
 

@@ -24,12 +24,16 @@ CHECKS = "test_cors.py"
 
 @dataclass(frozen=True)
 class Place:
-    """How a run is started: shell words around it, options of Python, variables (None: unset), the folder."""
+    """How a run is started.
+
+    Shell words around it, options of Python, variables (None: unset), the folder, and options of pytest.
+    """
 
     shell: str = 'exec "$@"'
     python: tuple[str, ...] = ()
     variables: Mapping[str, str | None] = field(default_factory=dict)
     cwd: str = "."
+    options: tuple[str, ...] = ()
 
 
 NO_LOCALE = {"LC_ALL": "C", "LANG": None, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -39,6 +43,7 @@ PLACES = {
         ("-P", "-s"),
         {**NO_LOCALE, "HOME": None, "TERM": "dumb", "COLUMNS": "1", "TMPDIR": "/nonexistent"},
         "acceptance",
+        ("--rootdir=/",),  # names of cases then begin with the whole path
     ),
     "no home": Place(variables={"HOME": None}),
     "a home that is missing": Place(variables={"HOME": "/nonexistent"}),
@@ -53,12 +58,13 @@ PLACES = {
     "a safe path": Place(variables={"PYTHONSAFEPATH": "1"}),
     "inside the suite": Place(cwd="acceptance"),
     "the root": Place(cwd="/"),
+    "no locale and another root": Place(variables=NO_LOCALE, options=("--rootdir=/",)),
 }
 
 
-def run_at(place: Place, home: Path, to: Deployment, *more: str) -> Outcome:
+def run_at(place: Place, home: Path, to: Deployment) -> Outcome:
     """Run the checks of `home` at a place, and return the outcome with its evidence in `home/evidence`."""
-    environment = clean_environment(PYTHONPATH=str(CHECKOUT))
+    environment = clean_environment(PYTHONPATH=str(home))
     for name, value in place.variables.items():
         environment.pop(name, None)
         if value is not None:
@@ -74,7 +80,7 @@ def run_at(place: Place, home: Path, to: Deployment, *more: str) -> Outcome:
         f"--evidence-dir={evidence}",
         "-p",
         "no:randomly",
-        *more,
+        *place.options,
     ]
     done = subprocess.run(
         ["/bin/sh", "-c", place.shell, "sh", sys.executable, *place.python, *asked],
@@ -102,10 +108,11 @@ def passed(outcome: Outcome) -> None:
 
 @pytest.fixture
 def home(suite_copy: Path) -> Path:
-    """A copy of the suite at a path with blanks and letters that are not ASCII."""
+    """A checkout (the package is a link) at a path with blanks and letters that are not ASCII."""
     place = suite_copy.with_name(encoded_name("dépôt à vérifier ✓"))
     suite_copy.rename(place)
     shutil.copy(CHECKOUT / "conftest.py", place)
+    (place / "pytest_caio").symlink_to(CHECKOUT / "pytest_caio")
     return place
 
 
@@ -113,6 +120,17 @@ def home(suite_copy: Path) -> Path:
 def test_the_verdict_is_the_same(deployment: Deployment, home: Path, name: str) -> None:
     """With no HOME, locale, TMPDIR, terminal or streams, a umask, flags or in odd folders, a run passes."""
     passed(run_at(PLACES[name], home, deployment))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("workers", ["-n1", "-nauto", "--tx=popen"])
+def test_workers_that_cannot_be_told_of_a_folder(deployment: Deployment, home: Path, workers: str) -> None:
+    """Without a locale no worker could be told of a folder with other letters: one line says what to set."""
+    outcome = run_at(Place(variables=NO_LOCALE, options=(workers,)), home, deployment)
+    assert (outcome.status, outcome.stdout) == (4, "")
+    (line,) = outcome.stderr.strip().splitlines()
+    assert line.startswith("ERROR: -n" if "-n" in workers else "ERROR: --tx")
+    assert "set PYTHONUTF8=1, or leave the workers out" in line
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import forked
 from tests.support.nightly import some_nightly
+from tests.support.places import CHECKOUT
 from tests.support.suite_runs import Ask, Deployment, Outcome, clean_environment, closed_port
 
 ONE = "acceptance/test_auth.py::test_status_needs_a_token"
@@ -53,6 +54,8 @@ def test_refused_options(ask: Ask, deployment: Deployment, name: str, tmp_path: 
 
     Among them workers that cannot be started, and devices (`/dev/full`) where a file is needed.
     """
+    if name == "--debug" and not str(CHECKOUT).isprintable():
+        pytest.skip("without a locale pytest itself cannot write this folder's name into that file")
     options = (option.replace("{}", str(tmp_path)) for option in REFUSED[name])
     assert name in refusal(ask(ONE, *options, to=deployment))
     assert list(tmp_path.iterdir()) == []

@@ -102,7 +102,13 @@ def test_it_does_not_delay_what_is_ready(ask: Ask, deployment: Deployment) -> No
     assert "waiting" not in outcome.stdout
 
 
-def test_an_answer_while_waiting_is_scanned(ask: Ask, deployment: Deployment) -> None:
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param((), id="alone"), pytest.param(("-n", "1"), id="workers", marks=pytest.mark.nightly)],
+)
+def test_an_answer_while_waiting_is_scanned(
+    ask: Ask, deployment: Deployment, workers: tuple[str, ...]
+) -> None:
     """What a deployment shows while it is not ready yet is a leak too, although no check asked for it."""
     asked = itertools.count()
 
@@ -112,10 +118,11 @@ def test_an_answer_while_waiting_is_scanned(ask: Ask, deployment: Deployment) ->
 
     with serving(relaying(deployment.address, tell=tell)) as url:
         here = (*deployment.arguments, f"--base-url={url}", "--wait-ready=20")
-        outcome = ask("acceptance/test_readiness.py", "-k", "leak_nothing", *here)
+        outcome = ask("acceptance/test_readiness.py", "-k", "leak_nothing", *here, *workers)
     assert (outcome.status, outcome.lines[-1]) == (1, "NO-GO"), outcome.stdout
     (check,) = outcome.evidence["environments"][0]["checks"]
     (leak,) = [case for case in check["cases"] if case["outcome"] == "failed"]
     assert "while it was waited for" in leak["name"]
     assert "a connection string" in leak["observed"]
+    assert len(leak["exchanges"]) == 1
     assert "hunter2" not in outcome.shown

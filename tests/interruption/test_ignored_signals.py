@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forked import skip_workers
 from tests.support.places import CHECKOUT
 
 # A shell starts a background job in this way.
@@ -33,6 +34,7 @@ def test_tests_that_are_started_with_sigint_ignored(workers: tuple[str, ...]) ->
     """A child can be interrupted, too, if pytest or its worker was started with SIGINT ignored."""
     test = f"{Path(__file__).relative_to(CHECKOUT)}::{test_a_child_can_be_interrupted.__name__}"
     asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, test]
+    skip_workers([*asked, str(CHECKOUT)])
     done = subprocess.run(
         [sys.executable, "-c", IGNORING, *asked],
         cwd=CHECKOUT,

@@ -17,6 +17,7 @@ import psutil
 from pytest_caio.reference import golden
 from tests.support.forked import Process, finish
 from tests.support.pace import wait_for, within
+from tests.support.places import as_toml
 from tests.support.suite_runs import start_suite
 
 __all__ = ["EVIDENCE", "Broken", "hanging_profile"]
@@ -38,7 +39,7 @@ def hanging_profile(folder: Path) -> tuple[Path, Path]:
         "protocol": "process",
         "workers": 2,
     }
-    lines = [f"{key} = {json.dumps(value)}" for key, value in replay.items()]
+    lines = [f"{key} = {as_toml(value)}" for key, value in replay.items()]
     profiles.write_text("\n".join(["[demo]", "reference = true", "[demo.replay]", *lines, ""]), "utf-8")
     return profiles, started
 

@@ -40,7 +40,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, TypeAlias
 
-__all__ = ["LEFT_OUT", "Forked", "Process", "finish", "run", "share", "start"]
+__all__ = ["LEFT_OUT", "Forked", "Process", "finish", "run", "share", "skip_workers", "start"]
 
 # Plugins that a run of the suite does not need, and that take long to load.
 LEFT_OUT = tuple(
@@ -99,6 +99,7 @@ def start(
     The run is a fork if possible and not `fresh`. Modules are searched for in its folder, then in `path`,
     which its child processes get as PYTHONPATH; with PYTHONPATH in `environment` the run is not a fork.
     """
+    skip_workers([*arguments, str(cwd), *map(str, path)])
     around = {**environment, "PYTHONPATH": os.pathsep.join(map(str, path))} if path else dict(environment)
     may_fork = hasattr(os, "fork") and not fresh and python == sys.executable
     if may_fork and _at_start(environment) == _at_start(os.environ):
@@ -114,6 +115,15 @@ def start(
         errors="replace",
         start_new_session=sys.platform != "win32",
     )
+
+
+def skip_workers(told: Sequence[str]) -> None:
+    """Skip a test whose run has workers, where these could not be told of a folder (LC_ALL=C)."""
+    asked = any(re.fullmatch(r"-n\d*", one) for one in told)
+    if asked and re.search("[\ud800-\udfff]", " ".join(told)):
+        import pytest  # noqa: PLC0415 - the server of forks imports it with all that a run needs
+
+        pytest.skip("without a locale no worker can be told of this folder, which a run refuses in one line")
 
 
 def _at_start(environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import forked
-from tests.support.places import CHECKOUT
+from tests.support.places import CHECKOUT, as_toml
 
 __all__ = ["SUITE", "Gate", "ask_gate", "toml"]
 
@@ -59,7 +59,7 @@ def toml(profiles: Mapping[str, Mapping[str, Table]]) -> str:
         for section, keys in sections.items():
             lines.append(f"[{name}.{section}]" if section else f"[{name}]")
             # Strings and numbers are written in the same way in JSON and TOML.
-            lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+            lines += [f"{key} = {as_toml(value)}" for key, value in keys.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -91,6 +91,7 @@ DIFFERENT = (
     ),
     Case(("inngest-few", "inngest-wrong-key"), frozenset({"RDY-05", "RDY-06"}), ("--inngest-sdk", "old")),
     Case(("inngest-dev",), frozenset({"RDY-05"}), ("--inngest-sdk", "old"), longer=True),
+    Case(("inngest-empty-key",), frozenset({"RDY-05"}), ("--inngest-sdk", "old"), longer=True),
     Case(
         ("clay-unsigned", "heyreach-open"),
         frozenset({"WH-03", "WH-04", "WH-05", "WH-07", "WH-08", "WH-12", "WH-13"}),

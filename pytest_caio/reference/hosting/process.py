@@ -101,7 +101,8 @@ class ReferenceProcess:
         self.revoked_file = Path(summary["revoked_file"])
         self.hive_dir = Path(summary["hive_dir"])
         self.profiles_file = folder / "environments.toml"
-        self.profiles_file.write_text(self._profile(folder), "utf-8")
+        # A path has the bytes that the system gave, also where the locale has no such letters.
+        self.profiles_file.write_bytes(os.fsencode(self._profile(folder)))
         return self
 
     def stop(self) -> None:

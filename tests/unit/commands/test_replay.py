@@ -17,7 +17,7 @@ import pytest
 
 from pytest_caio.commands.cli import main
 from pytest_caio.replay import Answer, load_answers, save_answers
-from tests.support.places import CHECKOUT, SUPPORT
+from tests.support.places import CHECKOUT, SUPPORT, as_toml
 
 AGENT = "python -m pytest_caio.reference.golden.agent --lines"
 MISFIT = f'python "{(SUPPORT / "misfits.py").as_posix()}"'
@@ -35,7 +35,7 @@ def replay(
     def run(*options: str, **section: object) -> tuple[int, Any, str]:
         usual = {"golden_set": str(demo_path), "runner": AGENT, "protocol": "lines", "workers": 1}
         keys = {key: value for key, value in {**usual, **section}.items() if value is not None}
-        lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+        lines = [f"{key} = {as_toml(value)}" for key, value in keys.items()]
         text = "\n".join(["[bare]", "[one]", 'env_file = "one.env"', "[one.replay]", *lines, ""])
         (tmp_path / "profiles.toml").write_text(text, "utf-8")
         capsys.readouterr()

@@ -93,6 +93,8 @@ def test_the_place_is_where_the_client_goes(
         ("redis://h:65536/0", "has a port that is no number"),
         ("redis://:x@:6379/0", "names no host"),
         ("redis://[h", "has a host that cannot be read"),
+        ("redis://h1,h2:6379/0", "has a host that cannot be read: write one server's address"),
+        (r"redis://h\x:6379/0", "has a host that cannot be read: write one server's address"),
         ("redis://h/zero", "names a database that is no number"),
         ("redis://h/0/1", "names a database that is no number"),
         ("redis://h /0", "has a blank"),

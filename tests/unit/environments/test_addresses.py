@@ -57,6 +57,7 @@ def test_nothing_may_follow_an_origin(host: str, more: str) -> None:
         ("https://192.168.1", "is not written as browsers send it"),
         ("https://ops.caio.example:0443", "is not written as browsers send it"),
         ("https://localhost", "is this machine"),
+        ("https://localhost.", "is this machine"),
         ("https://app.localhost:3000", "is this machine"),
         ("https://127.0.0.1:8000", "is this machine"),
         ("https://[::1]", "is this machine"),

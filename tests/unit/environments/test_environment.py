@@ -98,6 +98,16 @@ def test_a_value_of_another_type_is_named(write: Write, line: str, key: str) -> 
     assert f" (key {key}); write " in text
 
 
+@pytest.mark.parametrize("key", ["inngest_functions", "ready_budget_ms"])
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_that_nothing_could_miss_is_named(write: Write, key: str, number: int) -> None:
+    """Zero functions, as a number to expect, are refused: a deployment that serves none would pass."""
+    path = write("p.toml", f"[a]\n\n{key} = {number}\n")
+    text = refusal(lambda: read_profiles(path))
+    assert text.startswith(f"profiles {path}, line 3: [a] Expected `int")
+    assert f">= 1 (key {key})" in text
+
+
 @pytest.mark.parametrize(
     ("lines", "number", "words"),
     [
@@ -381,6 +391,16 @@ def test_revoked_tokens_are_read_one_a_line(write: Write) -> None:
         ("https://caio.example/?token=t0ken-that-was", "it is a URL"),
         ("caio_session=", "the session is empty"),
         ("caio_session=a.b; HttpOnly", "there is a blank in it"),
+        ("$OLD_TOKEN", "it is the name of a variable, whose value nobody filled in"),
+        ("${OLD_TOKEN}", "it is the name of a variable, whose value nobody filled in"),
+        ("$env:OLD_TOKEN", "it is the name of a variable, whose value nobody filled in"),
+        ("%OLD_TOKEN%", "it is the name of a variable, whose value nobody filled in"),
+        ("caio_session=$OLD_SESSION", "it is the name of a variable, whose value nobody filled in"),
+        ("t0ken-that-w...", "a part of it is left out"),
+        ("t0ke********was", "a part of it is left out"),
+        ("xxxxxxxxxxxxxxxxxxxxxxxx", "a part of it is left out"),
+        ("null", "it says that there is none"),
+        ("undefined", "it says that there is none"),
     ],
 )
 def test_a_line_that_cannot_be_a_token(write: Write, line: str, why: str) -> None:
@@ -391,7 +411,10 @@ def test_a_line_that_cannot_be_a_token(write: Write, line: str, why: str) -> Non
     assert "that-was" not in told
 
 
-@pytest.mark.parametrize("token", ["a-token==", "aB3.x_y~z+/", "pass#word!1", "a:value:3", "=x", "a=b"])
+@pytest.mark.parametrize(
+    "token",
+    ["a-token==", "aB3.x_y~z+/", "pass#word!1", "a:value:3", "=x", "a=b", "$2y$10$Ab", "a%b%c", "x.y"],
+)
 def test_odd_tokens_are_tokens(write: Write, token: str) -> None:
     """Whatever a token may be made of is taken for one."""
     assert read_revoked(write("revoked.txt", f"{token}\n")).tokens == (Secret(token),)

@@ -31,7 +31,7 @@ from pytest_caio.replay import (
 )
 from pytest_caio.replay.executors import executor_at
 from pytest_caio.replay.honesty import CaseResult
-from tests.support.places import CHECKOUT, SUPPORT
+from tests.support.places import CHECKOUT, SUPPORT, as_toml
 from tests.support.recorded import MISSED, write_recorded
 
 ASLEEP = 'python -c "import time; time.sleep(0.3); print(1)"'
@@ -91,7 +91,7 @@ def test_the_first_hundred_misses_are_listed(tmp_path: Path, capsys: pytest.Capt
         {key: msgspec.structs.replace(it, tool_trace_log=()) for key, it in load_answers(answers).items()},
     )
     keys = {"golden_set": golden.name, "answers": answers.name}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    lines = [f"{key} = {as_toml(value)}" for key, value in keys.items()]
     (tmp_path / "p.toml").write_text("\n".join(["[one.replay]", *lines, ""]), "utf-8")
     assert main(["replay", "--env", "one", "--profiles", str(tmp_path / "p.toml")]) == 1
     summary = json.loads(capsys.readouterr().out)
