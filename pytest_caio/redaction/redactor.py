@@ -39,6 +39,9 @@ _LONGEST_START = 96  # characters of a secret's start at the end of a text, brea
 # Short texts, as names of tests and fixes of checks, are redacted many times: the results are remembered.
 _SHORT = 512
 _MOST_REMEMBERED = 4096
+# Longer ones hold no secret most times, and many responses are the same: that is remembered.
+_LONG = 4096
+_MOST_CLEAN = 1024
 # From this length on, a piece of a secret in a response counts as a leak.
 _TELLING = 12
 
@@ -78,6 +81,7 @@ class Redactor:
         self._automata: tuple[Any, ...] | None = ()
         self._remembered: dict[str, str] = {}
         self._harmless: set[str] = set()  # those remembered that hold nothing to redact
+        self._clean: set[str] = set()  # texts that hold no secret
         for name, value in (secrets or {}).items():
             self.add(name, value)
 
@@ -191,15 +195,25 @@ class Redactor:
 
     def _found(self, text: str) -> list[tuple[int, int, _Pattern]]:
         """Return start, end and pattern of every match in any of the views of `text`."""
-        automata = self._current_automata()
+        if self._automata is None:
+            self._current_automata()
+        clean = self._clean  # it is new after a secret is added
+        if text in clean:
+            return []
+        automata = (
+            self._current_automata()
+        )  # after it: what was found to be clean is so for all secrets of it
         if not automata:
             return []
-        return sorted(
+        found = sorted(
             (view.place(last + 1 - pattern.size), view.end(last), pattern)
             for view in views(text)
             for automaton in automata
             for last, pattern in automaton.iter(view.text)
         )
+        if not found and len(text) <= _LONG and len(clean) < _MOST_CLEAN:
+            clean.add(text)
+        return found
 
     def _current_automata(self) -> tuple[Any, ...]:
         """Return the automata that search for the secrets known by now, building them after a change.
@@ -215,7 +229,7 @@ class Redactor:
                     first = self._first = _automaton(self._patterns)
                     self._late = {}
                 automata = (first, _automaton(self._late)) if self._late else (first,)
-                self._remembered, self._harmless = {}, set()
+                self._remembered, self._harmless, self._clean = {}, set(), set()
                 self._automata = automata
         return automata
 

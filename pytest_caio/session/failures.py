@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_caio.outcomes import MissingInput, NoAnswer
+from pytest_caio.outcomes import Advice, MissingInput, NoAnswer
 from pytest_caio.session.pytest_options import asks_for_tracebacks
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import result_of
@@ -42,7 +42,7 @@ def without_traceback(config: pytest.Config, call: pytest.CallInfo[None]) -> Ite
     For each traceback pytest parses the whole modules of its frames, which takes longer than the check.
     """
     error = call.excinfo.value if call.excinfo else None
-    judged = isinstance(error, AssertionError | MissingInput | NoAnswer)
+    judged = isinstance(error, AssertionError | Advice | MissingInput | NoAnswer)
     option = config.option  # whose parts are missing with -p no:terminal or no:debugging
     if not judged or getattr(option, "usepdb", False) or asks_for_tracebacks(config):
         yield

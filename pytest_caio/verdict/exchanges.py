@@ -27,21 +27,17 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
     body = _sent_text(request.body)
     for value, mark in hidden.items():
         body = body and body.replace(value, mark)
-    # One redaction pass over all parts is faster. NUL separates them: neither a header nor the text of a body
-    # can hold it.
-    parts = [request.origin + target, exchange.shown, body or ""]
-    parts += [part for header in (*sent, *got) for part in header]
-    url, shown, kept, *headers = redact("\0".join(parts)).split("\0")
-    pairs = list(zip(headers[::2], headers[1::2], strict=True))
+    # Part by part: most headers are those of other responses too, which the redactor remembers.
+    pairs = [(redact(name), redact(value)) for name, value in (*sent, *got)]
     return ExchangeRecord(
         n=0,
         method=request.method,
-        url=url,
+        url=redact(request.origin + target),
         status=exchange.status_code or None,
         request_headers=pairs[: len(sent)],
         response_headers=pairs[len(sent) :],
         body_sha256=hashlib.sha256(exchange.body).hexdigest(),
-        body_excerpt=shown,
+        body_excerpt=redact(exchange.shown),
         attempts=[
             {"status": attempt.status, **({"error": attempt.error} if attempt.error else {})}
             for attempt in exchange.attempts
@@ -50,7 +46,7 @@ def exchange_record(exchange: Exchange, redact: Callable[[str], str]) -> Exchang
         timing_ms=round(exchange.elapsed_ms, 1),
         error=exchange.error,
         truncated=exchange.truncated,
-        request_body=None if body is None else kept,
+        request_body=None if body is None else redact(body),
     )
 
 
