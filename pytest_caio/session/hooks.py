@@ -276,6 +276,7 @@ class AcceptanceSession:
                 record = self._judge(narrowed)
             raise
         finally:
+            run.begin_close()
             try:
                 if record is not None:
                     self._leave_evidence(session, record, narrowed)

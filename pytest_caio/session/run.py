@@ -301,6 +301,11 @@ class Run:
         record.env_diff = self.redactor.redact_all(env_diff(self.environments))
         return record
 
+    def begin_close(self) -> None:
+        """Let the reference deployment stop while the evidence is written: nothing is asked any more."""
+        if self._reference is not None:
+            self._reference.begin_stop()
+
     def close(self) -> None:
         """Stop the background jobs, the prober and the reference deployment; idempotent."""
         prober, self._prober = self._prober, None

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -105,8 +106,15 @@ class ReferenceProcess:
         self.profiles_file.write_bytes(os.fsencode(self._profile(folder)))
         return self
 
+    def begin_stop(self) -> None:
+        """Tell the process to stop, without waiting; `stop` still has to be called."""
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(OSError):  # `stop` ends a process whose input cannot be closed
+                self._process.stdin.close()  # `serve` stops when its input ends, also if we are killed
+
     def stop(self) -> None:
         """Stop the process and remove its files; may be called again."""
+        self.begin_stop()
         self._finish()
         if self._folder is not None:
             self._folder.cleanup()
@@ -148,12 +156,10 @@ class ReferenceProcess:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.close()  # `serve` stops when its input ends, also if this process is killed
             process.wait(timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             _end(process)
         process.stdout.close()
 
