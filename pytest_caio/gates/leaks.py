@@ -89,7 +89,8 @@ def _leaks(
 def _text(exchange: Exchange, *, cookies: bool = True) -> str:
     """Return all the text of a response: as it is, and as a browser or a program would decode it."""
     headers = (f"{n}: {value}" for n, value in exchange.headers if cookies or n.lower() != "set-cookie")
-    text = "\n".join([exchange.reason, exchange.text, *headers])
+    # Form feeds: each line break would be searched for a secret that it interrupts.
+    text = "\n".join([exchange.reason, exchange.text, "\f".join(headers)])
     decoded = unquote(html.unescape(_ENDLESS.sub("", _ESCAPED.sub(_character, text))))
     return text if decoded == text else f"{text}\n{decoded}"
 

@@ -40,6 +40,7 @@ class CheckFixtures:
         below. The last two are pytest-base-url's, which asks nothing in a run.
         """
         item.funcargs |= {
+            "request": item._request,
             "_caio_case": case,
             "environment": case.environment,
             "case": case.name,
