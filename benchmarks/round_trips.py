@@ -175,11 +175,12 @@ def plain(rounds: int, folder: Path) -> None:
 
 
 def far(rounds: int, folder: Path) -> None:
-    """What 200 ms more for every response add to a run, in round trips."""
+    """What 200 ms more for every response add to a run, in round trips; also with twice the connections."""
     with ReferenceProcess() as near, ReferenceProcess("--latency-ms", str(FAR_MS)) as away:
-        pairs = in_turn(rounds, asking(near, folder), asking(away, folder))
-    name = f"{FAR_MS} ms added to every response"
-    tell(name, "round trips more", pairs, lambda near, away: (away - near) / (FAR_MS / 1000))
+        for more in ((), ("--max-connections", "128")):
+            pairs = in_turn(rounds, [*asking(near, folder), *more], [*asking(away, folder), *more])
+            name = " ".join((f"{FAR_MS} ms added to every response", *more))
+            tell(name, "round trips more", pairs, lambda near, away: (away - near) / (FAR_MS / 1000))
 
 
 def demo(rounds: int, folder: Path) -> None:
