@@ -200,9 +200,8 @@ class Redactor:
         clean = self._clean  # it is new after a secret is added
         if text in clean:
             return []
-        automata = (
-            self._current_automata()
-        )  # after it: what was found to be clean is so for all secrets of it
+        # After `clean` was read: what is found to be clean is so for all secrets that it was made for.
+        automata = self._current_automata()
         if not automata:
             return []
         found = sorted(
