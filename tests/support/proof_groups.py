@@ -204,6 +204,7 @@ def _clash(held: tuple[int, Fault], more: tuple[int, Fault]) -> bool:
 
 
 def _apart(one: Fault, other: Fault) -> bool:
-    return not touched(one).isdisjoint(touched(other)) or any(
-        {b.name, *touched(b)} & {*APART.get(a.name, ())} for a, b in ((one, other), (other, one))
+    return not touched(one).isdisjoint((*other.reds, *other.consequences)) or any(
+        a.name in APART and not {b.name, *touched(b)}.isdisjoint(APART[a.name])
+        for a, b in ((one, other), (other, one))
     )
