@@ -36,6 +36,6 @@ def test_list_prints_the_faults_and_runs_nothing(ask: Ask, arguments: tuple[str,
 def test_list_without_the_extra_demo(ask: Ask, tmp_path: Path) -> None:
     """Without the extra `demo`, --fault says in one line what to install."""
     (tmp_path / "bare.py").write_text("import sys\n\nsys.modules['itsdangerous'] = None\n", "utf-8")
-    outcome = ask("acceptance", *LIST, "-p", "bare", environment={"PYTHONPATH": str(tmp_path)})
+    outcome = ask("acceptance", *LIST, "-p", "bare", path=[tmp_path])
     assert (outcome.status, outcome.stdout) == (4, "")
     assert outcome.stderr == "ERROR: --fault needs itsdangerous: pip install 'pytest-caio[demo]'\n\n"

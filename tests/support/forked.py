@@ -55,7 +55,8 @@ _WARM = (
 )
 # Environment variables that an interpreter reads only when it starts.
 _AT_START = re.compile(r"PYTHON\w*|LC_\w+|LANG|LANGUAGE|LD_\w+|OPENSSL_\w+")
-_HEEDED = "PYTHONDONTWRITEBYTECODE"  # except for this one, which a fork applies itself
+# Except for these, which a fork applies itself: the second one only if it is set.
+_HEEDED, _ENCODING = "PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING"
 _SHARED = "PYTEST_FORK_SERVER"  # the environment variable that names the server's socket to workers
 
 
@@ -127,7 +128,8 @@ def skip_workers(told: Sequence[str]) -> None:
 
 
 def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {k: v for k, v in environment.items() if _AT_START.fullmatch(k) and k != _HEEDED}
+    read = {k: v for k, v in environment.items() if _AT_START.fullmatch(k) and k != _HEEDED}
+    return read | ({_ENCODING: "set"} if read.get(_ENCODING) else {})
 
 
 class Forked:
@@ -402,12 +404,16 @@ def _become(told: int, report: int, stdout: int, stderr: int) -> None:
     os.setsid()
     _tell(report, os.getpid())  # from now on it can receive signals, as a group too
     os.close(report)
-    for number, place in ((stdout, 1), (stderr, 2)):
-        os.dup2(number, place)
-        os.close(number)
     with os.fdopen(told, encoding="utf-8") as file:
         file.seek(0)
         (module, *arguments), cwd, environment = json.load(file)
+    encoding, _, errors = environment.get(_ENCODING, "").partition(":")
+    if encoding:  # not possible any more once they are pipes
+        sys.stdout.reconfigure(encoding=encoding, errors=errors or "strict")  # type: ignore[union-attr]
+        sys.stderr.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
+    for number, place in ((stdout, 1), (stderr, 2)):
+        os.dup2(number, place)
+        os.close(number)
     # As if SIGINT was not ignored, even if the tests were started with it ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rest = [folder for folder in sys.path[1:] if folder not in _path(os.environ)]

@@ -31,6 +31,7 @@ def pytest_unconfigure():
         "own": os.environ.get("OWN"), "session": os.getsid(0) == os.getpid(), "original": sys.orig_argv[1:],
         "input": sys.__stdin__.read(), "bytecode": sys.dont_write_bytecode,
         "main": sys.modules["__main__"].__file__,
+        "encodings": [(one.encoding, one.errors) for one in (sys.__stdout__, sys.__stderr__)],
     }
     with open(os.environ["TOLD"], "w", encoding="utf-8") as file:
         json.dump([told, random.random()], file)
@@ -88,7 +89,8 @@ def test_a_fork_sees_the_same_process_state(begin: Start, tmp_path: Path) -> Non
     (tmp_path / "beside").mkdir()
     (tmp_path / "beside" / "tells.py").write_text(TELLS, "utf-8")
     told, chances = [], []
-    more = {"TMPDIR": str(tmp_path / "beside"), "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "cp1252:replace"}
+    more = {"TMPDIR": str(tmp_path / "beside"), **own}
     for fresh in (False, False, True):
         process = begin("", "-p", "tells", path=[tmp_path / "beside"], more=more, fresh=fresh)
         stdout, stderr = process.communicate(timeout=60)
@@ -155,8 +157,8 @@ def test_ctrl_c_interrupts_a_fork(begin: Start, tmp_path: Path) -> None:
 
 def test_a_start_variable_makes_a_fresh_interpreter(begin: Start) -> None:
     """With a variable that Python reads only at its start, the run is not a fork."""
-    source = "import sys\ndef test_it(): assert sys.__stdout__.encoding == 'iso8859-1'\n"
-    process = begin(source, more={"PYTHONIOENCODING": "latin-1"})
+    source = "import sys\ndef test_it(): assert sys.flags.utf8_mode == 1\n"
+    process = begin(source, more={"PYTHONUTF8": "1"})
     stdout, _ = process.communicate(timeout=60)
     assert (type(process), process.returncode) == (subprocess.Popen, 0), stdout
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
 import tomllib
 
 import pytest
 
+from tests.support import forked
 from tests.support.documented import DOCUMENTS, Command, commands, step_of
 from tests.support.places import CHECKOUT
 
@@ -78,8 +78,8 @@ def test_options_with_a_file_are_quoted(document: str) -> None:
 
 def test_help_quotes_options_with_a_file() -> None:
     """--help shows `"--token=@FILE"` and `"--revoked-tokens=@FILE"` with the quotes."""
-    asked = [sys.executable, "-m", "pytest", "acceptance", "--help"]
-    done = subprocess.run(asked, capture_output=True, encoding="utf-8", cwd=CHECKOUT, check=True, timeout=120)
+    done = forked.run(["acceptance", "--help"], cwd=CHECKOUT, environment=os.environ, timeout=120)
+    assert done.returncode == 0
     shown = " ".join(done.stdout.split())
     assert '"--token=@FILE"' in shown
     assert '"--revoked-tokens=@FILE"' in shown
