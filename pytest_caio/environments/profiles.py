@@ -113,7 +113,8 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
 
     def anchored(self, folder: Path) -> Self:
         """Return the section with its relative paths resolved from `folder`."""
-        return self._anchored(folder, "golden_set", "cwd", "answers", "baseline")
+        found = self._anchored(folder, "golden_set", "cwd", "answers", "baseline")
+        return msgspec.structs.replace(found, runner=native_path(self.runner))
 
 
 class OperatorSection(_Section, frozen=True, forbid_unknown_fields=True):
@@ -148,11 +149,12 @@ class PackSection(_Section, frozen=True, forbid_unknown_fields=True):
 
     def anchored(self, folder: Path) -> Self:
         """Return the section with its relative paths resolved from `folder`; a mere program name is none."""
-        found = self._anchored(folder, "cwd")
-        if Path(self.python).name == self.python:
-            return found
-        # Links are not resolved: a virtual environment's interpreter is one, and finds it by its own path.
-        return msgspec.structs.replace(found, python=str(folder.resolve() / self.python))
+        tests = tuple(native_path(test) for test in self.tests)
+        python = native_path(self.python)
+        if Path(python).name != python:
+            # Links are not resolved: an interpreter of a virtual environment finds that by its own path.
+            python = str(folder.resolve() / python)
+        return msgspec.structs.replace(self._anchored(folder, "cwd"), tests=tests, python=python)
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {

@@ -219,14 +219,19 @@ def test_a_full_temporary_folder(tmp_path: Path) -> None:
 
 
 def test_a_profile_with_letters_that_the_locale_lacks(tmp_path: Path) -> None:
-    """Without a locale, the paths in a profile have the letters that its UTF-8 text has."""
+    """Without a locale, the paths and commands in a profile have the letters that its UTF-8 text has."""
     (tmp_path / encoded_name("é")).mkdir()
     profiles = tmp_path / "p.toml"
-    profiles.write_text('[production]\nenv_file = "é/x.env"\n[production.state]\nhive_dir = "é"\n', "utf-8")
+    profiles.write_text(
+        '[production]\nenv_file = "é/x.env"\n[production.state]\nhive_dir = "é"\n'
+        '[production.replay]\nrunner = "é/run"\n[production.pack]\npython = "é/python"\ntests = ["é.py"]\n',
+        "utf-8",
+    )
     source = (
-        "import sys, pathlib; from pytest_caio.environments.profiles import read_profiles as read;"
-        "found = read(pathlib.Path(sys.argv[1]))['production'];"
-        "sys.exit(not pathlib.Path(found.state.hive_dir).is_dir() or '\\udcc3' not in found.env_file)"
+        "import os, sys, pathlib; from pytest_caio.environments.profiles import read_profiles as read;"
+        "found = read(pathlib.Path(sys.argv[1]))['production']; pack = found.pack;"
+        "texts = (found.env_file, found.state.hive_dir, found.replay.runner, pack.python, pack.tests[0]);"
+        "sys.exit(not all(b'\\xc3\\xa9' in os.fsencode(text) for text in texts))"
     )
     environment = {**clean_environment(PYTHONPATH=str(CHECKOUT)), **NO_LOCALE}
     without = {name: value for name, value in environment.items() if value is not None}
