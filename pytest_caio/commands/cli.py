@@ -1,4 +1,4 @@
-"""`python -m pytest_caio COMMAND`: what acts rather than asks. Every command only delegates."""
+"""`python -m pytest_caio COMMAND`: the commands beside the suite, each of which only delegates."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pytest_caio.text import printable
 
 __all__ = ["main"]
 
+_PURPOSE = "The commands beside the suite. COMMAND --help shows what one of them takes."
 # Command: (module that defines `configure(parser)` and `run(args) -> exit status`, purpose).
 # Only the module of the given command is imported.
 _COMMANDS = {
@@ -47,10 +48,12 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0 ok, 1 failed, 2 unusable input (exits), 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _Parser(prog="python -m pytest_caio", description=__doc__)
+    parser = _Parser(prog="python -m pytest_caio", description=_PURPOSE)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    asked = next((a for a in arguments if not a.startswith("-")), None)
-    for name, (module, purpose) in _COMMANDS.items():
+    asked = next(iter(arguments), "")
+    # Each parser looks for translations of its texts in a dozen folders. Others are for --help only.
+    for name in (asked,) if asked in _COMMANDS else _COMMANDS:
+        module, purpose = _COMMANDS[name]
         command = commands.add_parser(name, help=purpose, description=purpose)
         if name == asked:
             importlib.import_module(module).configure(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sys
@@ -9,9 +10,11 @@ import time
 
 import pytest
 
-from tests.support.broken_runs import Broken, hanging_profile
+from pytest_caio.evidence.ledger import read_ledger
+from tests.support.broken_runs import EVIDENCE, Broken, hanging_profile
+from tests.support.evidence_sets import Keys
 from tests.support.pace import stretched, wait_for, within
-from tests.support.suite_runs import Deployment, serving
+from tests.support.suite_runs import SHORT, Deployment, serving
 
 CORS = "acceptance/test_cors.py"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -39,6 +42,43 @@ def test_a_killed_run(broken: Broken, workers: tuple[str, ...]) -> None:
     assert run.end() == -signal.SIGKILL
     assert run.leaves_nothing()
     assert run.files() == []
+
+
+DIES = """
+import os, pathlib, signal
+real, left = os.replace, [{number}]
+def replace(source, target):
+    real(source, target)
+    left[0] -= pathlib.Path(target).parent == pathlib.Path({folder!r})
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = replace
+"""
+
+
+@posix
+@pytest.mark.nightly
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_run_that_is_killed_while_it_writes_evidence(
+    broken: Broken, deployment: Deployment, number: int
+) -> None:
+    """A signed run that is killed after any of its files leaves whole files, and signs only all of them."""
+    keys = Keys.made(broken.folder / "keys")
+    options = plugin(broken, DIES.format(number=number, folder=str(broken.evidence)))
+    run = broken.start(*SHORT, *deployment.arguments, f"--sign={keys.private}", *options)
+    assert run.end() == -signal.SIGKILL, run.stdout + run.stderr
+    assert len(run.files()) == min(number, 6)
+    assert set(run.suffixes) <= {*EVIDENCE, ".intoto.json"}
+    for path in run.evidence.glob("*Z.*"):
+        content = path.read_text("utf-8")
+        if path.suffix == ".json":
+            json.loads(content)
+        else:
+            assert content.rstrip().endswith((">", ".json for machines"))
+    ledger = read_ledger(run.evidence / "ledger.jsonl")
+    assert (ledger.fault, len(ledger.entries)) == ("", int(number > 7))
+    assert (".intoto.json" in run.suffixes) is (number > 5)
+    assert run.leaves_nothing()
 
 
 @posix

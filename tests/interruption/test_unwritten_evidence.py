@@ -11,6 +11,7 @@ import pytest
 
 from pytest_caio.evidence.file import write_whole
 from tests.support.broken_runs import EVIDENCE, Broken
+from tests.support.evidence_sets import Keys
 from tests.support.suite_runs import SHORT, Deployment
 from tests.support.windows_files import LINUX_ONLY
 
@@ -39,9 +40,10 @@ def told(broken: Broken) -> str:
 
 @posix
 def test_no_space_for_any_file(broken: Broken, deployment: Deployment) -> None:
-    """With space for the short message alone, a run that passed is INCOMPLETE, and exits with 1."""
+    """With space for the short message alone, a run that passed is INCOMPLETE, and signs nothing."""
     options = plugin(broken, LIMIT.format(bytes=20_000))
-    assert broken.run(*SHORT, *deployment.arguments, *options) == 1, broken.stdout
+    signed = f"--sign={Keys.made(broken.folder / 'keys').private}"
+    assert broken.run(*SHORT, *deployment.arguments, signed, *options) == 1, broken.stdout
     assert "File too large" in told(broken)
     assert broken.suffixes == [".completion.txt"]
 
