@@ -214,6 +214,18 @@ def test_calling_an_expected_tool_never_lowers_a_score(
     assert judge(some_case, more).tools.value >= judge(some_case, some_answer).tools.value
 
 
+@given(cases, answers, st.data())
+def test_the_order_of_passages_does_not_count(
+    some_case: GoldenCase, some_answer: Answer, data: st.DataObject
+) -> None:
+    """Whichever passage says a thing, and in however many they are, the judgement is the same."""
+    chunks = some_answer.rag_context_chunks
+    shuffled = tuple(data.draw(st.permutations(chunks)))
+    one = judge(some_case, some_answer)
+    for other in (shuffled, ("\n".join(chunks),)):
+        assert judge(some_case, msgspec.structs.replace(some_answer, rag_context_chunks=other)) == one
+
+
 @given(cases, answers)
 def test_case_and_punctuation_do_not_count(some_case: GoldenCase, some_answer: Answer) -> None:
     """Upper case, wide blanks and quotes around every word change nothing."""
