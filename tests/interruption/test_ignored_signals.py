@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.forked import skip_workers
+from tests.support.forked import LEFT_OUT, SHARED, skip_workers
 from tests.support.places import CHECKOUT
 
 # A shell starts a background job in this way.
@@ -33,12 +33,13 @@ def test_a_child_can_be_interrupted() -> None:
 def test_tests_that_are_started_with_sigint_ignored(workers: tuple[str, ...]) -> None:
     """A child can be interrupted, too, if pytest or its worker was started with SIGINT ignored."""
     test = f"{Path(__file__).relative_to(CHECKOUT)}::{test_a_child_can_be_interrupted.__name__}"
-    asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, test]
+    asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *LEFT_OUT, *workers, test]
     skip_workers([*asked, str(CHECKOUT)])
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         [sys.executable, "-c", IGNORING, *asked],
         cwd=CHECKOUT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        env={**own, SHARED: os.environ.get(SHARED, "")},
         capture_output=True,
         encoding="utf-8",
         timeout=90,

@@ -40,7 +40,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, TypeAlias
 
-__all__ = ["LEFT_OUT", "Forked", "Process", "finish", "run", "share", "skip_workers", "start"]
+__all__ = ["LEFT_OUT", "SHARED", "Forked", "Process", "finish", "run", "share", "skip_workers", "start"]
 
 # Plugins that a run of the suite does not need, and that take long to load.
 LEFT_OUT = tuple(
@@ -57,7 +57,7 @@ _WARM = (
 _AT_START = re.compile(r"PYTHON\w*|LC_\w+|LANG|LANGUAGE|LD_\w+|OPENSSL_\w+")
 # Except for these, which a fork applies itself: the second one only if it is set.
 _HEEDED, _ENCODING = "PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING"
-_SHARED = "PYTEST_FORK_SERVER"  # the environment variable that names the server's socket to workers
+SHARED = "PYTEST_FORK_SERVER"  # the environment variable that names the server's socket to workers
 
 
 def run(
@@ -269,7 +269,7 @@ Process: TypeAlias = subprocess.Popen[str] | Forked
 
 @cache
 def _server() -> _Server:
-    server = _Server(os.environ.get(_SHARED, ""))
+    server = _Server(os.environ.get(SHARED, ""))
     atexit.register(server.close)
     return server
 
@@ -277,7 +277,7 @@ def _server() -> _Server:
 def share() -> None:
     """Start the server for this process and its future workers: all use one, which is warmed once."""
     if hasattr(os, "fork"):
-        os.environ[_SHARED] = _server().address
+        os.environ[SHARED] = _server().address
 
 
 # --- the server's side

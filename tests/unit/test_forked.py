@@ -167,7 +167,7 @@ def test_the_fork_server_ends_with_the_tests(tmp_path: Path) -> None:
     """When the test process is killed, the fork server ends too."""
     code = (
         "import os, pathlib, signal, sys\nfrom tests.support import forked\n"
-        "os.environ.pop(forked._SHARED, None)\n"
+        "os.environ.pop(forked.SHARED, None)\n"
         f"here = pathlib.Path({str(tmp_path)!r})\n"
         "forked.run(['--version'], cwd=here, environment=dict(os.environ))\n"
         "print(forked._server()._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
