@@ -74,9 +74,7 @@ class EnvFile:
             parts = [atom.resolve(known) for atom in atoms]
             # Values that refer to values that refer to others would fill the memory in a few lines.
             if len(parts) > 1 and sum(map(len, parts)) > _LONGEST:
-                raise InputError(
-                    f"env file {path}, line {line}: is longer than 1 MiB with what it refers to"
-                )
+                raise InputError(f"env file {path}, line {line}: is longer than 1 MiB with what it refers to")
             value = "".join(parts)
             undefined = tuple(
                 atom.name
