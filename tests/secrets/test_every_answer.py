@@ -119,7 +119,7 @@ def must_be_found(deployment: Deployment, keys: Sequence[str], folder: Path, for
 
 
 def test_every_answer_is_read(deployment: Deployment, tmp_path: Path) -> None:
-    """A secret in a webhook's 401, the wrong-login page, a 400 preflight …: every answer of the run is judged."""
+    """A secret in a webhook's 401, the wrong-login page, a 400 preflight: every answer is judged."""
     must_be_found(deployment, list(deployment.secrets), tmp_path)
 
 
