@@ -30,6 +30,7 @@ __all__ = ["Options", "add_options", "find_suite"]
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 _PROFILES = "environments.toml"
+_COMMIT = re.compile(r"[0-9A-Fa-f]{7,64}")
 _WAIVERS = "waivers.toml"
 # Options that must have a value where they are given, by their names in `config.option`.
 _NOT_EMPTY = {
@@ -241,6 +242,8 @@ class Options:
         for flag, value in filled.items():
             if value == "":  # as a variable of CI that is not set: what it was to check would not be checked
                 raise InputError(f"{flag}: is empty")
+        if option.caio_commit and not _COMMIT.fullmatch(option.caio_commit):
+            raise InputError("--expect-commit: give 7 or more hex digits of the commit, and no branch or tag")
         demo = [name for name in names if profiles[name].reference and not base_url]
         faults = tuple(option.caio_faults)
         if faults and len(demo) != len(names):

@@ -120,9 +120,9 @@ def pytest_cmdline_main(
     if getattr(config.option, "looponfail", False) and _tests_a_deployment(config):
         raise pytest.UsageError("--looponfail: would ask again at each change of a file; leave it out")
     if _tests_a_deployment(config):
-        from pytest_caio.session.pytest_options import unusable_workers  # noqa: PLC0415 - other runs need no import
+        from pytest_caio.session.pytest_options import too_many_workers  # noqa: PLC0415 - other runs need no import
 
-        if trouble := unusable_workers(config):
+        if trouble := too_many_workers(config.option):
             raise pytest.UsageError(trouble)
     try:
         return (yield)

@@ -15,6 +15,8 @@ from pytest_caio.system.textfile import decode_text, read_text
 
 __all__ = ["Entry", "EnvFile"]
 
+_LONGEST = 1024 * 1024
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -69,7 +71,11 @@ class EnvFile:
             if binding.key is None:
                 continue
             atoms = list(parse_variables(binding.value or ""))
-            value = "".join(atom.resolve(known) for atom in atoms)
+            parts = [atom.resolve(known) for atom in atoms]
+            # Values that refer to values that refer to others would fill the memory in a few lines.
+            if len(parts) > 1 and sum(map(len, parts)) > _LONGEST:
+                raise InputError(f"env file {path}, line {line}: is longer than 1 MiB with what it refers to")
+            value = "".join(parts)
             undefined = tuple(
                 atom.name
                 for atom in atoms

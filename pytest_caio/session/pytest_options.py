@@ -19,7 +19,7 @@ __all__ = [
     "asks_nothing",
     "check_options",
     "pass_over_strictness",
-    "unusable_workers",
+    "too_many_workers",
 ]
 
 # Options by their names in `config.option`: that of the command line, and why a run must not have it.
@@ -54,7 +54,7 @@ def check_options(config: pytest.Config) -> None:
             raise InputError(f"{flag}: {reason}")
     if getattr(option, "dist", "no") == "each":
         raise InputError("--dist each: every worker would send every request; give -n with a number instead")
-    _check_workers(option)
+    _check_workers(config)
     if getattr(option, "setuponly", False):  # would run the fixtures, which wait for responses
         option.setupplan = True
     for flag, path in _files(config).items():
@@ -64,9 +64,10 @@ def check_options(config: pytest.Config) -> None:
         option.tbstyle = "short"
 
 
-def _check_workers(option: Any) -> None:
+def _check_workers(config: pytest.Config) -> None:
     """Raise InputError for workers that pytest-xdist could not start, over which the run would break."""
-    for spec in getattr(option, "tx", None) or ():
+    specs = getattr(config.option, "tx", None) or ()
+    for spec in specs:
         count, star, how = str(spec).rpartition("*")
         kind, *more = how.split("//")
         python = next((part.partition("=")[2] for part in more if part.startswith("python=")), "")
@@ -76,27 +77,22 @@ def _check_workers(option: Any) -> None:
             raise InputError(f"--tx {spec}: unknown kind of worker; give --tx popen, or -n with a number")
         if kind == "popen" and python and not shutil.which(python):
             raise InputError(f"--tx {spec}: there is no program {python}")
-
-
-def unusable_workers(config: pytest.Config) -> str:
-    """Return why a run may not have these workers, else empty; xdist lists them before it starts any."""
-    asked = getattr(config.option, "numprocesses", None)
-    most = getattr(config.option, "maxprocesses", None) or _MOST_WORKERS + 1
-    if isinstance(asked, int) and min(asked, most) > _MOST_WORKERS:
-        return f"-n {asked}: each worker is a process; give at most {_MOST_WORKERS}"
     # A worker is told these, as text.
-    told = (
-        *config.invocation_params.args,
-        str(config.invocation_params.dir),
-        str(config.rootpath),
-        *sys.path,
-    )
-    if (asked or getattr(config.option, "tx", None)) and any(_SURROGATE.search(str(one)) for one in told):
-        flag = f"-n {asked}" if asked else "--tx"
-        return (
-            f"{flag}: this locale lacks letters of the folders' names, so that no worker could be told of "
+    given = config.invocation_params
+    told = " ".join(map(str, (*given.args, given.dir, config.rootpath, *sys.path)))
+    if specs and _SURROGATE.search(told):
+        raise InputError(
+            "-n or --tx: this locale lacks letters of the folders' names, so that no worker could be told of "
             "them; set PYTHONUTF8=1, or leave the workers out"
         )
+
+
+def too_many_workers(option: Any) -> str:
+    """Return why a run may not have that many workers, else empty; xdist lists them before it starts any."""
+    asked = getattr(option, "numprocesses", None)
+    most = getattr(option, "maxprocesses", None) or _MOST_WORKERS + 1
+    if isinstance(asked, int) and min(asked, most) > _MOST_WORKERS:
+        return f"-n {asked}: each worker is a process; give at most {_MOST_WORKERS}"
     return ""
 
 

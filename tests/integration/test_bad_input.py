@@ -51,6 +51,8 @@ CASES = {
         ("--env=staging", "--profiles=acceptance/environments.toml"),
         ("--base-url", "--env", "staging", "production"),
     ),
+    "a branch for a commit": Bad(("--expect-commit=main",), ("--expect-commit", "7 or more hex digits")),
+    "a short commit": Bad(("--expect-commit=a",), ("--expect-commit", "7 or more hex digits")),
     "empty commit": Bad(("--expect-commit=",), ("--expect-commit", "empty")),
     "empty path of an env file": Bad(("--env-file=",), ("--env-file", "empty")),
     "empty name": Bad(("--env=",), ("--env", "no such profile")),

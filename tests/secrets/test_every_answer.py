@@ -119,7 +119,7 @@ def must_be_found(deployment: Deployment, keys: Sequence[str], folder: Path, for
 
 
 def test_every_answer_is_read(deployment: Deployment, tmp_path: Path) -> None:
-    """For each place, RDY-10 names every secret that an answer there shows, and shows none."""
+    """A secret in a webhook's 401, the wrong-login page, a 400 preflight: every answer is judged."""
     must_be_found(deployment, list(deployment.secrets), tmp_path)
 
 

@@ -267,7 +267,7 @@ def test_a_part_that_is_well_says_what_it_likes(part: object) -> None:
 
 
 def test_required_dependencies_say_so() -> None:
-    """A dependency is required where its report says so, and not by its name."""
+    """An unknown required dependency that is down is seen: not its name says that it is required."""
     parts = {
         "a": {"required": True},
         "b": {"required": "true"},

@@ -165,6 +165,13 @@ def test_a_malformed_line_is_named(write: Write, content: str, line: int) -> Non
     assert str(caught.value) == f"env file {path}, line {line}: is not KEY=value"
 
 
+def test_values_that_grow_without_end_are_refused() -> None:
+    """Forty lines of which each has the one before twice would fill the memory: the line is named."""
+    lines = ["A0=x", *(f"A{n + 1}=${{A{n}}}${{A{n}}}" for n in range(40))]
+    with pytest.raises(InputError, match=r"line 22: is longer than 1 MiB with what it refers to$"):
+        EnvFile.parse("\n".join(lines).encode(), Path("x.env"))
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_utf_16_is_named(write: Write, encoding: str) -> None:
     """A file that PowerShell saved as UTF-16, with a byte order mark or without, is told as such."""

@@ -125,7 +125,7 @@ def test_broken_files_are_problems(tmp_path: Path, text: bytes, said: str) -> No
 @pytest.mark.parametrize("form", ["lines", "array"])
 @pytest.mark.parametrize("field", ["negative_constraints", "id", "baseline"])
 def test_a_field_twice_is_a_problem(tmp_path: Path, form: str, field: str) -> None:
-    """A golden case with a field twice, the second empty, is an error: readers differ in which one counts."""
+    """A golden case with `negative_constraints` twice, the second empty, is an error, as any field."""
     whole = {**CASE, "baseline": "before"}
     text = json.dumps(whole)[:-1] + f', "{field}": {json.dumps(type(whole[field])())}}}'
     path = tmp_path / "set.json"

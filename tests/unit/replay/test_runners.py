@@ -276,7 +276,10 @@ def test_an_interruption_does_not_wait_for_the_runner(tmp_path: Path) -> None:
 def test_commands_are_split_as_the_system_writes_them(
     command: str | list[str], windows: bool, words: tuple[str, ...]
 ) -> None:
-    """A command is a list, or text by the rules of the system; `python` is this interpreter."""
+    """A command is a list, or text by the rules of the system; `python` is this interpreter.
+
+    On Windows, quoted parts such as `--x="C:\\tool box\\y"` are kept.
+    """
     assert split_command(command, windows=windows) == words
 
 
