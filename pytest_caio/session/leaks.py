@@ -8,7 +8,7 @@ from functools import cached_property
 from pytest_caio.checks.check import Check
 from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.contract.paths import LOGIN
-from pytest_caio.gates.leaks import find_leaks
+from pytest_caio.gates.leaks import find_leaks, first_leak
 from pytest_caio.outcomes import who_acts
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.session.reports import exchange_key
@@ -78,7 +78,7 @@ class LeakWatch:
         asked, redact = self._run.plan.cases[nodeid], self._run.redactor.redact
         shown = f"the answer shows {', '.join(leaks)}; {answer.summary}"
         wrong = answer.mismatch(
-            "nothing in it that its caller may not see", shown, "", leaks=", ".join(leaks)
+            "nothing in it that its caller may not see", shown, "", leaks=first_leak(leaks)
         )
         check.advise(wrong, asked.case)
         return Result(
