@@ -31,7 +31,7 @@ COUNTED = (
     "See in GHL and HeyReach whether anything went out during the run. If it did, stop the operator as the runbook says. "
     'Hand to the developer, with the deploy logs: "A dry run raises the day\'s counters of what went out."'
 )
-COUNTERS = 'Hand to the developer, with the deploy logs from Railway: "The operator status lacks a counter of the day: {wrong}."'
+COUNTERS = 'Hand to the developer, with the deploy logs from Railway: "The operator status lacks a counter: {wrong}."'
 RAMP = "In the operator's settings, {act}, then redeploy."
 CARDS = (
     'Regenerate the queue on /sales. If it stays, hand to the developer, with the deploy logs: "The gatekeeper queues cards that lack '

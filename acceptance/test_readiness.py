@@ -48,6 +48,7 @@ from pytest_caio.contract.reports import (
 )
 from pytest_caio.environments.urls import browser_url
 from pytest_caio.gates.freshness import clock_at, dates, kept_copy
+from pytest_caio.gates.leaks import first_leak
 
 READY = (
     "Open the deploy logs in Railway, mend what they say of {failed} (REDIS_URL for Redis, INNGEST_EVENT_KEY and "
@@ -80,7 +81,7 @@ CACHED = (
 )
 STALE = (
     "In Railway, redeploy. If the report is from another time again, turn caching off for /api/ in front of the dashboard (what "
-    'was cached is no answer of it), or hand to the developer: "A report is not made anew for each request: {case}."'
+    'was cached is no answer of it), or hand to the developer: "A report is not made anew for each request."'
 )
 DISAGREE = 'Hand to the developer, with the deploy logs from Railway: "The readiness code contradicts itself: {wrong}."'
 UNSIGNED = get("/inngest", name="unsigned introspection")
@@ -383,7 +384,9 @@ def test_answers_leak_nothing(response: Exchange, leaks_in: Callable[[Exchange],
     leaks = leaks_in(response)
     if leaks:
         shown = f"the answer shows {', '.join(leaks)}; {response.summary}"
-        raise response.mismatch("nothing in it that its caller may not see", shown, "", leaks=word(leaks))
+        raise response.mismatch(
+            "nothing in it that its caller may not see", shown, "", leaks=first_leak(leaks)
+        )
 
 
 def transport_cases(environment: Environment) -> Mapping[str, Probe]:

@@ -17,7 +17,7 @@ from pytest_caio.environments.urls import web_url
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.unpacking import UNREADABLE
 
-__all__ = ["find_leaks", "signatures_in"]
+__all__ = ["find_leaks", "first_leak", "signatures_in"]
 
 _CONNECTION_STRING = re.compile(
     r"\b(rediss?|postgres(ql)?|mysql|mongodb(\+srv)?|amqps?)://\S+|://[^/\s:@\"'<>]*:[^/\s@\"'<>]+@", re.I
@@ -62,6 +62,11 @@ def find_leaks(
     """
     answers = (*exchange.earlier, exchange)
     return list(dict.fromkeys(leak for one in answers for leak in _leaks(one, environment, secrets_in)))
+
+
+def first_leak(leaks: list[str]) -> str:
+    """Return what a response shows, in the few words of an action."""
+    return f"{leaks[0]}{' and more' if leaks[1:] else ''}"
 
 
 def _leaks(

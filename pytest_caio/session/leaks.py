@@ -11,7 +11,7 @@ from pytest_caio.checks.check import Check, filled
 from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.checks.shared import READINESS
 from pytest_caio.contract.paths import LOGIN
-from pytest_caio.gates.leaks import find_leaks
+from pytest_caio.gates.leaks import find_leaks, first_leak
 from pytest_caio.outcomes import Mismatch, who_acts
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.session.reports import exchange_key
@@ -104,7 +104,7 @@ def polled(run: Run, places: Iterable[Result]) -> list[Result]:
 
 def _wrong(answer: Exchange, leaks: Sequence[str]) -> Mismatch:
     shown = f"the answer shows {', '.join(leaks)}; {answer.summary}"
-    return answer.mismatch("nothing in it that its caller may not see", shown, leaks=", ".join(leaks))
+    return answer.mismatch("nothing in it that its caller may not see", shown, leaks=first_leak(leaks))
 
 
 def _found(place: Result, label: str, answer: Exchange, wrong: Mismatch, run: Run) -> Result:
