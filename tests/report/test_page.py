@@ -434,7 +434,7 @@ def _plain(text: str) -> str:
 
 
 def _printed(chromium: Browser, path: Path, colour: tuple[int, ...], *, scripts: bool = True) -> str:
-    """Return the text of a printed report, plain; assert at most 8 A4 pages, and the verdict's colour."""
+    """Return the text of a printed report, plain; assert at most 8 A4 pages, the first with this colour."""
     context = chromium.new_context(java_script_enabled=scripts)
     tab = context.new_page()
     tab.goto(path.as_uri())
@@ -509,7 +509,6 @@ def test_the_printed_page_of_a_go(chromium: Browser, no_go: Outcome, tmp_path: P
     path = rewritten_report(no_go, record, tmp_path / "go.html")
     text = _printed(chromium, path, GREEN)
     assert text.index(_plain("no blocking check failed")) < text.index(_plain("For the auditor"))
-    assert _plain("None failed, was waived or advised.") not in text or "advised" not in no_go.checks.values()
 
 
 @pytest.mark.nightly
