@@ -126,6 +126,7 @@ def also(statement: Any, **details: str) -> None:
         (("--max-age", "0m"), "--max-age 0m: give a number and m, h or d, as 90m, 24h or 7d"),
         (("--max-age", "1 day"), "--max-age 1 day: give a number and m, h or d, as 90m, 24h or 7d"),
         (("--env", ""), "--env: is empty"),
+        (("--key", ""), "--key: is empty"),
         (("--commit", ""), "--commit: is empty"),
     ],
 )
