@@ -208,7 +208,7 @@ def _parsed(path: Path, raw: bytes, head: _Head | None) -> Ledger:
         faults.append(f"{path}: its last line was cut")
     if (head is None and raw) or (head is not None and head.hash == "unusable"):
         what = "is missing" if head is None else "cannot be used"
-        faults.append(f"{_beside(path, 'head')} {what}: whether runs are missing is not known")
+        faults.append(f"{_beside(path, 'head')} {what}: put it back; runs may be missing")
     elif head is not None and not known:
         if not raw:
             faults.append(

@@ -119,6 +119,19 @@ def test_a_replaced_ledger_is_noticed(tmp_path: Path) -> None:
     assert f"run {RUNS}, the last that was written, is not in it" in read_ledger(own).fault
 
 
+@pytest.mark.parametrize("content", [None, b"", b"{}"], ids=["missing", "emptied", "unusable"])
+def test_a_lost_head_is_noticed(tmp_path: Path, content: bytes | None) -> None:
+    """Without its head a ledger could be cut unnoticed, so that a missing or unusable one is told."""
+    path = filled(tmp_path / "ledger.jsonl", 2)
+    head = path.with_name("ledger.jsonl.head")
+    head.unlink()
+    if content is not None:
+        head.write_bytes(content)
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    what = "cannot be used" if content else "is missing"
+    assert read_ledger(path).fault == f"{head} {what}: put it back; runs may be missing"
+
+
 def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     """Two processes that append at once leave every run of both, in one unbroken chain."""
     path = tmp_path / "ledger.jsonl"

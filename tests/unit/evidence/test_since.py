@@ -178,7 +178,7 @@ def test_history_tells_a_changed_ledger(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    "words", [["--ledger={}/none.jsonl"], ["--ledger={}"], ["--env=other"], ["--against={}/no"]]
+    "words", [["--ledger={}/none.jsonl"], ["--ledger={}"], ["--env=other"], ["--env="], ["--against={}/no"]]
 )
 def test_history_refuses_what_it_cannot_use(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
