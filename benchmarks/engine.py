@@ -1,9 +1,9 @@
 """Measures replay, judging, evidence and migration: ratios that are measured in one run, with their spread.
 
 `python -m benchmarks.engine` measures all of it, `--only PART` a part, `--small` the short form (a minute),
-and `--largest` kills and repeats a migration of 1,000,000 records. Memory is the peak of a process that does nothing
-else. Times are of the wall clock, those of judging and evidence of the processor; each ratio is of two
-measurements that were taken one after the other.
+and `--largest` kills and repeats a migration of 1,000,000 records. Memory is the peak of a process that does
+nothing else. Times are of the wall clock, those of judging and evidence of the processor; each ratio is of
+two measurements that were taken one after the other.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=PARTS, help="measure one part")
     parser.add_argument("--small", action="store_true", help="the short form")
-    parser.add_argument("--largest", action="store_true", help="1,000,000 records (some 5 GB of disk, an hour)")
+    parser.add_argument("--largest", action="store_true", help="1,000,000 records (5 GB of disk, an hour)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each figure (default: 3)")
     parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     given = parser.parse_args()
