@@ -1,9 +1,9 @@
 """Measures replay, judging, evidence and migration: ratios that are measured in one run, with their spread.
 
 `python -m benchmarks.engine` measures all of it, `--only PART` a part, `--small` the short form (a minute),
-and `--largest` adds 1,000,000 records to the migration. Memory is the peak of a process that does nothing
-else. Times are of the wall clock, those of judging on one core of its processor; each ratio is of two
-measurements that were taken one after the other.
+and `--largest` kills and repeats a migration of 1,000,000 records. Memory is the peak of a process that does
+nothing else. Times are of the wall clock, those of judging and evidence of the processor; each ratio is of
+two measurements that were taken one after the other.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.replay import (
@@ -65,7 +67,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=PARTS, help="measure one part")
     parser.add_argument("--small", action="store_true", help="the short form")
-    parser.add_argument("--largest", action="store_true", help="also 1,000,000 records (some 10 GB of disk)")
+    parser.add_argument("--largest", action="store_true", help="1,000,000 records (5 GB of disk, an hour)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each figure (default: 3)")
     parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -100,7 +102,7 @@ def start(*words: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "benchmarks.engine", "--child", *map(str, words)],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTEST_ADDOPTS": ""},
         stdout=subprocess.PIPE,
         encoding="utf-8",
     )
@@ -112,7 +114,7 @@ def child(*words: object) -> dict[str, Any]:
         printed, _ = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{words[0]} ended with {process.returncode}")
-    found: dict[str, Any] = json.loads(printed)
+    found: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return found
 
 
@@ -230,30 +232,26 @@ def of_children() -> list[float]:
     return [sum(child.cpu_times()[:2]) for child in psutil.Process().children(recursive=True)]
 
 
-def largest_child() -> float:
-    """Return the peak memory of the largest process that this one started, in MiB; 0 on Windows."""
-    if sys.platform == "win32":
-        return 0.0
-    import resource  # noqa: PLC0415 - there is none on Windows
+class Ends:
+    """Measures the processor time that the end of a session takes: its verdict, and the evidence."""
 
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return most / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    seconds = 0.0
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Iterator[None]:
+        """Let all others end the session, and measure it."""
+        started = time.process_time()
+        yield
+        self.seconds = time.process_time() - started
 
 
 def run_pytest(*arguments: str) -> dict[str, Any]:
-    """Run pytest once, and return its seconds and the peak of its memory."""
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-        cwd=CHECKOUT,
-        env={**os.environ, "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    if done.returncode not in (0, 1):
-        raise RuntimeError(done.stdout + done.stderr)
-    return {"seconds": time.perf_counter() - started, "peak": largest_child()}
+    """Run pytest in this process: its processor time, that of its end, and the peak of memory."""
+    ends = Ends()
+    status = pytest.main(["-q", "-p", "no:cacheprovider", *arguments], plugins=[ends])
+    if status not in (0, 1):
+        raise RuntimeError(f"pytest ended with {status}")
+    return {"processor": time.process_time(), "end": ends.seconds, "peak": peak_mib()}
 
 
 def evidence(given: argparse.Namespace) -> None:
@@ -279,10 +277,11 @@ def evidence(given: argparse.Namespace) -> None:
                 empty.append(child("pytest", str(place / "test_empty.py"), "-c", "pytest.ini", *html))
                 ours.append(child("pytest", *suite, "--evidence-dir", str(place / "reports")))
             written = sum(path.stat().st_size for path in (place / "reports").rglob("*") if path.is_file())
-        taken = sorted(o["seconds"] / e["seconds"] for o, e in zip(ours, empty, strict=True))
+        taken = sorted(o["processor"] / e["processor"] for o, e in zip(ours, empty, strict=True))
         print(
             f"evidence of {size:,} cases: {statistics.median(taken):.2f} x the empty session "
-            f"({taken[0]:.2f} to {taken[-1]:.2f}); {statistics.median(o['seconds'] for o in ours):.2f} s, "
+            f"({taken[0]:.2f} to {taken[-1]:.2f}), in processor time; verdict and evidence at its end "
+            f"{statistics.median(o['end'] for o in ours):.2f} s of {ours[-1]['processor']:.2f} s, "
             f"{max(o['peak'] for o in ours):.0f} MiB, {written / rounds / 2**20:.1f} MiB of files a run",
             flush=True,
         )
