@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -64,7 +64,7 @@ def find_leaks(
     return list(dict.fromkeys(leak for one in answers for leak in _leaks(one, environment, secrets_in)))
 
 
-def first_leak(leaks: list[str]) -> str:
+def first_leak(leaks: Sequence[str]) -> str:
     """Return what a response shows, in the few words of an action."""
     return f"{leaks[0]}{' and more' if leaks[1:] else ''}"
 
