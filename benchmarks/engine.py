@@ -232,26 +232,24 @@ def of_children() -> list[float]:
     return [sum(child.cpu_times()[:2]) for child in psutil.Process().children(recursive=True)]
 
 
-class Ends:
-    """Measures the processor time that the end of a session takes: its verdict, and the evidence."""
+class LastTest:
+    """Knows when the last test ended, in processor time."""
 
-    seconds = 0.0
+    ended = 0.0
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self) -> Iterator[None]:
-        """Let all others end the session, and measure it."""
-        started = time.process_time()
-        yield
-        self.seconds = time.process_time() - started
+    def pytest_runtest_logfinish(self) -> None:
+        """Note the time, after each test."""
+        self.ended = time.process_time()
 
 
 def run_pytest(*arguments: str) -> dict[str, Any]:
-    """Run pytest in this process: its processor time, that of its end, and the peak of memory."""
-    ends = Ends()
-    status = pytest.main(["-q", "-p", "no:cacheprovider", *arguments], plugins=[ends])
+    """Run pytest in this process: its processor time, that after the last test, and the peak of memory."""
+    last = LastTest()
+    status = pytest.main(["-q", "-p", "no:cacheprovider", *arguments], plugins=[last])
     if status not in (0, 1):
         raise RuntimeError(f"pytest ended with {status}")
-    return {"processor": time.process_time(), "end": ends.seconds, "peak": peak_mib()}
+    used = time.process_time()
+    return {"processor": used, "end": used - last.ended, "peak": peak_mib()}
 
 
 def evidence(given: argparse.Namespace) -> None:
