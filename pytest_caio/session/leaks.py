@@ -104,7 +104,7 @@ def polled(run: Run, places: Iterable[Result]) -> list[Result]:
 
 def _wrong(answer: Exchange, leaks: Sequence[str]) -> Mismatch:
     shown = f"the answer shows {', '.join(leaks)}; {answer.summary}"
-    return answer.mismatch("nothing in it that its caller may not see", shown, leaks=first_leak(leaks))
+    return answer.mismatch("nothing in it that its caller may not see", shown, "", leaks=first_leak(leaks))
 
 
 def _found(place: Result, label: str, answer: Exchange, wrong: Mismatch, run: Run) -> Result:
