@@ -279,7 +279,7 @@ def test_there_are_enough_faults() -> None:
 
 
 def test_what_a_fault_needs_is_said_in_few_words() -> None:
-    """What to do, who does it, what is wrong and the checks are under sixty words, for half of the faults."""
+    """What stands unfolded under "What to change" is under sixty words, for half of the faults."""
     shown = json.loads(CAUSES.read_text("utf-8"))
     told = [" ".join([*shown[name], *touched(fault)]).split() for name, fault in FAULTS.items()]
     assert median(map(len, told)) < 60

@@ -15,7 +15,9 @@ from pytest_caio.system.textfile import decode_text, read_text
 
 __all__ = ["Entry", "EnvFile"]
 
-_LONGEST = 1024 * 1024
+_LONGEST = 32_767  # characters of a variable, on Windows
+_MOST = 1000  # definitions
+_POWERSHELL = "$env:"
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,22 @@ class EnvFile:
             # The text of a binding begins with the blank lines before it.
             blank = len(binding.original.string) - len(binding.original.string.lstrip())
             line = binding.original.line + binding.original.string.count("\n", 0, blank)
+            where = f"env file {path}, line {line}"
             if binding.error:
-                raise InputError(f"env file {path}, line {line}: is not KEY=value")
+                raise InputError(f"{where}: is not KEY=value")
             if binding.key is None:
                 continue
+            if binding.key.lower().startswith(_POWERSHELL):
+                raise InputError(
+                    f"{where}: is a command of PowerShell; write KEY=value, without {_POWERSHELL}"
+                )
             atoms = list(parse_variables(binding.value or ""))
             parts = [atom.resolve(known) for atom in atoms]
             # Values that refer to values that refer to others would fill the memory in a few lines.
-            if len(parts) > 1 and sum(map(len, parts)) > _LONGEST:
-                raise InputError(f"env file {path}, line {line}: is longer than 1 MiB with what it refers to")
+            if sum(map(len, parts)) > _LONGEST:
+                raise InputError(f"{where}: has more than {_LONGEST:,} characters, with what it refers to")
+            if len(entries) == _MOST:
+                raise InputError(f"{where}: defines more than {_MOST:,} keys; is this an env file?")
             value = "".join(parts)
             undefined = tuple(
                 atom.name

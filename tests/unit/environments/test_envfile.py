@@ -168,8 +168,28 @@ def test_a_malformed_line_is_named(write: Write, content: str, line: int) -> Non
 def test_values_that_grow_without_end_are_refused() -> None:
     """Forty lines of which each has the one before twice would fill the memory: the line is named."""
     lines = ["A0=x", *(f"A{n + 1}=${{A{n}}}${{A{n}}}" for n in range(40))]
-    with pytest.raises(InputError, match=r"line 22: is longer than 1 MiB with what it refers to$"):
+    with pytest.raises(InputError, match=r"line 16: has more than 32,767 characters, with"):
         EnvFile.parse("\n".join(lines).encode(), Path("x.env"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (f"A=1\nB={'x' * 32_768}\n", "line 2: has more than 32,767 characters, with what it refers to"),
+        (
+            "".join(f"K{n}=x\n" for n in range(1001)),
+            "line 1001: defines more than 1,000 keys; is this an env file?",
+        ),
+        (f'A=1\n$env:B = "{SECRET}"\n', "line 2: is a command of PowerShell; write KEY=value, without $env:"),
+        (f"$ENV:B='{SECRET}'\n", "line 1: is a command of PowerShell; write KEY=value, without $env:"),
+    ],
+    ids=["a long value", "many keys", "PowerShell", "PowerShell in capitals"],
+)
+def test_what_no_env_file_has_is_refused(content: str, said: str) -> None:
+    """Values that no variable can have, more keys than any file has, and commands are refused by line."""
+    with pytest.raises(InputError) as caught:
+        EnvFile.parse(content.encode(), Path("x.env"))
+    assert str(caught.value) == f"env file x.env, {said}"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
