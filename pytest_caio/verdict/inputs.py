@@ -64,8 +64,7 @@ def _no_env_file(left: Sequence[Failure], variables: set[str]) -> Cause:
     return Cause(
         f"The env file lacks {len(named)} variables: {', '.join(named[:3])} and {len(named) - 3} more.",
         "Give the deployment's whole env file with --env-file FILE: copy all variables of the service from "
-        "Railway "
-        "(Variables, Raw Editor) into it; then run again.",
+        "Railway (Variables, Raw Editor) into it; then run again.",
         "you",
         [*about, *lack],
         MISSING,
@@ -99,10 +98,9 @@ def file_of_another(left: Sequence[Failure]) -> Iterable[Cause]:
     ]
     yield Cause(
         f"The env file is that of another environment, {other}.",
-        "Give this environment's own env file with --env-file FILE, with the values that Railway has for "
-        "it; then "
-        "run again. If it is the right file, correct ENVIRONMENT and the names of its Redis namespaces in "
-        "it.",
+        "Give this environment's own env file with --env-file FILE, with the values that Railway has for it; "
+        "then run again. If it is the right file, correct ENVIRONMENT and the names of its Redis namespaces "
+        "in it.",
         "you",
         [*named, *spaces, *reads],
         MISSING,

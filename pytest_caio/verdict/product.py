@@ -19,8 +19,8 @@ _WHOSE = (
 )
 _CRASHES = (
     "In Railway, open the deploy logs, which say why it crashes, and hand them to the developer. If they "
-    "show no "
-    "request of this run, correct the base URL (--base-url, base_url of the profile or CAIO_BASE_URL)."
+    "show no request of this run, correct the base URL (--base-url, base_url of the profile or "
+    "CAIO_BASE_URL)."
 )
 
 
