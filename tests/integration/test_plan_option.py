@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_caio.contract.providers import PROVIDERS
 from tests.support.suite_runs import Ask, Deployment, Outcome, asked, plan_rows
 
 
@@ -104,7 +105,7 @@ def test_credentials_are_kept_out_of_logs_where_the_profile_says_so(
 ) -> None:
     """With `probe_query_token = false`, neither the token nor a bearer is sent where a log keeps it."""
     kept = [row.credential for row in plan_rows(plan.stdout) if "log keeps" in row.effect]
-    bearers = ("HEYREACH_BEARER_TOKEN", "WEBHOOK_BEARER_TOKEN", "WEBHOOK_BEARER_TOKEN")
+    bearers = sorted(one.bearer_key for one in PROVIDERS.values() if one.bearer_key)
     assert sorted(kept) == ["DASHBOARD_AUTH_TOKEN as ?token=", *(f"{key} in the query" for key in bearers)]
     profiles = tmp_path / "profiles.toml"
     own = calm.reference.profiles_file.read_text("utf-8")

@@ -13,6 +13,7 @@ from docs.checks_table import declared
 from pytest_caio.bootstrap.rules import review
 from pytest_caio.bootstrap.values import GENERATED, defaults
 from pytest_caio.checks.check import Check
+from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.keys import REQUIRED_KEYS, RUNTIME_KEYS, weakness
 from pytest_caio.errors import InputError
@@ -41,15 +42,16 @@ def test_a_whole_file(run: Run, env_file: Path, mode: str) -> None:
     """With what comes from outside in the file, it ends up with every runtime key, and passes the rules."""
     ran = run(env_file, *WHOLE, mode=mode)
     assert (ran.status, ran.summary["ok"], ran.summary["changed"], ran.err) == (0, True, True, "")
-    # The three that may send a bearer are not made to sign; the queue's filter follows the ramp by itself.
-    spared = {"INSTANTLY_WEBHOOK_SECRET", "HEYREACH_WEBHOOK_SECRET", "CLAY_WEBHOOK_SECRET"}
+    # Those that may send a bearer are not made to sign; the queue's filter follows the ramp by itself.
+    ways = {name: "bearer" if one.bearer_key else "signature" for name, one in PROVIDERS.items()}
+    spared = {one.secret_key for one in PROVIDERS.values() if one.bearer_key}
     kept = {*OUTSIDE, *CRM}
     left = {*kept, *spared, "PENDING_QUEUE_TIER_FILTER"}
     assert ran.summary["kept"] == [key for key in RUNTIME_KEYS if key in kept]
     assert ran.summary["written"] == [key for key in RUNTIME_KEYS if key not in left]
     assert set(ran.summary["generated"]) == {*GENERATED} - spared
-    bearers = dict.fromkeys(("instantly", "heyreach", "clay"), "bearer")
-    assert ran.summary["providers"] == {**bearers, "rb2b": "signature"}
+    assert ran.summary["providers"] == ways
+    assert ways.items() > {"clay": "bearer", "rb2b": "signature"}.items()
     values = values_of(env_file)
     assert {key: values[key] for key in OUTSIDE} == OUTSIDE
     assert values["ENVIRONMENT"] == mode
@@ -282,13 +284,13 @@ def test_what_may_be_waived_is_what_the_checks_say(run: Run, env_file: Path) -> 
 
 def test_providers_that_sign(run: Run, env_file: Path) -> None:
     """A provider that is said to sign gets a secret, and a bearer that nobody sends is not made."""
-    ways = [f"--provider={name}=signature" for name in ("instantly", "clay")]
-    ran = run(env_file, *WHOLE, *ways)
+    shared = [name for name, one in PROVIDERS.items() if one.bearer_key == "WEBHOOK_BEARER_TOKEN"]
+    ran = run(env_file, *WHOLE, *(f"--provider={name}=signature" for name in shared))
     assert ran.status == 0
     values = values_of(env_file)
     assert {"INSTANTLY_WEBHOOK_SECRET", "CLAY_WEBHOOK_SECRET", "HEYREACH_BEARER_TOKEN"} <= values.keys()
     assert not {"WEBHOOK_BEARER_TOKEN", "HEYREACH_WEBHOOK_SECRET"} & values.keys()
-    signs = dict.fromkeys(("instantly", "clay", "rb2b"), "signature")
+    signs = dict.fromkeys((*shared, "rb2b"), "signature")
     assert ran.summary["providers"] == {**signs, "heyreach": "bearer"}
 
 
@@ -374,7 +376,7 @@ def test_every_required_key_has_a_source() -> None:
         (["--base-url", "caio.up.railway.app"], "--base-url: must start with https://"),
         (["--base-url", "https://caio.up.railway.app/x"], "--base-url: must be scheme and host alone"),
         (["--provider", "clay"], "--provider clay: takes NAME=bearer or NAME=signature"),
-        (["--provider", "apollo=bearer"], "the names are instantly, heyreach, clay, rb2b"),
+        (["--provider", "nobody=bearer"], f"the names are {', '.join(PROVIDERS)}"),
         (["--provider", "rb2b=bearer"], "RB2B sends no bearer, it can only sign"),
         (["--provider", "clay=bearer", "--provider", "clay=signature"], "is given twice"),
         (["--provider", "clay=bearer"], "give --generate-secrets too"),
