@@ -210,6 +210,13 @@ KEYS = [
     *Profile.__struct_fields__,
     *(key for section in SECTIONS.values() for key in section.__struct_fields__),
 ]
+
+
+# Not a lambda: Hypothesis reads the file of one to describe it, which LC_ALL=C and the path's letters end.
+def _lists(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(inner, max_size=2).map(lambda found: f"[{', '.join(found)}]")
+
+
 VALUE = st.recursive(
     st.sampled_from(
         ["1", "-1", "0.5", "inf", "nan", "true", "2026-02-24", "2026-02-24T00:00:00Z", "07:00:00"]
@@ -219,7 +226,7 @@ VALUE = st.recursive(
     )
     | TEXT.map(lambda text: json.dumps(text, ensure_ascii=False))
     | TEXT.map(lambda text: f"'{text}'"),
-    lambda inner: st.lists(inner, max_size=2).map(lambda found: f"[{', '.join(found)}]"),
+    _lists,
     max_leaves=3,
 )
 TOML = st.one_of(
@@ -275,7 +282,7 @@ JSON = st.recursive(
         ["1", "NaN", "1e999", "null", "true", '"\\ud800"', "9" * 4301, "[", "}", "{}", "[]", "'x'"]
     )
     | TEXT.map(json.dumps),
-    lambda inner: st.lists(inner, max_size=2).map(lambda found: f"[{', '.join(found)}]"),
+    _lists,
     max_leaves=3,
 )
 GOOD = {"id": "A", "input_query": "What?", "expected_tools": ["t"], "positive_constraints": ["Says a"]}
@@ -442,6 +449,12 @@ PARTS = (
 )
 INNER = {**FLAT, **{name: [] for name in LISTS}, **dict.fromkeys(PARTS, FLAT)}
 WHOLE = {**INNER, "dependencies": INNER, **{name: [FLAT] for name in ("pending_emails", "emails", "leads")}}
+
+
+def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(list(WHOLE)), inner, max_size=5)
+
+
 PART = st.recursive(
     st.none()
     | st.booleans()
@@ -449,9 +462,7 @@ PART = st.recursive(
     | st.floats()
     | TEXT
     | st.just("2026-02-24T12:00:00"),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(list(WHOLE)), inner, max_size=5)
-    ),
+    _nested,
     max_leaves=12,
 )
 CHANGES = st.lists(

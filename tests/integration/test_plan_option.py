@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_caio.contract.providers import PROVIDERS
+from tests.support.forked import skip_workers
+from tests.support.places import CHECKOUT
 from tests.support.suite_runs import Ask, Deployment, Outcome, asked, plan_rows
 
 
@@ -95,6 +97,8 @@ def test_a_plan_is_in_the_order_of_the_checks(plan: Outcome) -> None:
 @pytest.mark.parametrize("order", ["--randomly-seed=7", "--numprocesses=2"])
 def test_a_plan_is_the_same_in_every_order(order: str, ask: Ask, plan: Outcome, calm: Deployment) -> None:
     """Tests that are shuffled, or spread over workers, change nothing about a plan, which has no workers."""
+    if order.startswith("--numprocesses"):
+        skip_workers(["-n2", str(CHECKOUT)])
     outcome = ask("acceptance", "--plan", order, to=calm, plugins=True)
     assert (outcome.status, outcome.sent) == (0, ())
     assert listed(outcome) == listed(plan)

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_caio.errors import InputError
 from pytest_caio.reference.hosting.redis_server import RedisServer, find_redis_server
+from tests.support.places import encoded_name
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="the programs are scripts")
 
@@ -110,7 +111,7 @@ def test_a_folder_with_blanks_and_backslashes_is_no_obstacle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A path with backslashes, blanks or letters that are not ASCII is in no configuration of the server."""
-    folder = tmp_path / ("tool box\\ü" if os.name == "posix" else "tool box ü")
+    folder = tmp_path / encoded_name("tool box\\ü" if os.name == "posix" else "tool box ü")
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     with RedisServer() as server, server.client() as client:

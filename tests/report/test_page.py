@@ -6,6 +6,7 @@ import copy
 import functools
 import hashlib
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -31,7 +32,7 @@ from pytest_caio.reference.faults import FAULTS
 from pytest_caio.verdict.outcome import Outcome as CheckOutcome
 from pytest_caio.verdict.record import CauseCase, CauseRecord, ExchangeRecord, Record
 from tests.support.pages import record_of, rewritten_report
-from tests.support.places import CHECKOUT
+from tests.support.places import CHECKOUT, encoded_name
 from tests.support.records import check as made_check
 from tests.support.records import record as made
 from tests.support.suite_runs import ASKING, SHORT, Deployment, Outcome, Sent, run_suite
@@ -283,11 +284,11 @@ def test_the_table_is_filled_in_odd_places(chromium: Browser, later: Outcome, tm
     """Under an odd path, over http and in a sandboxed frame, each case that did not pass has a row."""
     expected = _not_passed(later)
     assert expected > 1
-    place = tmp_path / ODD
+    place = tmp_path / encoded_name(ODD)
     place.parent.mkdir()
     place.write_bytes(later.html_path.read_bytes())
     tab = chromium.new_page()
-    encoded = "".join(f"%{byte:02x}" if chr(byte) != "/" else "/" for byte in str(place).encode())
+    encoded = "".join(f"%{byte:02x}" if chr(byte) != "/" else "/" for byte in os.fsencode(place))
     assert _rows(tab, place.as_uri()) == expected
     assert _rows(tab, f"file://{encoded}") == expected
     with _site(tmp_path) as url:

@@ -25,6 +25,7 @@ from pytest_caio.probing.plan import Plan, Planned
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.session.secrets import RunSecrets
 from tests.support.gate_runs import SUITE
+from tests.support.places import encoded_name
 
 __all__ = ["http_cases", "judged", "judged_answers", "options_of"]
 
@@ -62,7 +63,8 @@ def options_of(folder: Path, environment: Mapping[str, str] | None = None, **giv
         rootpath=folder,
         args=[],
     )
-    with patch.dict(os.environ, environment or {}, clear=True):
+    native = {name: encoded_name(value) for name, value in (environment or {}).items()}
+    with patch.dict(os.environ, native, clear=True):
         return Options.read(config, SUITE)
 
 

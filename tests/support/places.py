@@ -15,7 +15,7 @@ CHECKOUT = SUPPORT.parents[1]
 
 def encoded_name(name: str) -> str:
     """Return a file's name whose bytes are UTF-8, also where the locale (`LC_ALL=C`) has no such letters."""
-    return os.fsdecode(name.encode()) if os.name == "posix" else name
+    return os.fsdecode(name.encode("utf-8", "surrogateescape")) if os.name == "posix" else name
 
 
 def as_toml(value: object) -> str:
