@@ -106,6 +106,12 @@ APART: Mapping[str, tuple[str, ...]] = {
         *("session-secret-unset", "session-secret-implicit"),
         *("secret-short", "secret-reused", "secret-revoked"),
     ),
+    # One cause: a page that crashes shows nothing of who may open it.
+    "pages-open": ("sales-broken-inside",),
+    # One cause: readiness that asks for a token is not judged by its time.
+    "slow-readiness": ("readiness-guarded",),
+    # One cause: a Redis database that is not the deployment's lacks its queue as well.
+    "wrong-database": ("queue-elsewhere",),
 }
 # Faults that leak in some responses to these checks: RDY-10, which judges the responses of all checks, is
 # red only if they are asked whole. Every other leak is seen in a response that each run asks for.
