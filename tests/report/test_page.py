@@ -157,6 +157,10 @@ def _site(folder: Path, **headers: str) -> Iterator[str]:
                 self.send_header(name.replace("_", "-"), value)
             super().end_headers()
 
+        def translate_path(self, path: str) -> str:
+            """Return the file's path, also where the locale lacks its letters."""
+            return encoded_name(super().translate_path(path))
+
         def log_message(self, *_: object) -> None:
             """Do not log."""
 
