@@ -18,6 +18,7 @@ from pytest_caio.attestation.digests import digests_of
 from pytest_caio.attestation.evidence_set import LEDGER
 from pytest_caio.attestation.keys import SigningKey, load_private
 from pytest_caio.checks.declared import declared_checks
+from pytest_caio.contract.reports import is_commit
 from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import Profile, executor_fault, read_profiles
@@ -30,7 +31,6 @@ __all__ = ["Options", "add_options", "find_suite"]
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
 _PROFILES = "environments.toml"
-_COMMIT = re.compile(r"[0-9A-Fa-f]{7,64}")
 _WAIVERS = "waivers.toml"
 # Options that must have a value where they are given, by their names in `config.option`.
 _NOT_EMPTY = {
@@ -242,7 +242,7 @@ class Options:
         for flag, value in filled.items():
             if value == "":  # as a variable of CI that is not set: what it was to check would not be checked
                 raise InputError(f"{flag}: is empty")
-        if option.caio_commit and not _COMMIT.fullmatch(option.caio_commit):
+        if option.caio_commit and not is_commit(option.caio_commit):
             raise InputError("--expect-commit: give 7 or more hex digits of the commit, and no branch or tag")
         demo = [name for name in names if profiles[name].reference and not base_url]
         faults = tuple(option.caio_faults)

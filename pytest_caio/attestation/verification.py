@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import msgspec
 from pytest_caio.attestation.envelope import Refused, opened
 from pytest_caio.attestation.evidence_set import EvidenceSet, read
 from pytest_caio.attestation.statement import PREDICATE_TYPE, STATEMENT_TYPE, EnvironmentResult, Statement
+from pytest_caio.contract.reports import is_commit
 from pytest_caio.system.strictjson import NotJson, decode_json
 from pytest_caio.verdict.judge import GO
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "age_of", "spoken", "trusted", "vouch"]
 
 _AHEAD = timedelta(minutes=5)  # by which a clock may differ from this machine's
-_LEAST_COMMIT = 7  # characters that identify a commit
 _LARGEST = 16 * 1024 * 1024  # bytes; a statement of 10,000 checks has 1 MB
 
 
@@ -126,4 +125,4 @@ def _same_commit(seen: str, asked: str) -> bool:
     """Return whether two commits agree in what both name of them, which must be enough to identify one."""
     shorter = min(len(seen), len(asked))
     alike = seen[:shorter].lower() == asked[:shorter].lower()
-    return shorter >= _LEAST_COMMIT and alike and bool(re.fullmatch(r"[0-9a-fA-F]+", seen))
+    return alike and is_commit(seen) and is_commit(asked)

@@ -14,6 +14,7 @@ from pytest_caio.attestation.evidence_set import LEDGER, STATEMENT_SUFFIX, Evide
 from pytest_caio.attestation.keys import load_public
 from pytest_caio.attestation.statement import EnvironmentResult
 from pytest_caio.attestation.verification import Asked, age_of, trusted, vouch
+from pytest_caio.contract.reports import is_commit
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.ledger import Ledger, read_ledger
 from pytest_caio.evidence.stays import counted
@@ -23,7 +24,6 @@ from pytest_caio.verdict.judge import GO
 __all__ = ["configure", "run"]
 
 _AGE = re.compile(r"([1-9]\d{0,5})([mhd])", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     for option in ("key", "env", "commit", "max_age", "ledger"):
         if getattr(args, option) == "":  # as a variable of CI that is not set: nothing would be asked
             raise InputError(f"--{option.replace('_', '-')}: is empty")
-    if args.commit is not None and not _COMMIT.fullmatch(args.commit):
+    if args.commit is not None and not is_commit(args.commit):
         raise InputError(f"--commit {args.commit}: give its SHA, at least the first 7 hexadecimal digits")
     if len(args.statement) > 1:
         raise InputError(f"{len(args.statement)} files are given; give one, STEM{STATEMENT_SUFFIX}")

@@ -28,6 +28,7 @@ __all__ = [
     "WebhookHealth",
     "Webhooks",
     "denies",
+    "is_commit",
     "reported_commit",
 ]
 
@@ -197,7 +198,13 @@ def denies(part: object) -> bool:
     return part is False or (isinstance(part, str) and bool(_UNWELL.search(part)))
 
 
+_COMMIT = re.compile("[0-9A-Fa-f]{7,64}")
 _COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sha")
+
+
+def is_commit(text: str) -> bool:
+    """Return whether a text is the SHA of a commit, or so many of its first digits as identify one."""
+    return bool(_COMMIT.fullmatch(text))
 
 
 def reported_commit(report: object) -> str:
