@@ -23,7 +23,7 @@ from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import Profile, executor_fault, read_profiles
 from pytest_caio.environments.tokens import given_revoked, given_token
-from pytest_caio.errors import InputError
+from pytest_caio.errors import InputError, refuse_empty
 from pytest_caio.text import beginning
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
@@ -239,9 +239,7 @@ class Options:
         if len(names) > 1 and single:
             raise InputError(f"{single[0]} goes with one --env only; here are {', '.join(names)}")
         filled = {"--base-url": url, **{flag: getattr(option, dest) for flag, dest in _NOT_EMPTY.items()}}
-        for flag, value in filled.items():
-            if value == "":  # as a variable of CI that is not set: what it was to check would not be checked
-                raise InputError(f"{flag}: is empty")
+        refuse_empty(filled)
         if option.caio_commit and not is_commit(option.caio_commit):
             raise InputError("--expect-commit: give 7 or more hex digits of the commit, and no branch or tag")
         demo = [name for name in names if profiles[name].reference and not base_url]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["InputError", "own_fault"]
+__all__ = ["InputError", "own_fault", "refuse_empty"]
 
 _PACKAGE = Path(__file__).parent
 _MOST_PLACES = 4
@@ -13,6 +14,16 @@ _MOST_PLACES = 4
 
 class InputError(Exception):
     """Input that cannot be used: the text is one line that names the option, file or key, never a value."""
+
+
+def refuse_empty(given: Mapping[str, object]) -> None:
+    """Raise InputError for an option, by its flag, whose value is empty, as a variable of CI that is not set.
+
+    It would be taken for one that was not given, and what it was to decide would be left out.
+    """
+    for flag, value in given.items():
+        if value == "":
+            raise InputError(f"{flag}: is empty")
 
 
 def own_fault(error: BaseException) -> str:
