@@ -14,10 +14,11 @@ from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.contract.signing import inngest_signature, webhook_signature
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.urls import web_url
+from pytest_caio.outcomes import Mismatch
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.unpacking import UNREADABLE
 
-__all__ = ["find_leaks", "first_leak", "signatures_in"]
+__all__ = ["find_leaks", "leaking", "signatures_in"]
 
 _CONNECTION_STRING = re.compile(
     r"\b(rediss?|postgres(ql)?|mysql|mongodb(\+srv)?|amqps?)://\S+|://[^/\s:@\"'<>]*:[^/\s@\"'<>]+@", re.I
@@ -64,9 +65,11 @@ def find_leaks(
     return list(dict.fromkeys(leak for one in answers for leak in _leaks(one, environment, secrets_in)))
 
 
-def first_leak(leaks: Sequence[str]) -> str:
-    """Return what a response shows, in the few words of an action."""
-    return f"{leaks[0]}{' and more' if leaks[1:] else ''}"
+def leaking(exchange: Exchange, leaks: Sequence[str]) -> Mismatch:
+    """Return what is raised for a response that shows these, of which an action names the first."""
+    shown = f"the answer shows {', '.join(leaks)}; {exchange.summary}"
+    first = f"{leaks[0]}{' and more' if leaks[1:] else ''}"
+    return exchange.mismatch("nothing in it that its caller may not see", shown, "", leaks=first)
 
 
 def _leaks(

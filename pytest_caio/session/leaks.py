@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import msgspec
@@ -11,7 +11,7 @@ from pytest_caio.checks.check import Check, filled
 from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.checks.shared import READINESS
 from pytest_caio.contract.paths import LOGIN
-from pytest_caio.gates.leaks import find_leaks, first_leak
+from pytest_caio.gates.leaks import find_leaks, leaking
 from pytest_caio.outcomes import Mismatch, who_acts
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.session.reports import exchange_key
@@ -57,7 +57,7 @@ class LeakWatch:
             leaks = find_leaks(answer, cases[nodeid].case.environment, self._run.redactor.secrets_in)
             if leaks:
                 asker = f"{label} (asked by {cases[nodeid].check.id})"
-                wrong = _wrong(answer, leaks)
+                wrong = leaking(answer, leaks)
                 everywhere.advise(wrong, cases[nodeid].case)
                 found.append(_found(self._result(everywhere, nodeid), asker, answer, wrong, self._run))
         return found
@@ -96,15 +96,10 @@ def polled(run: Run, places: Iterable[Result]) -> list[Result]:
     for place in places:
         for (name, _, leaks), answer in run.leaking_polls.items():
             if name == place.environment:
-                wrong = _wrong(answer, leaks)
+                wrong = leaking(answer, leaks)
                 wrong.fix = filled(place.fix, wrong.named)
                 found.append(_found(place, label, answer, wrong, run))
     return found
-
-
-def _wrong(answer: Exchange, leaks: Sequence[str]) -> Mismatch:
-    shown = f"the answer shows {', '.join(leaks)}; {answer.summary}"
-    return answer.mismatch("nothing in it that its caller may not see", shown, "", leaks=first_leak(leaks))
 
 
 def _found(place: Result, label: str, answer: Exchange, wrong: Mismatch, run: Run) -> Result:
