@@ -55,14 +55,13 @@ _TOKEN = Cause(
 _PASSWORD = Cause(
     "something in front of the dashboard asks for a user name and a password",
     "Switch off the password protection in front of the dashboard (of the domain's host, or of a proxy), or "
-    "have "
-    "it let the checks and the webhook providers pass: the dashboard has a login of its own; then run again.",
+    "have it let the checks and the webhook providers pass: the dashboard has a login of its own; then run "
+    "again.",
 )
 _CACHED = Cause(
     "a cache in front of the dashboard answered with what it had kept for another caller",
     "Turn caching off for /api/ in whatever stands in front of the dashboard (a CDN or a proxy), empty its "
-    "cache, "
-    "and run again; no token is wrong.",
+    "cache, and run again; no token is wrong.",
 )
 _IN_FRONT = Cause(
     "something in front of the dashboard answered in its place",

@@ -112,8 +112,7 @@ class Exchange:
 
     @property
     def _detail(self) -> str:
-        """What an error of the dashboard says, without the JSON around it; empty if that is not all there "
-        "is."""
+        """What an error of the dashboard says, without the JSON around it; empty if there is more in that."""
         told = re.fullmatch(r'\s*\{\s*"detail"\s*:\s*"([^"\\]+)"\s*\}\s*', self.shown)
         return told[1] if told and self.status_code >= 400 else ""
 

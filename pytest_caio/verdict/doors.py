@@ -58,9 +58,8 @@ def open_doors(left: Sequence[Failure]) -> Iterable[Cause]:
             for failure in left
             if failure.id in THROUGH and failure not in roots and _leads(failure, paths)
         ]
-        if any(
-            failure.id == "WH-01" for failure in left
-        ):  # not required, a secret that is missing goes unseen
+        # Where signatures are not required, a secret that is missing goes unseen.
+        if any(failure.id == "WH-01" for failure in left):
             titles = {ROUTES[path].title for path in paths if path in ROUTES}
             through += [f for f in left if f.id == "WH-02" and titles >= _denied(f)]
         if paths == [*PROVIDERS["heyreach"].routes]:  # it may be so by decision, which the env file then says
@@ -83,10 +82,8 @@ def _unguarded(paths: Sequence[str]) -> str:
     listed = ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if paths[_NAMED:] else "")
     return (
         "In Railway, set DASHBOARD_AUTH_STRICT=true and take these paths out of DASHBOARD_AUTH_ALLOWLIST, "
-        "then "
-        'redeploy. If neither was wrong, hand to the developer: "The auth guard must refuse every path '
-        "under /api/ "
-        f'without a token: {listed} let everybody in."'
+        'then redeploy. If neither was wrong, hand to the developer: "The auth guard must refuse every path '
+        f'under /api/ without a token: {listed} let everybody in."'
     )
 
 

@@ -49,8 +49,7 @@ def _of_the_queue(root: Failure, other: Failure) -> bool:
 
 
 def _other_redis(root: Failure, other: Failure) -> bool:
-    """Return whether the deployment shows state that Redis does not hold, and Redis lacks what was "
-    "migrated."""
+    """Return whether the deployment shows state that is not in this Redis, which lacks what was migrated."""
     shown = root.case.expected.endswith("shown that Redis does not hold")
     lacks = re.match(r"\d+ of (them|its records)", other.case.observed)
     return shown and bool(lacks) and "Redis" in other.case.observed

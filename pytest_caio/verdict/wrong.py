@@ -100,8 +100,7 @@ def not_found(left: Sequence[Failure]) -> Iterable[Cause]:
     yield Cause(
         f"What every dashboard has is not there (404): {named}.",
         "See in Railway which commit is deployed, and redeploy the right one. If it is the right one, hand "
-        "to the "
-        f"developer, with the deploy logs: {', '.join(paths)} must exist.",
+        f"to the developer, with the deploy logs: {', '.join(paths)} must exist.",
         "you",
         judged,
     )
@@ -110,25 +109,28 @@ def not_found(left: Sequence[Failure]) -> Iterable[Cause]:
 def crashing(left: Sequence[Failure]) -> Iterable[Cause]:
     """Most of the webhooks, or of the API, crash: it is one thing, whichever check asked for the path."""
     for family in ("/webhooks/", "/api/"):
-        paths: dict[str, list[Failure]] = {}
+        statuses: dict[str, int] = {}
+        judged = []
         for failure in left:
-            for answer in failure.answers:
-                if (answer.status or 0) >= 500 and answer.status != 503 and answer.path.startswith(family):
-                    paths.setdefault(answer.path, []).append(failure)
-        if len(paths) < _MANY:
+            crashed = [answer for answer in failure.answers if _crashes(answer, family)]
+            for answer in crashed:
+                statuses.setdefault(answer.path, answer.status or 0)
+            judged += [failure] if crashed else []
+        if len(statuses) < _MANY:
             continue
-        first, *more = sorted(paths)
-        status = next(
-            a.status for f in paths[first] for a in f.answers if a.path == first and (a.status or 0) >= 500
-        )
+        first, *more = sorted(statuses)
         yield Cause(
-            f"{first} and {len(more)} more paths crash ({status}).",
+            f"{first} and {len(more)} more paths crash ({statuses[first]}).",
             f"Hand to the developer, with the deploy logs from Railway: {first} and {len(more)} more paths "
-            "under "
-            f"{family} answer {status}; correct the code behind them.",
+            f"under {family} answer {statuses[first]}; correct the code behind them.",
             "developer",
-            [failure for failure in left if any(failure in failures for failures in paths.values())],
+            judged,
         )
+
+
+def _crashes(answer: Answer, family: str) -> bool:
+    status = answer.status or 0
+    return status >= 500 and status != 503 and answer.path.startswith(family)
 
 
 def moved(host: str, target: str) -> str:
