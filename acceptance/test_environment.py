@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_caio import Advice, Environment, NotApplicable, cases, check, must, no
-from pytest_caio.checks.words import word
+from pytest_caio.checks.words import REDIS_TO_ANSWER, word
 from pytest_caio.contract.cards import RAMP_TIER
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.keys import (
@@ -272,7 +272,7 @@ def test_redis_answers_and_keeps(redis_server: RedisFindings, case: str) -> None
     Only noeviction will do: without a memory limit no other policy evicts either, until somebody sets one.
     """
     silence = redis_server.silence
-    must(not silence, "Redis must answer", silence, wrong=f"{silence[:1].upper()}{silence[1:]}")
+    must(not silence, REDIS_TO_ANSWER, silence, wrong=f"{silence[:1].upper()}{silence[1:]}")
     storage = redis_server.storage
     if case == "evicts nothing":
         if redis_server.policy is None:

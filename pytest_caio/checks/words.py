@@ -11,8 +11,10 @@ from collections.abc import Collection, Sequence
 from pytest_caio.outcomes import JUDGING, Mismatch, Way
 from pytest_caio.text import beginning
 
-__all__ = ["must", "no", "says", "word"]
+__all__ = ["REDIS_TO_ANSWER", "must", "no", "says", "word"]
 
+REDIS_TO_ANSWER = "Redis must answer"
+"""What is expected where the deployment's Redis gave no answer; causes know it by this."""
 _LONGEST = 300
 
 

@@ -12,8 +12,7 @@ from pytest_caio.contract.cards import Card, Queue, card_key, index_key, moment_
 from pytest_caio.contract.operation import Email
 from pytest_caio.environments.environment import Environment
 from pytest_caio.errors import InputError
-from pytest_caio.gates.redis_server import UNANSWERED
-from pytest_caio.outcomes import Mismatch
+from pytest_caio.gates.redis_server import unanswered
 from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state import StoreError, connect, fetch, members, scan
 from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
@@ -75,7 +74,7 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         where its id is still in the index.
         """
         if self.silence:
-            raise Mismatch("Redis must answer", self.silence, UNANSWERED)
+            raise unanswered(self.silence)
         shown = {str(card.email_id) for card in queue.cards}
         real = {str(card.email_id) for card in queue.real}
         wanted = [

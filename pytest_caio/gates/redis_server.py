@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import msgspec
 
+from pytest_caio.checks.words import REDIS_TO_ANSWER
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, REDIS_NAMESPACES, STATE_PREFIX
 from pytest_caio.errors import InputError
+from pytest_caio.outcomes import Mismatch
 from pytest_caio.state import Storage, StoreError, connect, inspect_server, storage_of, write_refusals
 
-__all__ = ["UNANSWERED", "RedisFindings", "examine_redis"]
+__all__ = ["RedisFindings", "examine_redis", "unanswered"]
 
-UNANSWERED = (
+_UNANSWERED = (
     "In the env file, correct REDIS_URL, or see in Railway that the Redis that it leads to runs; ENV-12 says "
     "what is wrong with it. Then run again."
 )
-"""The fix of a check that lacks what Redis did not answer."""
+
+
+def unanswered(trouble: str) -> Mismatch:
+    """Return what is raised by a check that lacks what Redis did not answer."""
+    return Mismatch(REDIS_TO_ANSWER, trouble, _UNANSWERED)
 
 
 class RedisFindings(msgspec.Struct, frozen=True):

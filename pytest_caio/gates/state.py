@@ -11,8 +11,8 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX, STATE_PREFIX
 from pytest_caio.environments.profiles import StateSection
 from pytest_caio.errors import InputError
-from pytest_caio.gates.redis_server import UNANSWERED
-from pytest_caio.outcomes import Mismatch, MissingInput, NotApplicable
+from pytest_caio.gates.redis_server import unanswered
+from pytest_caio.outcomes import MissingInput, NotApplicable
 from pytest_caio.state import (
     Comparison,
     LeadView,
@@ -66,7 +66,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
         """Records that differ in Redis. Raises as `files` does, or Mismatch when Redis did not answer."""
         found = self.files
         if self.redis_trouble:
-            raise Mismatch("Redis must answer", self.redis_trouble, UNANSWERED)
+            raise unanswered(self.redis_trouble)
         if not any(found.counts.values()):
             raise NotApplicable("no file of state is a record (STATE-02): there is nothing to compare")
         return found.unequal
@@ -75,7 +75,7 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> Survey:
         """The survey of the state's keys in Redis. Raises Mismatch when Redis did not answer."""
         if self.surveyed is None:
-            raise Mismatch("Redis must answer", self.redis_trouble, UNANSWERED)
+            raise unanswered(self.redis_trouble)
         return self.surveyed
 
     @property

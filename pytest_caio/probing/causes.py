@@ -11,7 +11,7 @@ from pytest_caio.checks.probe import Request
 from pytest_caio.contract.paths import LOGIN
 from pytest_caio.environments.urls import Url
 
-__all__ = ["Cause", "cause_of"]
+__all__ = ["CACHED", "Cause", "cause_of"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ _PASSWORD = Cause(
     "have it let the checks and the webhook providers pass: the dashboard has a login of its own; then run "
     "again.",
 )
-_CACHED = Cause(
+CACHED = Cause(
     "a cache in front of the dashboard answered with what it had kept for another caller",
     "Turn caching off for /api/ in whatever stands in front of the dashboard (a CDN or a proxy), empty its "
     "cache, and run again; no token is wrong.",
@@ -106,7 +106,7 @@ def cause_of(
         if not own and _PASSWORDS.match(header("www-authenticate") or ""):
             return _PASSWORD
         if request.credential == TOKEN.name:
-            return _CACHED if _AGE.fullmatch(header("age") or "") else _TOKEN
+            return CACHED if _AGE.fullmatch(header("age") or "") else _TOKEN
     if _is_challenge(status, header, body):
         return _CHALLENGE
     if status == 429:  # of the login, it says that this address is locked out

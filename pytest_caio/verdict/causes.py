@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from pytest_caio.contract.providers import ROUTES
 from pytest_caio.outcomes import TO_BE_ANSWERED
+from pytest_caio.probing.causes import CACHED
 from pytest_caio.verdict.doors import NOTHING, THROUGH, lacks_state, open_doors
 from pytest_caio.verdict.failures import (
     ENVIRONMENT,
@@ -113,7 +114,7 @@ def _outside(left: _Failures) -> Iterable[Cause]:
             silent = []
         if any(failure.got(401) for failure in failures):  # with the two secrets exchanged, it signs sessions
             failures.extend(f for f in left if f.id == "AUTH-08" and f.case.name == _SIGNED_WITH_IT)
-        if "a cache" in cause:
+        if cause == CACHED.sentence:
             failures.extend(f for f in left if f not in failures and _copied(f))
         yield Cause(f"{cause[:1].upper()}{cause[1:]}.", fix, "you", failures)
     for fix in dict.fromkeys(failure.case.fix for failure in silent):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pytest_caio.checks.words import REDIS_TO_ANSWER
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.verdict.failures import CARRYING, Failure, header_of
 
@@ -39,8 +40,8 @@ def _same_credential(root: Failure, other: Failure) -> bool:
 def _no_redis(root: Failure, other: Failure) -> bool:
     """Return whether both failed since Redis gave no answer, or the other is about the URL itself."""
     if other.id == "ENV-08":
-        return root.case.expected == "Redis must answer" and other.case.name == "REDIS_URL"
-    return root.case.expected == other.case.expected == "Redis must answer"
+        return root.case.expected == REDIS_TO_ANSWER and other.case.name == "REDIS_URL"
+    return root.case.expected == other.case.expected == REDIS_TO_ANSWER
 
 
 def _of_the_queue(root: Failure, other: Failure) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_caio.checks.credentials import TOKEN_HEADER
 from pytest_caio.outcomes import TO_BE_ANSWERED
+from pytest_caio.probing.causes import CACHED
 from pytest_caio.verdict.causes import causes_of, once
 from pytest_caio.verdict.outcome import OWN_FAULT, AdvisedBecause, Outcome
 from pytest_caio.verdict.record import CaseRecord, CauseRecord, CheckRecord, EnvironmentRecord, ExchangeRecord
@@ -161,7 +162,7 @@ def test_requests_without_an_answer_are_one_cause() -> None:
 def test_a_cache_is_one_cause() -> None:
     """A cache that answers with what it had kept is one cause with the check that sees its copies."""
     seen = Seen()
-    seen.fails("AUTH-05", cause="a cache in front of the dashboard answered", fix="Turn caching off.")
+    seen.fails("AUTH-05", cause=CACHED.sentence, fix=CACHED.fix)
     seen.fails("RDY-07", observed="readiness is a copy that a cache had kept (Age: 5)")
     seen.fails("AUTH-09", seen.answer(REPORT, 200, got={"age": "5"}))
     assert only(seen).checks == ["AUTH-05", "RDY-07", "AUTH-09"]
