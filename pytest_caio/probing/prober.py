@@ -76,8 +76,12 @@ class Prober:
 
     def send(self, request: Request) -> Exchange:
         """Send `request` now, without retries, even if it was sent before; return its exchange."""
+        return self.begin_send(request).result()
+
+    def begin_send(self, request: Request) -> concurrent.futures.Future[Exchange]:
+        """Send `request` as `send` does; return the future of its exchange."""
         self._ready.wait()
-        return self._submit(self._send(request)).result()
+        return self._submit(self._send(request))
 
     def reached(self, origin: str) -> concurrent.futures.Future[str]:
         """Return a future: empty at the first response of `origin`, else the reason why there is none."""

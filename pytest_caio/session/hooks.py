@@ -58,6 +58,8 @@ class AcceptanceSession:
         self._signals = SignalHandler()
         self._interrupted = ""
         self._quiet = options.plan or asks_nothing(config)
+        # Whether this process runs the tests, and no worker does.
+        self._alone = not self._assignment.worker and getattr(config.option, "dist", "no") == "no"
         self._json = options.evidence / f"{options.stem}.json"
         # The evidence files by path, each with the function that writes it; none in a worker.
         self._evidence: dict[Path, Callable[[Record, Path], str]] = {}
@@ -109,6 +111,8 @@ class AcceptanceSession:
             self._config.stash[metadata_key].pop("Base URL", None)
         self._config.option.verify_base_url = False
         self._signals.begin()
+        if self._alone and not self._quiet:
+            self._run.fork_prober()
         try:
             self._run.open(self._assignment.given)
         except InputError as error:
@@ -208,13 +212,12 @@ class AcceptanceSession:
                 self._run.tally.add(result)
             # Each worker sends the requests of its tests as it gets the tests: if workers sent all requests
             # ahead, each would be sent more than once.
-            alone = getattr(self._config.option, "dist", "no") == "no"
-            if alone:
+            if self._alone:
                 self._run.ask_ahead()
             else:
                 self._run.import_ahead()
             self._run.begin([job for job in wanted if not job.long])
-            if alone:
+            if self._alone:
                 self._make_ready(session.items)
             # Objects created so far live until the end of the run. To search them for garbage while responses
             # arrive would take longer than judging the responses.

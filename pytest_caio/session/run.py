@@ -27,9 +27,9 @@ from pytest_caio.environments.rules import env_diff
 from pytest_caio.environments.tokens import read_revoked
 from pytest_caio.gates.jobs import Job
 from pytest_caio.gates.leaks import find_leaks
+from pytest_caio.probing.asker import Asker, may_fork
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Plan, Planned
-from pytest_caio.probing.prober import Prober
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.session.secrets import RunSecrets
 from pytest_caio.system.jobs import Jobs
@@ -39,6 +39,7 @@ from pytest_caio.verdict.record import Record, RunRecord
 from pytest_caio.verdict.tally import Tally
 
 if TYPE_CHECKING:
+    from pytest_caio.probing.prober import Prober
     from pytest_caio.reference.hosting.process import ReferenceProcess
 
 __all__ = ["Given", "Run"]
@@ -96,7 +97,7 @@ class Run:
         self.leaking_polls: dict[tuple[str, int, tuple[str, ...]], Exchange] = {}
         self._unreachable: dict[str, str] = {}  # by origin: why it cannot be reached, empty when it can
         self._written: dict[int, dict[str, Exchange]] = {}  # what the deployment acted on, by id of its case
-        self._prober: Prober | None = None
+        self._prober: Prober | Asker | None = None
         self._reference: ReferenceProcess | None = None
 
     @property
@@ -164,18 +165,28 @@ class Run:
         )
 
     @property
-    def prober(self) -> Prober:
-        """The prober, created on first use, so that a run without requests opens no connection."""
+    def prober(self) -> Prober | Asker:
+        """The prober, created on first use, so that a run without requests has none."""
         if self._prober is None:
-            from pytest_caio.probing.transport import Transport  # noqa: PLC0415 - httpx takes 0.1 s to import
-
-            options = self.options
-            self._prober = Prober(
-                lambda: Transport(timeout=options.timeout, on_answer=self._secrets.learn_answer),
-                connections=options.connections,
-                rate=options.rate,
-            )
+            learn = self._secrets.learn_answer
+            self._prober = Asker(self._make_prober, learn) if may_fork() else self._make_prober(learn)
         return self._prober
+
+    def fork_prober(self) -> None:
+        """Make the prober early if it can be a process: later this one has threads, and cannot fork."""
+        if may_fork():
+            _ = self.prober
+
+    def _make_prober(self, learn: Callable[[Exchange], None] = lambda _: None) -> Prober:
+        from pytest_caio.probing.prober import Prober  # noqa: PLC0415 - imports httpx, which takes 0.1 s
+        from pytest_caio.probing.transport import Transport  # noqa: PLC0415
+
+        options = self.options
+        return Prober(
+            lambda: Transport(timeout=options.timeout, on_answer=learn),
+            connections=options.connections,
+            rate=options.rate,
+        )
 
     def wait_ready(self) -> None:
         """Poll the readiness of each environment when --wait-ready is given."""
