@@ -131,9 +131,9 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--max-connections",
         dest="caio_connections",
-        default=64,
+        default=96,
         metavar="N",
-        help="requests under way at once (default: 64)",
+        help="requests under way at once (default: 96)",
     )
     add(
         "--request-rate",

@@ -6,6 +6,7 @@ import base64
 import html
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -47,6 +48,7 @@ _MOST_TIMES = 20
 _ESCAPED = re.compile(r"(?<!\\)\\++(?:u([0-9a-f]{4})|x([0-9a-f]{2})|([/\"'nrt]))", re.I)
 # A number that html.unescape cannot convert: Python converts 4300 digits.
 _ENDLESS = re.compile(r"&#[0-9]{1000,}")
+_SHORT_TEXT = 4096  # characters of a text of which is remembered what was found
 _SHORT = {"n": "\n", "r": "\r", "t": "\t"}
 _ADDRESS = re.compile(r"[\w.%+'-]+@((?:[\w-]+\.)+[^\W\d_]{2,})")
 # Names that belong to nobody (RFC 2606, RFC 6761).
@@ -84,10 +86,7 @@ def _leaks(
     # A cookie that holds a token is the session of the caller who is sent it.
     if not named and _TOKEN.search(text) and _TOKEN.search(_text(exchange, cookies=False)):
         yield "a token"
-    if _CONNECTION_STRING.search(text):
-        yield "a connection string"
-    if _STACK_TRACE.search(text):
-        yield "a stack trace"
+    yield from _insides_short(text) if len(text) < _SHORT_TEXT else _insides(text)
     if not exchange.request.entitled and _persons_in(exchange, environment):
         yield "the e-mail address of a person"
     if exchange.error == UNREADABLE or exchange.body.startswith(_PACKED):
@@ -99,8 +98,25 @@ def _text(exchange: Exchange, *, cookies: bool = True) -> str:
     headers = (f"{n}: {value}" for n, value in exchange.headers if cookies or n.lower() != "set-cookie")
     # Form feeds: each line break would be searched for a secret that it interrupts.
     text = "\n".join([exchange.reason, exchange.text, "\f".join(headers)])
+    return _also_decoded_short(text) if len(text) < _SHORT_TEXT else _also_decoded(text)
+
+
+def _also_decoded(text: str) -> str:
     decoded = unquote(html.unescape(_ENDLESS.sub("", _ESCAPED.sub(_character, text))))
     return text if decoded == text else f"{text}\n{decoded}"
+
+
+# Most responses of a run are short, and the same as others that came within the same second.
+_also_decoded_short = lru_cache(maxsize=256)(_also_decoded)
+
+
+def _insides(text: str) -> tuple[str, ...]:
+    """Return what a text shows of the server's insides, in words."""
+    shown = ((_CONNECTION_STRING, "a connection string"), (_STACK_TRACE, "a stack trace"))
+    return tuple(what for pattern, what in shown if pattern.search(text))
+
+
+_insides_short = lru_cache(maxsize=256)(_insides)
 
 
 def _character(escape: re.Match[str]) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Asker", "may_fork"]
 
 _BUFFER = 1 << 18  # bytes that are read of the socket at once
+_PART = 64  # requests that are told at once
 # The number of an exchange, or the origin of a first response, with its result or its error.
 _Outcome: TypeAlias = tuple[int | str, Any, BaseException | None]
 
@@ -68,13 +69,15 @@ class Asker:
         self._thread.start()
 
     def ask(self, requests: Iterable[Request]) -> None:
-        """Send every request that was not sent before, without waiting for responses."""
+        """Send every request that was not sent before, in this order, without waiting for responses."""
         with self._lock:
             new = [request for request in dict.fromkeys(requests) if request not in self._futures]
             for request in new:
                 if request.origin not in self._firsts:
                     self._firsts[request.origin] = self._expect(request.origin)
-            self._futures.update(zip(new, self._tell(new, anew=False), strict=True))
+            # In parts: the first ones are under way before the others have been copied.
+            for part in (new[start : start + _PART] for start in range(0, len(new), _PART)):
+                self._futures.update(zip(part, self._tell(part, anew=False), strict=True))
 
     def exchange(self, request: Request) -> Future[Exchange]:
         """Return the future of the exchange of `request`, which is sent if it was not sent before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pytest_caio.checks.probe import Effect, Probe, Request
 from pytest_caio.outcomes import MissingInput, NotApplicable
 from pytest_caio.text import printable
 
-__all__ = ["COULD_CHANGE", "Plan", "Planned"]
+__all__ = ["COULD_CHANGE", "Plan", "Planned", "scouts_first"]
 
 COULD_CHANGE: Mapping[Effect, str] = {
     Effect.NONE: "nothing: they only read",
@@ -67,11 +68,11 @@ class Plan:
         self.cases[nodeid] = Planned(check, case, requests, obstacle)
 
     def ahead(self) -> list[Request]:
-        """Return the requests to send before the first test, each once: nothing that writes."""
+        """Return the requests to send before the first test, in order, each once: nothing that writes."""
         ready = (case for case in self.cases.values() if not case.writes and case.obstacle is None)
         distinct = dict.fromkeys(request for case in ready for request in case.requests.values())
         # Samples measure response times; they come last, so that other requests do not slow them down.
-        return sorted(distinct, key=lambda request: request.sample)
+        return scouts_first(sorted(distinct, key=lambda request: request.sample))
 
     def table(self, *, writes: bool) -> list[str]:
         """Return the plan: a summary, a table with one request per line, and the cases that cannot run.
@@ -104,6 +105,20 @@ class Plan:
             lines += ["", "Cannot be asked:"]
             lines += [f"  {line}" for _, line in sorted(set(obstacles))]
         return lines
+
+
+def scouts_first(requests: Sequence[Request]) -> list[Request]:
+    """Return the requests with one for each part of the API first.
+
+    If a whole part of the API hangs, these show early that other parts do not.
+    """
+    scouts: dict[tuple[str, ...], Request] = {}
+    for depth in (2, 3):
+        for request in requests:
+            if not request.sample:
+                part = re.split("[/?]", request.target)[:depth]
+                scouts.setdefault((request.origin, *part), request)
+    return list(dict.fromkeys((*scouts.values(), *requests)))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import re
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -57,7 +56,7 @@ class Prober:
         self._loop.run_forever()
 
     def ask(self, requests: Iterable[Request]) -> None:
-        """Send every request that was not sent before, without waiting for responses."""
+        """Send every request that was not sent before, in this order, without waiting for responses."""
         with self._lock:
             new = [request for request in dict.fromkeys(requests) if request not in self._futures]
             for request in new:
@@ -66,7 +65,7 @@ class Prober:
             origins = [self._origins.setdefault(name, Origin(self._connections)) for name in names]
         if new:
             self._ready.wait()
-            self._loop.call_soon_threadsafe(self._begin, _scouts_first(new), origins)
+            self._loop.call_soon_threadsafe(self._begin, new, origins)
 
     def exchange(self, request: Request) -> concurrent.futures.Future[Exchange]:
         """Return the future of the exchange of `request`, which is sent if it was not sent before."""
@@ -194,17 +193,3 @@ class Prober:
 
 def _not_sent(request: Request, reason: str) -> Exchange:
     return Exchange(request, datetime.now(UTC), 0.0, error=reason)
-
-
-def _scouts_first(requests: Sequence[Request]) -> list[Request]:
-    """Return the requests with one for each part of the API first.
-
-    If a whole part of the API hangs, these show early that other parts do not.
-    """
-    scouts: dict[tuple[str, ...], Request] = {}
-    for depth in (2, 3):
-        for request in requests:
-            if not request.sample:
-                part = re.split("[/?]", request.target)[:depth]
-                scouts.setdefault((request.origin, *part), request)
-    return list(dict.fromkeys((*scouts.values(), *requests)))

@@ -82,6 +82,7 @@ class Redactor:
         self._remembered: dict[str, str] = {}
         self._harmless: set[str] = set()  # those remembered that hold nothing to redact
         self._clean: set[str] = set()  # texts that hold no secret
+        self._suffixes: dict[str, int] = {}  # how many characters may start a secret, by the end of a text
         for name, value in (secrets or {}).items():
             self.add(name, value)
 
@@ -180,8 +181,13 @@ class Redactor:
 
     def undecided_suffix(self, text: str) -> int:
         """Return how many characters at the end of `text` could be the start of a secret."""
-        automata = self._current_automata()
+        if self._automata is None:
+            self._current_automata()
+        suffixes = self._suffixes  # it is new after a secret is added, and is read before the automata
         end, longest = text[-_LONGEST_START:], 0
+        if end in suffixes:  # as of a row of dots
+            return suffixes[end]
+        automata = self._current_automata()
         # A code that is cut in two cannot be decoded yet.
         for view in (View(end), *views(_HALF_CODE.sub("", end))):
             seen, size = view.text, len(view.text)
@@ -191,6 +197,8 @@ class Redactor:
                 ):
                     longest = max(longest, len(end) - view.place(start))
                     break
+        if len(suffixes) < _MOST_CLEAN:
+            suffixes[end] = longest
         return longest
 
     def _found(self, text: str) -> list[tuple[int, int, _Pattern]]:
@@ -229,6 +237,7 @@ class Redactor:
                     self._late = {}
                 automata = (first, _automaton(self._late)) if self._late else (first,)
                 self._remembered, self._harmless, self._clean = {}, set(), set()
+                self._suffixes = {}
                 self._automata = automata
         return automata
 

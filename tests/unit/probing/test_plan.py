@@ -8,10 +8,10 @@ import pytest
 
 from pytest_caio.checks.check import Case, Check
 from pytest_caio.checks.credentials import TOKEN, bearer, header, query_token
-from pytest_caio.checks.probe import Effect, Probe, get, post
+from pytest_caio.checks.probe import Effect, Probe, Request, get, post
 from pytest_caio.environments.environment import Environment
 from pytest_caio.outcomes import MissingInput, NotApplicable
-from pytest_caio.probing.plan import COULD_CHANGE, Plan
+from pytest_caio.probing.plan import COULD_CHANGE, Plan, scouts_first
 
 SECRET = "hunter2-hunter2"
 
@@ -32,13 +32,13 @@ def plan_of(environment: Environment, *cases: tuple[Probe, ...], **details: obje
 
 
 def test_each_request_is_planned_once(environment: Environment) -> None:
-    """Checks that need the same answer share its request; the order is that of the run."""
+    """Checks that need the same answer share its request; one for each part comes first, then the others."""
     plan = plan_of(environment, (get("/b"), get("/a")), (get("/a"),), (get("/a", TOKEN), get("/c")))
     assert [(r.target, r.credential) for r in plan.ahead()] == [
         ("/b", "none"),
         ("/a", "none"),
-        ("/a", "DASHBOARD_AUTH_TOKEN"),
         ("/c", "none"),
+        ("/a", "DASHBOARD_AUTH_TOKEN"),
     ]
 
 
@@ -154,3 +154,20 @@ def test_the_table_shows_what_cannot_be_asked(make_environment: Callable) -> Non
     """What lacks an input is listed with it, at the end."""
     lines = plan_of(make_environment(), (get("/a", TOKEN),)).table(writes=False)
     assert lines[-2:] == ["Cannot be asked:", "  X-00 case 0: missing input: DASHBOARD_AUTH_TOKEN"]
+
+
+def test_each_part_of_an_api_is_asked_early() -> None:
+    """At each origin, one request for each part of its API comes first, larger parts before smaller."""
+    targets = (
+        *("/api/a/1", "/api/a/2", "/api/b", "/api?c", "/login?next=/", "/api/b/2", "/"),
+        *("/hooks/a", "/hooks/b"),
+    )
+    origins = ("https://one.example", "https://two.example")
+    asked = [(one, target, n) for one in origins for target in targets for n in (0, 1)]
+    requests = [Request("GET", one, target, sample=n) for one, target, n in asked]
+    ordered = scouts_first(requests)
+    first = ["/api/a/1", "/login?next=/", "/", "/hooks/a", "/api/b", "/api?c", "/hooks/b"]
+    for one in origins:
+        assert [request.target for request in ordered if request.origin == one][:7] == first
+    assert {request.sample for request in ordered[:14]} == {0}
+    assert sorted(ordered, key=requests.index) == requests
