@@ -136,7 +136,7 @@ def share(base: float, ours: float) -> float:
 
 def latency(rounds: int, folder: Path) -> None:
     """The gates against the empty session, with 50 ms added to every response."""
-    with ReferenceProcess("--latency-ms", str(LATENCY_MS)) as deployment:
+    with ReferenceProcess("--latency-ms", str(LATENCY_MS), access_log=False) as deployment:
         asked = asking(deployment, folder)
         tests = cases(asked)
         pairs = in_turn(rounds, empty_session(folder, tests), asked)
@@ -175,12 +175,16 @@ def plain(rounds: int, folder: Path) -> None:
 
 
 def far(rounds: int, folder: Path) -> None:
-    """What 200 ms more for every response add to a run, in round trips; also with twice the connections."""
-    with ReferenceProcess() as near, ReferenceProcess("--latency-ms", str(FAR_MS)) as away:
-        for more in ((), ("--max-connections", "128")):
-            pairs = in_turn(rounds, [*asking(near, folder), *more], [*asking(away, folder), *more])
-            name = " ".join((f"{FAR_MS} ms added to every response", *more))
-            tell(name, "round trips more", pairs, lambda near, away: (away - near) / (FAR_MS / 1000))
+    """What 200 ms for every response add to a run with 50 ms, in round trips."""
+    near_ms, away_ms = ("--latency-ms", str(LATENCY_MS)), ("--latency-ms", str(FAR_MS))
+    with (
+        ReferenceProcess(*near_ms, access_log=False) as near,
+        ReferenceProcess(*away_ms, access_log=False) as away,
+    ):
+        pairs = in_turn(rounds, asking(near, folder), asking(away, folder))
+    name = f"{FAR_MS} ms added to every response, against {LATENCY_MS} ms"
+    tell(name, f"round trips of {FAR_MS} ms more", pairs, lambda near, away: (away - near) / (FAR_MS / 1000))
+    tell(name, "x the time", pairs, share)
 
 
 def demo(rounds: int, folder: Path) -> None:

@@ -170,7 +170,7 @@ class Transport:
         try:
             begun.status = response.status_code
             raw = response.headers.raw
-            tls = tls_of(response.extensions.get("network_stream"))
+            tls = tls_of(response.extensions.get("network_stream")) if sent.url.scheme == "https" else None
             reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
             exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), reason=reason, tls=tls)
             if len(raw) > _MOST_HEADERS:
