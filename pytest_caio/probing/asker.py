@@ -1,39 +1,34 @@
-"""A prober in a process of its own: requests then take no time from the processor that judges answers."""
+"""Requests sent by another process: a fork of this one, or the one that sends them for all workers."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import pickle
 import signal
-import socket
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from pytest_caio.checks.probe import Request
+from pytest_caio.probing.desk import Desk, become_prober
 from pytest_caio.probing.exchange import Exchange
 
 if TYPE_CHECKING:
     from pytest_caio.probing.prober import Prober
 
-__all__ = ["Asker", "may_fork"]
+__all__ = ["Asker", "forked", "may_fork"]
 
-_BUFFER = 1 << 18  # bytes that are read of the socket at once
 _PART = 64  # requests that are told at once
-# The number of an exchange, or the origin of a first response, with its result or its error.
-_Outcome: TypeAlias = tuple[int | str, Any, BaseException | None]
 
 
 def may_fork() -> bool:
-    """Return whether an Asker can be made here, and is faster than a thread.
+    """Return whether a prober can be a fork of this process, and is faster than a thread.
 
     A fork of a process with several threads may wait for ever for a lock that one of them held; libraries of
     macOS are not safe in forks at all, and Windows has none. On a single processor nothing is gained.
@@ -43,28 +38,40 @@ def may_fork() -> bool:
     return len(list(Path("/proc/self/task").iterdir())) == 1
 
 
-class Asker:
-    """A Prober in a fork of this process, with its methods; `make` makes it, there.
+def forked(make: Callable[[], Prober], learn: Callable[[Exchange], None], desk: Desk | None = None) -> Asker:
+    """Return an Asker whose requests are sent by a fork of this process; `make` makes the prober, there.
 
-    `learn` is called here with each exchange, before anybody else gets it. The process ignores the signals
-    that end a run, and ends when this process does, however that happens. If it ends too early, RuntimeError
-    is raised where an exchange is waited for.
+    The fork also serves those who come to the `desk`. It ignores the signals that end a run, and ends when
+    this process does, however that happens.
+    """
+    ours, theirs = Pipe()
+    process_id = os.fork()
+    if not process_id:
+        ours.close()
+        become_prober(make, theirs, desk)
+    theirs.close()
+    return Asker(ours, learn, process_id)
+
+
+class Asker:
+    """The methods of a prober that is at the other end of `connection`.
+
+    `learn` is called here with each exchange, before anybody else gets it. If the other end is gone,
+    RuntimeError is raised where an exchange is waited for. `close` ends the process `process_id`, if given.
     """
 
-    def __init__(self, make: Callable[[], Prober], learn: Callable[[Exchange], None]) -> None:
+    def __init__(
+        self, connection: Connection, learn: Callable[[Exchange], None], process_id: int = 0
+    ) -> None:
+        self._connection = connection
         self._learn = learn
+        self.process_id = process_id
         self._lock = threading.Lock()
         self._futures: dict[Request, Future[Exchange]] = {}
         self._firsts: dict[str, Future[str]] = {}
         self._waiting: dict[int | str, Future[Any]] = {}
         self._sent = 0
         self._closing = self._ended = False
-        self._channel, theirs = socket.socketpair()
-        self.process_id = os.fork()
-        if not self.process_id:
-            self._channel.close()
-            _become_prober(make, theirs)
-        theirs.close()
         self._thread = threading.Thread(target=self._receive, name="caio-asker", daemon=True)
         self._thread.start()
 
@@ -101,16 +108,19 @@ class Asker:
         return sum(not future.done() for future in self._futures.values())
 
     def close(self) -> None:
-        """Stop at once, with all requests under way; may be called again."""
+        """Stop at once, with all requests under way, if this has its own process; may be called again."""
         if self._closing:
             return
         self._closing = True
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process_id, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.process_id, 0)
+        if self.process_id:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self.process_id, signal.SIGKILL)
+                os.waitpid(self.process_id, 0)
+        else:
+            with self._lock:
+                self._send(None)  # the other end closes the connection
         self._thread.join()
-        self._channel.close()
+        self._connection.close()
 
     def _expect(self, key: int | str) -> Future[Any]:
         future: Future[Any] = Future()
@@ -123,14 +133,17 @@ class Asker:
         """Have requests sent, and return their futures."""
         first, self._sent = self._sent, self._sent + len(requests)
         futures = [self._expect(number) for number in range(first, self._sent)]
-        with contextlib.suppress(OSError):  # it has ended: the futures say so
-            self._channel.sendall(pickle.dumps((first, requests, anew)))
+        self._send((first, requests, anew))
         return futures
 
+    def _send(self, message: object) -> None:
+        with contextlib.suppress(OSError):  # it has ended: the futures say so
+            self._connection.send_bytes(pickle.dumps(message))
+
     def _receive(self) -> None:
-        with self._channel.makefile("rb", _BUFFER) as channel, contextlib.suppress(EOFError, OSError):
+        with contextlib.suppress(EOFError, OSError):
             while True:
-                for outcome in pickle.load(channel):  # noqa: S301 - of a process that is a fork of this one
+                for outcome in pickle.loads(self._connection.recv_bytes()):  # noqa: S301 - of our own run
                     self._settle(*outcome)
         with self._lock:
             self._ended = True
@@ -155,60 +168,3 @@ class Asker:
             future.cancel()
         else:
             future.set_exception(RuntimeError("the process that sends the requests has ended"))
-
-
-def _become_prober(make: Callable[[], Prober], channel: socket.socket) -> NoReturn:
-    """Send what the other end of `channel` asks for until it is closed; then end this process."""
-    try:
-        gc.freeze()  # what this process has no use for would be searched, and so copied
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-        # What a library may print must not be between the lines of the run.
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):
-            os.dup2(nothing, stream)
-        _serve(make(), channel)
-    finally:
-        os._exit(0)  # not the end of pytest, with its files and plugins
-
-
-def _serve(prober: Prober, channel: socket.socket) -> None:
-    outcomes: SimpleQueue[tuple[int | str, Future[Any]]] = SimpleQueue()
-    threading.Thread(target=_report, args=(outcomes, channel), daemon=True).start()
-    watched: set[str] = set()
-    with channel.makefile("rb", _BUFFER) as asked, contextlib.suppress(EOFError, OSError):
-        while True:
-            first, requests, anew = pickle.load(asked)  # noqa: S301 - of the process that this is a fork of
-            if not anew:
-                prober.ask(requests)
-            for number, request in enumerate(requests, first):
-                future = prober.begin_send(request) if anew else prober.exchange(request)
-                future.add_done_callback(partial(_note, outcomes, number))
-                if not anew and request.origin not in watched:
-                    watched.add(request.origin)
-                    prober.reached(request.origin).add_done_callback(partial(_note, outcomes, request.origin))
-
-
-def _note(outcomes: SimpleQueue[tuple[int | str, Future[Any]]], key: int | str, future: Future[Any]) -> None:
-    outcomes.put((key, future))
-
-
-def _report(outcomes: SimpleQueue[tuple[int | str, Future[Any]]], channel: socket.socket) -> None:
-    """Report outcomes, all that there are at a time, in a thread of its own: the other end may be slow."""
-    with contextlib.suppress(OSError):
-        while True:
-            done = [outcomes.get()]
-            with contextlib.suppress(Empty):
-                while True:
-                    done.append(outcomes.get_nowait())
-            told = [_outcome(key, future) for key, future in done]
-            channel.sendall(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
-    os._exit(0)
-
-
-def _outcome(key: int | str, future: Future[Any]) -> _Outcome:
-    error = future.exception()
-    if error is None:
-        return key, future.result(), None
-    # Without its traceback an error would say little, and not each can be pickled.
-    return key, None, RuntimeError("".join(traceback.format_exception(error)).strip())

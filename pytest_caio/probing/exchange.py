@@ -53,7 +53,7 @@ class Exchange:
     status code of an incomplete one. `body` is at most 1 MiB; if there was more, `truncated` is true and only
     the beginning is kept. `attempts` are all attempts in order, the last one included, and `earlier`
     the exchanges of those before it that got a response. `started` and `elapsed_ms` are those of the last
-    attempt.
+    attempt. No other exchange of the run has the same `number`, on whichever worker.
     """
 
     request: Request
@@ -69,6 +69,7 @@ class Exchange:
     begun: int = 0
     reason: str = ""  # the words after the status code
     earlier: tuple[Exchange, ...] = ()
+    number: int = 0
 
     @property
     def text(self) -> str:

@@ -67,6 +67,11 @@ class Plan:
         obstacle = case.obstacle or (MissingInput(*dict.fromkeys(missing)) if missing else broken)
         self.cases[nodeid] = Planned(check, case, requests, obstacle)
 
+    def renew(self) -> None:
+        """Resolve all probes again: a signature that was made before a long wait is no longer accepted."""
+        for nodeid, planned in self.cases.items():
+            self.add(nodeid, planned.check, planned.case)
+
     def ahead(self) -> list[Request]:
         """Return the requests to send before the first test, in order, each once: nothing that writes."""
         ready = (case for case in self.cases.values() if not case.writes and case.obstacle is None)

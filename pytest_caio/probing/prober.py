@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import itertools
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -42,6 +43,7 @@ class Prober:
         self._origins: dict[str, Origin] = {}
         # The loop itself has only weak references to its tasks.
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._numbers = itertools.count(1)
         self._pacing = asyncio.Lock()
         self._next_start = 0.0
         self._loop = asyncio.new_event_loop()
@@ -119,7 +121,7 @@ class Prober:
     async def _resolve(self, request: Request) -> None:
         future = self._futures[request]
         try:
-            future.set_result(await self._fetch(request))
+            future.set_result(self._numbered(await self._fetch(request)))
         except asyncio.CancelledError:
             future.cancel()
             raise
@@ -166,7 +168,10 @@ class Prober:
         assert task is not None
         self._tasks.add(task)
         await self._pace()
-        return await self._transport.send(request)
+        return self._numbered(await self._transport.send(request))
+
+    def _numbered(self, exchange: Exchange) -> Exchange:
+        return replace(exchange, number=next(self._numbers))
 
     async def _pace(self) -> None:
         if self._interval:

@@ -34,6 +34,7 @@ class CaseHooks:
         self._fixtures = fixtures
         self._worker = worker
         self._leaks = LeakWatch(run)
+        self._to_ask = worker  # a controller starts the first test when the deployment was waited for
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -41,6 +42,9 @@ class CaseHooks:
         planned = self._run.plan.cases.get(item.nodeid)
         if planned is None:
             return
+        if self._to_ask:
+            self._to_ask = False
+            self._run.ask_ahead()
         self._run.comparison = None
         reason = self._run.unreachable(planned)
         if reason:

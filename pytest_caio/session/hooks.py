@@ -52,16 +52,16 @@ class AcceptanceSession:
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self._config = config
         self._assignment = Assignment(config)
-        self._run = config.stash[RUN] = Run(
-            options, self._say, self._assignment.results_folder, self._assignment.started
-        )
+        given = self._assignment
+        self._run = config.stash[RUN] = Run(options, self._say, given.results_folder, given.started)
+        self._run.desk = given.desk
         self._signals = SignalHandler()
         self._interrupted = ""
         self._quiet = options.plan or asks_nothing(config)
-        # Whether this process runs the tests, and no worker does.
+        # No worker runs tests.
         self._alone = not self._assignment.worker and getattr(config.option, "dist", "no") == "no"
         self._json = options.evidence / f"{options.stem}.json"
-        # The evidence files by path, each with the function that writes it; none in a worker.
+        # The evidence files by path, each with its writer; none in a worker.
         self._evidence: dict[Path, Callable[[Record, Path], str]] = {}
         self._against: Entry | None = None  # the run of --against
         self._ledger: Ledger | None = None  # as it was before this run
@@ -111,8 +111,8 @@ class AcceptanceSession:
             self._config.stash[metadata_key].pop("Base URL", None)
         self._config.option.verify_base_url = False
         self._signals.begin()
-        if self._alone and not self._quiet:
-            self._run.fork_prober()
+        if not self._quiet and not self._assignment.worker:
+            self._run.begin_asking(shared=not self._alone)
         try:
             self._run.open(self._assignment.given)
         except InputError as error:
@@ -210,12 +210,7 @@ class AcceptanceSession:
             self._run.wait_ready()
             for result in polled(self._run, LeakWatch(self._run).places()):
                 self._run.tally.add(result)
-            # Each worker sends the requests of its tests as it gets the tests: if workers sent all requests
-            # ahead, each would be sent more than once.
-            if self._alone:
-                self._run.ask_ahead()
-            else:
-                self._run.import_ahead()
+            (self._run.ask_ahead if self._alone else self._run.import_ahead)()
             self._run.begin([job for job in wanted if not job.long])
             if self._alone:
                 self._make_ready(session.items)

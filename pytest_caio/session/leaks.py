@@ -14,7 +14,6 @@ from pytest_caio.contract.paths import LOGIN
 from pytest_caio.gates.leaks import find_leaks, leaking
 from pytest_caio.outcomes import Mismatch, who_acts
 from pytest_caio.probing.exchange import Exchange
-from pytest_caio.session.reports import exchange_key
 from pytest_caio.session.run import Run
 from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.exchanges import exchange_record
@@ -111,7 +110,7 @@ def _found(place: Result, label: str, answer: Exchange, wrong: Mismatch, run: Ru
         by=who_acts(wrong.fix),
         expected=wrong.expected,
         observed=beginning(printable(redact(wrong.observed)), _LONGEST),
-        exchanges={exchange_key(answer): exchange_record(answer, redact)},
+        exchanges={answer.number: exchange_record(answer, redact)},
     )
 
 

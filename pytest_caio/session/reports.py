@@ -23,7 +23,7 @@ from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.outcome import OWN_FAULT, Outcome, decide
 from pytest_caio.verdict.record import Result, Table
 
-__all__ = ["attach_leaks", "exchange_key", "observe"]
+__all__ = ["attach_leaks", "observe"]
 
 _LONGEST = 600  # characters of what was expected or observed
 
@@ -96,7 +96,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         if isinstance(report.longrepr, tuple):  # drop the skip's file and line, which are ours
             report.longrepr = result.observed
     for answer in answers.values():
-        result.exchanges[exchange_key(answer)] = exchange_record(answer, redact)
+        result.exchanges[answer.number] = exchange_record(answer, redact)
         if answer.request.target == HEALTH.target and answer.status_code == 200:
             result.commit = redact(_commit(answer))
     report.caio = _carried(result)  # type: ignore[attr-defined]
@@ -138,11 +138,6 @@ def attach_leaks(report: pytest.TestReport, leaks: Sequence[Result]) -> None:
 def _carried(result: Result) -> Any:
     """Return a result as a report carries it: a worker's is sent to the controller."""
     return msgspec.to_builtins(result) if os.environ.get("PYTEST_XDIST_WORKER") else result
-
-
-def exchange_key(answer: Exchange) -> str:
-    """Return a key of an exchange that no other of the run has, in any process."""
-    return f"{os.environ.get('PYTEST_XDIST_WORKER', '')}{id(answer)}"
 
 
 def _reason(report: pytest.TestReport) -> str:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +28,8 @@ from pytest_caio.environments.rules import env_diff
 from pytest_caio.environments.tokens import read_revoked
 from pytest_caio.gates.jobs import Job
 from pytest_caio.gates.leaks import find_leaks
-from pytest_caio.probing.asker import Asker, may_fork
+from pytest_caio.probing.asker import Asker, forked, may_fork
+from pytest_caio.probing.desk import Desk, connect
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Plan, Planned
 from pytest_caio.redaction.redactor import Redactor
@@ -67,7 +69,7 @@ class Run:
     """The state of one run; `say` prints a progress line.
 
     A worker is given the controller's `results_folder`, which holds the findings of the background jobs (see
-    `Jobs`), and the time at which the run `started`.
+    `Jobs`), the time at which the run `started`, and the address of its `desk`.
     """
 
     def __init__(
@@ -97,6 +99,8 @@ class Run:
         self.leaking_polls: dict[tuple[str, int, tuple[str, ...]], Exchange] = {}
         self._unreachable: dict[str, str] = {}  # by origin: why it cannot be reached, empty when it can
         self._written: dict[int, dict[str, Exchange]] = {}  # what the deployment acted on, by id of its case
+        self.desk = ""  # the address of the Desk, where all workers have their requests sent
+        self._desk: Desk | None = None
         self._prober: Prober | Asker | None = None
         self._reference: ReferenceProcess | None = None
 
@@ -166,27 +170,29 @@ class Run:
 
     @property
     def prober(self) -> Prober | Asker:
-        """The prober, created on first use, so that a run without requests has none."""
+        """The prober, created on first use, so that a run without requests has none; workers share one."""
         if self._prober is None:
             learn = self._secrets.learn_answer
-            self._prober = Asker(self._make_prober, learn) if may_fork() else self._make_prober(learn)
+            if self.desk and not self._desk:
+                self._prober = Asker(connect(self.desk), learn)
+            elif may_fork():
+                self._prober = forked(partial(_make_prober, self.options), learn, self._desk)
+            else:
+                self._prober = _make_prober(self.options, learn)
+                if self._desk:
+                    self._desk.open(self._prober)
         return self._prober
 
-    def fork_prober(self) -> None:
-        """Make the prober early if it can be a process: later this one has threads, and cannot fork."""
-        if may_fork():
+    def begin_asking(self, *, shared: bool) -> None:
+        """Make the prober early if it can be a process, or is `shared` with workers.
+
+        Later this process has threads, and cannot fork.
+        """
+        if shared:
+            self._desk = Desk()
+            self.desk = self._desk.address
+        if shared or may_fork():
             _ = self.prober
-
-    def _make_prober(self, learn: Callable[[Exchange], None] = lambda _: None) -> Prober:
-        from pytest_caio.probing.prober import Prober  # noqa: PLC0415 - imports httpx, which takes 0.1 s
-        from pytest_caio.probing.transport import Transport  # noqa: PLC0415
-
-        options = self.options
-        return Prober(
-            lambda: Transport(timeout=options.timeout, on_answer=learn),
-            connections=options.connections,
-            rate=options.rate,
-        )
 
     def wait_ready(self) -> None:
         """Poll the readiness of each environment when --wait-ready is given."""
@@ -212,6 +218,9 @@ class Run:
 
     def ask_ahead(self) -> None:
         """Send all planned requests that only read, without waiting for responses."""
+        if self.options.wait_ready:
+            self.plan.renew()
+            self.learn_plan()
         self.prober.ask(self.plan.ahead())
 
     def _wait_ready(self, environment: Environment) -> None:
@@ -326,7 +335,15 @@ class Run:
                 stack.callback(reference.stop)
             if prober is not None:
                 stack.callback(prober.close)
+            if self._desk is not None:
+                stack.callback(self._desk.close)
             stack.callback(self.jobs.close)
+
+
+def _make_prober(options: Options, learn: Callable[[Exchange], None] = lambda _: None) -> Prober:
+    from pytest_caio.session.prober import make_prober  # noqa: PLC0415 - imports httpx: 0.1 s, in the fork
+
+    return make_prober(options, learn)
 
 
 def _version(package: str) -> str:

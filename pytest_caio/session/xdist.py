@@ -26,6 +26,7 @@ class Assignment:
         self.worker = received is not None
         received = received or {}
         self.results_folder: str = received.get("caio_results_folder", "")
+        self.desk: str = received.get("caio_desk", "")
         given, started = received.get("caio_given"), received.get("caio_started")
         self.given = Given(**given) if given else None
         self.started = datetime.fromisoformat(started) if started else None
@@ -39,12 +40,13 @@ class WorkerHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Pass a worker the base URL, the reference deployment, the run's start and the results folder."""
+        """Pass a worker the base URL, the reference deployment, the run's start, results folder and desk."""
         node.workerinput["caio_base_url"] = self._run.options.base_url
         given = self._run.given
         node.workerinput["caio_given"] = asdict(given) if given else None
         node.workerinput["caio_started"] = self._run.started.isoformat()
         node.workerinput["caio_results_folder"] = self._run.jobs.share()
+        node.workerinput["caio_desk"] = self._run.desk
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:

@@ -96,7 +96,7 @@ class Result(Struct):
     waivers: list[int] = field(default_factory=list)  # numbers of those that cover it, most specific first
     duration_ms: float = 0.0
     retried: str = ""
-    exchanges: dict[str, ExchangeRecord] = field(default_factory=dict)
+    exchanges: dict[int, ExchangeRecord] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
 
 

@@ -83,7 +83,7 @@ def _order(gate: str) -> int:
 def _environment(
     environment: Environment, results: list[Result], narrowed: Sequence[str], waivers: Sequence[WaiverRecord]
 ) -> EnvironmentRecord:
-    numbers: dict[str, int] = {}
+    numbers: dict[int, int] = {}
     exchanges: list[ExchangeRecord] = []
     checks: dict[str, CheckRecord] = {}
     for result in sorted(results, key=lambda r: (r.check, r.nodeid)):

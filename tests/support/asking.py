@@ -12,9 +12,11 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import AuthenticationError
 
 from pytest_caio.checks.probe import Request
-from pytest_caio.probing.asker import Asker, may_fork
+from pytest_caio.probing.asker import Asker, forked, may_fork
+from pytest_caio.probing.desk import Desk, connect
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.prober import Prober
 from pytest_caio.probing.transport import Transport
@@ -44,7 +46,7 @@ def _ignore(_: Exchange) -> None:
 def asked_once() -> None:
     """Equal requests are sent once, `send` sends anew, and each answer is learned of before it is given."""
     learned: list[str] = []
-    asker = Asker(_make(), lambda exchange: learned.append(exchange.request.target))
+    asker = forked(_make(), lambda exchange: learned.append(exchange.request.target))
     server = Loopback()
     server.on("/busy", http(503), http(200, b"at last", X_Name="given"))
     requests = [Request("GET", server.origin, f"/{n}") for n in range(100)]
@@ -71,9 +73,40 @@ def asked_once() -> None:
     asker.close()
 
 
+def shared() -> None:
+    """Those who connect to the desk share each request; the others go on when one of them has gone."""
+    desk = Desk()
+    asker = forked(_make(), _ignore, desk)
+    desk.close()
+    server = Loopback()
+    requests = [Request("GET", server.origin, f"/{n}") for n in range(100)]
+    workers = [Asker(connect(desk.address), _ignore) for _ in range(3)]
+    for worker in workers[:2]:
+        worker.ask(requests)
+    found = [[w.exchange(r).result(SECONDS).number for r in requests] for w in workers[:2]]
+    assert found[0] == found[1]
+    assert len(set(found[0])) == 100
+    workers[0].close()
+    assert workers[2].exchange(requests[0]).result(SECONDS).number == found[0][0]
+    assert workers[1].reached(server.origin).result(SECONDS) == ""
+    assert len(server.received) == 100
+    assert workers[1].send(requests[0]).number not in found[0]
+    host, port, _ = desk.address.split(":")
+    try:
+        connect(f"{host}:{port}:another")
+    except AuthenticationError:
+        pass
+    else:
+        raise AssertionError("a stranger was let in")
+    assert connect(desk.address)
+    asker.close()
+    assert "has ended" in str(workers[2].exchange(replace(requests[0], sample=1)).exception(SECONDS))
+    workers[1].close()
+
+
 def unreachable() -> None:
     """An origin that refuses connections is not reached, and the reason is told."""
-    asker = Asker(_make(), _ignore)
+    asker = forked(_make(), _ignore)
     asker.ask([Request("GET", "http://127.0.0.1:9", f"/{n}") for n in range(20)])
     reason = asker.reached("http://127.0.0.1:9").result(SECONDS)
     assert reason == "cannot connect: the connection was refused"
@@ -83,7 +116,7 @@ def unreachable() -> None:
 
 def large_answers() -> None:
     """Answers larger than what a socket takes at once arrive whole, however many there are."""
-    asker = Asker(_make(), _ignore)
+    asker = forked(_make(), _ignore)
     server = Loopback()
     server.on("/large", http(200, bytes(range(256)) * 4000))
     requests = [Request("GET", server.origin, "/large", sample=n) for n in range(12)]
@@ -94,7 +127,7 @@ def large_answers() -> None:
 
 def internal_errors() -> None:
     """A defect there, or of what learns of answers, is raised where the answer is waited for."""
-    asker = Asker(_make(_Broken), _ignore)
+    asker = forked(_make(_Broken), _ignore)
     server = Loopback()
     request = Request("GET", server.origin, "/broken")
     told = asker.exchange(request).exception(SECONDS)
@@ -110,7 +143,7 @@ def unlearned() -> None:
     def refuse(exchange: Exchange) -> None:
         raise LookupError(exchange.request.target)
 
-    asker = Asker(_make(), refuse)
+    asker = forked(_make(), refuse)
     server = Loopback()
     assert isinstance(asker.exchange(Request("GET", server.origin, "/x")).exception(SECONDS), LookupError)
     asker.close()
@@ -118,7 +151,7 @@ def unlearned() -> None:
 
 def killed() -> None:
     """Where the process was killed, nobody waits for ever: not those who wait, nor those who ask then."""
-    asker = Asker(_make(), _ignore)
+    asker = forked(_make(), _ignore)
     server = Loopback()
     held = threading.Event()
 
@@ -137,7 +170,7 @@ def killed() -> None:
 
 def closed_early() -> None:
     """Closing does not wait for answers that hang, and what is under way is cancelled."""
-    asker = Asker(_make(), _ignore)
+    asker = forked(_make(), _ignore)
     server = Loopback()
     held = threading.Event()
 
@@ -154,7 +187,7 @@ def closed_early() -> None:
 
 def ended_with_us() -> None:
     """The process ignores what a terminal sends to all; it ends when this one does, also by SIGKILL."""
-    asker = Asker(_make(), _ignore)
+    asker = forked(_make(), _ignore)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(asker.process_id, number)
     server = Loopback()
@@ -172,6 +205,7 @@ SCENES: dict[str, Callable[[], None]] = {
     scene.__name__: scene
     for scene in (
         asked_once,
+        shared,
         unreachable,
         large_answers,
         internal_errors,

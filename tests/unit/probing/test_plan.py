@@ -8,7 +8,7 @@ import pytest
 
 from pytest_caio.checks.check import Case, Check
 from pytest_caio.checks.credentials import TOKEN, bearer, header, query_token
-from pytest_caio.checks.probe import Effect, Probe, Request, get, post
+from pytest_caio.checks.probe import Credential, Effect, Probe, Request, get, post
 from pytest_caio.environments.environment import Environment
 from pytest_caio.outcomes import MissingInput, NotApplicable
 from pytest_caio.probing.plan import COULD_CHANGE, Plan, scouts_first
@@ -46,6 +46,16 @@ def test_samples_come_last(environment: Environment) -> None:
     """What measures time is not in the way of the rest, nor the rest in its."""
     plan = plan_of(environment, (get("/s", name="1", sample=1), get("/s", name="2", sample=2)), (get("/a"),))
     assert [(r.target, r.sample) for r in plan.ahead()] == [("/a", 0), ("/s", 1), ("/s", 2)]
+
+
+def test_a_renewed_plan_has_new_signatures(environment: Environment) -> None:
+    """After a long wait all probes are resolved again, so that none carries a signature of before."""
+    made = iter(("before", "after"))
+    late = Credential("late", (), lambda request, _: request.carry("late", ("X-At", next(made))))
+    plan = plan_of(environment, (get("/a", late),))
+    assert plan.ahead()[0].headers == (("X-At", "before"),)
+    plan.renew()
+    assert [request.headers for request in plan.ahead()] == [(("X-At", "after"),)]
 
 
 def test_nothing_that_writes_goes_ahead(environment: Environment) -> None:

@@ -1,0 +1,133 @@
+"""The process that sends the requests: it serves the run that forked it, or each of the run's workers."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import pickle
+import secrets
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection, Listener
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+if TYPE_CHECKING:
+    from pytest_caio.probing.prober import Prober
+
+__all__ = ["Desk", "become_prober", "connect"]
+
+# The number of an exchange, or the origin of a first response, with its result or its error.
+_Outcome: TypeAlias = tuple[int | str, Any, BaseException | None]
+_Outcomes: TypeAlias = SimpleQueue[tuple[int | str, Future[Any]] | None]
+
+
+class Desk:
+    """Where the workers of a run have their requests sent by one prober; `address` is for `connect`.
+
+    It listens on loopback, and whoever connects has to prove that the key is known.
+    """
+
+    def __init__(self) -> None:
+        key = secrets.token_hex(32)
+        self._listener = Listener(("127.0.0.1", 0), authkey=key.encode())
+        host, port = self._listener.address
+        self.address = f"{host}:{port}:{key}"
+
+    def open(self, prober: Prober) -> None:
+        """Serve whoever comes, with this prober, in threads."""
+        threading.Thread(target=self._welcome, args=(prober,), name="caio-desk", daemon=True).start()
+
+    def close(self) -> None:
+        """Let nobody else come."""
+        self._listener.close()
+
+    def _welcome(self, prober: Prober) -> None:
+        while True:
+            try:
+                connection = self._listener.accept()
+            except (AuthenticationError, EOFError, ConnectionError):
+                continue  # it was somebody else
+            except OSError:
+                return  # closed
+            threading.Thread(target=_serve, args=(prober, connection), daemon=True).start()
+
+
+def connect(address: str) -> Connection:
+    """Return a connection to the desk at `address`. Raises OSError if there is none."""
+    host, port, key = address.split(":")
+    return Client((host, int(port)), authkey=key.encode())
+
+
+def become_prober(make: Callable[[], Prober], connection: Connection, desk: Desk | None) -> NoReturn:
+    """Send what the other end of `connection` asks for until it is closed; then end this process."""
+    try:
+        gc.freeze()  # what this process has no use for would be searched, and so copied
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        # What a library may print must not be between the lines of the run.
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nothing, stream)
+        prober = make()
+        if desk is not None:
+            desk.open(prober)
+        _serve(prober, connection)
+    finally:
+        os._exit(0)  # not the end of pytest, with its files and plugins
+
+
+def _serve(prober: Prober, connection: Connection) -> None:
+    """Send what the other end asks for until it says that it is done, or is gone."""
+    outcomes: _Outcomes = SimpleQueue()
+    teller = threading.Thread(target=_tell, args=(outcomes, connection), daemon=True)
+    teller.start()
+    watched: set[str] = set()
+    with contextlib.suppress(EOFError, OSError):
+        while message := pickle.loads(connection.recv_bytes()):  # noqa: S301 - of our own run
+            first, requests, anew = message
+            if not anew:
+                prober.ask(requests)
+            for number, request in enumerate(requests, first):
+                future = prober.begin_send(request) if anew else prober.exchange(request)
+                future.add_done_callback(partial(_note, outcomes, number))
+                if not anew and request.origin not in watched:
+                    watched.add(request.origin)
+                    prober.reached(request.origin).add_done_callback(partial(_note, outcomes, request.origin))
+    outcomes.put(None)
+    teller.join()
+    connection.close()
+
+
+def _note(outcomes: _Outcomes, key: int | str, future: Future[Any]) -> None:
+    outcomes.put((key, future))
+
+
+def _tell(outcomes: _Outcomes, connection: Connection) -> None:
+    """Tell outcomes, all that there are at a time, in a thread of its own: the other end may be slow."""
+    with contextlib.suppress(OSError):
+        while (one := outcomes.get()) is not None:
+            done = [one]
+            with contextlib.suppress(Empty):
+                while (one := outcomes.get_nowait()) is not None:
+                    done.append(one)
+            told = [_outcome(key, future) for key, future in done]
+            connection.send_bytes(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
+            if one is None:
+                return
+
+
+def _outcome(key: int | str, future: Future[Any]) -> _Outcome:
+    if future.cancelled():
+        return key, None, RuntimeError("the run is over")
+    error = future.exception()
+    if error is None:
+        return key, future.result(), None
+    # Without its traceback an error would say little, and not each can be pickled.
+    return key, None, RuntimeError("".join(traceback.format_exception(error)).strip())
