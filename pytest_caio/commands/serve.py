@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from pytest_caio.contract.providers import PROVIDERS
-from pytest_caio.reference.hosting.extra import of_the_extra
+from pytest_caio.errors import with_demo_extra
 
 __all__ = ["configure", "forget_variables", "run"]
 
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    with of_the_extra():
+    with with_demo_extra():
         hosting = importlib.import_module("pytest_caio.reference.hosting.host")
         for option, asked in (("fault", args.fault), ("variation", args.variation)):
             if "list" in asked:

@@ -75,6 +75,7 @@ class Run:
         say: Callable[[str], None],
         results_folder: str = "",
         started: datetime | None = None,
+        reference: ReferenceProcess | None = None,
     ) -> None:
         self.options = options
         self.say = say
@@ -97,7 +98,7 @@ class Run:
         self._unreachable: dict[str, str] = {}  # by origin: why it cannot be reached, empty when it can
         self._written: dict[int, dict[str, Exchange]] = {}  # what the deployment acted on, by id of its case
         self._prober: Prober | None = None
-        self._reference: ReferenceProcess | None = None
+        self._reference = reference
 
     @property
     def today(self) -> date:
@@ -105,13 +106,16 @@ class Run:
         return self.started.astimezone(UTC).date()
 
     def open(self, given: Given | None) -> None:
-        """Use the reference deployment `given`, or start one, for each environment without a base URL."""
+        """Use the reference deployment `given`, or this run's, for each environment without a base URL."""
+        if self._reference is not None:
+            self._reference.locate()
         opened = []
         for environment in self.environments:
             if environment.base_url:
                 opened.append(environment)
                 continue
-            given = given or self.given or self._start_reference()
+            given = given or self.given
+            assert given is not None
             opened.append(
                 load_environment(
                     environment.name,
@@ -140,19 +144,9 @@ class Run:
             for request in planned.requests.values():
                 self._secrets.learn_request(request)
 
-    def _start_reference(self) -> Given:
-        from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - only demo needs it
-
-        faults = self.options.faults
-        self._reference = ReferenceProcess(environment="demo", faults=faults, access_log=False)
-        self._reference.start()
-        given = self.given
-        assert given is not None
-        return given
-
     @property
     def given(self) -> Given | None:
-        """The reference deployment that this process started, to pass to workers; None without one."""
+        """The reference deployment of this process, once it is open, to pass to workers; None without one."""
         reference = self._reference
         if reference is None:
             return None
@@ -176,6 +170,11 @@ class Run:
                 rate=options.rate,
             )
         return self._prober
+
+    def wait_for_reference(self) -> None:
+        """Wait until the reference deployment of this process answers and has its state, if there is one."""
+        if self._reference is not None:
+            self._reference.wait_until_ready()
 
     def wait_ready(self) -> None:
         """Poll the readiness of each environment when --wait-ready is given."""

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_caio.errors import InputError
+from pytest_caio.errors import InputError, with_demo_extra
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.settings import (
@@ -20,7 +20,6 @@ from pytest_caio.reference.dashboard.settings import (
     write_private,
     write_settings,
 )
-from pytest_caio.reference.hosting.extra import of_the_extra
 from pytest_caio.reference.hosting.listening import loopback_socket
 from pytest_caio.reference.hosting.redis_server import RedisServer
 
@@ -120,7 +119,7 @@ def host(
             "commit": deployment.commit,
         }
         place(summary)
-        with of_the_extra():
+        with with_demo_extra():
             from pytest_caio.reference.dashboard.app import build_app  # noqa: PLC0415 - see above
             from pytest_caio.reference.hosting.server import Server  # noqa: PLC0415
         server = Server(build_app(deployment, args.seed_leads, log, hive_dir), bound)
