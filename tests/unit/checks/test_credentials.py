@@ -7,6 +7,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -200,6 +201,18 @@ def test_a_signature_in_the_query(environment: Environment) -> None:
     assert request.target == f"/x?signature={digest}"
     assert request.secrets == (("signature by CLAY_WEBHOOK_SECRET in the query", digest),)
     assert (request.headers, request.effect) == ((), Effect.HARMLESS)
+
+
+def test_inngest_signatures_of_one_plan_are_the_same(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second that passes between two probes does not make two requests of one; later it is signed anew."""
+    clock = iter([4e9, 4e9 + 1, 4e9 + 3, 4e9 + 4, 4e9 + 3])
+    monkeypatch.setattr(credentials, "time", SimpleNamespace(time=lambda: next(clock)))
+    monkeypatch.setitem(credentials._LAST_SIGNED, "at", 0)
+    signed = [get("/inngest", credentials.inngest_signed()).resolve(environment).headers for _ in range(5)]
+    assert signed[0] == signed[1] == signed[2] != signed[3]
+    assert signed[4][0][1].startswith("t=4000000003&")  # a clock that was put back
 
 
 def test_an_inngest_signature_is_of_now(environment: Environment) -> None:
