@@ -105,8 +105,6 @@ def run(args: argparse.Namespace) -> int:
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # SIGBREAK: Ctrl-Break, on Windows
         if number := getattr(signal, name, None):
             signal.signal(number, _leave)
-    if args.watch_stdin:
-        threading.Thread(target=_watch_stdin, daemon=True).start()
     gc.disable()  # nothing that is imported becomes garbage, and to look for it takes a tenth of the start
     try:
         return _serve(args)
@@ -127,8 +125,15 @@ def _serve(args: argparse.Namespace) -> int:
                 ways = {name: way.says for name, way in hosting.ways_of(option).items()}
                 sys.stdout.write(json.dumps({"ok": True, f"{option}s": ways}, indent=1) + "\n")
                 return 0
+
+    def place(summary: Mapping[str, str]) -> None:
+        if args.place_first:
+            _write(summary)
+        if args.watch_stdin:  # not before: a process that is just being started could be lost
+            threading.Thread(target=_watch_stdin, daemon=True).start()
+
     with suppress(SystemExit):
-        hosting.host(args, _announce, _place if args.place_first else lambda _: None)
+        hosting.host(args, _announce, place)
     return 0
 
 
@@ -152,7 +157,7 @@ def _watch_stdin() -> None:
 _received: list[int] = []
 
 
-def _place(summary: Mapping[str, str]) -> None:
+def _write(summary: Mapping[str, str]) -> None:
     sys.stdout.write(json.dumps({"ok": True, **summary}) + "\n")
     sys.stdout.flush()
 
@@ -163,7 +168,7 @@ def _announce(summary: Mapping[str, str], server: Any) -> None:
     if _received:
         server.should_exit = True
         return
-    _place(summary)
+    _write(summary)
     where = f"{summary['base_url']}/login; the token is DASHBOARD_AUTH_TOKEN in {summary['env_file']}"
     sys.stderr.write(f"Open {where}\n")
     sys.stderr.flush()
