@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -19,17 +20,17 @@ import pathlib, sys, time
 
 here = pathlib.Path(__file__).parent
 (here / "located").touch()
-while not (here / "go").exists():
+while not (here / {after!r}).exists():
     time.sleep(0.01)
 {then}
 """
 _REAL = "sys.path.remove(str(here)); del sys.modules['inngest']; import inngest"
-_GO = """
+_COLLECTING = """
 import pathlib
 
 def pytest_collection_finish(session):
     names = [item.name for item in session.items]
-    pathlib.Path(__file__).with_name("go").write_text("\\n".join(names), "utf-8")
+    pathlib.Path(__file__).with_name("collected").write_text("\\n".join(names), "utf-8")
 """
 CHECK = "acceptance/test_readiness.py::test_documents_are_off"
 # What importing the app does: the exit status of the run and what it says.
@@ -43,16 +44,19 @@ FAILING = {
 }
 
 
-def import_does(folder: Path, then: str) -> None:
-    """Let a deployment with this folder on its path do this where it imports its app."""
-    (folder / "inngest.py").write_text(_IN_PLACE.format(then=then), "utf-8")
-    (folder / "collecting.py").write_text(_GO, "utf-8")
+def import_does(folder: Path, then: str, after: str = "collected") -> None:
+    """Let a deployment with this folder on its path do this where it imports its app, once a file is there.
+
+    By default it is the one that the run writes when it has collected, with the plugin `collecting`.
+    """
+    (folder / "inngest.py").write_text(_IN_PLACE.format(then=then, after=after), "utf-8")
+    (folder / "collecting.py").write_text(_COLLECTING, "utf-8")
 
 
 def test_it_starts_in_three_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is located before its app is imported: with its files and its Redis server, empty yet."""
-    import_does(tmp_path, _REAL)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    import_does(tmp_path, _REAL, after="go")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     process = ReferenceProcess()
     try:
         process.begin()
@@ -80,7 +84,7 @@ def test_the_run_collects_meanwhile(broken: Broken) -> None:
     import_does(broken.folder, _REAL)
     assert broken.run(CHECK, "--env=demo", "-p", "collecting") == 0, broken.stdout + broken.stderr
     assert (broken.folder / "located").exists()
-    collected = (broken.folder / "go").read_text("utf-8").splitlines()
+    collected = (broken.folder / "collected").read_text("utf-8").splitlines()
     (environment,) = broken.record["environments"]
     asked = [case for check in environment["checks"] for case in check["cases"]]
     assert len(collected) == len(asked) > 0
@@ -104,14 +108,22 @@ def test_a_start_that_fails_after_it_was_located(broken: Broken, name: str) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.nightly), signal.SIGTERM])
 def test_a_signal_after_it_was_located(broken: Broken, number: signal.Signals) -> None:
-    """A signal while the run waits for an answer ends it cleanly, without a verdict."""
-    import_does(broken.folder, "")
-    run = broken.start(CHECK, "--env=demo")  # nothing lets the deployment go on
+    """A signal while the run waits for an answer ends it cleanly, as one while it asks."""
+    import_does(broken.folder, "", after="never")
+    run = broken.start(CHECK, "--env=demo", "-p", "collecting")
     assert run.process is not None
-    wait_for((broken.folder / "located").exists)
+    wait_for(lambda: (broken.folder / "located").exists() and (broken.folder / "collected").exists())
     run.process.send_signal(number)
     assert run.end() == 2, run.stdout + run.stderr
-    assert "CAIO acceptance" not in run.stdout
-    assert run.files() == []
     assert run.leaves_nothing()
+    run.says(f"the run was interrupted: {number.name}")
     assert [path.name for path in run.temporary.iterdir() if path.name.startswith("caio-")] == []
+
+
+def test_a_run_that_is_refused_after_it_began(broken: Broken) -> None:
+    """What is refused only once the deployment is starting, as a folder that is a file, leaves nothing of it."""
+    broken.evidence.write_text("", "utf-8")
+    assert broken.run(CHECK, "--env=demo") == 4, broken.stdout + broken.stderr
+    assert "--evidence-dir" in broken.stderr
+    assert broken.leaves_nothing()
+    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
