@@ -12,6 +12,7 @@ import pytest
 from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.state import connect
 from tests.support.broken_runs import Broken
+from tests.support.nightly import some_nightly
 from tests.support.pace import wait_for
 
 # In place of a package that the deployment's app imports, long after it has said where it is.
@@ -91,7 +92,7 @@ def test_the_run_collects_meanwhile(broken: Broken) -> None:
     assert {case["outcome"] for case in asked} == {"passed"}
 
 
-@pytest.mark.parametrize("name", FAILING)
+@pytest.mark.parametrize("name", some_nightly(FAILING, "another fault"))
 def test_a_start_that_fails_after_it_was_located(broken: Broken, name: str) -> None:
     """It is reported as any start that fails: with its reason and status, and without a verdict."""
     then, status, said = FAILING[name]
@@ -121,7 +122,7 @@ def test_a_signal_after_it_was_located(broken: Broken, number: signal.Signals) -
 
 
 def test_a_run_that_is_refused_after_it_began(broken: Broken) -> None:
-    """What is refused only once the deployment is starting, as a folder that is a file, leaves nothing of it."""
+    """What is refused only once the deployment is starting, as an unusable folder, leaves nothing of it."""
     broken.evidence.write_text("", "utf-8")
     assert broken.run(CHECK, "--env=demo") == 4, broken.stdout + broken.stderr
     assert "--evidence-dir" in broken.stderr
