@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["InputError", "own_fault", "refuse_empty"]
+__all__ = ["InputError", "own_fault", "refuse_empty", "with_demo_extra"]
 
 _PACKAGE = Path(__file__).parent
 _MOST_PLACES = 4
@@ -24,6 +25,15 @@ def refuse_empty(given: Mapping[str, object]) -> None:
     for flag, value in given.items():
         if value == "":
             raise InputError(f"{flag}: is empty")
+
+
+@contextmanager
+def with_demo_extra() -> Iterator[None]:
+    """Raise InputError, with what to install, where an import finds no module of the extra `demo`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InputError(f"serve needs {error.name}: pip install 'pytest-caio[demo]'") from None
 
 
 def own_fault(error: BaseException) -> str:

@@ -79,10 +79,17 @@ def pytest_configure(config: pytest.Config) -> None:
     blocked = [name for name in _NEEDED if config.pluginmanager.is_blocked(name)]
     if blocked:
         raise pytest.UsageError(f"-p no:{blocked[0]}: a run needs that plugin; leave this option out")
-    from pytest_caio.session.hooks import AcceptanceSession  # noqa: PLC0415 - other runs need no import
+    from pytest_caio.session.beginning import Beginning  # noqa: PLC0415 - other runs need no import
+    from pytest_caio.session.pytest_options import check_options  # noqa: PLC0415 - the same
 
     try:
-        AcceptanceSession.register(config, Options.read(config, suite))
+        options = Options.read(config, suite)
+        check_options(config)
+        beginning = Beginning(config, options)
+        # After the start of the reference deployment, which so runs beside this import.
+        from pytest_caio.session.hooks import AcceptanceSession  # noqa: PLC0415 - the same
+
+        AcceptanceSession.register(config, options, beginning)
     except InputError as error:
         raise pytest.UsageError(printable(str(error))) from None
     except Exception as error:

@@ -32,6 +32,7 @@ __all__ = [
     "revoked_token",
     "session_signed_by",
     "session_signed_with",
+    "sign_from",
     "signed",
     "signed_in_query",
     "token_as",
@@ -39,6 +40,8 @@ __all__ = [
 
 TOKEN_HEADER = "X-Dashboard-Token"  # noqa: S105 - the header's name
 TOKEN_KEY = "DASHBOARD_AUTH_TOKEN"  # noqa: S105 - the key's name
+_SAME_SECONDS = 100  # for which signatures of Inngest have the same time; it accepts those of five minutes
+_LAST_SIGNED = {"at": 0}
 
 
 def _swap(character: str) -> str:
@@ -253,11 +256,27 @@ def signed_in_query(key: str, names: Iterable[str]) -> Credential:
     return Credential(label, (key,), apply)
 
 
+def sign_from(second: int) -> None:
+    """Sign requests to Inngest for this second, in seconds since 1970, while it is less than 100 s ago.
+
+    All workers of a run sign for the second of its start: two requests that differ in nothing but a second
+    would both be sent.
+    """
+    _LAST_SIGNED["at"] = second
+
+
+def _inngest_second() -> int:
+    now = int(time.time())
+    if not 0 <= now - _LAST_SIGNED["at"] < _SAME_SECONDS:
+        _LAST_SIGNED["at"] = now
+    return _LAST_SIGNED["at"]
+
+
 def inngest_signed_with_nothing() -> Credential:
     """Sign an introspection request with an empty key, as anybody can."""
 
     def apply(request: Request, environment: Environment) -> Request:  # noqa: ARG001
-        signature = inngest_signature("", request.body, int(time.time()))
+        signature = inngest_signature("", request.body, _inngest_second())
         return request.carry("signature by an empty key", ("X-Inngest-Signature", signature))
 
     return Credential("a signature by an empty key", (), apply)
@@ -268,7 +287,7 @@ def inngest_signed() -> Credential:
     key = "INNGEST_SIGNING_KEY"
 
     def apply(request: Request, environment: Environment) -> Request:
-        signature = inngest_signature(environment.value(key), request.body, int(time.time()))
+        signature = inngest_signature(environment.value(key), request.body, _inngest_second())
         return request.carry(f"signature by {key}", ("X-Inngest-Signature", signature))
 
     return Credential(f"signature by {key}", (key,), apply, entitled=True)

@@ -10,14 +10,15 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from pytest_caio.contract.providers import PROVIDERS
-from pytest_caio.errors import InputError
+from pytest_caio.errors import with_demo_extra
 
 __all__ = ["configure", "forget_variables", "run"]
 
@@ -75,6 +76,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where to write its file state (default: a temporary folder beside the env file)",
     )
     add("--watch-stdin", action="store_true", help="stop when standard input ends")
+    # The same summary on a line before, as soon as the files are written: for `ReferenceProcess` alone.
+    add("--place-first", action="store_true", help=argparse.SUPPRESS)
     add("--seed-leads", type=int, default=3, metavar="N", help="lead records in Redis (default %(default)s)")
     add(
         "--bearer-only",
@@ -102,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # SIGBREAK: Ctrl-Break, on Windows
         if number := getattr(signal, name, None):
             signal.signal(number, _leave)
+    gc.disable()  # nothing that is imported becomes garbage, and to look for it takes a tenth of the start
     try:
         return _serve(args)
     except Exception:
@@ -109,27 +113,27 @@ def run(args: argparse.Namespace) -> int:
         if _received:
             return 0
         raise
+    finally:
+        gc.enable()
 
 
 def _serve(args: argparse.Namespace) -> int:
-    gc.disable()  # nothing that is imported becomes garbage, and to look for it takes a tenth of the start
-    try:
+    with with_demo_extra():
         hosting = importlib.import_module("pytest_caio.reference.hosting.host")
-    except ModuleNotFoundError as error:
-        raise InputError(f"serve needs {error.name}: pip install 'pytest-caio[demo]'") from None
-    finally:
-        gc.enable()
-    gc.freeze()
-    if "list" in args.fault:
-        listed = {"ok": True, "faults": {name: fault.says for name, fault in hosting.FAULTS.items()}}
-        sys.stdout.write(json.dumps(listed, indent=1) + "\n")
-        return 0
-    if "list" in args.variation:
-        listed = {"ok": True, "variations": {name: way.says for name, way in hosting.VARIATIONS.items()}}
-        sys.stdout.write(json.dumps(listed, indent=1) + "\n")
-        return 0
+        for option, asked in (("fault", args.fault), ("variation", args.variation)):
+            if "list" in asked:
+                ways = {name: way.says for name, way in hosting.ways_of(option).items()}
+                sys.stdout.write(json.dumps({"ok": True, f"{option}s": ways}, indent=1) + "\n")
+                return 0
+
+    def place(summary: Mapping[str, str]) -> None:
+        if args.place_first:
+            _write(summary)
+        if args.watch_stdin:  # not before: a process that is just being started could be lost
+            threading.Thread(target=_watch_stdin, daemon=True).start()
+
     with suppress(SystemExit):
-        hosting.host(args, _announce)
+        hosting.host(args, _announce, place)
     return 0
 
 
@@ -139,22 +143,40 @@ def forget_variables() -> None:
         os.environ.pop(name, None)  # another thread may have removed it meanwhile
 
 
+def _watch_stdin() -> None:
+    # Read the descriptor: a thread that reads sys.stdin would hold its lock when the interpreter ends.
+    while os.read(0, 4096):
+        pass
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also wakes what waits
+    else:
+        signal.raise_signal(signal.SIGTERM)
+
+
 # Signals received before it serves: if one arrives in a destructor, Python drops its handler's exception.
 _received: list[int] = []
 
 
+def _write(summary: Mapping[str, str]) -> None:
+    sys.stdout.write(json.dumps({"ok": True, **summary}) + "\n")
+    sys.stdout.flush()
+
+
 def _announce(summary: Mapping[str, str], server: Any) -> None:
+    gc.enable()
+    gc.freeze()
     if _received:
         server.should_exit = True
         return
-    sys.stdout.write(json.dumps({"ok": True, **summary}) + "\n")
-    sys.stdout.flush()
+    _write(summary)
     where = f"{summary['base_url']}/login; the token is DASHBOARD_AUTH_TOKEN in {summary['env_file']}"
     sys.stderr.write(f"Open {where}\n")
     sys.stderr.flush()
 
 
-def _leave(number: int, _: FrameType | None) -> NoReturn:
+def _leave(number: int, _: FrameType | None) -> None:
     # While it serves, uvicorn has its own signal handlers; it raises the signal again after it has stopped.
-    _received.append(number)
-    raise SystemExit(0)
+    # A second one must not interrupt the cleanup that the first began, as the end of standard input may.
+    if not _received:
+        _received.append(number)
+        raise SystemExit(0)

@@ -1,71 +1,39 @@
-"""Requests sent by another process: a fork of this one, or the one that sends them for all workers."""
+"""Requests that another process sends: a fork of this one, or the one that sends them for all workers."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_caio.checks.probe import Request
-from pytest_caio.probing.desk import Desk, become_prober
 from pytest_caio.probing.exchange import Exchange
 
-if TYPE_CHECKING:
-    from pytest_caio.probing.prober import Prober
-
-__all__ = ["Asker", "forked", "may_fork"]
+__all__ = ["Asker"]
 
 _PART = 64  # requests that are told at once
-
-
-def may_fork() -> bool:
-    """Return whether a prober can be a fork of this process, and is faster than a thread.
-
-    A fork of a process with several threads may wait for ever for a lock that one of them held; libraries of
-    macOS are not safe in forks at all, and Windows has none. On a single processor nothing is gained.
-    """
-    if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
-        return False
-    return len(list(Path("/proc/self/task").iterdir())) == 1
-
-
-def forked(make: Callable[[], Prober], learn: Callable[[Exchange], None], desk: Desk | None = None) -> Asker:
-    """Return an Asker whose requests are sent by a fork of this process; `make` makes the prober, there.
-
-    The fork also serves those who come to the `desk`. It ignores the signals that end a run, and ends when
-    this process does, however that happens.
-    """
-    ours, theirs = Pipe()
-    process_id = os.fork()
-    if not process_id:
-        ours.close()
-        become_prober(make, theirs, desk)
-    theirs.close()
-    return Asker(ours, learn, process_id)
 
 
 class Asker:
     """The methods of a prober that is at the other end of `connection`.
 
     `learn` is called here with each exchange, before anybody else gets it. If the other end is gone,
-    RuntimeError is raised where an exchange is waited for. `close` ends the process `process_id`, if given.
+    RuntimeError is raised where an exchange is waited for. `close` calls `end`, if given, which ends it.
     """
 
     def __init__(
-        self, connection: Connection, learn: Callable[[Exchange], None], process_id: int = 0
+        self,
+        connection: Connection,
+        learn: Callable[[Exchange], None],
+        end: Callable[[], None] | None = None,
     ) -> None:
         self._connection = connection
         self._learn = learn
-        self.process_id = process_id
+        self._end = end
         self._lock = threading.Lock()
         self._futures: dict[Request, Future[Exchange]] = {}
         self._firsts: dict[str, Future[str]] = {}
@@ -108,14 +76,12 @@ class Asker:
         return sum(not future.done() for future in self._futures.values())
 
     def close(self) -> None:
-        """Stop at once, with all requests under way, if this has its own process; may be called again."""
+        """End the process at the other end, with all requests under way, or leave it; may be called again."""
         if self._closing:
             return
         self._closing = True
-        if self.process_id:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self.process_id, signal.SIGKILL)
-                os.waitpid(self.process_id, 0)
+        if self._end is not None:
+            self._end()
         else:
             with self._lock:
                 self._send(None)  # the other end closes the connection

@@ -8,20 +8,22 @@ import os
 import pickle
 import secrets
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from multiprocessing import AuthenticationError
+from multiprocessing import AuthenticationError, Pipe
 from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
     from pytest_caio.probing.prober import Prober
 
-__all__ = ["Desk", "become_prober", "connect"]
+__all__ = ["Desk", "Fork", "connect", "may_fork"]
 
 # The number of an exchange, or the origin of a first response, with its result or its error.
 _Outcome: TypeAlias = tuple[int | str, Any, BaseException | None]
@@ -65,7 +67,43 @@ def connect(address: str) -> Connection:
     return Client((host, int(port)), authkey=key.encode())
 
 
-def become_prober(make: Callable[[], Prober], connection: Connection, desk: Desk | None) -> NoReturn:
+def may_fork() -> bool:
+    """Return whether a prober can be a fork of this process, and is faster than a thread.
+
+    A fork of a process with several threads may wait for ever for a lock that one of them held; libraries of
+    macOS are not safe in forks at all, and Windows has none. On a single processor nothing is gained.
+    """
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
+        return False
+    return len(list(Path("/proc/self/task").iterdir())) == 1
+
+
+class Fork:
+    """A fork of this process that sends requests; `make` makes its prober, there.
+
+    It serves the other end of `connection`, and whoever comes to the `desk`. It ignores the signals that end
+    a run, and ends when this process does, however that happens.
+    """
+
+    def __init__(self, make: Callable[[], Prober], desk: Desk | None = None) -> None:
+        self.connection, theirs = Pipe()
+        self.process_id = os.fork()
+        if not self.process_id:
+            self.connection.close()
+            _become_prober(make, theirs, desk)
+        theirs.close()
+        self._ended = False
+
+    def end(self) -> None:
+        """End it at once; may be called again."""
+        if not self._ended:
+            self._ended = True
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self.process_id, signal.SIGKILL)
+                os.waitpid(self.process_id, 0)
+
+
+def _become_prober(make: Callable[[], Prober], connection: Connection, desk: Desk | None) -> NoReturn:
     """Send what the other end of `connection` asks for until it is closed; then end this process."""
     try:
         gc.freeze()  # what this process has no use for would be searched, and so copied

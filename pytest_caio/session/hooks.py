@@ -14,7 +14,7 @@ from pytest_metadata.plugin import metadata_key
 from pytest_caio.attestation.signing import sign_evidence, statement_path
 from pytest_caio.checks.check import GATES, MARK, case_of, check_of, measures_time
 from pytest_caio.commandline import Options
-from pytest_caio.errors import InputError, own_fault
+from pytest_caio.errors import own_fault
 from pytest_caio.evidence import github, terminal
 from pytest_caio.evidence.file import ready_folder, spare_of
 from pytest_caio.evidence.ledger import Entry, Ledger, append, read_ledger
@@ -22,20 +22,15 @@ from pytest_caio.evidence.page import prepare
 from pytest_caio.evidence.since import changes, entry_of, read_against
 from pytest_caio.gates.jobs import JOBS
 from pytest_caio.redaction.hooks import RedactionHooks
+from pytest_caio.session.beginning import Beginning, usage_errors
 from pytest_caio.session.cases import CaseHooks
 from pytest_caio.session.failures import without_judged
 from pytest_caio.session.fixtures import CheckFixtures
 from pytest_caio.session.leaks import LeakWatch, polled
 from pytest_caio.session.narrowing import narrowings, part_of, selection
-from pytest_caio.session.pytest_options import (
-    asks_for_tracebacks,
-    asks_nothing,
-    check_options,
-    pass_over_strictness,
-)
+from pytest_caio.session.pytest_options import asks_for_tracebacks, asks_nothing, pass_over_strictness
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
-from pytest_caio.system.signals import SignalHandler
 from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.judge import NO_GO
@@ -49,13 +44,14 @@ RUN: pytest.StashKey[Run] = pytest.StashKey()
 class AcceptanceSession:
     """The hooks of an acceptance run; other pytest runs do not register them."""
 
-    def __init__(self, config: pytest.Config, options: Options) -> None:
+    def __init__(self, config: pytest.Config, options: Options, beginning: Beginning) -> None:
         self._config = config
         self._assignment = Assignment(config)
         given = self._assignment
-        self._run = config.stash[RUN] = Run(options, self._say, given.results_folder, given.started)
-        self._run.desk = given.desk
-        self._signals = SignalHandler()
+        self._run = config.stash[RUN] = Run(
+            options, self._say, beginning, given.results_folder, given.started
+        )
+        self._signals = beginning.signals
         self._interrupted = ""
         self._quiet = options.plan or asks_nothing(config)
         # No worker runs tests.
@@ -67,11 +63,10 @@ class AcceptanceSession:
         self._ledger: Ledger | None = None  # as it was before this run
 
     @classmethod
-    def register(cls, config: pytest.Config, options: Options) -> Self:
+    def register(cls, config: pytest.Config, options: Options, beginning: Beginning) -> Self:
         """Register the session, its fixtures and the report writers. Raises InputError."""
-        check_options(config)
         pass_over_strictness(config)
-        session = cls(config, options)
+        session = cls(config, options, beginning)
         if session._quiet:
             config.option.dist = "no"  # what is shown is shown by this process: no workers, also with -n
         run, worker = session._run, session._assignment.worker
@@ -104,19 +99,15 @@ class AcceptanceSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Take over signals, and start the reference deployment when a profile needs it."""
+        """Learn where the reference deployment is, if a profile needs it; it may still be starting."""
         # pytest-base-url would show the ini file's URL, and request it itself, with credentials of .netrc.
         self._config.option.base_url = self._run.options.base_url or None
         if not self._run.options.base_url and metadata_key in self._config.stash:
             self._config.stash[metadata_key].pop("Base URL", None)
         self._config.option.verify_base_url = False
-        self._signals.begin()
-        if not self._quiet and not self._assignment.worker:
-            self._run.begin_asking(shared=not self._alone)
-        try:
+        self._signals.raise_if_interrupted()
+        with usage_errors():
             self._run.open(self._assignment.given)
-        except InputError as error:
-            raise pytest.UsageError(printable(str(error))) from None
 
     def pytest_report_header(self) -> list[str]:
         """List the environments and their waivers."""
@@ -207,20 +198,28 @@ class AcceptanceSession:
             used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
             wanted = [job for job in JOBS if job.fixture in used]
             self._run.begin([job for job in wanted if job.long])
+            if self._run.given:
+                self._make_ready(session.items)  # while the reference deployment starts
+            try:
+                with usage_errors():
+                    self._run.wait_for_reference()
+            except Exception:
+                self._quiet = True  # a run whose reference deployment does not start has no verdict
+                raise
             self._run.wait_ready()
             for result in polled(self._run, LeakWatch(self._run).places()):
                 self._run.tally.add(result)
             (self._run.ask_ahead if self._alone else self._run.import_ahead)()
             self._run.begin([job for job in wanted if not job.long])
-            if self._alone:
-                self._make_ready(session.items)
+            if self._alone and not self._run.given:
+                self._make_ready(session.items)  # while the first responses are pending
             # Objects created so far live until the end of the run. To search them for garbage while responses
             # arrive would take longer than judging the responses.
             gc.freeze()
         return None
 
     def _make_ready(self, items: list[pytest.Item]) -> None:
-        """Fill the caches that every judgement uses, while the first responses are pending."""
+        """Fill the caches that every judgement uses."""
         self._run.redactor.redact("")
         prepare()
         for item in items:

@@ -12,7 +12,7 @@ from pytest_caio.probing.transport import Transport
 __all__ = ["make_prober"]
 
 
-def make_prober(options: Options, learn: Callable[[Exchange], None] = lambda _: None) -> Prober:
+def make_prober(options: Options, learn: Callable[[Exchange], None]) -> Prober:
     """Return a prober with the limits of `options`; `learn` is called with each response."""
     return Prober(
         lambda: Transport(timeout=options.timeout, on_answer=learn),

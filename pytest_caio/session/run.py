@@ -10,14 +10,13 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from pytest_caio.checks.credentials import SESSION
+from pytest_caio.checks.credentials import SESSION, sign_from
 from pytest_caio.checks.probe import Request
 from pytest_caio.checks.shared import READINESS
 from pytest_caio.commandline import Options
@@ -28,11 +27,10 @@ from pytest_caio.environments.rules import env_diff
 from pytest_caio.environments.tokens import read_revoked
 from pytest_caio.gates.jobs import Job
 from pytest_caio.gates.leaks import find_leaks
-from pytest_caio.probing.asker import Asker, forked, may_fork
-from pytest_caio.probing.desk import Desk, connect
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.plan import Plan, Planned
 from pytest_caio.redaction.redactor import Redactor
+from pytest_caio.session.beginning import Beginning
 from pytest_caio.session.secrets import RunSecrets
 from pytest_caio.system.jobs import Jobs
 from pytest_caio.system.waiting import REMINDER, wait_for
@@ -41,8 +39,8 @@ from pytest_caio.verdict.record import Record, RunRecord
 from pytest_caio.verdict.tally import Tally
 
 if TYPE_CHECKING:
+    from pytest_caio.probing.asker import Asker
     from pytest_caio.probing.prober import Prober
-    from pytest_caio.reference.hosting.process import ReferenceProcess
 
 __all__ = ["Given", "Run"]
 
@@ -69,13 +67,14 @@ class Run:
     """The state of one run; `say` prints a progress line.
 
     A worker is given the controller's `results_folder`, which holds the findings of the background jobs (see
-    `Jobs`), the time at which the run `started`, and the address of its `desk`.
+    `Jobs`), and the time at which the run `started`.
     """
 
     def __init__(
         self,
         options: Options,
         say: Callable[[str], None],
+        beginning: Beginning,
         results_folder: str = "",
         started: datetime | None = None,
     ) -> None:
@@ -92,6 +91,7 @@ class Run:
         self.tally = Tally()
         self.narrowed: list[str] = []
         self.started = started or datetime.now(UTC)
+        sign_from(int(self.started.timestamp()))
         self.id = uuid.uuid4().hex
         self.planned = 0  # number of cases; a run with workers takes it from them
         self.comparison: tuple[str, Any, Any] | None = None
@@ -99,10 +99,9 @@ class Run:
         self.leaking_polls: dict[tuple[str, int, tuple[str, ...]], Exchange] = {}
         self._unreachable: dict[str, str] = {}  # by origin: why it cannot be reached, empty when it can
         self._written: dict[int, dict[str, Exchange]] = {}  # what the deployment acted on, by id of its case
-        self.desk = ""  # the address of the Desk, where all workers have their requests sent
-        self._desk: Desk | None = None
+        self._beginning = beginning
         self._prober: Prober | Asker | None = None
-        self._reference: ReferenceProcess | None = None
+        self._reference = beginning.reference
 
     @property
     def today(self) -> date:
@@ -110,13 +109,16 @@ class Run:
         return self.started.astimezone(UTC).date()
 
     def open(self, given: Given | None) -> None:
-        """Use the reference deployment `given`, or start one, for each environment without a base URL."""
+        """Use the reference deployment `given`, or this run's, for each environment without a base URL."""
+        if self._reference is not None:
+            self._reference.locate()
         opened = []
         for environment in self.environments:
             if environment.base_url:
                 opened.append(environment)
                 continue
-            given = given or self.given or self._start_reference()
+            given = given or self.given
+            assert given is not None
             opened.append(
                 load_environment(
                     environment.name,
@@ -145,19 +147,9 @@ class Run:
             for request in planned.requests.values():
                 self._secrets.learn_request(request)
 
-    def _start_reference(self) -> Given:
-        from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - only demo needs it
-
-        faults = self.options.faults
-        self._reference = ReferenceProcess(environment="demo", faults=faults, access_log=False)
-        self._reference.start()
-        given = self.given
-        assert given is not None
-        return given
-
     @property
     def given(self) -> Given | None:
-        """The reference deployment that this process started, to pass to workers; None without one."""
+        """The reference deployment of this process, once it is open, to pass to workers; None without one."""
         reference = self._reference
         if reference is None:
             return None
@@ -170,29 +162,22 @@ class Run:
 
     @property
     def prober(self) -> Prober | Asker:
-        """The prober, created on first use, so that a run without requests has none; workers share one."""
+        """The prober, created on first use, so that a run without requests opens no connection."""
         if self._prober is None:
-            learn = self._secrets.learn_answer
-            if self.desk and not self._desk:
-                self._prober = Asker(connect(self.desk), learn)
-            elif may_fork():
-                self._prober = forked(partial(_make_prober, self.options), learn, self._desk)
-            else:
-                self._prober = _make_prober(self.options, learn)
-                if self._desk:
-                    self._desk.open(self._prober)
+            self._prober = self._beginning.prober(self._secrets.learn_answer)
         return self._prober
 
-    def begin_asking(self, *, shared: bool) -> None:
-        """Make the prober early if it can be a process, or is `shared` with workers.
+    @property
+    def desk(self) -> str:
+        """The address where all workers have their requests sent; empty in a run without workers."""
+        if self._beginning.desk:
+            _ = self.prober  # which serves them
+        return self._beginning.desk
 
-        Later this process has threads, and cannot fork.
-        """
-        if shared:
-            self._desk = Desk()
-            self.desk = self._desk.address
-        if shared or may_fork():
-            _ = self.prober
+    def wait_for_reference(self) -> None:
+        """Wait until the reference deployment of this process answers and has its state, if there is one."""
+        if self._reference is not None:
+            self._reference.wait_until_ready()
 
     def wait_ready(self) -> None:
         """Poll the readiness of each environment when --wait-ready is given."""
@@ -335,15 +320,7 @@ class Run:
                 stack.callback(reference.stop)
             if prober is not None:
                 stack.callback(prober.close)
-            if self._desk is not None:
-                stack.callback(self._desk.close)
             stack.callback(self.jobs.close)
-
-
-def _make_prober(options: Options, learn: Callable[[Exchange], None] = lambda _: None) -> Prober:
-    from pytest_caio.session.prober import make_prober  # noqa: PLC0415 - imports httpx: 0.1 s, in the fork
-
-    return make_prober(options, learn)
 
 
 def _version(package: str) -> str:

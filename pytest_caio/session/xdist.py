@@ -26,7 +26,6 @@ class Assignment:
         self.worker = received is not None
         received = received or {}
         self.results_folder: str = received.get("caio_results_folder", "")
-        self.desk: str = received.get("caio_desk", "")
         given, started = received.get("caio_given"), received.get("caio_started")
         self.given = Given(**given) if given else None
         self.started = datetime.fromisoformat(started) if started else None

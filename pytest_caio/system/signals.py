@@ -50,9 +50,11 @@ class SignalHandler:
                     self._before[number] = signal.signal(number, self._arrive)
 
     def end(self) -> None:
-        """Restore the previous handlers; may be called twice."""
+        """Restore the previous handlers, but where other code has replaced ours; may be called twice."""
         while self._before:
-            signal.signal(*self._before.popitem())
+            number, before = self._before.popitem()
+            if signal.getsignal(number) == self._arrive:
+                signal.signal(number, before)
 
     def raise_if_interrupted(self) -> None:
         """Raise KeyboardInterrupt if a signal has arrived, unless the run is ending already."""

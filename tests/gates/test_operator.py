@@ -31,8 +31,9 @@ from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.dashboard.settings import fresh_settings, write_settings
 from pytest_caio.reference.faults import FAULTS
 from pytest_caio.reference.faults.verbs import edit_json, open_door, publish, rewrite
+from pytest_caio.reference.hosting.listening import loopback_socket
 from pytest_caio.reference.hosting.redis_server import RedisServer
-from pytest_caio.reference.hosting.server import Server, loopback_socket
+from pytest_caio.reference.hosting.server import Server
 from pytest_caio.reference.variations import VARIATIONS as WAYS
 from tests.support.gate_runs import Gate, ask_gate
 

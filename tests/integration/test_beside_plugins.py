@@ -32,6 +32,14 @@ def test_workers_send_limited_requests_once(workers: Outcome, writes: Outcome, c
         assert (logins[200], len(tokens)) == (1, 1)
 
 
+def test_workers_send_each_request_once(workers: Outcome, writes: Outcome) -> None:
+    """Whichever worker needs it, a request is sent once, and the evidence has it once."""
+    alone, shared = (Counter((one.method, one.target) for one in run.sent) for run in (writes, workers))
+    assert {asked: count for asked, count in shared.items() if count > alone[asked]} == {}
+    kept = [one["n"] for one in workers.evidence["environments"][0]["exchanges"]]
+    assert len(set(kept)) == len(kept) == len(workers.sent)
+
+
 def test_a_demo_on_workers(ask: Ask) -> None:
     """With workers the demo's deployment is started once, and a run of one gate is INCOMPLETE as well."""
     outcome = ask("acceptance", "-m", "cors", "--env=demo", "-n", "1")
@@ -74,7 +82,7 @@ THEIRS = set(
     "markupsafe msgspec ahocorasick dotenv filelock httpx httpcore h11 anyio idna certifi sniffio "
     "typing_extensions exceptiongroup"
     # Other plugins of this checkout, and what httpx imports for its command line where that is installed.
-    " __main__ _distutils_hack sitecustomize"
+    " __main__ __mp_main__ _distutils_hack sitecustomize"
     " py xdist execnet pytest_timeout click rich markdown_it mdurl".split()
 )
 

@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from pytest_caio.contract.providers import ROUTES
+from pytest_caio.reference import faults
 from pytest_caio.reference.faults.fault import fault
 from pytest_caio.reference.faults.verbs import admit_webhook, assign, open_door
-from pytest_caio.reference.hosting import host
 from tests.support.suite_runs import ASKING, Ask, Deployment, Outcome
 
 EVERY_DOOR_OPEN = fault(
@@ -52,7 +52,7 @@ class Looked:
 def wide_open() -> Iterator[Deployment]:
     """A deployment on which every door stands open."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(host, "FAULTS", {EVERY_DOOR_OPEN.name: EVERY_DOOR_OPEN})
+        patch.setattr(faults, "FAULTS", {EVERY_DOOR_OPEN.name: EVERY_DOOR_OPEN})
         deployment = Deployment(faults=[EVERY_DOOR_OPEN.name])
         with deployment.reference:
             yield deployment

@@ -16,9 +16,10 @@ from pytest_caio.reference.dashboard.app import build_app
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.settings import fresh_settings
 from pytest_caio.reference.faults import FAULTS
+from pytest_caio.reference.hosting.listening import loopback_socket
 from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.reference.hosting.redis_server import RedisServer
-from pytest_caio.reference.hosting.server import Server, loopback_socket
+from pytest_caio.reference.hosting.server import Server
 from pytest_caio.reference.variations import VARIATIONS
 from tests.support.reference_site import Hosted, Site, site_of
 

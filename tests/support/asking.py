@@ -15,8 +15,8 @@ from dataclasses import replace
 from multiprocessing import AuthenticationError
 
 from pytest_caio.checks.probe import Request
-from pytest_caio.probing.asker import Asker, forked, may_fork
-from pytest_caio.probing.desk import Desk, connect
+from pytest_caio.probing.asker import Asker
+from pytest_caio.probing.desk import Desk, Fork, connect, may_fork
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.prober import Prober
 from pytest_caio.probing.transport import Transport
@@ -37,6 +37,16 @@ class _Broken(Transport):
 
 def _make(kind: type[Transport] = Transport, connections: int = 8) -> Callable[[], Prober]:
     return lambda: Prober(lambda: kind(timeout=20), connections=connections)
+
+
+def forked(make: Callable[[], Prober], learn: Callable[[Exchange], None], desk: Desk | None = None) -> Asker:
+    """Return an Asker of a fork."""
+    fork = Fork(make, desk)
+    _forks.append(fork)
+    return Asker(fork.connection, learn, fork.end)
+
+
+_forks: list[Fork] = []
 
 
 def _ignore(_: Exchange) -> None:
@@ -162,7 +172,7 @@ def killed() -> None:
     server.on("/hang", hang)
     hanging = asker.exchange(Request("GET", server.origin, "/hang"))
     assert held.wait(SECONDS)
-    os.kill(asker.process_id, signal.SIGKILL)
+    os.kill(_forks[0].process_id, signal.SIGKILL)
     assert "has ended" in str(hanging.exception(SECONDS))
     assert "has ended" in str(asker.exchange(Request("GET", server.origin, "/later")).exception(SECONDS))
     asker.close()
@@ -189,10 +199,10 @@ def ended_with_us() -> None:
     """The process ignores what a terminal sends to all; it ends when this one does, also by SIGKILL."""
     asker = forked(_make(), _ignore)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        os.kill(asker.process_id, number)
+        os.kill(_forks[0].process_id, number)
     server = Loopback()
     assert asker.exchange(Request("GET", server.origin, "/x")).result(SECONDS).status_code == 200
-    sys.stdout.write(f"{asker.process_id}\n")
+    sys.stdout.write(f"{_forks[0].process_id}\n")
     sys.stdout.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 

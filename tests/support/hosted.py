@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_caio.commands import serve as service
 from pytest_caio.reference.hosting import host as hosting
@@ -27,29 +28,37 @@ class HostedDeployment(ReferenceProcess):
     _server: Server | None = None
     _thread: threading.Thread | None = None
 
-    def _begin(self, options: Sequence[str], folder: Path) -> dict[str, str]:  # noqa: ARG002 - for its errors
+    def __init__(self, *options: str, **how: Any) -> None:
+        super().__init__(*options, **how)
+        self._told: queue.SimpleQueue[dict[str, str] | BaseException] = queue.SimpleQueue()
+
+    def _begin(self, options: Sequence[str], folder: Path) -> None:  # noqa: ARG002 - for its errors
         service.forget_variables()
         # The SDK logs each request that it refuses.
         logging.getLogger("pytest_caio.reference.inngest").addHandler(logging.NullHandler())
         parser = argparse.ArgumentParser()
         service.configure(parser)
         args = parser.parse_args(options)
-        told: queue.SimpleQueue[tuple[dict[str, str], Server] | BaseException] = queue.SimpleQueue()
+
+        def ready(summary: dict[str, str], server: Server) -> None:
+            self._server = server
+            self._told.put(summary)
 
         def serve() -> None:
             try:
-                hosting.host(args, lambda summary, server: told.put((summary, server)))
+                hosting.host(args, ready, self._told.put)
             except BaseException as error:  # noqa: BLE001 - raised in the thread that started it
-                told.put(error)
+                self._told.put(error)
 
         self._thread = threading.Thread(target=serve)
         self._thread.start()
-        got = told.get(timeout=self._start_seconds)
-        if isinstance(got, BaseException):
+
+    def _summary(self) -> dict[str, str]:
+        told = self._told.get(timeout=self._start_seconds)
+        if isinstance(told, BaseException):
             self.stop()
-            raise got
-        summary, self._server = got
-        return summary
+            raise told
+        return told
 
     def _finish(self) -> None:
         if self._server is not None:

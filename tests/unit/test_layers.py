@@ -24,6 +24,7 @@ KNOWS_PYTEST = {
     "evidence/junit",
     "plugin",
     "redaction/hooks",
+    "session/beginning",
     "session/cases",
     "session/failures",
     "session/fixtures",

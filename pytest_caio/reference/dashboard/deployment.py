@@ -8,10 +8,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import parse_qs
-
-import redis
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.reference.dashboard import decisions
@@ -19,9 +17,12 @@ from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.messages import Access, Incoming, Reply, Rewrite, WebhookPost
 from pytest_caio.reference.dashboard.settings import flag, items
 
+if TYPE_CHECKING:  # `serve` writes its files before it imports it
+    import redis
+
 __all__ = ["COMMIT", "Cors", "Deployment", "StoredEdit", "authorised", "old_introspection", "refusal"]
 
-StoredEdit: TypeAlias = Callable[[redis.Redis, Path | None], object]
+StoredEdit: TypeAlias = "Callable[[redis.Redis, Path | None], object]"
 """A change of the stored state: given a client of Redis, and the folder of the file state if there is one."""
 
 COMMIT = "c0ffee5ca1ab1e0ddba11ca5cade5eedfacade42"

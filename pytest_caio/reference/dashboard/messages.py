@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+if TYPE_CHECKING:  # `serve` writes its files before it imports these
+    from starlette.datastructures import Headers, MutableHeaders
 
 __all__ = ["Access", "Incoming", "Reply", "Rewrite", "WebhookPost"]
 
@@ -27,6 +27,8 @@ class Incoming:
     @property
     def cookies(self) -> dict[str, str]:
         """The cookies sent, by name."""
+        from starlette.requests import cookie_parser  # noqa: PLC0415 - see above
+
         return cookie_parser(self.headers.get("cookie", ""))
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import secrets
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_caio.errors import InputError
-from pytest_caio.reference.dashboard.app import build_app
+from pytest_caio.errors import InputError, with_demo_extra
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.settings import (
@@ -22,19 +20,33 @@ from pytest_caio.reference.dashboard.settings import (
     write_private,
     write_settings,
 )
-from pytest_caio.reference.faults import FAULTS, Fault
+from pytest_caio.reference.hosting.listening import loopback_socket
 from pytest_caio.reference.hosting.redis_server import RedisServer
-from pytest_caio.reference.hosting.server import Server, loopback_socket
-from pytest_caio.reference.variations import VARIATIONS
 
-__all__ = ["FAULTS", "VARIATIONS", "chosen", "host"]
+if TYPE_CHECKING:
+    from pytest_caio.reference.faults.fault import Fault
+    from pytest_caio.reference.hosting.server import Server
+
+__all__ = ["host", "ways_of"]
 
 
-def chosen(option: str, names: list[str], ways: Mapping[str, Fault]) -> list[Fault]:
+def ways_of(option: str) -> Mapping[str, Fault]:
+    """Return all faults or variations, by name; most deployments have none, and are spared the import."""
+    if option == "fault":
+        from pytest_caio.reference.faults import FAULTS  # noqa: PLC0415 - see above
+
+        return FAULTS
+    from pytest_caio.reference.variations import VARIATIONS  # noqa: PLC0415 - see above
+
+    return VARIATIONS
+
+
+def _chosen(option: str, names: list[str]) -> list[Fault]:
     """Return the faults or variations with these names.
 
     Raises InputError, with the closest names, for an unknown name.
     """
+    ways = ways_of(option) if names else {}
     for name in names:
         if name not in ways:
             close = difflib.get_close_matches(name, ways, n=3, cutoff=0.4)
@@ -43,17 +55,23 @@ def chosen(option: str, names: list[str], ways: Mapping[str, Fault]) -> list[Fau
     return [ways[name] for name in names]
 
 
-def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None]) -> None:
+def host(
+    args: argparse.Namespace,
+    tell: Callable[[dict[str, str], Server], None],
+    place: Callable[[dict[str, str]], None] = lambda _: None,
+) -> None:
     """Run the deployment that the options of `serve` describe until it is stopped.
 
     Leaves no process or temporary file behind. `tell` is called once the server answers requests, with a
-    summary (`base_url`, `env_file`, `revoked_file`, `hive_dir` and `commit`) and the server.
+    summary (`base_url`, `env_file`, `revoked_file`, `hive_dir` and `commit`) and the server. `place` is
+    called with the summary before that: env file and revoked file are written and the Redis server answers,
+    but nothing is in it, and the app is not even imported, which takes most of the start.
 
-    Raises InputError for an unknown fault or variation, a number out of range, a port that is taken, or a
-    file that cannot be written.
+    Raises InputError for an unknown fault or variation, a number out of range, a port that is taken, a
+    file that cannot be written, or a package that is not installed.
     """
     # Faults are applied last, so that they break the deployment as the variations left it.
-    ways = chosen("variation", args.variation, VARIATIONS) + chosen("fault", args.fault, FAULTS)
+    ways = _chosen("variation", args.variation) + _chosen("fault", args.fault)
     for option, value in (("--latency-ms", args.latency_ms), ("--seed-leads", args.seed_leads)):
         if not 0 <= value < 1_000_000:
             raise InputError(f"{option} {value}: give a number from 0 to 999999")
@@ -100,9 +118,11 @@ def host(args: argparse.Namespace, tell: Callable[[dict[str, str], Server], None
             "hive_dir": str(hive_dir.absolute()),
             "commit": deployment.commit,
         }
+        place(summary)
+        with with_demo_extra():
+            from pytest_caio.reference.dashboard.app import build_app  # noqa: PLC0415 - see above
+            from pytest_caio.reference.hosting.server import Server  # noqa: PLC0415
         server = Server(build_app(deployment, args.seed_leads, log, hive_dir), bound)
-        if args.watch_stdin:
-            threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
         server.serve_until_stopped(lambda: tell(summary, server))
 
 
@@ -131,10 +151,3 @@ def _hive_dir(asked: Path | None, beside: Path, stack: ExitStack) -> Path:
     if not empty:
         raise InputError(f"--hive-dir {asked}: is not empty; give a new folder")
     return asked
-
-
-def _watch_stdin(server: Server) -> None:
-    # Read the descriptor: a thread that reads sys.stdin would hold its lock when the interpreter ends.
-    while os.read(0, 4096):
-        pass
-    server.should_exit = True

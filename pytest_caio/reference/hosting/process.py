@@ -25,6 +25,7 @@ from pytest_caio.system.watchdog import NEW_GROUP
 __all__ = ["REPLAY", "ReferenceProcess", "lean_python"]
 
 _HERE = Path(__file__).parents[1]
+_ERRORS = "errors.txt"  # in its folder: what it writes to standard error
 # The replay section of its profile; it works without a running deployment.
 REPLAY: Mapping[str, object] = {
     "golden_set": str(_HERE / "golden" / "golden_set.json"),
@@ -52,6 +53,10 @@ def lean_python(folder: Path) -> str:
 class ReferenceProcess:
     """`python -m pytest_caio serve` with these options, as a context manager.
 
+    Its start takes three steps, between which its user may do something else: `begin` starts the process,
+    `locate` waits until its address is known and its env file is written, and `wait_until_ready` until it
+    answers requests and its state is in Redis. `start`, like the context manager, takes all three.
+
     `options` are passed on as written (for instance `"--latency-ms", "50"`), `environment` is the environment
     that it reports, `faults` are the names of its faults. Its files are in a temporary folder, which `stop`
     removes. `profiles_file` is for `--profiles`, `env_file` for `--env-file`: the file has one profile, named
@@ -77,6 +82,7 @@ class ReferenceProcess:
         self._logging = access_log
         self._process: subprocess.Popen[str] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._ready = False
         self.base_url = ""
         self.env_file = Path()
         self.revoked_file = Path()
@@ -85,18 +91,34 @@ class ReferenceProcess:
         self.access_log = Path()
 
     def start(self) -> Self:
-        """Start the process and wait for its summary, which it prints once it answers requests.
+        """Start the process, and wait until it answers requests. Raises what the three steps raise."""
+        self.begin()
+        self.locate()
+        self.wait_until_ready()
+        return self
 
-        Raises InputError if the process cannot use its options, and RuntimeError, with its error output, if
-        it does not start for another reason.
-        """
+    def begin(self) -> None:
+        """Start the process without waiting for anything."""
+        self.base_url, self._ready = "", False
         self._folder = tempfile.TemporaryDirectory(prefix="caio-demo-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
         self.access_log = folder / "access.jsonl"
         options = ["--env-file", str(folder / "caio.env"), *self._options]
         if self._logging:
             options += ["--access-log", str(self.access_log)]
-        summary = self._begin(options, folder)
+        self._begin(options, folder)
+
+    def locate(self) -> None:
+        """Wait until the process has an address and has written its env file; may be called again.
+
+        Raises InputError if the process cannot use its options, and RuntimeError, with its error output, if
+        it does not start for another reason.
+        """
+        if self.base_url:
+            return
+        assert self._folder is not None
+        folder = Path(self._folder.name)
+        summary = self._summary()
         self.base_url = summary["base_url"]
         self.env_file = Path(summary["env_file"])
         self.revoked_file = Path(summary["revoked_file"])
@@ -104,7 +126,12 @@ class ReferenceProcess:
         self.profiles_file = folder / "environments.toml"
         # A path has the bytes that the system gave, also where the locale has no such letters.
         self.profiles_file.write_bytes(os.fsencode(self._profile(folder)))
-        return self
+
+    def wait_until_ready(self) -> None:
+        """Wait, after `locate`, until the process answers requests; may be called again. Raises like it."""
+        if not self._ready:
+            self._summary()
+            self._ready = True
 
     def begin_stop(self) -> None:
         """Tell the process to stop, without waiting; `stop` still has to be called."""
@@ -120,12 +147,11 @@ class ReferenceProcess:
             self._folder.cleanup()
             self._folder = None
 
-    def _begin(self, options: Sequence[str], folder: Path) -> dict[str, str]:
-        """Start `serve` with these options and return the summary that it prints."""
-        errors = folder / "errors.txt"
-        with errors.open("w", encoding="utf-8") as sink:
+    def _begin(self, options: Sequence[str], folder: Path) -> None:
+        """Start `serve` with these options."""
+        with (folder / _ERRORS).open("w", encoding="utf-8") as sink:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pytest_caio", "serve", "--watch-stdin", *options],
+                [sys.executable, "-m", "pytest_caio", "serve", "--watch-stdin", "--place-first", *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=sink,
@@ -137,11 +163,16 @@ class ReferenceProcess:
                 start_new_session=True,
                 creationflags=NEW_GROUP,
             )
-        line = self._first_line()
+
+    def _summary(self) -> dict[str, str]:
+        """Return the next summary that the process prints: of its place, and again once it answers."""
+        assert self._process is not None
+        assert self._folder is not None
+        line = self._next_line()
         try:
             summary: dict[str, str] = json.loads(line)
         except ValueError:
-            tail = errors.read_text("utf-8", "replace")[-2000:].strip()
+            tail = Path(self._folder.name, _ERRORS).read_text("utf-8", "replace")[-2000:].strip()
             status = self._process.wait(timeout=10)
             self.stop()
             if status == 2:
@@ -190,7 +221,7 @@ class ReferenceProcess:
             for section, keys in profile.items()
         )
 
-    def _first_line(self) -> str:
+    def _next_line(self) -> str:
         assert self._process is not None
         assert self._process.stdout is not None
         # Reading a pipe has no timeout, and Windows cannot select on one: a timer ends the process instead.

@@ -11,20 +11,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from typing import TYPE_CHECKING, Self
 
 from pytest_caio.errors import InputError
 from pytest_caio.system.watchdog import Watchdog
 from pytest_caio.text import printable
 
+if TYPE_CHECKING:  # a server is started before this is imported
+    import redis
+
 __all__ = ["RedisServer", "find_redis_server"]
 
 _START_SECONDS = 15.0
+_ANSWER_SECONDS = 2.0  # for what has the port to answer
 _CONFIGURATION = "redis.conf"
 
 
@@ -86,6 +87,8 @@ class RedisServer:
 
     def client(self, db: int = 0) -> redis.Redis:
         """Return a new client that decodes responses to str."""
+        import redis  # noqa: PLC0415 - see above
+
         return redis.Redis(
             host="127.0.0.1", port=self.port, password=self.password, db=db, decode_responses=True
         )
@@ -147,11 +150,12 @@ class RedisServer:
 
     def stop(self) -> None:
         """Kill the server; its data is lost."""
-        if self._watchdog is not None:
-            self._watchdog.close()
-            self._watchdog = None
         if self._process is not None:
             self._process.kill()
+        if self._watchdog is not None:
+            self._watchdog.close()  # before the wait, after which another process may have the id
+            self._watchdog = None
+        if self._process is not None:
             self._process.wait()
             self._process = None
         if self._folder is not None:
@@ -161,22 +165,23 @@ class RedisServer:
     def _answers(self) -> bool:
         assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
-        # Without retries: by default the client itself waits between them, a second and longer.
-        once = redis.Redis(
-            host="127.0.0.1", port=self.port, password=self.password, retry=Retry(NoBackoff(), 0)
-        )
-        with once as client:
-            while time.monotonic() < deadline and self._process.poll() is None:
-                try:
-                    # Another server on this port refuses the password.
-                    return bool(client.ping())
-                except redis.AuthenticationError:
-                    return False
-                except redis.ConnectionError:
-                    time.sleep(0.01)
-                except redis.RedisError:  # something else has the port
-                    return False
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with suppress(ConnectionError):
+                if said := self._said_to_password():
+                    return said == b"+OK\r\n"  # another server on this port refuses the password
+            time.sleep(0.005)
         return False
+
+    def _said_to_password(self) -> bytes:
+        """Return the response to the password, in the form of RESP; empty if there is none."""
+        # By hand: the import of a client takes longer than the start of a server.
+        with (
+            suppress(TimeoutError),
+            socket.create_connection(("127.0.0.1", self.port), _ANSWER_SECONDS) as link,
+        ):
+            link.sendall(f"AUTH {self.password}\r\n".encode())
+            return link.recv(100)
+        return b""
 
     def _last_line(self, output: Path) -> str:
         """Return the last line of a server's output, without the password."""

@@ -5,33 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from pytest_caio.errors import InputError
-
-__all__ = ["Server", "loopback_socket"]
-
-
-def loopback_socket(host: str, port: int) -> socket.socket:
-    """Return a socket bound to a loopback address; port 0 takes a free one.
-
-    Raises InputError for a host that is not loopback, or a port that is taken or out of range.
-    """
-    if host not in {"127.0.0.1", "localhost", "::1"}:
-        raise InputError(
-            f"--host {host}: the reference deployment serves loopback only: 127.0.0.1, ::1, localhost"
-        )
-    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only for sockets that name TCP; else each response takes 40 ms.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.bind((host, port))
-    except (OSError, OverflowError) as error:
-        bound.close()
-        raise InputError(f"--port {port}: cannot listen there ({error})") from None
-    return bound
+__all__ = ["Server"]
 
 
 class Server(uvicorn.Server):
@@ -47,8 +26,40 @@ class Server(uvicorn.Server):
             server_header=False,
             timeout_graceful_shutdown=2,
         )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = asyncio.Event()
         super().__init__(config)
         self._bound = bound
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether the server is to stop; any thread and any signal handler may set it."""
+        return self._exiting
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self._exiting = value
+        if value and self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def main_loop(self) -> None:
+        """Serve until `should_exit` is set. uvicorn itself looks at it ten times a second."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):  # which sets the time that responses tell, in seconds
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), 1.0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop as uvicorn does, but at once where no request is under way; it would wait for 0.1 s."""
+        if self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await self.lifespan.shutdown()
 
     def serve_until_stopped(self, on_start: Callable[[], None] = lambda: None) -> None:
         """Serve until the server is stopped; call `on_start` once it answers requests.

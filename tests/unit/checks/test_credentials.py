@@ -7,6 +7,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -202,8 +203,33 @@ def test_a_signature_in_the_query(environment: Environment) -> None:
     assert (request.headers, request.effect) == ((), Effect.HARMLESS)
 
 
-def test_an_inngest_signature_is_of_now(environment: Environment) -> None:
+def test_inngest_signatures_of_one_plan_are_the_same(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second that passes between two probes does not make two requests of one; later it is signed anew."""
+    clock = iter([4e9, 4e9 + 1, 4e9 + 99, 4e9 + 100, 4e9 + 3])
+    monkeypatch.setattr(credentials, "time", SimpleNamespace(time=lambda: next(clock)))
+    monkeypatch.setitem(credentials._LAST_SIGNED, "at", 0)
+    signed = [get("/inngest", credentials.inngest_signed()).resolve(environment).headers for _ in range(5)]
+    assert signed[0] == signed[1] == signed[2] != signed[3]
+    assert signed[4][0][1].startswith("t=4000000003&")  # a clock that was put back
+
+
+def test_a_run_signs_for_the_second_of_its_start(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All workers of a run sign alike, for the second of its start; where that was long ago, for now."""
+    monkeypatch.setattr(credentials, "time", SimpleNamespace(time=lambda: 4e9))
+    monkeypatch.setitem(credentials._LAST_SIGNED, "at", 0)
+    for begun, signed in ((3_999_999_950, 3_999_999_950), (3_999_999_900, 4_000_000_000)):
+        credentials.sign_from(begun)
+        request = get("/inngest", credentials.inngest_signed()).resolve(environment)
+        assert request.headers[0][1].startswith(f"t={signed}&")
+
+
+def test_an_inngest_signature_is_of_now(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inngest's signature carries the moment it was made, and can be replayed, so it is hidden."""
+    monkeypatch.setitem(credentials._LAST_SIGNED, "at", 0)
     request = get("/inngest", credentials.inngest_signed()).resolve(environment)
     [(name, value)] = request.headers
     match = re.fullmatch(r"t=(\d+)&s=([0-9a-f]{64})", value)

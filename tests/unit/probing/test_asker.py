@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.probing.asker import may_fork
+from pytest_caio.probing.desk import may_fork
 from tests.support.asking import SCENES
 from tests.support.pace import wait_for
 
