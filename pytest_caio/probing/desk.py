@@ -38,7 +38,7 @@ class Desk:
 
     def __init__(self) -> None:
         key = secrets.token_hex(32)
-        self._listener = Listener(("127.0.0.1", 0), authkey=key.encode())
+        self._listener = Listener(("127.0.0.1", 0), backlog=64, authkey=key.encode())
         host, port = self._listener.address
         self.address = f"{host}:{port}:{key}"
 
