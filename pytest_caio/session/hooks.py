@@ -20,7 +20,7 @@ from pytest_caio.evidence.file import ready_folder, spare_of
 from pytest_caio.evidence.ledger import Entry, Ledger, append, read_ledger
 from pytest_caio.evidence.page import prepare
 from pytest_caio.evidence.since import changes, entry_of, read_against
-from pytest_caio.gates.jobs import JOBS
+from pytest_caio.gates.jobs import JOBS, Job
 from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.beginning import Beginning, usage_errors
 from pytest_caio.session.cases import CaseHooks
@@ -32,7 +32,6 @@ from pytest_caio.session.pytest_options import asks_for_tracebacks, asks_nothing
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
 from pytest_caio.text import encodable, printable
-from pytest_caio.verdict.expectation import expected_of
 from pytest_caio.verdict.judge import NO_GO
 from pytest_caio.verdict.record import Record
 
@@ -197,34 +196,31 @@ class AcceptanceSession:
         if not self._assignment.worker:
             used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
             wanted = [job for job in JOBS if job.fixture in used]
-            self._run.begin([job for job in wanted if job.long])
-            if self._run.given:
-                self._make_ready(session.items)  # while the reference deployment starts
             try:
                 with usage_errors():
-                    self._run.wait_for_reference()
+                    self._run.wait_for_reference(lambda: self._make_ready(wanted))
             except Exception:
                 self._quiet = True  # a run whose reference deployment does not start has no verdict
                 raise
+            self._run.begin([job for job in wanted if job.long])
             self._run.wait_ready()
             for result in polled(self._run, LeakWatch(self._run).places()):
                 self._run.tally.add(result)
             (self._run.ask_ahead if self._alone else self._run.import_ahead)()
             self._run.begin([job for job in wanted if not job.long])
-            if self._alone and not self._run.given:
-                self._make_ready(session.items)  # while the first responses are pending
+            if self._alone:
+                self._make_ready(wanted)
             # Objects created so far live until the end of the run. To search them for garbage while responses
             # arrive would take longer than judging the responses.
             gc.freeze()
         return None
 
-    def _make_ready(self, items: list[pytest.Item]) -> None:
-        """Fill the caches that every judgement uses."""
+    def _make_ready(self, jobs: list[Job]) -> None:
+        """Fill the caches that every judgement uses, and import what jobs need, while nothing is answered."""
         self._run.redactor.redact("")
         prepare()
-        for item in items:
-            if item.nodeid in self._run.plan.cases and isinstance(item, pytest.Function):
-                expected_of(item.function)
+        if any(not job.long for job in jobs):
+            self._run.import_ahead()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:

@@ -174,9 +174,10 @@ class Run:
             _ = self.prober  # which serves them
         return self._beginning.desk
 
-    def wait_for_reference(self) -> None:
-        """Wait until the reference deployment of this process answers and has its state, if there is one."""
+    def wait_for_reference(self, meanwhile: Callable[[], None]) -> None:
+        """Wait until the reference deployment of this process, if there is one, answers and has its state."""
         if self._reference is not None:
+            meanwhile()
             self._reference.wait_until_ready()
 
     def wait_ready(self) -> None:
@@ -194,7 +195,7 @@ class Run:
                     self.jobs.start(job.name(environment), work.do, work.end)
 
     def import_ahead(self) -> None:
-        """Import the modules of the jobs while workers start; workers wait for `begin` after collection.
+        """Import the modules of the jobs, while workers or the reference deployment start.
 
         It must be the main thread: an import may create a logger, and pytest iterates over all loggers before
         each test, without their lock.
