@@ -169,7 +169,7 @@ def judge_recorded(folder: str, executor: Executor | None = None) -> dict[str, A
     started = time.perf_counter()
     golden, answers = load_golden(place / "golden.jsonl"), load_answers(place / "answers.jsonl")
     read, used = time.perf_counter(), time.process_time()
-    figures = replay_each(golden, RecordedRunner(answers), lambda *_: None, executor=executor)
+    figures = replay_each(golden, RecordedRunner(answers), executor=executor)
     ended = time.perf_counter()
     return {
         "cases": figures.asked,

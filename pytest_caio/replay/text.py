@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
     "MARKS",
     "NEGATION",
     "content",
-    "content_of_each",
+    "cut",
+    "cut_each",
     "holds_phrase",
     "is_negated",
     "meaning",
@@ -24,9 +25,9 @@ NEGATION = "!"
 MARKS = frozenset({"", NEGATION})
 """What the content of a text holds beside its content words: nothing for filler, and NEGATION."""
 
-# ASCII in one pass: letters in lower case, and blanks in place of what is in no word.
-_PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() and code < 128 else 32 for code in range(256))
-_PLAIN_LINES = _PLAIN[:10] + b"\n" + _PLAIN[11:]
+# ASCII in one pass: letters in lower case, and blanks in place of what is in no word, save of a NUL.
+_PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(1, 128))
+_PLAIN = b"\0" + _PLAIN.ljust(255)
 _MOST_KNOWN = 2**15
 _VOWEL = re.compile("[aeiouy]")
 _WORD = re.compile(r"[^\W_]+")
@@ -102,40 +103,42 @@ def _content(word: str) -> str:
 _content_of = _Known(_content).__getitem__
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text: letters and digits, case-folded, n't as `not`, without endings."""
-    return list(map(_stem_of, _cut(text)))
+def words(cut_text: str) -> list[str]:
+    """Return the words of a text that was cut, without endings."""
+    return list(map(_stem_of, cut_text.split()))
 
 
-def content(text: str) -> frozenset[str]:
-    """Return the content of a text: its content words without endings, and what of MARKS is in it."""
-    return frozenset(map(_content_of, _cut(text)))
+def content(cut_text: str) -> Iterator[str]:
+    """Yield for each word of a text that was cut its content word without ending, or what of MARKS it is."""
+    return map(_content_of, cut_text.split())
 
 
-def content_of_each(sentences: Sequence[str]) -> list[frozenset[str]]:
-    """Return the content of each sentence, in none of which is a line end."""
-    text = "\n".join(sentences)
-    if not sentences or not text.isascii():
-        return [content(sentence) for sentence in sentences]
-    return [frozenset(map(_content_of, line.split())) for line in _plain(text, _PLAIN_LINES).split("\n")]
+def cut_each(texts: Sequence[str]) -> list[str]:
+    """Return texts as `cut` does, quicker than one by one."""
+    whole = "\0".join(texts)
+    if whole.isascii():
+        parts = _plain(whole).split("\0")
+        if len(parts) == len(texts):  # else there is a NUL in one of them
+            return parts
+    return list(map(cut, texts))
 
 
-def _cut(text: str) -> list[str]:
-    """Return the words of a text with their endings."""
+def cut(text: str) -> str:
+    """Return the words of a text, of letters and digits, case-folded, n't as `not`, with blanks between."""
     # The same words both ways; the second is slower, and most texts are ASCII.
     if text.isascii():
-        return _plain(text, _PLAIN).split()
+        return _plain(text).replace("\0", " ")
     text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").replace("n't", " not")
-    return _WORD.findall(_THOUSANDS.sub("", text))
+    return " ".join(_WORD.findall(_THOUSANDS.sub("", text)))
 
 
-def _plain(text: str, table: bytes) -> str:
-    """Return ASCII text in lower case, with blanks for what is in no word by the table, and n't as `not`."""
-    if "'" in text:
+def _plain(text: str) -> str:
+    """Return ASCII text in lower case, with blanks for what is in no word and no NUL, and n't as `not`."""
+    if "'t" in text or "'T" in text:
         text = text.lower().replace("n't", " not")
     if "," in text:
         text = _THOUSANDS.sub("", text)
-    return text.encode("ascii").translate(table).decode("ascii")
+    return text.encode("ascii").translate(_PLAIN).decode("ascii")
 
 
 def meaning(said: Sequence[str]) -> frozenset[str]:
@@ -165,7 +168,7 @@ def without_lead(constraint: str, *, ban: bool) -> list[str]:
     a proof meets a demand to use it, while using it may be exactly what a ban forbids. A constraint that is
     nothing but an opening is returned whole.
     """
-    said, opening = words(constraint), _BAN if ban else _DEMAND
+    said, opening = words(cut(constraint)), _BAN if ban else _DEMAND
     for place, word in enumerate(said):
         if word not in opening:
             return said[place:]
