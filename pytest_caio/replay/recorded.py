@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import NamedTuple
+from operator import index
+from pickle import PickleBuffer
+from typing import NamedTuple, SupportsIndex
 
 import msgspec
 
@@ -67,9 +69,9 @@ def judge_recorded(
         executor,
         partial(_judge_part, whole=whole),
         _parts(cases, answers, before),
-        sent=lambda part: part.raw,
+        sent=lambda part: part.packed,
         got=partial(_arrived, whole=whole),
-        instead=lambda part, _: _arrived(part, _judge_part(part.raw, whole=whole), whole=whole),
+        instead=lambda part, _: _arrived(part, _judge_part(part.packed, whole=whole), whole=whole),
         ahead=_AHEAD,
         idle=_IDLE_SECONDS,
     )
@@ -85,12 +87,26 @@ class _Verdict(msgspec.Struct, frozen=True, array_like=True):
         return _Verdict(self.why, self.grounded, self.sound, None)
 
 
+class _Packed:
+    """A MessagePack of `_Lines`; a pickler of protocol 5, such as Dask's, does not copy it."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[_Packed], tuple[object]]:
+        return _Packed, (PickleBuffer(self._raw) if index(protocol) >= 5 else self._raw,)
+
+    def lines(self) -> list[_Lines]:
+        """Return the lines of each case."""
+        return _LINES.decode(self._raw)
+
+
 class _Part(NamedTuple):
-    """Cases with the place of the first; `raw` is a MessagePack of their `_Lines`."""
+    """Cases with the place of the first."""
 
     place: int
     ids: list[str]
-    raw: bytes
+    packed: _Packed
 
 
 _Lines = tuple[bytes, bytes, bytes]
@@ -135,10 +151,10 @@ def _parts(
         lines.append((raw, _raw(answers, key), _raw(before, key)))
         size += sum(map(len, lines[-1]))
         if len(ids) == most or size >= _PART_BYTES:
-            yield _Part(place, ids, msgspec.msgpack.encode(lines))
+            yield _Part(place, ids, _Packed(msgspec.msgpack.encode(lines)))
             place, size, ids, lines = place + len(ids), 0, [], []
     if ids:
-        yield _Part(place, ids, msgspec.msgpack.encode(lines))
+        yield _Part(place, ids, _Packed(msgspec.msgpack.encode(lines)))
 
 
 def _raw_cases(cases: Sequence[GoldenCase]) -> Iterable[tuple[str, bytes]]:
@@ -153,9 +169,9 @@ def _raw(answers: Mapping[str, Answer], key: str) -> bytes:
     return msgspec.json.encode(answers[key]) if key in answers else b""
 
 
-def _judge_part(raw: bytes, *, whole: bool) -> bytes:
+def _judge_part(packed: _Packed, *, whole: bool) -> bytes:
     """Judge a part in another process or on another machine."""
-    judged = (_judged(*_decoded(lines)) for lines in _LINES.decode(raw))
+    judged = (_judged(*_decoded(lines)) for lines in packed.lines())
     return msgspec.msgpack.encode([each if whole else each.counted() for each in judged])
 
 
@@ -166,7 +182,7 @@ def _arrived(part: _Part, raw: bytes, *, whole: bool) -> Iterator[Counted]:
             Counted(part.place + number, part.ids[number], each.why, each.grounded, each.sound, None)
             for number, each in found
         )
-    both = map(_decoded, _LINES.decode(part.raw))
+    both = map(_decoded, part.packed.lines())
     return (
         _counted(part.place + number, case, answer, each, whole=True)
         for (number, each), (case, answer, _) in zip(found, both, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -73,6 +74,8 @@ class Losing(ThreadPoolExecutor):
             lost.cancel()
             lost.set_running_or_notify_cancel()
             return lost
+        # As to another process; not every executor's pickler knows the newest protocol.
+        work, arguments = pickle.loads(pickle.dumps((work, arguments), 4 + self.given // 4 % 2))
         return super().submit(work, *arguments, **named)
 
 
