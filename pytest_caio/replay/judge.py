@@ -60,7 +60,8 @@ _ENOUGH = 0.6  # share of a constraint's or a claim's content words
 _CLAIM_WORDS = 3
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 _TOOL_ENDS = re.compile(r"[(:={\[]")
-_ARGUMENTS = re.compile(r"[(={\[]")
+_CALL = re.compile(r"[^(={\[]*")  # without its arguments
+_FIRST_PART = re.compile(r"[^(:={\[\s]*")
 _PART_ENDS = re.compile(r"[(:={\[\s]|$")
 _LABEL = re.compile(r"[\W_]*(\w+(?:[ /-]\w+){0,3})[*_`]*:(?=\W|$)")
 _OF_ITSELF = frozenset({"intent", "confidence"})  # labels of what an answer says of itself
@@ -110,8 +111,8 @@ class _Text:
         self.output = output
         self.sentences, self.ends = split_sentences(output)
         both = cut_each([*self.sentences, *beside])
-        self._cut, self.beside = both[: len(self.sentences)], both[len(self.sentences) :]
-        self.parts = [frozenset(content(sentence)) for sentence in self._cut]
+        self.cut, self.beside = both[: len(self.sentences)], both[len(self.sentences) :]
+        self.parts = [frozenset(content(sentence)) for sentence in self.cut]
         self.content = _NOTHING.union(*self.parts)
 
     def shown(self, place: int) -> str:
@@ -121,7 +122,7 @@ class _Text:
     @cached_property
     def phrase(self) -> str:
         """The words of the text, with a blank on either side of each."""
-        return f" {' '.join(words(' '.join(self._cut)))} "
+        return f" {' '.join(words(' '.join(self.cut)))} "
 
 
 def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
@@ -164,7 +165,8 @@ def _called(trace: Sequence[str], wanted: Collection[str]) -> set[str]:
     called = set()
     names = "\n".join(wanted)
     for entry in trace:
-        name = _normal(_PART_ENDS.split(entry, 1)[0])
+        first = _FIRST_PART.match(entry)
+        name = _normal(first[0]) if first else ""
         # The parts after the first have names that begin with its name and an underscore.
         if name in wanted and name[:1].isalnum() and f"{name}_" not in names:
             called.add(name)
@@ -204,27 +206,33 @@ def _groundedness(text: _Text) -> Score:
     """Score the claims; beside the text are the question and the retrieved chunks."""
     question, *chunks = text.beside
     asked = MARKS.union(content(question))
-    claims = []
+    sources = f" {' , '.join(chunks)} "
+    claims, quoted = [], 0
     for place, said in enumerate(text.parts):
         sentence = text.sentences[place]
         label = _LABEL.match(sentence) if ":" in sentence else None
         if label and label[1].casefold() in _OF_ITSELF:
             continue
         new = (frozenset(content(cut(sentence[label.end() :]))) if label else said) - asked
-        if len(new) >= _CLAIM_WORDS or any(map(str.isdigit, new)):
+        if len(new) < _CLAIM_WORDS and not any(map(str.isdigit, new)):
+            continue
+        if f" {text.cut[place].strip()} " in sources:  # a quotation, whose words need not be looked for
+            quoted += 1
+        else:
             claims.append((place, new))
-    if not claims:
+    whole = quoted + len(claims)
+    if not whole:
         return Score(5, "the answer claims nothing beyond the question")
-    # A claim's words are mostly in the first passages: then the others need not be cut into words.
+    # A claim's words are mostly in the first passages: then the others need not be looked through.
     left: set[str] = set().union(*[new for _, new in claims])
     for chunk in chunks:
-        left.difference_update(content(chunk))
         if not left:
             break
+        left.difference_update(content(chunk))
     loose = [place for place, new in claims if not _enough(new, new & left)] if left else []
-    reason = f"{len(claims) - len(loose)} of {len(claims)} claims are in the retrieved chunks"
+    reason = f"{whole - len(loose)} of {whole} claims are in the retrieved chunks"
     reason += f"; not there: {text.shown(loose[0])[:120]!r}" if loose else ""
-    return Score(_share(len(claims) - len(loose), len(claims)), reason)
+    return Score(_share(whole - len(loose), whole), reason)
 
 
 def _completeness(constraints: Sequence[str], text: _Text) -> Score:
@@ -282,7 +290,7 @@ def _violated(bans: Sequence[str], text: _Text, called: Set[str], trace: Sequenc
 
 def _done(called: Set[str], trace: Sequence[str]) -> Set[str]:
     """Return the tools that a ban may mean: it names no arguments, which an expected tool may have."""
-    return called | {_normal(_ARGUMENTS.split(entry, 1)[0]) for entry in trace}
+    return called | {_normal(call[0]) for call in map(_CALL.match, trace) if call}
 
 
 @lru_cache(maxsize=1024)

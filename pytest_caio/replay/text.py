@@ -25,12 +25,12 @@ NEGATION = "!"
 MARKS = frozenset({"", NEGATION})
 """What the content of a text holds beside its content words: nothing for filler, and NEGATION."""
 
-# ASCII in one pass: letters in lower case, and blanks in place of what is in no word, save of a NUL.
-_PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(1, 128))
-_PLAIN = b"\0" + _PLAIN.ljust(255)
+# UTF-8 in one pass: ASCII letters in lower case, and blanks in place of other ASCII signs, save of a NUL.
+_ASCII = bytes(range(128))
+_PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in _ASCII[1:])
+_PLAIN = b"\0" + _PLAIN + bytes(range(128, 256))
 _MOST_KNOWN = 2**15
 _VOWEL = re.compile("[aeiouy]")
-_WORD = re.compile(r"[^\W_]+")
 _THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3})")  # begins with the comma: a search for one sign is quick
 # What ends a sentence, its first sign a group. It begins with a set of signs, which is searched for quickly.
 _SENTENCE = re.compile(r"([.!?;\n])(?:(?<=[.!?])[\"')\]]*\s+|(?<=[;\n])[;\n]*)")
@@ -115,30 +115,32 @@ def content(cut_text: str) -> Iterator[str]:
 
 def cut_each(texts: Sequence[str]) -> list[str]:
     """Return texts as `cut` does, quicker than one by one."""
-    whole = "\0".join(texts)
-    if whole.isascii():
-        parts = _plain(whole).split("\0")
-        if len(parts) == len(texts):  # else there is a NUL in one of them
-            return parts
-    return list(map(cut, texts))
+    parts = _plain("\0".join(texts)).split("\0")
+    # Else there is a NUL in one of them.
+    return parts if len(parts) == len(texts) else list(map(cut, texts))
 
 
 def cut(text: str) -> str:
     """Return the words of a text, of letters and digits, case-folded, n't as `not`, with blanks between."""
-    # The same words both ways; the second is slower, and most texts are ASCII.
-    if text.isascii():
-        return _plain(text).replace("\0", " ")
-    text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").replace("n't", " not")
-    return " ".join(_WORD.findall(_THOUSANDS.sub("", text)))
+    return _plain(text).replace("\0", " ")
 
 
 def _plain(text: str) -> str:
-    """Return ASCII text in lower case, with blanks for what is in no word and no NUL, and n't as `not`."""
-    if "'t" in text or "'T" in text:
-        text = text.lower().replace("n't", " not")
+    """Return case-folded text, with blanks for what is in no word and no NUL, and n't as `not`."""
+    ascii_alone = text.isascii()  # which most texts are, and for which all of this is quick
+    if not ascii_alone:
+        text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    if "'" in text and ("'t" in text or "'T" in text):
+        text = (text.lower() if ascii_alone else text).replace("n't", " not")
     if "," in text:
         text = _THOUSANDS.sub("", text)
-    return text.encode("ascii").translate(_PLAIN).decode("ascii")
+    raw = text.encode("utf-8", "surrogatepass")
+    if not ascii_alone:
+        for sign in set(raw.translate(None, _ASCII).decode("utf-8", "surrogatepass")):
+            if not sign.isalnum():
+                text = text.replace(sign, " ")
+        raw = text.encode()
+    return raw.translate(_PLAIN).decode()
 
 
 def meaning(said: Sequence[str]) -> frozenset[str]:
