@@ -227,9 +227,7 @@ def judging(given: argparse.Namespace) -> None:
                 one, here = ([each["processor"] for each in which] for which in (alone, shared))
                 ratios("the same in processor time, the busier worker", one, workers, "one core")
                 ratios("the same, client and scheduler in one process", one, here, "one core")
-                ratios(
-                    "the same, half of all processes: two cores that do nothing else", one, of_all, "one core"
-                )
+                ratios("the same, half of all processes, as on two free cores", one, of_all, "one core")
 
 
 def of_children() -> list[float]:
