@@ -29,7 +29,7 @@ MARKS = frozenset({"", NEGATION})
 _ASCII = bytes(range(128))
 _PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in _ASCII[1:])
 _PLAIN = b"\0" + _PLAIN + bytes(range(128, 256))
-_MOST_KNOWN = 2**13
+_MOST_KNOWN = 2**15
 _VOWEL = re.compile("[aeiouy]")
 _THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3})")  # begins with the comma: a search for one sign is quick
 # What ends a sentence, its first sign a group. It begins with a set of signs, which is searched for quickly.
@@ -43,9 +43,11 @@ class _Known(dict[str, str]):
         self._make = make
 
     def __missing__(self, word: str) -> str:
-        if len(self) >= _MOST_KNOWN:  # of words that are none, as of long numbers
+        if word.isdigit():  # there is no end of numbers, so none is kept
+            return word
+        if len(self) >= _MOST_KNOWN:  # of words that are none
             self.clear()
-        self[word] = made = word if word.isdigit() else self._make(word)
+        self[word] = made = self._make(word)
         return made
 
 
