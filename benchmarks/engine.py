@@ -169,7 +169,7 @@ def judge_recorded(folder: str, executor: Executor | None = None) -> dict[str, A
     started = time.perf_counter()
     golden, answers = load_golden(place / "golden.jsonl"), load_answers(place / "answers.jsonl")
     read, used = time.perf_counter(), time.process_time()
-    figures = replay_each(golden, RecordedRunner(answers), lambda *_: None, executor=executor)
+    figures = replay_each(golden, RecordedRunner(answers), executor=executor)
     ended = time.perf_counter()
     return {
         "cases": figures.asked,
@@ -211,18 +211,23 @@ def judging(given: argparse.Namespace) -> None:
         with dask(folder) as executor:
             if executor is not None:
                 place = str(Path(folder) / str(sizes[-1]))
-                alone, shared, workers = [], [], []
+                alone, shared, workers, of_all = [], [], [], []
+                for warmed in (None, executor):  # both have imported what they need before they are measured
+                    judge_recorded(str(Path(folder) / str(sizes[0])), warmed)
                 for _ in range(rounds):
                     alone.append(judge_recorded(place))
                     before = of_children()
                     shared.append(judge_recorded(place, executor))
-                    workers.append(max(now - then for now, then in zip(of_children(), before, strict=True)))
+                    used = [now - then for now, then in zip(of_children(), before, strict=True)]
+                    workers.append(max(used))
+                    of_all.append((sum(used) + shared[-1]["processor"]) / 2)
                 one, two = ([each["judged"] for each in which] for which in (alone, shared))
                 ratios(f"judging {sizes[-1]:,}, two Dask workers", one, two, "one core")
                 # By the clock both are bound by the cores that are free; in processor time each is not.
                 one, here = ([each["processor"] for each in which] for which in (alone, shared))
                 ratios("the same in processor time, the busier worker", one, workers, "one core")
                 ratios("the same, client and scheduler in one process", one, here, "one core")
+                ratios("the same, half of all processes, as on two free cores", one, of_all, "one core")
 
 
 def of_children() -> list[float]:

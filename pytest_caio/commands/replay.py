@@ -204,7 +204,8 @@ def _replayed(
         sys.stderr.write(f"replay: waiting for the answers to {asked} ({waited:.0f} s so far)\n")
 
     def keep(place: int, result: CaseResult) -> None:
-        if kept is not None and result.kind == "real" and result.answer is not None:
+        assert kept is not None
+        if result.kind == "real" and result.answer is not None:
             kept.keep(result.id, result.answer, place)
 
     with ThreadPoolExecutor(1, "caio replay") as pool:
@@ -213,7 +214,7 @@ def _replayed(
                 replay_each,
                 golden,
                 runner,
-                keep,
+                keep if kept is not None else None,
                 min_pass_rate=min_pass_rate,
                 baseline=before,
                 executor=executor,

@@ -69,18 +69,23 @@ class Tally:
         told_more = result.handed and not only_the_question(result)
         if not real or result.id in self._origins or told_more:
             self._watched.append((place, result))
-        if not real:
-            return
+        if real:
+            grounded = result.judgement is None or result.judgement.grounded
+            self.count(place, result.id, result.why, grounded=grounded, sound=sound)
+
+    def count(self, place: int, name: str, why: str, *, grounded: bool, sound: bool) -> None:
+        """Count a case of the golden set by its id; `why` it failed is empty for a pass."""
         self._asked += 1
-        self._passed += result.passed
         self._compared += sound
-        if result.judgement and not result.judgement.grounded:
-            self._ungrounded.append((place, result.id))
-        if not result.passed:
-            bisect.insort(self._misses, (place, result.id, result.why))
-            del self._misses[LISTED:]
-            if sound:
-                self._falls.append((place, Fall(result.id, result.why)))
+        if not grounded:
+            self._ungrounded.append((place, name))
+        if not why:
+            self._passed += 1
+            return
+        bisect.insort(self._misses, (place, name, why))
+        del self._misses[LISTED:]
+        if sound:
+            self._falls.append((place, Fall(name, why)))
 
     def figures(
         self, golden: GoldenSet, runner: Runner, min_pass_rate: float, *, compared: bool, duration: float

@@ -41,7 +41,8 @@ from pytest_caio.replay.text import (
     MARKS,
     NEGATION,
     content,
-    content_of_each,
+    cut,
+    cut_each,
     holds_phrase,
     is_negated,
     meaning,
@@ -59,7 +60,8 @@ _ENOUGH = 0.6  # share of a constraint's or a claim's content words
 _CLAIM_WORDS = 3
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 _TOOL_ENDS = re.compile(r"[(:={\[]")
-_ARGUMENTS = re.compile(r"[(={\[]")
+_CALL = re.compile(r"[^(={\[]*")  # without its arguments
+_FIRST_PART = re.compile(r"[^(:={\[\s]*")
 _PART_ENDS = re.compile(r"[(:={\[\s]|$")
 _LABEL = re.compile(r"[\W_]*(\w+(?:[ /-]\w+){0,3})[*_`]*:(?=\W|$)")
 _OF_ITSELF = frozenset({"intent", "confidence"})  # labels of what an answer says of itself
@@ -67,6 +69,7 @@ _TOOL_BAN = re.compile(
     r"(?:do not|don't|never|must not|avoid)?\s*(?:call|use|invoke|run)(?:ing)?\s+(?:the\s+)?(.+)", re.I
 )
 _TOOL_LIST = re.compile(r"(?:\s*,\s*(?:or|and)?|\s+(?:or|and))\s*")
+_NOTHING: frozenset[str] = frozenset()
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 
 
@@ -99,13 +102,18 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class _Text:
-    """An answer's text, cut once for all scores: the content of each sentence, and of them all."""
+    """An answer's text, cut once for all scores: the content of each sentence, and of them all.
 
-    def __init__(self, output: str) -> None:
+    `beside` are other texts, which are cut with it.
+    """
+
+    def __init__(self, output: str, beside: Sequence[str]) -> None:
         self.output = output
         self.sentences, self.ends = split_sentences(output)
-        self.parts = content_of_each(self.sentences)
-        self.content = frozenset[str]().union(*self.parts)
+        both = cut_each([*self.sentences, *beside])
+        self.cut, self.beside = both[: len(self.sentences)], both[len(self.sentences) :]
+        self.parts = [frozenset(content(sentence)) for sentence in self.cut]
+        self.content = _NOTHING.union(*self.parts)
 
     def shown(self, place: int) -> str:
         """Return a sentence with the sign at its end."""
@@ -114,23 +122,19 @@ class _Text:
     @cached_property
     def phrase(self) -> str:
         """The words of the text, with a blank on either side of each."""
-        return f" {' '.join(word for sentence in self.sentences for word in words(sentence))} "
+        return f" {' '.join(words(' '.join(self.cut)))} "
 
 
 def judge(case: GoldenCase, answer: Answer, baseline: str = "") -> Judgement:
     """Judge an answer by the rubric of this module; `baseline` replaces the text of the case's baseline."""
-    text = _Text(answer.actual_output)
-    wanted = {_normal(tool): tool for tool in case.expected_tools}
+    text = _Text(answer.actual_output, (case.input_query, *answer.rag_context_chunks))
+    wanted = _wanted(case.expected_tools)
     called = _called(answer.tool_trace_log, wanted)
     tools = _tools(wanted, called)
-    grounded = _groundedness(case.input_query, text, answer.rag_context_chunks)
+    grounded = _groundedness(text)
     complete = _completeness(case.positive_constraints, text)
     consistent = _consistency(text, baseline or case.baseline_text)
-    violations: tuple[str, ...] = ()
-    if case.negative_constraints:
-        # A ban names no arguments, which an expected tool may have.
-        done = called | {_normal(_ARGUMENTS.split(entry, 1)[0]) for entry in answer.tool_trace_log}
-        violations = tuple([ban for ban in case.negative_constraints if _violated(ban, text, done)])
+    violations = _violated(case.negative_constraints, text, called, answer.tool_trace_log)
     mean = (tools.value + grounded.value + complete.value + consistent.value) / 4
     why = [f"tools {tools.value}: {tools.reason}"] if tools.value <= _FAILING else []
     why += [f"groundedness {grounded.value}: {grounded.reason}"] if grounded.value <= _FAILING else []
@@ -150,12 +154,19 @@ def _normal(tool: str) -> str:
     return "_".join(_PLAIN_WORD.findall(tool.casefold())) or tool.strip()
 
 
+@lru_cache(maxsize=1024)
+def _wanted(tools: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the expected tools by their normalized names."""
+    return {_normal(tool): tool for tool in tools}
+
+
 def _called(trace: Sequence[str], wanted: Collection[str]) -> set[str]:
     """Return the normalized names of the tools called according to a trace log; so are those `wanted`."""
     called = set()
     names = "\n".join(wanted)
     for entry in trace:
-        name = _normal(_PART_ENDS.split(entry, 1)[0])
+        first = _FIRST_PART.match(entry)
+        name = _normal(first[0]) if first else ""
         # The parts after the first have names that begin with its name and an underscore.
         if name in wanted and name[:1].isalnum() and f"{name}_" not in names:
             called.add(name)
@@ -173,10 +184,10 @@ def _first_name(entry: str) -> str:
     return next((name for name in names if "_" in name), _normal(_TOOL_ENDS.split(entry, 1)[0]))
 
 
-def _tools(wanted: Mapping[str, str], called: Set[str]) -> Score:
+def _tools(wanted: Mapping[str, str], called: set[str]) -> Score:
     """Score the calls; `wanted` are the expected tools by their normalized names."""
     missing = [tool for name, tool in wanted.items() if name not in called]
-    extra = sorted(called - wanted.keys())
+    extra = sorted(called.difference(wanted))
     value = _share(len(wanted) - len(missing), len(wanted)) if wanted else 5
     said = f"{len(wanted) - len(missing)} of {len(wanted)} expected tools were called"
     said += f"; not called: {', '.join(missing)}" if missing else ""
@@ -184,39 +195,44 @@ def _tools(wanted: Mapping[str, str], called: Set[str]) -> Score:
     return Score(max(1, value - len(extra) // max(1, len(wanted))), said)
 
 
-def _covers(there: Set[str], wanted: frozenset[str]) -> bool:
-    if wanted <= there:
+def _enough(wanted: Set[str], left: Set[str]) -> bool:
+    """Return whether wanted words are there but for those that are left."""
+    if not left:
         return True
-    left = wanted - there
     return len(wanted) - len(left) >= _ENOUGH * len(wanted) and not any(map(str.isdigit, left))
 
 
-def _groundedness(question: str, text: _Text, chunks: Sequence[str]) -> Score:
-    asked = content(question) | MARKS
-    claims = []
+def _groundedness(text: _Text) -> Score:
+    """Score the claims; beside the text are the question and the retrieved chunks."""
+    question, *chunks = text.beside
+    asked = MARKS.union(content(question))
+    sources = f" {' , '.join(chunks)} "
+    claims, quoted = [], 0
     for place, said in enumerate(text.parts):
         sentence = text.sentences[place]
         label = _LABEL.match(sentence) if ":" in sentence else None
         if label and label[1].casefold() in _OF_ITSELF:
             continue
-        new = (content(sentence[label.end() :]) if label else said) - asked
-        if len(new) >= _CLAIM_WORDS or any(map(str.isdigit, new)):
+        new = (frozenset(content(cut(sentence[label.end() :]))) if label else said) - asked
+        if len(new) < _CLAIM_WORDS and not any(map(str.isdigit, new)):
+            continue
+        if f" {text.cut[place].strip()} " in sources:  # a quotation, whose words need not be looked for
+            quoted += 1
+        else:
             claims.append((place, new))
-    if not claims:
+    whole = quoted + len(claims)
+    if not whole:
         return Score(5, "the answer claims nothing beyond the question")
-    # A claim's words are mostly in the first passages: then the others need not be cut into words.
-    needed = frozenset[str]().union(*[new for _, new in claims])
-    sources: set[str] = set()
-    loose: list[int] = []
+    # A claim's words are mostly in the first passages: then the others need not be looked through.
+    left: set[str] = set().union(*[new for _, new in claims])
     for chunk in chunks:
-        sources |= content(chunk)
-        if needed <= sources:
+        if not left:
             break
-    else:
-        loose = [place for place, new in claims if not _covers(sources, new)]
-    reason = f"{len(claims) - len(loose)} of {len(claims)} claims are in the retrieved chunks"
+        left.difference_update(content(chunk))
+    loose = [place for place, new in claims if not _enough(new, new & left)] if left else []
+    reason = f"{whole - len(loose)} of {whole} claims are in the retrieved chunks"
     reason += f"; not there: {text.shown(loose[0])[:120]!r}" if loose else ""
-    return Score(_share(len(claims) - len(loose), len(claims)), reason)
+    return Score(_share(whole - len(loose), whole), reason)
 
 
 def _completeness(constraints: Sequence[str], text: _Text) -> Score:
@@ -232,7 +248,7 @@ def _met(constraint: str, text: _Text) -> bool:
     demand, wanted, negated = _demanded(constraint)
     if not demand:  # a constraint without a word can only be met literally
         return constraint.strip() in text.output
-    if wanted and _covers(text.content, wanted) and not (negated and _nowhere_denied(wanted, text)):
+    if wanted and _enough(wanted, wanted - text.content) and not (negated and _nowhere_denied(wanted, text)):
         return True
     return holds_phrase(text.phrase, demand)
 
@@ -251,20 +267,30 @@ def _demanded(constraint: str) -> tuple[list[str], frozenset[str], bool]:
 def _consistency(text: _Text, baseline: str) -> Score:
     if not baseline.strip():
         return Score(_NO_BASELINE, "there is no baseline answer")
-    now, then = text.content - MARKS, content(baseline) - MARKS
+    now, then = text.content - MARKS, frozenset(content(cut(baseline))) - MARKS
     both = len(now) + len(then)
     overlap = 2 * len(now & then) / both if both else float(text.output.split() == baseline.split())
     return Score(min(5, 1 + int(5 * overlap)), f"{overlap:.0%} of the words are those of the baseline answer")
 
 
-def _violated(constraint: str, text: _Text, called: set[str]) -> bool:
-    forbidden, tools = _banned(constraint)
-    if tools and not called.isdisjoint(tools):
-        return True
-    # Seldom are all of the words in the text at all.
-    if not forbidden or not forbidden <= text.content:
-        return False
-    return any(forbidden <= said and NEGATION not in said for said in text.parts)
+def _violated(bans: Sequence[str], text: _Text, called: Set[str], trace: Sequence[str]) -> tuple[str, ...]:
+    """Return which of the bans the text or the calls of a trace log violate."""
+    found = []
+    for ban in bans:
+        forbidden, tools = _banned(ban)
+        # Seldom are all of the words in the text at all.
+        if (tools and not tools.isdisjoint(_done(called, trace))) or (
+            forbidden
+            and forbidden <= text.content
+            and any(forbidden <= said and NEGATION not in said for said in text.parts)
+        ):
+            found.append(ban)
+    return tuple(found)
+
+
+def _done(called: Set[str], trace: Sequence[str]) -> Set[str]:
+    """Return the tools that a ban may mean: it names no arguments, which an expected tool may have."""
+    return called | {_normal(call[0]) for call in map(_CALL.match, trace) if call}
 
 
 @lru_cache(maxsize=1024)

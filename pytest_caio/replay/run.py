@@ -10,26 +10,22 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
-from itertools import islice
 
 import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question
 from pytest_caio.replay.decoys import Trial, make_decoys, mingled
-from pytest_caio.replay.executors import each_done
 from pytest_caio.replay.figures import Figures, Tally
-from pytest_caio.replay.golden import GoldenCase, GoldenSet
+from pytest_caio.replay.golden import GoldenSet
 from pytest_caio.replay.honesty import CaseResult
 from pytest_caio.replay.judge import MEAN_NEEDED, Judgement, judge
-from pytest_caio.replay.runners import Runner
+from pytest_caio.replay.recorded import judge_recorded
+from pytest_caio.replay.runners import RecordedRunner, Runner
 
 __all__ = ["Replay", "replay_each", "result_of", "run_replay"]
 
-_PART = 500  # recorded answers that an executor judges at once: each part costs Dask milliseconds
-_AHEAD = 8  # such parts under way: 4,000 answers
 _SCORED = 500  # cases whose scores the report shows
-_IDLE_SECONDS = 60.0  # without a judgement, after which an executor is no longer waited for
 
 
 class Replay(Figures, frozen=True, kw_only=True):
@@ -96,7 +92,7 @@ def run_replay(
 def replay_each(
     golden: GoldenSet,
     runner: Runner,
-    each: Callable[[int, CaseResult], None],
+    each: Callable[[int, CaseResult], None] | None = None,
     *,
     min_pass_rate: float = 0.95,
     baseline: Mapping[str, Answer] | None = None,
@@ -106,11 +102,11 @@ def replay_each(
     """Send every usable case, decoys among them, to the runner, judge the answers, and count the results.
 
     `each` is called with every result as it arrives, and its place among all, and decides what is kept of it;
-    nothing else is, save of misses and decoys. `baseline` are an earlier release's answers by case id
-    (`load_answers`): consistency is measured against them, and they are judged too, to find regressions.
-    Recorded answers are judged in the `executor`, if one is given; it is not shut down. The duration is
-    bounded only by the runner's timeouts. Raises InputError for a `min_pass_rate` outside 0 to 1; failures
-    of the runner are results.
+    nothing else is, save of misses and decoys. Without it, recorded answers are only counted. `baseline` are
+    an earlier release's answers by case id (`load_answers`): consistency is measured against them, and they
+    are judged too, to find regressions. Recorded answers are judged in the `executor`, if one is given; it is
+    not shut down. The duration is bounded only by the runner's timeouts. Raises InputError for a
+    `min_pass_rate` outside 0 to 1; failures of the runner are results.
     """
     if not 0 <= min_pass_rate <= 1:
         raise InputError("replay.min_pass_rate: must be between 0 and 1")
@@ -118,15 +114,22 @@ def replay_each(
     before = baseline or {}
     # Recorded answers cannot answer newly made decoys.
     made = make_decoys(golden.cases) if decoys and runner.command else []
-    exchanges = _exchanges(mingled(golden.cases, made), runner, before)
-    # Where a runner runs, no expectation may be: its answers are judged here.
-    elsewhere = None if runner.command else executor
-    judged = _judged_by(elsewhere, exchanges) if elsewhere else map(_judged, exchanges)
     tally = Tally({decoy.origin for decoy in made})
-    with closing(exchanges):
-        for result in judged:
-            tally.add(result.place, result.result, sound=result.sound)
-            each(result.place, result.result)
+    if isinstance(runner, RecordedRunner):
+        with closing(
+            judge_recorded(golden.cases, runner.answers, before, executor, whole=each is not None)
+        ) as judged:
+            for place, name, why, grounded, sound, kept in judged:
+                tally.count(place, name, why, grounded=grounded, sound=sound)
+                if each is not None and kept is not None:
+                    each(place, kept)
+    else:
+        # Where a runner runs, no expectation may be: its answers are judged here.
+        with closing(_exchanges(mingled(golden.cases, made), runner, before)) as exchanges:
+            for result in map(_judged, exchanges):
+                tally.add(result.place, result.result, sound=result.sound)
+                if each is not None:
+                    each(result.place, result.result)
     duration = time.monotonic() - started
     return tally.figures(golden, runner, min_pass_rate, compared=baseline is not None, duration=duration)
 
@@ -147,22 +150,6 @@ class _Result(msgspec.Struct, frozen=True):
     place: int
     result: CaseResult
     sound: bool
-
-
-_Said = tuple[str, tuple[str, ...], tuple[str, ...]]
-
-
-class _Brief(msgspec.Struct, frozen=True, array_like=True):
-    """What judging needs of an exchange, and no more: it is sent to other processes and machines."""
-
-    input_query: str
-    expected_tools: tuple[str, ...]
-    positive_constraints: tuple[str, ...]
-    negative_constraints: tuple[str, ...]
-    baseline: str
-    answer: _Said | None
-    earlier: str
-    then: _Said | None
 
 
 def _exchanges(trials: Iterable[Trial], runner: Runner, before: Mapping[str, Answer]) -> Generator[_Exchange]:
@@ -190,76 +177,6 @@ def _judged(exchange: _Exchange) -> _Result:
     case, outcome = exchange.trial.case, exchange.answered.outcome
     judgement = judge(case, outcome, exchange.earlier) if isinstance(outcome, Answer) else None
     sound = exchange.then is not None and judge(case, exchange.then).passed
-    return _settled(exchange, judgement, sound)
-
-
-def _judged_by(executor: Executor, exchanges: Iterator[_Exchange]) -> Iterator[_Result]:
-    """Judge in an executor, part by part; what it loses is judged here."""
-
-    def parts() -> Iterator[list[_Exchange]]:
-        while part := list(islice(exchanges, _PART)):
-            yield part
-
-    def judged_here(part: list[_Exchange], reason: str) -> list[_Result]:  # noqa: ARG001 - it is no result
-        return [_judged(exchange) for exchange in part]
-
-    return each_done(
-        executor,
-        _judge_part,
-        parts(),
-        sent=lambda part: msgspec.msgpack.encode([_brief(exchange) for exchange in part]),
-        got=lambda part, raw: [
-            _settled(exchange, judgement, sound)
-            for exchange, (judgement, sound) in zip(part, _JUDGED.decode(raw), strict=True)
-        ],
-        instead=judged_here,
-        ahead=_AHEAD,
-        idle=_IDLE_SECONDS,
-    )
-
-
-def _judge_part(raw: bytes) -> bytes:
-    """Judge a part in another process or on another machine; both ways it goes as MessagePack."""
-    return msgspec.msgpack.encode([_judged_brief(brief) for brief in _BRIEFS.decode(raw)])
-
-
-def _brief(exchange: _Exchange) -> _Brief:
-    case, outcome = exchange.trial.case, exchange.answered.outcome
-    return _Brief(
-        case.input_query,
-        case.expected_tools,
-        case.positive_constraints,
-        case.negative_constraints,
-        case.baseline_text,
-        _said(outcome) if isinstance(outcome, Answer) else None,
-        exchange.earlier,
-        _said(exchange.then) if exchange.then else None,
-    )
-
-
-def _said(answer: Answer) -> _Said:
-    return answer.actual_output, answer.tool_trace_log, answer.rag_context_chunks
-
-
-def _judged_brief(brief: _Brief) -> tuple[Judgement | None, bool]:
-    """Return the judgement of the answer, and whether the baseline's answer passes."""
-    case = GoldenCase(
-        id="",
-        input_query=brief.input_query,
-        expected_tools=brief.expected_tools,
-        positive_constraints=brief.positive_constraints,
-        negative_constraints=brief.negative_constraints,
-        baseline=brief.baseline,
-    )
-    judgement = judge(case, Answer(*brief.answer), brief.earlier) if brief.answer else None
-    return judgement, brief.then is not None and judge(case, Answer(*brief.then)).passed
-
-
-_BRIEFS = msgspec.msgpack.Decoder(list[_Brief])
-_JUDGED = msgspec.msgpack.Decoder(list[tuple[Judgement | None, bool]])
-
-
-def _settled(exchange: _Exchange, judgement: Judgement | None, sound: bool) -> _Result:
     return _Result(exchange.place, _result(exchange.trial, exchange.answered, judgement), sound)
 
 

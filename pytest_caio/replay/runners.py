@@ -19,6 +19,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure
 from pytest_caio.replay.executors import each_done
 from pytest_caio.replay.protocols import Launch, ask_each, ask_lines
+from pytest_caio.replay.recorded import UNRECORDED
 from pytest_caio.system.child import script_fault
 from pytest_caio.system.program import find_program, split_words
 from pytest_caio.system.watchdog import Watchdog
@@ -57,7 +58,7 @@ class RecordedRunner(Runner):
     """Recorded answers: they cannot answer a decoy, so they prove nothing about honesty."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
-        self._answers = answers
+        self.answers = answers
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -70,9 +71,9 @@ class RecordedRunner(Runner):
 
     def arrivals(self, questions: Iterable[Question]) -> Generator[tuple[int, Answered]]:
         """Yield the recorded answer by id for each question, or a failure if there is none, one at a time."""
-        missing = RunnerFailure("there is no recorded answer for this case")
+        missing = RunnerFailure(UNRECORDED)
         for place, question in enumerate(questions):
-            yield place, Answered(question, "", self._answers.get(question.id, missing), 0.0)
+            yield place, Answered(question, "", self.answers.get(question.id, missing), 0.0)
 
 
 class _Placed(NamedTuple):

@@ -175,8 +175,10 @@ class Child:
         """
         if grace:
             self.send(b"", last=True)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(grace)
+            # In a thread, because a wait with a timeout asks again only after up to 50 ms.
+            waiter = threading.Thread(target=self._process.wait, daemon=True)
+            waiter.start()
+            waiter.join(grace)
         _kill_tree(self._process)
         if self._watchdog is not None:
             self._watchdog.release(self._process.pid)

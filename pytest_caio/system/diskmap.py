@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import weakref
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from pytest_caio.errors import InputError
 
@@ -54,6 +54,15 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
             raise IndexError(number)
         return self._decode(row[0])
 
+    def raw(self, key: str) -> bytes | None:
+        """Return the bytes of a key's value, None if there is none."""
+        row = self._run("SELECT value FROM kept WHERE key = ?", _bytes(key)).fetchone()
+        return row[0] if row else None
+
+    def raw_items(self) -> Iterator[tuple[str, bytes]]:
+        """Yield keys and the bytes of their values, in order."""
+        return ((_text(key), raw) for _, key, raw in self._pages("place", 0))
+
     def raw_values(self) -> Iterator[bytes]:
         """Yield the bytes of all values, in order."""
         return (raw for _, _, raw in self._pages("place", 0))
@@ -77,10 +86,15 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
         return ((_text(key), self._decode(raw)) for _, key, raw in self._pages("place", 0))
 
     def __getitem__(self, key: str) -> _Value:
-        row = self._run("SELECT value FROM kept WHERE key = ?", _bytes(key)).fetchone()
-        if row is None:
+        raw = self.raw(key)
+        if raw is None:
             raise KeyError(key)
-        return self._decode(row[0])
+        return self._decode(raw)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a key's value, or `default`; quicker than what a mapping does by itself."""
+        raw = self.raw(key)
+        return default if raw is None else self._decode(raw)
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
@@ -120,6 +134,10 @@ class DiskList(Sequence[_Value], Generic[_Value]):
     def append(self, raw: bytes, key: str | None = None) -> bool:
         """Keep the bytes of a value; return False if the key, which no two values share, has one already."""
         return self._kept.add(str(len(self)) if key is None else key, raw)
+
+    def raw_items(self) -> Iterator[tuple[str, bytes]]:
+        """Yield keys and the bytes of their values, in order."""
+        return self._kept.raw_items()
 
     @overload
     def __getitem__(self, index: int) -> _Value: ...

@@ -36,6 +36,7 @@ _STOP = frozenset(
     "many may me more much must my need of on or our please should so that the their them they this to "
     "today us want we what when which who will with would you your".split()
 )
+_INDEX: dict[str, set[str]] = {}  # the stems of each note, which are the same for all questions
 
 
 def answer(question: str, desk: Desk) -> dict[str, Any]:
@@ -78,10 +79,16 @@ def _stems(text: str) -> set[str]:
     return {re.sub(r"(?:ing|ed|es|s)$", "", word) if len(word) > 4 else word for word in found}
 
 
+def _stems_of_note(text: str) -> set[str]:
+    if text not in _INDEX:
+        _INDEX[text] = _stems(text)
+    return _INDEX[text]
+
+
 def _retrieve(text: str, notes: list[dict[str, str]]) -> list[str]:
     """Return the topic of the best note, and of the next if nearly as good; rare words weigh more."""
     asked = _stems(text)
-    stems = {note["topic"]: _stems(f"{note['topic']} {note['text']}") for note in notes}
+    stems = {note["topic"]: _stems_of_note(f"{note['topic']} {note['text']}") for note in notes}
     weight = {
         word: math.log(len(notes) / sum(word in it for it in stems.values()))
         for word in asked & set().union(*stems.values())
@@ -93,8 +100,9 @@ def _retrieve(text: str, notes: list[dict[str, str]]) -> list[str]:
 
 def main() -> None:
     """Answer standard input: one question, or with `--lines` one per line."""
+    knowledge = Desk.open().knowledge
     for text in sys.stdin if "--lines" in sys.argv[1:] else [sys.stdin.read()]:
-        print(json.dumps(answer(json.loads(text)["input_query"], Desk.open())), flush=True)  # noqa: T201
+        print(json.dumps(answer(json.loads(text)["input_query"], Desk(knowledge))), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
