@@ -13,16 +13,20 @@ from typing import Any
 from pytest_caio.checks.probe import Request
 from pytest_caio.probing.exchange import Exchange
 
-__all__ = ["Asker"]
+__all__ = ["Asker", "ProberGoneError"]
 
 _PART = 64  # requests that are told at once
+
+
+class ProberGoneError(Exception):
+    """The process that sends the requests has ended, as by a lack of memory."""
 
 
 class Asker:
     """The methods of a prober that is at the other end of `connection`.
 
     `learn` is called here with each exchange, before anybody else gets it. If the other end is gone,
-    RuntimeError is raised where an exchange is waited for. `close` calls `end`, if given, which ends it.
+    ProberGoneError is raised where an exchange is waited for. `close` calls `end`, if given, which ends it.
     """
 
     def __init__(
@@ -133,4 +137,4 @@ class Asker:
         if self._closing:
             future.cancel()
         else:
-            future.set_exception(RuntimeError("the process that sends the requests has ended"))
+            future.set_exception(ProberGoneError("the process that sends the requests has ended: run again"))

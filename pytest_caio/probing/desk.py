@@ -42,7 +42,7 @@ class Desk:
         host, port = self._listener.address
         self.address = f"{host}:{port}:{key}"
 
-    def open(self, prober: Prober) -> None:
+    def serve(self, prober: Prober) -> None:
         """Serve whoever comes, with this prober, in threads."""
         threading.Thread(target=self._welcome, args=(prober,), name="caio-desk", daemon=True).start()
 
@@ -115,7 +115,7 @@ def _become_prober(make: Callable[[], Prober], connection: Connection, desk: Des
             os.dup2(nothing, stream)
         prober = make()
         if desk is not None:
-            desk.open(prober)
+            desk.serve(prober)
         _serve(prober, connection)
     finally:
         os._exit(0)  # not the end of pytest, with its files and plugins

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ class Beginning:
             return Asker(connect(self.desk), learn)
         prober = _make_prober(self._options, learn)
         if self._desk is not None:
-            self._desk.open(prober)
+            self._desk.serve(prober)
         return prober
 
     def _begin_asking(self, *, shared: bool) -> None:
@@ -81,7 +81,8 @@ class Beginning:
             self.desk = self._desk.address
         # Before a thread, and before a process that ends when its input does: a fork would hold that open.
         if may_fork():
-            self._fork = Fork(partial(_make_prober, self._options), self._desk)
+            with suppress(OSError):  # there may be no more processes: then it is a thread
+                self._fork = Fork(partial(_make_prober, self._options), self._desk)
 
     def _end(self) -> None:
         with ExitStack() as stack:  # each ends, even if ending another fails

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import Mismatch, MissingInput, NoAnswer, NotApplicable
+from pytest_caio.probing.asker import ProberGoneError
 from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.session.failures import without_traceback
 from pytest_caio.session.fixtures import ANSWERS, TABLES, CheckFixtures
@@ -46,10 +47,13 @@ class CaseHooks:
             self._to_ask = False
             self._run.ask_ahead()
         self._run.comparison = None
-        reason = self._run.unreachable(planned)
+        try:
+            reason = self._run.unreachable(planned)
+            answers = item.stash[ANSWERS] = {} if reason else self._run.answers(planned)
+        except ProberGoneError as gone:
+            pytest.exit(str(gone))
         if reason:
             pytest.skip(UNREACHABLE + reason)
-        answers = item.stash[ANSWERS] = self._run.answers(planned)
         if isinstance(item, pytest.Function):
             self._fixtures.fill(item, planned.case, answers)
 

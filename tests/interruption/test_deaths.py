@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -130,6 +131,30 @@ def test_a_killed_worker(broken: Broken, deployment: Deployment) -> None:
     status = broken.run(CORS, *deployment.arguments, "-n", "1", *options)
     assert status == 1, broken.stdout
     broken.says("a worker of the run died")
+    assert broken.leaves_nothing()
+
+
+KILLS_PROBER = """
+import os, signal, psutil
+
+def pytest_runtest_logfinish():
+    own = psutil.Process()
+    for child in own.children():
+        if child.cmdline() == own.cmdline():
+            child.kill()
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.cpu_count() == 1, reason="the prober is no process of its own"
+)
+def test_a_killed_prober(broken: Broken, deployment: Deployment) -> None:
+    """After the process that sends the requests is killed, the run ends at once, and says so."""
+    slow = ("--request-rate", "5")  # so that not all is answered yet
+    status = broken.run(CORS, *deployment.arguments, *slow, *plugin(broken, KILLS_PROBER))
+    assert status == 2, broken.stdout
+    broken.says("the process that sends the requests has ended: run again", ["INCOMPLETE"])
+    assert "Traceback" not in broken.stdout + broken.stderr
     assert broken.leaves_nothing()
 
 
