@@ -19,7 +19,7 @@ _PART = 64  # requests that are told at once
 
 
 class ProberGoneError(Exception):
-    """The process that sends the requests has ended, as by a lack of memory."""
+    """The process that sends the requests has ended, as for lack of memory, or could not begin to."""
 
 
 class Asker:
@@ -44,6 +44,7 @@ class Asker:
         self._waiting: dict[int | str, Future[Any]] = {}
         self._sent = 0
         self._closing = self._ended = False
+        self._reason = "the process that sends the requests has ended: run again"
         self._thread = threading.Thread(target=self._receive, name="caio-asker", daemon=True)
         self._thread.start()
 
@@ -113,7 +114,11 @@ class Asker:
     def _receive(self) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
-                for outcome in pickle.loads(self._connection.recv_bytes()):  # noqa: S301 - of our own run
+                told = pickle.loads(self._connection.recv_bytes())  # noqa: S301 - of our own run
+                if isinstance(told, str):
+                    self._reason = told
+                    break
+                for outcome in told:
                     self._settle(*outcome)
         with self._lock:
             self._ended = True
@@ -137,4 +142,4 @@ class Asker:
         if self._closing:
             future.cancel()
         else:
-            future.set_exception(ProberGoneError("the process that sends the requests has ended: run again"))
+            future.set_exception(ProberGoneError(self._reason))

@@ -75,7 +75,10 @@ def may_fork() -> bool:
     """
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
         return False
-    return len(list(Path("/proc/self/task").iterdir())) == 1
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:  # without /proc nobody knows
+        return False
 
 
 class Fork:
@@ -117,6 +120,8 @@ def _become_prober(make: Callable[[], Prober], connection: Connection, desk: Des
         if desk is not None:
             desk.serve(prober)
         _serve(prober, connection)
+    except Exception as fault:  # noqa: BLE001 - as of an installation that lacks a package
+        connection.send_bytes(pickle.dumps(f"requests cannot be sent: {type(fault).__name__}: {fault}"))
     finally:
         os._exit(0)  # not the end of pytest, with its files and plugins
 

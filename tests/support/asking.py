@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from multiprocessing import AuthenticationError
 
@@ -159,19 +160,37 @@ def unlearned() -> None:
     asker.close()
 
 
-def killed() -> None:
-    """Where the process was killed, nobody waits for ever: not those who wait, nor those who ask then."""
-    asker = forked(_make(), _ignore)
-    server = Loopback()
+def unmade() -> None:
+    """Why the process could not begin to send requests is told where an answer is waited for."""
+
+    def make() -> Prober:
+        raise ModuleNotFoundError("No module named 'httpx'")
+
+    asker = forked(make, _ignore)
+    told = str(asker.exchange(Request("GET", "http://127.0.0.1:9", "/x")).exception(SECONDS))
+    assert told == "requests cannot be sent: ModuleNotFoundError: No module named 'httpx'"
+    asker.close()
+
+
+def _hanging(asker: Asker, server: Loopback) -> Future[Exchange]:
+    """Return the future of an exchange that has begun, and has no answer."""
     held = threading.Event()
 
     async def hang(_: object) -> None:
         held.set()
-        await _forever()
+        await asyncio.sleep(SECONDS)
 
     server.on("/hang", hang)
-    hanging = asker.exchange(Request("GET", server.origin, "/hang"))
+    future = asker.exchange(Request("GET", server.origin, "/hang"))
     assert held.wait(SECONDS)
+    return future
+
+
+def killed() -> None:
+    """Where the process was killed, nobody waits for ever: not those who wait, nor those who ask then."""
+    asker = forked(_make(), _ignore)
+    server = Loopback()
+    hanging = _hanging(asker, server)
     os.kill(_forks[0].process_id, signal.SIGKILL)
     assert "has ended" in str(hanging.exception(SECONDS))
     assert "has ended" in str(asker.exchange(Request("GET", server.origin, "/later")).exception(SECONDS))
@@ -181,16 +200,7 @@ def killed() -> None:
 def closed_early() -> None:
     """Closing does not wait for answers that hang, and what is under way is cancelled."""
     asker = forked(_make(), _ignore)
-    server = Loopback()
-    held = threading.Event()
-
-    async def hang(_: object) -> None:
-        held.set()
-        await _forever()
-
-    server.on("/hang", hang)
-    hanging = asker.exchange(Request("GET", server.origin, "/hang"))
-    assert held.wait(SECONDS)
+    hanging = _hanging(asker, Loopback())
     asker.close()
     assert hanging.cancelled()
 
@@ -207,10 +217,6 @@ def ended_with_us() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _forever() -> None:
-    await asyncio.sleep(SECONDS)
-
-
 SCENES: dict[str, Callable[[], None]] = {
     scene.__name__: scene
     for scene in (
@@ -220,6 +226,7 @@ SCENES: dict[str, Callable[[], None]] = {
         large_answers,
         internal_errors,
         unlearned,
+        unmade,
         killed,
         closed_early,
         ended_with_us,
