@@ -28,7 +28,9 @@ APART: Mapping[str, tuple[str, ...]] = {
         "session-by-token",
     ),
     # With signatures not required, one cause: a provider without a secret is let in.
-    **dict.fromkeys(("clay-unsigned", "unsigned-webhooks"), ("WH-02",)),
+    "clay-unsigned": ("WH-02",),
+    # And an open route takes a wrong signature too.
+    "unsigned-webhooks": ("WH-02", "WH-05", "WH-06"),
     # Webhooks that refuse everything accept no wrong signature.
     "signed-refused": ("WH-03", "WH-04", "WH-05", "WH-06", "WH-07", "WH-08", "WH-12", "WH-13"),
     # Without Clay's secret, the report is right to say so, and no response can contain the secret.
@@ -93,8 +95,6 @@ APART: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("ready-and-not", "dependency-down"), ("RDY-01", "RDY-02")),
     # It sets the header that the others leave out or repeat.
     "origin-in-answers": ("answers-silent", "answers-named-twice"),
-    # An open route takes a wrong signature too.
-    "unsigned-webhooks": ("WH-05", "WH-06"),
     # Both say that Redis is at fault: with another fault of Redis, they are one cause.
     **dict.fromkeys(("readiness-503", "failures-listed"), ("RDY-03",)),
     # These change a report that the others replace.
@@ -111,7 +111,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # One cause: readiness that asks for a token is not judged by its time.
     "slow-readiness": ("readiness-guarded",),
     # One cause: a Redis database that is not the deployment's lacks its queue as well.
-    "wrong-database": ("queue-elsewhere",),
+    "queue-elsewhere": ("wrong-database",),
 }
 # Faults that leak in some responses to these checks: RDY-10, which judges the responses of all checks, is
 # red only if they are asked whole. Every other leak is seen in a response that each run asks for.
