@@ -111,7 +111,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # One cause: readiness that asks for a token is not judged by its time.
     "slow-readiness": ("readiness-guarded",),
     # One cause: a Redis database that is not the deployment's lacks its queue as well.
-    "queue-elsewhere": ("wrong-database",),
+    **dict.fromkeys(("queue-elsewhere", "queue-merged"), ("wrong-database",)),
 }
 # Faults that leak in some responses to these checks: RDY-10, which judges the responses of all checks, is
 # red only if they are asked whole. Every other leak is seen in a response that each run asks for.
