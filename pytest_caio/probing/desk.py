@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "Fork", "connect", "may_fork"]
 
+# Signals that end a run; Windows, which has no forks, lacks some.
+_IGNORED = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 # The number of an exchange, or the origin of a first response, with its result or its error.
 _Outcome: TypeAlias = tuple[int | str, Any, BaseException | None]
 _Outcomes: TypeAlias = SimpleQueue[tuple[int | str, Future[Any]] | None]
@@ -90,10 +92,15 @@ class Fork:
 
     def __init__(self, make: Callable[[], Prober], desk: Desk | None = None) -> None:
         self.connection, theirs = Pipe()
-        self.process_id = os.fork()
-        if not self.process_id:
-            self.connection.close()
-            _become_prober(make, theirs, desk)
+        # Until the fork ignores them: it would take over what this process does at a signal.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED)
+        try:
+            self.process_id = os.fork()
+            if not self.process_id:
+                self.connection.close()
+                _become_prober(make, theirs, desk)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._ended = False
 
@@ -110,8 +117,9 @@ def _become_prober(make: Callable[[], Prober], connection: Connection, desk: Des
     """Send what the other end of `connection` asks for until it is closed; then end this process."""
     try:
         gc.freeze()  # what this process has no use for would be searched, and so copied
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _IGNORED)
         # What a library may print must not be between the lines of the run.
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
