@@ -95,7 +95,13 @@ class Beginning:
                 stack.callback(self._fork.end)
 
 
-def _make_prober(options: Options, learn: Callable[[Exchange], None] | None = None) -> Prober:
-    from pytest_caio.session.prober import make_prober  # noqa: PLC0415 - it imports httpx: in the fork, if there is one
+def _make_prober(options: Options, learn: Callable[[Exchange], None] = lambda _: None) -> Prober:
+    # With them httpx is imported, which takes 0.1 s: in the fork, if there is one.
+    from pytest_caio.probing.prober import Prober  # noqa: PLC0415
+    from pytest_caio.probing.transport import Transport  # noqa: PLC0415
 
-    return make_prober(options, learn or (lambda _: None))
+    return Prober(
+        lambda: Transport(timeout=options.timeout, on_answer=learn),
+        connections=options.connections,
+        rate=options.rate,
+    )
