@@ -11,7 +11,9 @@ from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
 from pytest_caio.text import printable
 
-__all__ = ["ready_folder", "spare_of", "write_whole"]
+__all__ = ["TEMPLATES", "ready_folder", "spare_of", "write_whole"]
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def ready_folder(folder: Path, option: str, name: str) -> None:

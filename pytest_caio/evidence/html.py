@@ -15,11 +15,11 @@ import pytest
 from pytest_html.basereport import BaseReport
 
 from pytest_caio.errors import InputError
-from pytest_caio.evidence import jsonfile, page
+from pytest_caio.evidence import jsonfile
 from pytest_caio.evidence.csp import with_csp
-from pytest_caio.evidence.file import ready_folder, write_whole
+from pytest_caio.evidence.file import TEMPLATES, ready_folder, write_whole
 from pytest_caio.text import beginning, encodable, printable
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import NOT_ASKED, Outcome, word_of
 from pytest_caio.verdict.record import Record, result_of
 
 __all__ = ["HtmlReport", "register", "rewritten"]
@@ -30,7 +30,7 @@ _SORTABLE = ("check", "gate")
 _ROOM = 105_000  # characters of all rows and logs, as they are written; all cases are in the JSON
 _ROW = 230  # of them, what pytest-html writes around the cells of each row
 _LONGEST_LOG = 2000
-_SCRIPT = (page.FOLDER / "before.js").read_text("utf-8")
+_SCRIPT = (TEMPLATES / "before.js").read_text("utf-8")
 _VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
 _EMPTY_HEAD = re.compile(r'<th class="sortable" data-column-type="(\w+)">(\w+)</th>')
 
@@ -82,6 +82,8 @@ class HtmlReport:
         """Write the report, headed by the verdict; return why it could not be written, empty on success."""
         if self._report is None:  # pytest-html has not started its report
             return ""
+        from pytest_caio.evidence import page  # noqa: PLC0415 - the start of a run need not wait for it
+
         names = " + ".join(environment.name for environment in record.environments)
         self._report.title = f"CAIO acceptance of {names}: {record.headline}"
         # Rows that were left out are counted all the same.
@@ -141,7 +143,8 @@ class HtmlReport:
                 self._left_out += 1
                 cells.clear()
                 return
-            mark = f' data-caio="{_shown(f"{result.environment} {result.gate} {page.word_of(result)}")}"'
+            became = word_of(result.outcome, result.advised_because)
+            mark = f' data-caio="{_shown(f"{result.environment} {result.gate} {became}")}"'
             seen = [f"expected: {result.expected}"] if result.expected not in ("", result.title) else []
             seen.append(f"observed: {result.observed}")
             seen += [report.wasxfail] if result.outcome is Outcome.WAIVED else []
@@ -170,7 +173,7 @@ class HtmlReport:
         """Shorten the log of a case, at a word; of a case that was not asked, its row says all."""
         result = result_of(report)
         if result is not None:
-            asked = page.word_of(result) != page.NOT_ASKED
+            asked = word_of(result.outcome, result.advised_because) != NOT_ASKED
             data[:] = [beginning(part, _LONGEST_LOG) for part in data] if asked and self._room > 0 else []
             self._room -= len(escape("".join(data)))
 
@@ -191,7 +194,7 @@ def register(config: pytest.Config, path: Path) -> HtmlReport:
         raise InputError(f"--css {missing[0]}: no such file")
     config.option.htmlpath = asked or str(path)
     config.option.self_contained_html = True
-    config.option.css = [str(page.FOLDER / "page.css"), *config.option.css]
+    config.option.css = [str(TEMPLATES / "page.css"), *config.option.css]
     report = HtmlReport(config, there, path.stem)
     config.pluginmanager.register(report, "caio-html")
     return report

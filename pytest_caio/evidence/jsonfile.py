@@ -37,7 +37,9 @@ def encoded(value: Any, indent: int = 1) -> bytes:
     except UnicodeEncodeError:  # a path that is not of the locale's encoding, as any with LC_ALL=C
         raw = msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
     text = msgspec.json.format(raw, indent=indent).decode()
-    return f"{_NOT_PLAIN_ASCII.sub(_escaped, text)}\n".encode()
+    if not text.isascii() or "\x7f" in text:  # all other control characters are escaped already
+        text = _NOT_PLAIN_ASCII.sub(_escaped, text)
+    return f"{text}\n".encode()
 
 
 def _encodable(value: Any) -> Any:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment as Templates
@@ -16,10 +15,11 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from pytest_caio.checks.check import GATES
 from pytest_caio.evidence import since
 from pytest_caio.evidence.curl import curl, curl_in_powershell, to_fill_in
+from pytest_caio.evidence.file import TEMPLATES
 from pytest_caio.evidence.plots import SCORES, all_tables, scores, waterfall
 from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.causes import once
-from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
+from pytest_caio.verdict.outcome import NOT_ASKED, Outcome, word_of
 from pytest_caio.verdict.record import (
     GATE_COUNTERS,
     CaseRecord,
@@ -28,14 +28,11 @@ from pytest_caio.verdict.record import (
     EnvironmentRecord,
     ExchangeRecord,
     Record,
-    Result,
 )
 from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
-__all__ = ["FOLDER", "NOT_ASKED", "head", "prepare", "render", "word_of"]
+__all__ = ["head", "prepare", "render"]
 
-FOLDER = Path(__file__).with_name("templates")
-NOT_ASKED = "not asked"
 # In the order in which a gate shows them: what a reader must see first.
 _SIGNS = {
     "failed": "✗",
@@ -56,7 +53,7 @@ _MOST_PRINTED = 30  # rows of pytest-html's table on paper; the style sheet has 
 def _templates() -> Templates:
     # Whatever a template prints is escaped, and made printable first.
     return Templates(
-        loader=FileSystemLoader(FOLDER, "utf-8"),
+        loader=FileSystemLoader(TEMPLATES, "utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda value: (
@@ -77,12 +74,6 @@ def render(template: str, **values: Any) -> str:
     return _templates().get_template(template).render(values)
 
 
-def word_of(case: CaseRecord | Result) -> str:
-    """Return what became of a case in one word; what was not asked is no advice."""
-    unsent = case.advised_because is AdvisedBecause.NEEDS_WRITES and case.outcome is Outcome.ADVISED
-    return _word(Outcome.NOT_RUN if unsent else case.outcome)
-
-
 def head(record: Record, rows: int, left_out: int, others: int = 0) -> str:
     """Return the part of the page above pytest-html's table, which has `rows` less `left_out` rows.
 
@@ -91,7 +82,7 @@ def head(record: Record, rows: int, left_out: int, others: int = 0) -> str:
     environments = record.environments
     checks = [check for one in environments for check in one.checks]
     cases = [case for check in checks for case in check.cases]
-    unasked = sum(word_of(case) == NOT_ASKED for case in cases)
+    unasked = sum(_word(case) == NOT_ASKED for case in cases)
     run = record.run
     return render(
         "head.html",
@@ -109,7 +100,7 @@ def head(record: Record, rows: int, left_out: int, others: int = 0) -> str:
         gates=_gates(environments),
         not_asked=list(_not_asked(environments)),
         advice=list(_advice(environments)),
-        outcomes=list(dict.fromkeys(map(_word, Outcome))),
+        outcomes=list(dict.fromkeys(map(word_of, Outcome))),
         became=_became,
         checks=len(checks),
         cases=len(cases),
@@ -225,12 +216,12 @@ def _gate(environment: EnvironmentRecord, name: str) -> dict[str, str]:
     return {"style": style, "words": shown or f"- {NOT_ASKED}"}
 
 
-def _word(outcome: Outcome) -> str:
-    return NOT_ASKED if outcome is Outcome.NOT_RUN else outcome.replace("-", " ")
+def _word(case: CaseRecord) -> str:
+    return word_of(case.outcome, case.advised_because)
 
 
 def _became(check: CheckRecord) -> str:
-    return NOT_ASKED if check.needs_writes else _word(check.outcome)
+    return NOT_ASKED if check.needs_writes else word_of(check.outcome)
 
 
 def _counts_as(check: CheckRecord) -> str:
@@ -255,7 +246,7 @@ def _advice(environments: Sequence[EnvironmentRecord]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
     for one in environments:
         for check in one.checks:
-            cases = [case for case in check.cases if word_of(case) == Outcome.ADVISED]
+            cases = [case for case in check.cases if _word(case) == Outcome.ADVISED]
             if check.outcome is Outcome.ADVISED and cases:
                 some = f"{len(cases)} of {len(check.cases)} cases; " if check.cases[1:] else ""
                 named = f"{cases[0].name}: " if cases[0].name else ""
@@ -273,7 +264,7 @@ def _advice(environments: Sequence[EnvironmentRecord]) -> list[dict[str, Any]]:
 
 
 def _counted(check: CheckRecord) -> str:
-    counts = Counter(map(word_of, check.cases))
+    counts = Counter(map(_word, check.cases))
     if len(counts) == 1:
         return str(len(check.cases))
     return f"{len(check.cases)}: " + ", ".join(f"{n} {word}" for word, n in counts.items())

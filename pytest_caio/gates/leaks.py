@@ -95,9 +95,9 @@ def _leaks(
 
 def _text(exchange: Exchange, *, cookies: bool = True) -> str:
     """Return all the text of a response: as it is, and as a browser or a program would decode it."""
-    headers = (f"{n}: {value}" for n, value in exchange.headers if cookies or n.lower() != "set-cookie")
+    headers = [f"{n}: {value}" for n, value in exchange.headers if cookies or n.lower() != "set-cookie"]
     # Form feeds: each line break would be searched for a secret that it interrupts.
-    text = "\n".join([exchange.reason, exchange.text, "\f".join(headers)])
+    text = "\f".join([exchange.text, exchange.reason, *headers])
     return _also_decoded_short(text) if len(text) < _SHORT_TEXT else _also_decoded(text)
 
 

@@ -114,8 +114,10 @@ class RedactionHooks:
 
     def _redact_output(self, report: Any) -> None:
         redact_all = self._redactor.redact_all
-        report.longrepr = redact_all(report.longrepr)
-        report.sections = redact_all(report.sections)
+        if report.longrepr is not None:
+            report.longrepr = redact_all(report.longrepr)
+        if report.sections:
+            report.sections = redact_all(report.sections)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -245,13 +245,14 @@ class Redactor:
         """Return `value` redacted: text in containers is replaced, dataclasses are changed in place."""
         if isinstance(value, str):
             return self.redact(value)
-        if value is None:
-            return None
+        if value is None or isinstance(value, int):
+            return value
+        if isinstance(value, list):
+            return list(map(self.redact_all, value))
+        if isinstance(value, tuple):
+            return tuple(map(self.redact_all, value))
         if isinstance(value, dict):
             return {self.redact_all(key): self.redact_all(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            items = [self.redact_all(item) for item in value]
-            return items if isinstance(value, list) else tuple(items)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             for name, item in vars(value).items():
                 # pytest stores the text of a failure as a list of lines, and a secret may span several.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_caio.reference.hosting.process import ReferenceProcess
 
 __all__ = ["Beginning", "usage_errors"]
+
+_GARBAGE = 20_000  # objects made and not freed, after which garbage is looked for; Python's default is 700
 
 
 @contextmanager
@@ -51,6 +54,9 @@ class Beginning:
         self.desk = received.get("caio_desk", "") if received else ""
         """The address where all workers have their requests sent; empty in a run without workers."""
         config.add_cleanup(self._end)
+        # What is imported and collected is no garbage, and to look for some in it takes a tenth of a run.
+        self._threshold = gc.get_threshold()
+        gc.set_threshold(0)
         self.signals.begin()  # first, so that no signal leaves a process or its files behind
         if received is not None:
             return
@@ -84,7 +90,14 @@ class Beginning:
             with suppress(OSError):  # there may be no more processes: then it is a thread
                 self._fork = Fork(partial(_make_prober, self._options), self._desk)
 
+    def keep(self) -> None:
+        """Search nothing that exists now for garbage, since it lives until the end, and the rest seldom."""
+        gc.freeze()
+        gc.set_threshold(_GARBAGE, *self._threshold[1:])
+
     def _end(self) -> None:
+        gc.freeze()  # Python searches once more when it ends
+        gc.set_threshold(*self._threshold)
         with ExitStack() as stack:  # each ends, even if ending another fails
             stack.callback(self.signals.end)
             if self.reference is not None:

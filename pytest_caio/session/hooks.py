@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from pytest_metadata.plugin import metadata_key
 
-from pytest_caio.attestation.signing import sign_evidence, statement_path
 from pytest_caio.checks.check import GATES, MARK, case_of, check_of, measures_time
 from pytest_caio.commandline import Options
 from pytest_caio.errors import own_fault
-from pytest_caio.evidence import github, terminal
-from pytest_caio.evidence.file import ready_folder, spare_of
-from pytest_caio.evidence.ledger import Entry, Ledger, append, read_ledger
-from pytest_caio.evidence.page import prepare
-from pytest_caio.evidence.since import changes, entry_of, read_against
+from pytest_caio.evidence.file import ready_folder
 from pytest_caio.gates.jobs import JOBS, Job
 from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.beginning import Beginning, usage_errors
@@ -27,13 +22,17 @@ from pytest_caio.session.cases import CaseHooks
 from pytest_caio.session.failures import without_judged
 from pytest_caio.session.fixtures import CheckFixtures
 from pytest_caio.session.leaks import LeakWatch, polled
-from pytest_caio.session.narrowing import narrowings, part_of, selection
+from pytest_caio.session.narrowing import narrowings, part_of
 from pytest_caio.session.pytest_options import asks_for_tracebacks, asks_nothing, pass_over_strictness
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
 from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.judge import NO_GO
-from pytest_caio.verdict.record import Record
+
+if TYPE_CHECKING:
+    from pytest_caio.evidence.files import Writer
+    from pytest_caio.evidence.ledger import Entry
+    from pytest_caio.session.ending import Ending
 
 __all__ = ["RUN", "AcceptanceSession"]
 
@@ -55,11 +54,9 @@ class AcceptanceSession:
         self._quiet = options.plan or asks_nothing(config)
         # No worker runs tests.
         self._alone = not self._assignment.worker and getattr(config.option, "dist", "no") == "no"
-        self._json = options.evidence / f"{options.stem}.json"
         # The evidence files by path, each with its writer; none in a worker.
-        self._evidence: dict[Path, Callable[[Record, Path], str]] = {}
+        self._evidence: dict[Path, Writer] = {}
         self._against: Entry | None = None  # the run of --against
-        self._ledger: Ledger | None = None  # as it was before this run
 
     @classmethod
     def register(cls, config: pytest.Config, options: Options, beginning: Beginning) -> Self:
@@ -85,8 +82,17 @@ class AcceptanceSession:
 
             session._evidence = register_files(config, options.evidence, options.stem)
             ready_folder(options.ledger.parent, "--ledger", options.ledger.name)
-            session._against = read_against(options.against) if options.against else None
+            if options.against:
+                from pytest_caio.evidence.since import read_against  # noqa: PLC0415 - few runs need it now
+
+                session._against = read_against(options.against)
         return session
+
+    @cached_property
+    def _ending(self) -> Ending:
+        from pytest_caio.session.ending import Ending  # noqa: PLC0415 - the start of a run need not wait for it
+
+        return Ending(self._config, self._run, self._evidence, self._against, self._say)
 
     def _say(self, line: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -179,7 +185,6 @@ class AcceptanceSession:
                 first = places.setdefault((item.parent, item.originalname), item)
                 item.location = (*first.location[:2], item.getmodpath())
         run.planned = len(run.plan.cases)
-        run.learn_plan()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -187,6 +192,7 @@ class AcceptanceSession:
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             return None
         if self._run.options.plan:
+            self._run.learn_plan()
             lines = self._run.plan.table(writes=self._run.options.writes)
             sys.stdout.write(encodable("\n" + "\n".join(lines) + "\n", sys.stdout.encoding))
             return True
@@ -210,15 +216,13 @@ class AcceptanceSession:
             self._run.begin([job for job in wanted if not job.long])
             if self._alone:
                 self._make_ready(wanted)
-            # Objects created so far live until the end of the run. To search them for garbage while responses
-            # arrive would take longer than judging the responses.
-            gc.freeze()
+        self._run.beginning.keep()
         return None
 
     def _make_ready(self, jobs: list[Job]) -> None:
         """Fill the caches that every judgement uses, and import what jobs need, while nothing is answered."""
         self._run.redactor.redact("")
-        prepare()
+        _ = self._ending
         if any(not job.long for job in jobs):
             self._run.import_ahead()
 
@@ -247,6 +251,7 @@ class AcceptanceSession:
         """Judge the run, set the exit status, write the evidence, and print the verdict last."""
         self._signals.ending = True
         run, config = self._run, self._config
+        run.beginning.keep()
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self._assignment.worker:
             report_back(config, run)
@@ -255,7 +260,7 @@ class AcceptanceSession:
         record = None
         if asked:
             narrowed = narrowings(config, run, exitstatus, self._stopped_by())
-            record = self._judge(narrowed)
+            record = self._ending.judge(narrowed)
             if carried_through and (record.verdict == NO_GO or not self._others_failed(session)):
                 session.exitstatus = 1 if record.verdict == NO_GO else 0
             if self._stopped_by():
@@ -266,26 +271,15 @@ class AcceptanceSession:
         except BaseException as error:
             if record is not None:
                 narrowed.append(f"the run broke at its end ({type(error).__name__})")
-                record = self._judge(narrowed)
+                record = self._ending.judge(narrowed)
             raise
         finally:
             run.begin_close()
             try:
                 if record is not None:
-                    self._leave_evidence(session, record, narrowed)
+                    self._ending.leave_evidence(session, record, narrowed)
             finally:
                 run.close()
-
-    def _judge(self, narrowed: list[str]) -> Record:
-        """Return the finished record, with what changed since an earlier run."""
-        record = self._run.finish(selection(self._config), narrowed)
-        if self._ledger is None:
-            try:
-                self._ledger = read_ledger(self._run.options.ledger)
-            except (OSError, ValueError):  # `append` says so
-                return record
-        record.since = changes(entry_of(record, whole=not narrowed), self._ledger.entries, self._against)
-        return record
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, object, object]:
@@ -295,37 +289,6 @@ class AcceptanceSession:
         """
         with without_judged(terminalreporter.stats, everything=asks_for_tracebacks(self._config)):
             return (yield)
-
-    def _leave_evidence(self, session: pytest.Session, record: Record, narrowed: list[str]) -> None:
-        """Write every evidence file, without which no run is GO, and print the summary."""
-        troubles = {path: write(record, path) for path, write in self._evidence.items()}
-        written = list(self._evidence)
-        # Last, when all files are whole: the statement is about what they hold.
-        unsigned = "" if any(troubles.values()) else self._sign(record)
-        if unsigned or any(troubles.values()):
-            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-            narrowed = [*narrowed, *filter(None, (*troubles.values(), unsigned))]
-            record = self._judge(narrowed)
-            # A file that could not be written and is there is an earlier run's, which another program holds.
-            written = [spare_of(path) if troubles[path] and path.is_file() else path for path in written]
-            for place, write in zip(written, self._evidence.values(), strict=True):
-                write(record, place)
-        entry = entry_of(record, whole=not narrowed)
-        unlisted = append(self._run.options.ledger, entry, self._ledger)
-        faults = [self._ledger.fault if self._ledger else "", unlisted]
-        for fault in [*filter(None, faults), *filter(None, [github.append_summary(record)])]:
-            self._say(f"caio: {fault}")
-        for line in github.error_lines(record):
-            self._say(line)
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            shown = [*written, statement_path(self._json)]
-            terminal.write(record, [path for path in shown if path.is_file()], reporter)
-
-    def _sign(self, record: Record) -> str:
-        """Sign the evidence if --sign asks for it; return why it could not be signed, else empty."""
-        key = self._run.options.signing_key
-        return sign_evidence(record, self._json, key) if key else ""
 
     def pytest_unconfigure(self) -> None:
         """Stop what the run started, even if the session did not finish, and restore the signal handlers."""

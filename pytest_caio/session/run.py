@@ -99,7 +99,7 @@ class Run:
         self.leaking_polls: dict[tuple[str, int, tuple[str, ...]], Exchange] = {}
         self._unreachable: dict[str, str] = {}  # by origin: why it cannot be reached, empty when it can
         self._written: dict[int, dict[str, Exchange]] = {}  # what the deployment acted on, by id of its case
-        self._beginning = beginning
+        self.beginning = beginning
         self._prober: Prober | Asker | None = None
         self._reference = beginning.reference
 
@@ -164,15 +164,15 @@ class Run:
     def prober(self) -> Prober | Asker:
         """The prober, created on first use, so that a run without requests opens no connection."""
         if self._prober is None:
-            self._prober = self._beginning.prober(self._secrets.learn_answer)
+            self._prober = self.beginning.prober(self._secrets.learn_answer)
         return self._prober
 
     @property
     def desk(self) -> str:
         """The address where all workers have their requests sent; empty in a run without workers."""
-        if self._beginning.desk:
+        if self.beginning.desk:
             _ = self.prober  # which serves them
-        return self._beginning.desk
+        return self.beginning.desk
 
     def wait_for_reference(self, meanwhile: Callable[[], None]) -> None:
         """Wait until the reference deployment of this process, if there is one, answers and has its state."""
@@ -203,11 +203,12 @@ class Run:
         from pytest_caio.gates import queue, redis_server, state  # noqa: F401, PLC0415 - imported for its side effect
 
     def ask_ahead(self) -> None:
-        """Send all planned requests that only read, without waiting for responses."""
+        """Send all planned requests that only read, without waiting for responses; learn their secrets."""
         if self.options.wait_ready:
             self.plan.renew()
-            self.learn_plan()
         self.prober.ask(self.plan.ahead())
+        # Not before, since the first responses take as long: nothing shows a request before a test does.
+        self.learn_plan()
 
     def _wait_ready(self, environment: Environment) -> None:
         deadline = time.monotonic() + self.options.wait_ready

@@ -44,6 +44,7 @@ def _plain(node: ast.expr) -> str:
     return ast.unparse(node).replace("response.", "")[:_LONGEST]
 
 
+@functools.lru_cache(maxsize=256)
 def expected_of(function: Callable[..., Any]) -> str:
     """Return what a check requires: the first sentence of its docstring, which is its title."""
     return (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ").strip().removesuffix(".")

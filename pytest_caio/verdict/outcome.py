@@ -12,12 +12,14 @@ from pytest_caio.verdict.expectation import failure_of
 __all__ = [
     "NEEDS_WRITES",
     "NOT_APPLICABLE",
+    "NOT_ASKED",
     "OWN_FAULT",
     "UNREACHABLE",
     "AdvisedBecause",
     "Decision",
     "Outcome",
     "decide",
+    "word_of",
 ]
 
 # A skipped case's outcome is recognised by the beginning of its skip reason.
@@ -28,6 +30,7 @@ OWN_FAULT = (
     "This is a fault of the suite, not of the deployment: report the check's id, what was observed and the "
     "version of pytest-caio to the developer who maintains the suite. The release has to wait for it."
 )
+NOT_ASKED = "not asked"
 NEEDS_WRITES = "did not run: the deployment acts on it; give --allow-writes"
 
 
@@ -50,7 +53,10 @@ class Outcome(enum.StrEnum):
     @property
     def severity(self) -> int:
         """The rank of this outcome, 0 for the worst."""
-        return list(Outcome).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
 class AdvisedBecause(enum.StrEnum):
@@ -59,6 +65,12 @@ class AdvisedBecause(enum.StrEnum):
     CHECK_ADVISES = "check-advises"  # it failed, and the check never blocks
     CHECK_SAID_SO = "check-said-so"  # the check raised Advice: it could not decide
     NEEDS_WRITES = "needs-writes"  # not sent without --allow-writes, since the deployment would act on it
+
+
+def word_of(outcome: Outcome, because: AdvisedBecause | None = None) -> str:
+    """Return what became of a case in one word; `because` is why it advised: what was not asked did not."""
+    unsent = outcome is Outcome.ADVISED and because is AdvisedBecause.NEEDS_WRITES
+    return NOT_ASKED if unsent or outcome is Outcome.NOT_RUN else outcome.replace("-", " ")
 
 
 @dataclass(frozen=True)

@@ -301,5 +301,5 @@ def result_of(report: object) -> Result | None:
 
 def results_of(report: object) -> list[Result]:
     """Return every result attached to a pytest report: of its case, and of leaks in the case's responses."""
-    own = result_of(report)
-    return [*([own] if own else []), *msgspec.convert(getattr(report, "caio_leaks", []), list[Result])]
+    own, leaks = result_of(report), getattr(report, "caio_leaks", None)
+    return [*([own] if own else []), *(msgspec.convert(leaks, list[Result]) if leaks else ())]

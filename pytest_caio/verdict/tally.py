@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from pytest_caio.checks.check import GATES
 from pytest_caio.environments.environment import Environment
-from pytest_caio.verdict.causes import causes_of
 from pytest_caio.verdict.judge import judge
 from pytest_caio.verdict.outcome import Outcome
 from pytest_caio.verdict.record import (
@@ -72,6 +71,8 @@ class Tally:
             ],
             waivers=list(waivers),
         )
+        from pytest_caio.verdict.causes import causes_of  # noqa: PLC0415 - the start of a run need not wait for it
+
         record.causes = causes_of(record.environments)
         return record
 
