@@ -161,6 +161,8 @@ class Prober:
             exchange = await self._transport.send(request, left)
             attempts += exchange.attempts
             left -= exchange.elapsed_ms / 1000
+        if not attempts[1:]:
+            return exchange
         return replace(exchange, attempts=tuple(attempts), earlier=tuple(earlier))
 
     async def _send(self, request: Request) -> Exchange:

@@ -12,8 +12,9 @@ import time
 from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
-import httpcore  # noqa: F401 - httpx would import it in the thread that sends: see Run.begin
+import httpcore
 import httpx
 
 from pytest_caio.checks.probe import Effect, Request
@@ -84,14 +85,12 @@ class Transport:
         self._on_answer = on_answer
         self._inner = inner
         self._url = functools.lru_cache(lambda origin: httpx.URL(f"{origin}/"))
-        # One httpx transport per connection: a pool looks at all waiting requests for each of them.
-        self._idle: dict[
-            str, list[httpx.AsyncBaseTransport]
-        ] = {}  # each with a connection that can be reused
+        self._idle: dict[str, list[httpx.AsyncBaseTransport]] = {}  # each with one connection, to reuse
         self._made: set[httpx.AsyncBaseTransport] = set()
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._distrust: dict[str, asyncio.Task[str]] = {}
         self._held = 0
+        self._buffers: list[mmap.mmap] = []  # of bodies that were read
 
     async def send(self, request: Request, within: float | None = None) -> Exchange:
         """Return the exchange of one attempt; its `error` says what went wrong, if anything did.
@@ -143,15 +142,15 @@ class Transport:
         if self._inner:
             return await self._answer(self._inner, sent, exchange, begun)
         idle = self._idle.setdefault(request.origin, [])
-        used = bool(idle) and not fresh
-        transport = idle.pop() if used else self._make(request.origin)
+        reused = None if fresh else await self._reusable(idle)
+        transport = reused or self._make(request.origin)
         whole = False
         try:
             exchange = await self._answer(transport, sent, exchange, begun)
             whole = not exchange.error
         except httpx.RemoteProtocolError as error:
             # What is no answer may be the rest of the one before, which arrived late.
-            if used and not begun.status and not _is_dropped(error):
+            if reused and not begun.status and not _is_dropped(error):
                 raise _MixedUpError from error
             raise
         finally:
@@ -163,6 +162,16 @@ class Transport:
                 await transport.aclose()
         return exchange
 
+    async def _reusable(self, idle: list[httpx.AsyncBaseTransport]) -> httpx.AsyncBaseTransport | None:
+        """Take a transport of which the connection can be reused from these; close those that cannot."""
+        while idle:
+            connection = _connection(transport := idle.pop())
+            if connection.is_idle() and not connection.has_expired():
+                return transport
+            self._made.discard(transport)
+            await transport.aclose()
+        return None
+
     async def _answer(
         self, transport: httpx.AsyncBaseTransport, sent: httpx.Request, exchange: Exchange, begun: _Begun
     ) -> Exchange:
@@ -172,22 +181,22 @@ class Transport:
             raw = response.headers.raw
             tls = tls_of(response.extensions.get("network_stream")) if sent.url.scheme == "https" else None
             reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
-            exchange = replace(exchange, headers=_as_text(raw[:_FIRST_HEADERS]), reason=reason, tls=tls)
+            made = functools.partial(replace, exchange, reason=reason, tls=tls)
+            first = functools.partial(made, headers=_as_text(raw[:_FIRST_HEADERS]), begun=begun.status)
             if len(raw) > _MOST_HEADERS:
-                return replace(exchange, error=TOO_MANY_HEADERS, begun=begun.status)
+                return first(error=TOO_MANY_HEADERS)
             upgraded = response.status_code == _UPGRADED  # the bytes that follow are not HTTP
             if upgraded:
                 body, error = await listen(response.extensions["network_stream"]), ""
             else:
                 body, error = await self._body(response)
-            exchange = replace(exchange, body=body, truncated=error == TOO_LARGE)
             if error:
-                return replace(exchange, error=error, begun=begun.status)
+                return first(body=body, truncated=error == TOO_LARGE, error=error)
             # A blank line after a body belongs to nothing; some servers send one.
             more = _left_over(transport).strip(b"\r\n")
             if more and not _has_no_body(sent.method, begun.status):
                 raise httpx.RemoteProtocolError(_LEFT_OVER)
-            return replace(exchange, headers=_as_text(raw), status_code=begun.status)
+            return made(headers=_as_text(raw), body=body, status_code=begun.status)
         finally:
             await response.aclose()
 
@@ -199,7 +208,7 @@ class Transport:
         assert isinstance(response.stream, AsyncIterable)
         encoding = response.headers.get("content-encoding", "")
         # Not parts that are joined: what these leave on the heap is taken by no body, and stays allocated.
-        buffer = mmap.mmap(-1, MAX_BODY)
+        buffer = self._buffers.pop() if self._buffers else mmap.mmap(-1, MAX_BODY)
         size, kept = 0, False
         held = sum(_HEADER_COST + len(name) + len(value) for name, value in response.headers.raw)
         self._held += held
@@ -219,7 +228,11 @@ class Transport:
             kept = len(body) <= MAX_BODY and self._held <= _MAX_ALL
             return (body, "") if kept else (body[:_BEGINNING], TOO_LARGE)
         finally:
-            buffer.close()
+            if size > _PIECE:
+                buffer.close()
+            else:  # most bodies are small, and their buffers are used again
+                buffer.seek(0)
+                self._buffers.append(buffer)
             if not kept:
                 self._held -= held
 
@@ -230,10 +243,12 @@ class Transport:
             self._contexts[scheme] = (
                 authorities() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             )
-        made = httpx.AsyncHTTPTransport(
-            verify=self._contexts[scheme],
-            trust_env=False,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
+        made = httpx.AsyncHTTPTransport(verify=self._contexts[scheme], trust_env=False)
+        # A pool would ask three times for each request whether its connection still stands.
+        made._pool = httpcore.AsyncHTTPConnection(  # type: ignore[assignment]  # it has the same methods
+            httpcore.URL(origin).origin,
+            self._contexts[scheme],
+            keepalive_expiry=30,
             socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, _PIECE)],
         )
         self._made.add(made)
@@ -284,16 +299,18 @@ def _has_no_body(method: str, status: int) -> bool:
     return method == "HEAD" or status in (_UPGRADED, 204, 304)
 
 
+def _connection(transport: httpx.AsyncBaseTransport) -> Any:
+    """Return the connection of a transport, as httpcore has it; None of one that replaces the network."""
+    return getattr(transport, "_pool", None)
+
+
 def _left_over(transport: httpx.AsyncBaseTransport) -> bytes:
     """Return what a connection received after the response.
 
     httpcore would read them as the next response, and no public API shows them.
     """
-    for connection in getattr(getattr(transport, "_pool", None), "connections", ()):
-        state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
-        if state is not None and state.trailing_data[0]:
-            return bytes(state.trailing_data[0])
-    return b""
+    state = getattr(getattr(_connection(transport), "_connection", None), "_h11_state", None)
+    return bytes(state.trailing_data[0]) if state is not None else b""
 
 
 def _is_dropped(error: httpx.RemoteProtocolError) -> bool:

@@ -97,6 +97,14 @@ def test_connections_are_reused_without_cookies(server: Loopback, send: Callable
     assert server.connections == 1
 
 
+def test_a_connection_that_the_server_ends_is_not_reused(server: Loopback, send: Callable[..., list]) -> None:
+    """After a response that ends its connection, the next request gets a new one."""
+    server.on("/", http(connection="close"))
+    exchanges = send(*3 * [get(server)])
+    assert [(one.status_code, one.error) for one in exchanges] == 3 * [(200, "")]
+    assert [request.connection for request in server.received] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(
     server: Loopback, make_server: Callable[..., Loopback], send: Callable[..., list], status: int
