@@ -13,6 +13,7 @@ __all__ = ["Url", "browser_url", "local_redirect", "web_url"]
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST = 8192  # characters of a redirect's target; more would only take long to read
+_BLANKS = "".join(map(chr, range(33)))
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE | re.ASCII)
 _PLAIN = re.compile(r"https?://[^/?#\\\s][^\\\s]*", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
@@ -47,7 +48,7 @@ def browser_url(text: str, base: Url | None = None) -> Url | None:
     Browsers drop tabs and line ends, read a backslash as a slash, any number of slashes after a scheme as
     two, and a URL of the page's own scheme without two slashes as a path.
     """
-    text = re.sub(r"[\t\r\n]", "", text.strip("".join(map(chr, range(33)))))
+    text = re.sub(r"[\t\r\n]", "", text.strip(_BLANKS))
     text, _, _ = text.partition("#")
     named = _SCHEME.match(text)
     scheme = named[1].lower() if named else base.scheme if base else ""
