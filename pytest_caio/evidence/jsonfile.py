@@ -37,7 +37,7 @@ def encoded(value: Any, indent: int = 1) -> bytes:
     except UnicodeEncodeError:  # a path that is not of the locale's encoding, as any with LC_ALL=C
         raw = msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
     text = msgspec.json.format(raw, indent=indent).decode()
-    if not text.isascii() or "\x7f" in text:  # all other control characters are escaped already
+    if not text.replace("\n", "").isprintable():  # to search a long text takes a while, and most have none
         text = _NOT_PLAIN_ASCII.sub(_escaped, text)
     return f"{text}\n".encode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_caio.checks.check import GATES, Case, Check
 from pytest_caio.checks.probe import Effect, Probe, Request
@@ -76,8 +76,10 @@ class Plan:
         """Return the requests to send before the first test, in order, each once: nothing that writes."""
         ready = (case for case in self.cases.values() if not case.writes and case.obstacle is None)
         distinct = dict.fromkeys(request for case in ready for request in case.requests.values())
-        # Samples measure response times; they come last, so that other requests do not slow them down.
-        return scouts_first(sorted(distinct, key=lambda request: request.sample))
+        # What is sent again after a while comes first: the end of the run waits for it. Samples measure
+        # response times; they come last, so that other requests do not slow them down.
+        again = {replace(request, again_after=0.0) for request in distinct if request.again_after}
+        return scouts_first(sorted(distinct, key=lambda request: (request.sample, request not in again)))
 
     def table(self, *, writes: bool) -> list[str]:
         """Return the plan: a summary, a table with one request per line, and the cases that cannot run.

@@ -48,6 +48,13 @@ def test_samples_come_last(environment: Environment) -> None:
     assert [(r.target, r.sample) for r in plan.ahead()] == [("/a", 0), ("/s", 1), ("/s", 2)]
 
 
+def test_what_is_sent_again_comes_first(environment: Environment) -> None:
+    """The first of two requests between which the run waits is sent before all others."""
+    again = (get("/poll"), get("/poll", name="again", again_after=1.0))
+    plan = plan_of(environment, (get("/a"), get("/b")), (get("/poll/all"),), again)
+    assert [(r.target, r.again_after) for r in plan.ahead()][:2] == [("/poll", 0.0), ("/a", 0.0)]
+
+
 def test_a_renewed_plan_has_new_signatures(environment: Environment) -> None:
     """After a long wait all probes are resolved again, so that none carries a signature of before."""
     made = iter(("before", "after"))
