@@ -1,35 +1,44 @@
-"""The evidence as JUnit XML: pytest's own, with the check, environment, outcome and fix of each test.
+"""The evidence as JUnit XML: each case of a check from the record, and ordinary tests as pytest has them.
 
 The only module that depends on pytest's writer of JUnit XML.
 """
 
 from __future__ import annotations
 
-import copy
 import re
-import tempfile
-from functools import partial
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import pytest
-from _pytest.junitxml import LogXML
+from _pytest.junitxml import LogXML, mangle_test_address
 
+from pytest_caio.checks.check import MARK
 from pytest_caio.evidence.file import write_whole
+from pytest_caio.outcomes import told
 from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import Record, Result, result_of
+from pytest_caio.verdict.record import CaseRecord, CheckRecord, EnvironmentRecord, Record, WaiverRecord
 
 __all__ = ["JunitReport"]
 
 _NOT_PLAIN_ASCII = re.compile(r"[^\n\t -~]")
+# A waived failure is a passed test: `skipped` would say that it was not judged.
+_KINDS = {
+    Outcome.FAILED: "failure",
+    Outcome.MISSING_INPUT: "failure",
+    Outcome.ERROR: "error",
+    Outcome.ADVISED: "skipped",
+    Outcome.NOT_RUN: "skipped",
+}
 
 
 class JunitReport(LogXML):
-    """pytest's writer of JUnit XML beside --junitxml; `write` writes the file, after all other plugins.
+    """pytest's writer of JUnit XML beside --junitxml, for ordinary tests and for what cannot be collected.
 
-    A waived failure is a passed test with the property `outcome` waived: `skipped` would say that it was not
-    judged. Advice is `skipped` with a message that begins with `advises: `, and the property too.
+    `write` writes the file, after all other plugins, with each case of a check as the record has it.
     """
 
     def __init__(self) -> None:
@@ -43,59 +52,94 @@ class JunitReport(LogXML):
         """Leave the path to our summary."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add a test with the properties of its result."""
-        result = result_of(report)
-        if result is not None:
-            reporter = self.node_reporter(report)
-            for name, value in _properties(result).items():
-                reporter.add_property(name, printable(value))
-            if result.outcome is Outcome.WAIVED:
-                reporter.add_property("waived", printable(report.wasxfail))
-                report = copy.copy(report)
-                report.outcome = "passed"
-                del report.wasxfail
-        super().pytest_runtest_logreport(report)
+        """Add an ordinary test."""
+        if MARK not in report.keywords:
+            super().pytest_runtest_logreport(report)
 
     def write(self, record: Record, path: Path) -> str:
         """Write the file, with verdict and causes as its properties; return why it could not be written."""
-        self.global_properties = []
-        for name, value in (
+        # pytest keeps the element alone once a test has ended; of a test that was cut short it makes one.
+        tests = [reporter.to_xml() for reporter in self.node_reporters_ordered]
+        for node in (node for test in tests for node in test.iter()):
+            _make_writable(node.attrib)
+        tests += _cases(record)
+        kinds = Counter(child.tag for test in tests for child in test)
+        run = record.run
+        suites = Element("testsuites", name="pytest tests")
+        suite = SubElement(
+            suites,
+            "testsuite",
+            name=self.suite_name,
+            tests=str(len(tests)),
+            failures=str(kinds["failure"]),
+            errors=str(kinds["error"]),
+            skipped=str(kinds["skipped"]),
+            time=f"{(_time(run.finished) - _time(run.started)).total_seconds():.3f}",
+            timestamp=run.started,
+        )
+        causes = (f"{one.environment}: {one.sentence} Action: {one.action}" for one in record.causes)
+        _add_properties(
+            suite,
             ("verdict", record.verdict),
             ("headline", record.headline),
-            ("run", record.run.id),
+            ("run", run.id),
             *(("reason", reason) for reason in record.reasons),
-            *(("cause", f"{one.environment}: {one.sentence} Action: {one.action}") for one in record.causes),
-        ):
-            self.add_global_property(name, printable(value))
-        for reporter in self.node_reporters_ordered:
-            # pytest keeps the element alone once a test has ended; of a test that was cut short it makes one.
-            case = reporter.to_xml()
-            reporter.to_xml = partial(_as_it_is, case)  # type: ignore[method-assign]  # as pytest does
-            for node in case.iter():
-                _make_writable(node.attrib)
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                self.logfile = str(Path(folder) / "junit.xml")
-                super().pytest_sessionfinish()
-                text = Path(self.logfile).read_text("utf-8")
-        except OSError as error:
-            return printable(f"the evidence {path} could not be written: {error.strerror}")
+            *(("cause", cause) for cause in causes),
+        )
+        suite.extend(tests)
+        text = f'<?xml version="1.0" encoding="utf-8"?>{tostring(suites, "unicode")}'
         return write_whole(path, _NOT_PLAIN_ASCII.sub(_reference, text).encode())
 
 
-def _properties(result: Result) -> dict[str, str]:
-    """Return the properties of a test; a check's fix only where something is to be done."""
-    properties = {
-        "check": result.check,
-        "environment": result.environment,
-        "outcome": str(result.outcome),
-        "blocking": "yes" if result.blocking else "no, it advises",
-    }
-    return properties if result.outcome is Outcome.PASSED else {**properties, "fix": result.fix}
+def _cases(record: Record) -> Iterator[Element]:
+    for environment in record.environments:
+        for check in environment.checks:
+            for case in check.cases:
+                yield _case(environment, check, case)
 
 
-def _as_it_is(case: Element) -> Element:
-    return case
+def _case(environment: EnvironmentRecord, check: CheckRecord, case: CaseRecord) -> Element:
+    *names, name = map(printable, mangle_test_address(case.id))
+    test = Element(
+        "testcase",
+        classname=".".join(names),
+        name=name,
+        file=printable(case.id.partition("::")[0]),
+        time=f"{case.duration_ms / 1000:.3f}",
+    )
+    _add_properties(
+        test,
+        ("check", check.id),
+        ("environment", environment.name),
+        ("outcome", case.outcome),
+        ("blocking", "yes" if check.blocking else "no, it advises"),
+        *([] if case.outcome is Outcome.PASSED else [("fix", case.fix)]),
+        *([("waived", _waived(check.waiver))] if case.outcome is Outcome.WAIVED and check.waiver else []),
+    )
+    if kind := _KINDS.get(case.outcome):
+        message = printable(_message(case))
+        SubElement(test, kind, message=message).text = message
+    return test
+
+
+def _message(case: CaseRecord) -> str:
+    if case.outcome is Outcome.ADVISED:
+        return f"advises: {case.observed}"
+    return case.observed if case.outcome is Outcome.NOT_RUN else told(case.expected, case.observed)
+
+
+def _waived(waiver: WaiverRecord) -> str:
+    return f"waived until {waiver.expires} by {waiver.owner}: {waiver.reason}"
+
+
+def _add_properties(element: Element, *pairs: tuple[str, str]) -> None:
+    properties = SubElement(element, "properties")
+    for name, value in pairs:
+        SubElement(properties, "property", name=name, value=printable(value))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _make_writable(attributes: dict[str, str]) -> None:
