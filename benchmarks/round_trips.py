@@ -92,7 +92,9 @@ def empty_session(folder: Path, tests: int) -> list[str]:
         f"import pytest\n@pytest.mark.parametrize('n', range({tests}))\ndef test_nothing(n):\n    pass\n",
         "utf-8",
     )
-    return [str(path), "-c", "pytest.ini", f"--html={folder}/empty.html", "--self-contained-html"]
+    # Without the limit pytest reads the folder of all temporary files too, of which there may be thousands.
+    report = (f"--html={folder}/empty.html", "--self-contained-html")
+    return [str(path), "-c", "pytest.ini", f"--confcutdir={folder}", *report]
 
 
 def asking(deployment: ReferenceProcess, folder: Path) -> list[str]:

@@ -118,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    # As if rich were not installed: httpx, which the Inngest SDK imports, would import its command line.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # as the import system has it
     with with_demo_extra():
         hosting = importlib.import_module("pytest_caio.reference.hosting.host")
         for option, asked in (("fault", args.fault), ("variation", args.variation)):
