@@ -7,6 +7,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from typing import TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -37,6 +38,7 @@ _TOKEN = re.compile(
     r"|\bghp_[A-Za-z0-9]{20,}|\bxox[abp]-[\w-]{20,}"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
 )
+_Found = TypeVar("_Found")
 # Data that no browser unpacks, since no header says that it is packed: gzip, zstd, xz, bzip2, zip.
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"PK\x03\x04")
 # What may be a SHA-256 digest: 64 hex digits, or 43 characters of base64.
@@ -86,7 +88,7 @@ def _leaks(
     # A cookie that holds a token is the session of the caller who is sent it.
     if not named and _TOKEN.search(text) and _TOKEN.search(_text(exchange, cookies=False)):
         yield "a token"
-    yield from _insides_short(text) if len(text) < _SHORT_TEXT else _insides(text)
+    yield from _insides(text)
     if not exchange.request.entitled and _persons_in(exchange, environment):
         yield "the e-mail address of a person"
     if exchange.error == UNREADABLE or exchange.body.startswith(_PACKED):
@@ -98,25 +100,34 @@ def _text(exchange: Exchange, *, cookies: bool = True) -> str:
     headers = [f"{n}: {value}" for n, value in exchange.headers if cookies or n.lower() != "set-cookie"]
     # Form feeds: each line break would be searched for a secret that it interrupts.
     text = "\f".join([exchange.text, exchange.reason, *headers])
-    return _also_decoded_short(text) if len(text) < _SHORT_TEXT else _also_decoded(text)
+    return _also_decoded(text)
 
 
+def _short_remembered(function: Callable[[str], _Found]) -> Callable[[str], _Found]:
+    """Remember what `function` returned for short texts.
+
+    Most responses of a run are short, and the same as others that came within the same second.
+    """
+    remembered = lru_cache(maxsize=256)(function)
+    return lambda text: remembered(text) if len(text) < _SHORT_TEXT else function(text)
+
+
+@_short_remembered
 def _also_decoded(text: str) -> str:
     decoded = unquote(html.unescape(_ENDLESS.sub("", _ESCAPED.sub(_character, text))))
     return text if decoded == text else f"{text}\n{decoded}"
 
 
-# Most responses of a run are short, and the same as others that came within the same second.
-_also_decoded_short = lru_cache(maxsize=256)(_also_decoded)
+@_short_remembered
+def _may_have_digest(text: str) -> bool:
+    return bool(_DIGEST.search(text))
 
 
+@_short_remembered
 def _insides(text: str) -> tuple[str, ...]:
     """Return what a text shows of the server's insides, in words."""
     shown = ((_CONNECTION_STRING, "a connection string"), (_STACK_TRACE, "a stack trace"))
     return tuple(what for pattern, what in shown if pattern.search(text))
-
-
-_insides_short = lru_cache(maxsize=256)(_insides)
 
 
 def _character(escape: re.Match[str]) -> str:
@@ -138,7 +149,7 @@ def signatures_in(exchange: Exchange, environment: Environment) -> list[str]:
 
 
 def _signatures(exchange: Exchange, environment: Environment, text: str) -> Iterator[str]:
-    if not _DIGEST.search(text):
+    if not _may_have_digest(text):
         return
     lowered = text.lower()
     key = environment.value("INNGEST_SIGNING_KEY")

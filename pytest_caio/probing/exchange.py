@@ -87,8 +87,14 @@ class Exchange:
 
     def header_values(self, name: str) -> list[str]:
         """Return every value of a header, in order; header names have no case (RFC 9110, 5.1)."""
-        wanted = name.lower()
-        return [value for given, value in self.headers if given.lower() == wanted]
+        return self._by_name.get(name.lower(), [])
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name.lower(), []).append(value)
+        return found
 
     def header(self, name: str) -> str | None:
         """Return a header's value, repeated ones joined with a comma (RFC 9110, 5.3), or None."""

@@ -82,6 +82,7 @@ class Redactor:
         self._remembered: dict[str, str] = {}
         self._harmless: set[str] = set()  # those remembered that hold nothing to redact
         self._clean: set[str] = set()  # texts that hold no secret
+        self._in_some: dict[str, bool] = {}  # whether some secret contains a text
         self._suffixes: dict[str, int] = {}  # how many characters may start a secret, by the end of a text
         for name, value in (secrets or {}).items():
             self.add(name, value)
@@ -179,6 +180,16 @@ class Redactor:
                 longest = pattern.size
         return spans
 
+    def in_some_secret(self, text: str) -> bool:
+        """Return whether some secret, in one of its encodings, contains `text`."""
+        if self._automata is None:
+            self._current_automata()
+        known = self._in_some  # it is new after a secret is added
+        if text not in known:
+            with self._changing:
+                known[text] = any(text in encoded for encoded in self._patterns)
+        return known[text]
+
     def undecided_suffix(self, text: str) -> int:
         """Return how many characters at the end of `text` could be the start of a secret."""
         if self._automata is None:
@@ -237,7 +248,7 @@ class Redactor:
                     self._late = {}
                 automata = (first, _automaton(self._late)) if self._late else (first,)
                 self._remembered, self._harmless, self._clean = {}, set(), set()
-                self._suffixes = {}
+                self._suffixes, self._in_some = {}, {}
                 self._automata = automata
         return automata
 

@@ -19,6 +19,8 @@ __all__ = ["Streams"]
 
 _CONTEXT = 48  # characters already written that the next text is searched with: a secret may begin in them
 
+_ROW = "...."  # longer than what is shown of the beginning of a secret
+
 
 class Streams:
     """Redacts standard output, standard error and log handlers, from `install` to `close`.
@@ -180,6 +182,10 @@ class _Watched:
         given = bytes(written).decode(self._encoding, "surrogateescape") if self._encoding else str(written)
         with self._writing:
             whole = self._before + self._held + given
+            if given == "." and not self._held and self._is_row(whole):
+                self._show(given)
+                self._before = whole[-_CONTEXT:]
+                return len(written)
             spans = self._redactor.spans(whole)
             end = max(len(self._before), len(whole) - self._redactor.undecided_suffix(whole))
             for span in spans:
@@ -189,6 +195,13 @@ class _Watched:
             # Only after the write: pytest writes a text that the stream cannot encode again, escaped.
             self._before, self._held = whole[max(0, end - _CONTEXT) : end], whole[end:]
         return len(written)
+
+    def _is_row(self, text: str) -> bool:
+        """Return whether a text ends in dots, as pytest writes for passed tests, that are in no secret.
+
+        Nothing that ends in them is then a secret, or the beginning of one.
+        """
+        return text.endswith(_ROW) and not self._redactor.in_some_secret(_ROW)
 
     def release(self) -> None:
         """Write what was held back."""

@@ -35,6 +35,28 @@ def in_pieces(redactor: Redactor, text: str, size: int) -> str:
     return stream.buffer.getvalue().decode()
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "....Zk3vQ81pLx",
+        "Zk3v....Q81pLx",
+        "Zk3vQ81pLx....",
+        "Z..k...3....v.....Q",
+        "...Zk3vQ81pLx",
+        "Zk3v.Q81pLx.",
+    ],
+)
+def test_dots_of_a_secret_are_not_those_of_passed_tests(secret: str) -> None:
+    """A secret with dots is redacted among the dots that pytest writes one at a time."""
+    redactor, scanner = Redactor({"S": secret}), Scanner([secret])
+    for dots in range(9):
+        row = "." * dots
+        shown = in_pieces(redactor, f"{row}{secret}{row} [ 50%]\n{row}{secret}", 1)
+        assert scanner.leaks(shown) == []
+        assert "[redacted: S]" in shown
+    assert in_pieces(redactor, "." * 200, 1) == "." * 200
+
+
 SHOWN = {
     **ENCODINGS,
     "a dict, line by line": lambda text: pprint.pformat({"a": text, "b": [text]}),
