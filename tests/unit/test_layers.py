@@ -26,6 +26,7 @@ KNOWS_PYTEST = {
     "redaction/hooks",
     "session/beginning",
     "session/cases",
+    "session/ending",
     "session/failures",
     "session/fixtures",
     "session/hooks",
