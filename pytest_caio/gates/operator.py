@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 # More than a second, since a deployment may report times in whole seconds.
-POLL_AGAIN = replace(PENDING_EMAILS, name="second poll", again_after=1.1)
+POLL_AGAIN = replace(PENDING_EMAILS, name="second poll", again_after=1.02)
 
 
 EMAIL_HISTORY = get("/api/emails/history", TOKEN, name="email history")

@@ -202,13 +202,13 @@ class AcceptanceSession:
         if not self._assignment.worker:
             used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
             wanted = [job for job in JOBS if job.fixture in used]
-            self._run.begin([job for job in wanted if job.long])
             try:
                 with usage_errors():
                     self._run.wait_for_reference(lambda: self._make_ready(wanted))
             except Exception:
                 self._quiet = True  # a run whose reference deployment does not start has no verdict
                 raise
+            self._run.begin([job for job in wanted if job.long])
             self._run.wait_ready()
             for result in polled(self._run, LeakWatch(self._run).places()):
                 self._run.tally.add(result)
