@@ -16,6 +16,7 @@ from pytest_caio.commandline import Options
 from pytest_caio.errors import own_fault
 from pytest_caio.evidence.file import ready_folder
 from pytest_caio.gates.jobs import JOBS, Job
+from pytest_caio.probing.asker import ProberGoneError
 from pytest_caio.redaction.hooks import RedactionHooks
 from pytest_caio.session.beginning import Beginning, usage_errors
 from pytest_caio.session.cases import CaseHooks
@@ -172,7 +173,7 @@ class AcceptanceSession:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Plan the requests of the selected cases, and register the secrets in them."""
+        """Plan the requests of the selected cases."""
         run = self._run
         places: dict[tuple[object, str], pytest.Function] = {}
         for item in session.items:
@@ -209,7 +210,10 @@ class AcceptanceSession:
                 self._quiet = True  # a run whose reference deployment does not start has no verdict
                 raise
             self._run.begin([job for job in wanted if job.long])
-            self._run.wait_ready()
+            try:
+                self._run.wait_ready()
+            except ProberGoneError as gone:
+                pytest.exit(str(gone))
             for result in polled(self._run, LeakWatch(self._run).places()):
                 self._run.tally.add(result)
             (self._run.ask_ahead if self._alone else self._run.import_ahead)()

@@ -135,9 +135,9 @@ def test_a_killed_worker(broken: Broken, deployment: Deployment) -> None:
 
 
 KILLS_PROBER = """
-import os, signal, psutil
+import psutil
 
-def pytest_runtest_logfinish():
+def pytest_{hook}():
     own = psutil.Process()
     for child in own.children():
         if child.cmdline() == own.cmdline():
@@ -148,10 +148,12 @@ def pytest_runtest_logfinish():
 @pytest.mark.skipif(
     sys.platform != "linux" or os.cpu_count() == 1, reason="the prober is no process of its own"
 )
-def test_a_killed_prober(broken: Broken, deployment: Deployment) -> None:
+@pytest.mark.parametrize("hook", ["runtest_logfinish", "collection_finish"])
+def test_a_killed_prober(broken: Broken, deployment: Deployment, hook: str) -> None:
     """After the process that sends the requests is killed, the run ends at once, and says so."""
-    slow = ("--request-rate", "5")  # so that not all is answered yet
-    status = broken.run(CORS, *deployment.arguments, *slow, *plugin(broken, KILLS_PROBER))
+    slow = ("--request-rate", "5", "--wait-ready", "5")  # so that not all is answered yet
+    killing = plugin(broken, KILLS_PROBER.format(hook=hook))
+    status = broken.run(CORS, *deployment.arguments, *slow, *killing)
     assert status == 2, broken.stdout
     broken.says("the process that sends the requests has ended: run again", ["INCOMPLETE"])
     assert "Traceback" not in broken.stdout + broken.stderr
