@@ -6,7 +6,7 @@ what is counted, and the whole judgements only where they are kept.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from operator import index
@@ -61,8 +61,9 @@ def judge_recorded(
     What the executor loses is judged here.
     """
     if executor is None:
+        answer_to, answer_before = _finder(answers), _finder(before)
         for place, case in enumerate(cases):
-            answer, then = answers.get(case.id), before.get(case.id) if before else None
+            answer, then = answer_to(case.id), answer_before(case.id)
             yield _counted(place, case, answer, _judged(case, answer, then), whole=whole)
         return
     yield from each_done(
@@ -143,12 +144,13 @@ def _parts(
     cases: Sequence[GoldenCase], answers: Mapping[str, Answer], before: Mapping[str, Answer]
 ) -> Iterator[_Part]:
     most = min(_MOST, max(_FEWEST, -(-len(cases) // _PARTS)))
+    answer_to, answer_before = _raw_finder(answers), _raw_finder(before)
     ids: list[str] = []
     lines: list[_Lines] = []
     place = size = 0
     for key, raw in _raw_cases(cases):
         ids.append(key)
-        lines.append((raw, _raw(answers, key), _raw(before, key)))
+        lines.append((raw, answer_to(key), answer_before(key)))
         size += sum(map(len, lines[-1]))
         if len(ids) == most or size >= _PART_BYTES:
             yield _Part(place, ids, _Packed(msgspec.msgpack.encode(lines)))
@@ -163,10 +165,25 @@ def _raw_cases(cases: Sequence[GoldenCase]) -> Iterable[tuple[str, bytes]]:
     return ((case.id, msgspec.json.encode(case)) for case in cases)
 
 
-def _raw(answers: Mapping[str, Answer], key: str) -> bytes:
+def _finder(answers: Mapping[str, Answer]) -> Callable[[str], Answer | None]:
+    """Return a function of an id that returns its answer, None without one."""
+    if not isinstance(answers, DiskMap):
+        return answers.get
+    raw_of = answers.in_turn()  # most times they are in the order of the cases
+
+    def find(key: str) -> Answer | None:
+        raw = raw_of(key)
+        return _ANSWER.decode(raw) if raw is not None else None
+
+    return find
+
+
+def _raw_finder(answers: Mapping[str, Answer]) -> Callable[[str], bytes]:
+    """Return a function of an id that returns its answer as JSON, empty without one."""
     if isinstance(answers, DiskMap):
-        return answers.raw(key) or b""
-    return msgspec.json.encode(answers[key]) if key in answers else b""
+        raw_of = answers.in_turn()
+        return lambda key: raw_of(key) or b""
+    return lambda key: msgspec.json.encode(answers[key]) if key in answers else b""
 
 
 def _judge_part(packed: _Packed, *, whole: bool) -> bytes:

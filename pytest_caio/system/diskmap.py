@@ -59,6 +59,20 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
         row = self._run("SELECT value FROM kept WHERE key = ?", _bytes(key)).fetchone()
         return row[0] if row else None
 
+    def in_turn(self) -> Callable[[str], bytes | None]:
+        """Return a function like `raw`, quicker where it is called with the keys in their order."""
+        items = self.raw_items()
+        ahead = next(items, None)
+
+        def raw(key: str) -> bytes | None:
+            nonlocal ahead
+            if ahead is None or ahead[0] != key:
+                return self.raw(key)
+            found, ahead = ahead[1], next(items, None)
+            return found
+
+        return raw
+
     def raw_items(self) -> Iterator[tuple[str, bytes]]:
         """Yield keys and the bytes of their values, in order."""
         return ((_text(key), raw) for _, key, raw in self._pages("place", 0))
@@ -83,7 +97,7 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
 
     def pairs(self) -> Iterator[tuple[str, _Value]]:
         """Yield keys and values, in order."""
-        return ((_text(key), self._decode(raw)) for _, key, raw in self._pages("place", 0))
+        return ((key, self._decode(raw)) for key, raw in self.raw_items())
 
     def __getitem__(self, key: str) -> _Value:
         raw = self.raw(key)

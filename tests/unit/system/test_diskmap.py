@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,17 @@ def test_a_mapping_on_disk_is_a_mapping(steps: list[tuple[str, bytes, bool]]) ->
     assert list(kept.sorted_items()) == sorted(known.items())
     assert all(kept[key] == value and key in kept for key, value in known.items())
     assert kept == known
+
+
+@given(st.lists(KEYS, unique=True, max_size=12), st.lists(KEYS, max_size=12), st.randoms())
+def test_values_in_turn_are_those_of_the_keys(keys: list[str], others: list[str], chance: Random) -> None:
+    """Keys get their own values in whatever order they are asked for, and one that is not there gets none."""
+    kept = DiskMap(bytes)
+    for number, key in enumerate(keys):
+        kept.add(key, b"%d" % number)
+    for asked in (keys, others, chance.sample(keys, len(keys)), sorted([*keys, *others]), [*keys[2:], *keys]):
+        raw = kept.in_turn()
+        assert [raw(key) for key in asked] == [kept.raw(key) for key in asked]
 
 
 def test_more_than_a_page_is_read_in_order() -> None:
