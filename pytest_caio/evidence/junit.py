@@ -20,7 +20,7 @@ from pytest_caio.evidence.file import write_whole
 from pytest_caio.outcomes import told
 from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import CaseRecord, CheckRecord, EnvironmentRecord, Record, WaiverRecord
+from pytest_caio.verdict.record import CaseRecord, CheckRecord, EnvironmentRecord, Record
 
 __all__ = ["JunitReport"]
 
@@ -76,6 +76,7 @@ class JunitReport(LogXML):
             skipped=str(kinds["skipped"]),
             time=f"{(_time(run.finished) - _time(run.started)).total_seconds():.3f}",
             timestamp=run.started,
+            hostname="localhost",  # some schemas require one, and it is nobody's business
         )
         causes = (f"{one.environment}: {one.sentence} Action: {one.action}" for one in record.causes)
         _add_properties(
@@ -114,7 +115,7 @@ def _case(environment: EnvironmentRecord, check: CheckRecord, case: CaseRecord) 
         ("outcome", case.outcome),
         ("blocking", "yes" if check.blocking else "no, it advises"),
         *([] if case.outcome is Outcome.PASSED else [("fix", case.fix)]),
-        *([("waived", _waived(check.waiver))] if case.outcome is Outcome.WAIVED and check.waiver else []),
+        *([("waived", check.waiver.sentence)] if case.outcome is Outcome.WAIVED and check.waiver else []),
     )
     if kind := _KINDS.get(case.outcome):
         message = printable(_message(case))
@@ -126,10 +127,6 @@ def _message(case: CaseRecord) -> str:
     if case.outcome is Outcome.ADVISED:
         return f"advises: {case.observed}"
     return case.observed if case.outcome is Outcome.NOT_RUN else told(case.expected, case.observed)
-
-
-def _waived(waiver: WaiverRecord) -> str:
-    return f"waived until {waiver.expires} by {waiver.owner}: {waiver.reason}"
 
 
 def _add_properties(element: Element, *pairs: tuple[str, str]) -> None:

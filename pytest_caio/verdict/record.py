@@ -27,6 +27,7 @@ __all__ = [
     "WaiverRecord",
     "result_of",
     "results_of",
+    "waived",
 ]
 
 # The counters of a gate in display order: field of GateRecord, displayed word, outcomes counted.
@@ -142,6 +143,11 @@ class WaiverRecord(Struct):
     days_left: int | None
     used: bool
     problem: str
+
+    @property
+    def sentence(self) -> str:
+        """The waiver in one line."""
+        return waived(self.expires, self.owner, self.reason)
 
 
 class CheckRecord(Struct):
@@ -291,6 +297,11 @@ class Record(Struct):
     env_diff: dict[str, Any] = field(default_factory=dict)
     format: str = "caio-acceptance-evidence"
     version: int = 1
+
+
+def waived(expires: object, owner: str, reason: str) -> str:
+    """Return a waiver in one line: its last day, owner and reason."""
+    return f"waived until {expires} by {owner}: {reason}"
 
 
 def result_of(report: object) -> Result | None:

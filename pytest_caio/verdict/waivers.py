@@ -18,7 +18,7 @@ from pytest_caio.system.textfile import read_text
 from pytest_caio.system.toml import line_of, parse_toml
 from pytest_caio.text import beginning
 from pytest_caio.verdict.outcome import Outcome
-from pytest_caio.verdict.record import Result, WaiverRecord
+from pytest_caio.verdict.record import Result, WaiverRecord, waived
 
 __all__ = ["MOST_DAYS", "Waiver", "Waivers", "parse_waivers", "read_waivers"]
 
@@ -78,8 +78,8 @@ class Waiver:
 
     @property
     def sentence(self) -> str:
-        """The waiver in one line: its last day, owner and reason."""
-        return f"waived until {self.expires} by {self.owner}: {self.reason}"
+        """The waiver in one line."""
+        return waived(self.expires, self.owner, self.reason)
 
 
 @dataclass(frozen=True)

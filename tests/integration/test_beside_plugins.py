@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -160,15 +161,25 @@ def test_unrelated_tests_are_left_alone(tmp_path: Path, installed: tuple[Path, .
 def test_an_ordinary_test_beside_the_checks(
     ask: Ask, deployment: Deployment, installed: tuple[Path, ...], suite_copy: Path
 ) -> None:
-    """An ordinary test in the suite's folder that fails makes the exit status 1."""
-    path = suite_copy / "acceptance" / "test_ordinary.py"
-    path.write_text("def test_ordinary():\n    assert 1 + 1 == 3\n", "utf-8")
+    """An ordinary test that fails makes the exit status 1, and is in JUnit XML, as is a broken module."""
+    folder = suite_copy / "acceptance"
+    (folder / "test_ordinary.py").write_text("def test_ordinary():\n    assert 1 + 1 == 3\n", "utf-8")
+    (folder / "test_broken.py").write_text("import nothing_of_this_name\n", "utf-8")
     outcome = ask(
-        "acceptance/test_cors.py",
-        "acceptance/test_ordinary.py",
+        *(f"acceptance/test_{name}.py" for name in ("cors", "ordinary", "broken")),
+        "--continue-on-collection-errors",
         to=deployment,
         cwd=suite_copy,
         path=installed,
     )
     assert outcome.status == 1, outcome.stdout
     assert "test_ordinary" in outcome.stdout
+    (written,) = outcome.folder.glob("*.junit.xml")
+    (suite,) = ElementTree.parse(written).getroot()
+    failed, broken = (
+        [case.get("name") for case in suite.iter("testcase") if case.find(kind) is not None]
+        for kind in ("failure", "error")
+    )
+    assert (failed, len(broken)) == (["test_ordinary"], 1)
+    assert (suite.get("failures"), suite.get("errors")) == ("1", "1")
+    assert len(list(suite.iter("testcase"))) == len(outcome.cases) + 2

@@ -127,6 +127,33 @@ def test_junit_is_valid_xml_with_hostile_causes(tmp_path: Path) -> None:
     assert "\n" not in cause
 
 
+def test_junit_tells_outcomes_apart(tmp_path: Path) -> None:
+    """A waived failure is a passed test with its waiver; advice and what was not run are skipped."""
+    of = record(*(check(f"AUTH-0{n}", outcome) for n, outcome in enumerate(OUTCOMES)))
+    of.environments[0].checks[OUTCOMES.index("waived")].waiver = ALL.waivers[0]
+    (suite,) = ElementTree.fromstring(text_of(JunitReport().write, of, tmp_path / "a.junit.xml"))
+    became, properties = {}, {}
+    for case in suite.iter("testcase"):
+        told = {one.get("name"): one.get("value", "") for one in case.iter("property")}
+        became[told["outcome"]] = [child.tag for child in case if child.tag != "properties"]
+        properties[told["outcome"]] = told
+    assert became == {
+        "passed": [],
+        "failed": ["failure"],
+        "error": ["error"],
+        "missing-input": ["failure"],
+        "waived": [],
+        "advised": ["skipped"],
+        "not-run": ["skipped"],
+    }
+    counts = [suite.get(name) for name in ("tests", "failures", "errors", "skipped")]
+    assert counts == ["7", "2", "1", "2"]
+    assert properties["waived"]["waived"].startswith("waived until 2026-03-01 by Ann: late")
+    assert "fix" not in properties["passed"]
+    (advice,) = [one.get("message", "") for one in suite.iter("skipped") if "advises" in str(one.text)]
+    assert advice.startswith("advises: ")
+
+
 def test_annotations_are_one_line_each() -> None:
     """There is an annotation for each of ten causes, escaped, each on its own line."""
     of = record(*(check(f"AUTH-{n}", "failed", HOSTILE[: 2**20 >> n]) for n in range(12)), text=HOSTILE[:999])
