@@ -201,7 +201,7 @@ def moment_of(value: object) -> datetime | None:
     """Return a time that a deployment reported, or None if `value` is not a time; UTC if it has no zone."""
     try:
         return zoned(msgspec.convert(value, datetime, strict=False))
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # of half a surrogate pair
         return None
 
 

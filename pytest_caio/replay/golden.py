@@ -97,6 +97,8 @@ def _field_errors(raw: bytes) -> list[str]:
                 msgspec.convert(data[field.encode_name], field.type)
             except msgspec.ValidationError as error:
                 wrong.append(f"field {field.encode_name}: {error}")
+            except UnicodeEncodeError:  # of a text where another type is expected
+                wrong.append(f"field {field.encode_name}: half of a surrogate pair is missing")
         elif field.required:
             wrong.append(f"field {field.encode_name}: is missing")
     return wrong

@@ -158,6 +158,7 @@ FORMS = {
     "cut off": (json.dumps([CASE])[:-9].encode(), "the JSON is broken: Input data was truncated"),
     "wrong type, then broken": (b'{"id": 1, ]', "the JSON is broken"),
     "half a character": (b'[{"id": "\\ud83d"}]', "the JSON is broken"),
+    "half a character, and no list": (b'{"id": [], "expected_tools": "\\ud800"}', "field id: Expected `str`"),
     "a number out of range": (b'{"id": 1e999}', "field id: Expected `str`"),
     "a number alone": (b"1e999", "expected an object with id and input_query"),
     "a list, with half a character": (b'{}\n["\\ud800"]', "field id: is missing"),
