@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ def write(record: Record, path: Path) -> str:
 
 
 def _report(record: Record) -> dict[str, Any]:
-    tests = list(_tests(record))
+    tests = [_test(*case) for case in record.cases]
     counts = Counter(test["status"] for test in tests)
     statuses = ("passed", "failed", "skipped", "pending", "other")
     run = record.run
@@ -73,13 +72,6 @@ def _report(record: Record) -> dict[str, Any]:
             },
         },
     }
-
-
-def _tests(record: Record) -> Iterator[dict[str, Any]]:
-    for environment in record.environments:
-        for check in environment.checks:
-            for case in check.cases:
-                yield _test(environment, check, case)
 
 
 def _test(environment: EnvironmentRecord, check: CheckRecord, case: CaseRecord) -> dict[str, Any]:

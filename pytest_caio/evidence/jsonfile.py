@@ -37,7 +37,7 @@ def encoded(value: Any, indent: int = 1) -> bytes:
     except UnicodeEncodeError:  # a path that is not of the locale's encoding, as any with LC_ALL=C
         raw = msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
     text = msgspec.json.format(raw, indent=indent).decode()
-    if not text.replace("\n", "").isprintable():  # to search a long text takes a while, and most have none
+    if not text.replace("\n", "").isprintable():  # most is, and to search a long text takes a while
         text = _NOT_PLAIN_ASCII.sub(_escaped, text)
     return f"{text}\n".encode()
 

@@ -6,7 +6,6 @@ import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment as Templates
@@ -90,7 +89,7 @@ def head(record: Record, rows: int, left_out: int, others: int = 0) -> str:
         several=len(environments) > 1,
         sentence=what_to_do(record),
         started=run.started.replace("T", " ").replace("+00:00", " UTC"),
-        seconds=_seconds(run.started, run.finished),
+        seconds=run.seconds,
         part=_part(record),
         sent="requests that write were sent too (--allow-writes)"
         if run.options.get("allow_writes")
@@ -114,10 +113,6 @@ def head(record: Record, rows: int, left_out: int, others: int = 0) -> str:
         unprinted=rows + others <= unasked,
         most_printed=_MOST_PRINTED,
     )
-
-
-def _seconds(started: str, finished: str) -> int:
-    return int((datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds())
 
 
 def _part(record: Record) -> str:

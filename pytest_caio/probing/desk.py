@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 if TYPE_CHECKING:
     from pytest_caio.probing.prober import Prober
 
-__all__ = ["Desk", "Fork", "connect", "may_fork"]
+__all__ = ["GARBAGE", "Desk", "Fork", "connect", "may_fork"]
 
-_GARBAGE = 20_000  # objects made and not freed, after which garbage is looked for; Python's default is 700
+GARBAGE = 20_000  # objects made and not freed, after which garbage is looked for; Python's default is 700
 # Signals that end a run; Windows, which has no forks, lacks some.
 _IGNORED = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 # The number of an exchange, or the origin of a first response, with its result or its error.
@@ -118,7 +118,7 @@ def _become_prober(make: Callable[[], Prober], connection: Connection, desk: Des
     """Send what the other end of `connection` asks for until it is closed; then end this process."""
     try:
         gc.freeze()  # what this process has no use for would be searched for garbage, and so copied
-        gc.set_threshold(_GARBAGE)
+        gc.set_threshold(GARBAGE)
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _IGNORED)

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError
-from pytest_caio.probing.desk import Desk, Fork, connect, may_fork
+from pytest_caio.probing.desk import GARBAGE, Desk, Fork, connect, may_fork
 from pytest_caio.session.pytest_options import asks_nothing
 from pytest_caio.system.signals import SignalHandler
 from pytest_caio.text import printable
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_caio.reference.hosting.process import ReferenceProcess
 
 __all__ = ["Beginning", "usage_errors"]
-
-_GARBAGE = 20_000  # objects made and not freed, after which garbage is looked for; Python's default is 700
 
 
 @contextmanager
@@ -93,7 +91,7 @@ class Beginning:
     def keep(self) -> None:
         """Search nothing that exists now for garbage, since it lives until the end, and the rest seldom."""
         gc.freeze()
-        gc.set_threshold(_GARBAGE, *self._threshold[1:])
+        gc.set_threshold(GARBAGE, *self._threshold[1:])
 
     def _end(self) -> None:
         gc.freeze()  # Python searches once more when it ends

@@ -177,7 +177,6 @@ class Run:
     def wait_for_reference(self, meanwhile: Callable[[], None]) -> None:
         """Wait until the reference deployment of this process, if there is one, answers and has its state."""
         if self._reference is not None:
-            self.learn_plan()
             meanwhile()
             self._reference.wait_until_ready()
 

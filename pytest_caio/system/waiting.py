@@ -19,11 +19,10 @@ def wait_for(future: Future[_Value], say: Callable[[float], None]) -> _Value:
 
     `say` is called with the seconds waited: after two seconds, and every ten seconds from then on.
     """
-    if future.done():  # as most are: to wait for it takes longer than to judge it
-        return future.result()
     waited, due = 0.0, _PATIENCE
     # Not `future.result(_STEP)`: its TimeoutError could also be the error that the future ended with.
-    while not wait([future], _STEP).done:
+    # Most are done already, and to wait for one takes longer than to judge its result.
+    while not (future.done() or wait([future], _STEP).done):
         waited += _STEP
         if waited >= due:
             due += REMINDER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -257,6 +259,12 @@ class RunRecord(Struct):
     selection: str
     options: dict[str, Any]
 
+    @property
+    def seconds(self) -> int:
+        """How long the run took."""
+        started, finished = map(datetime.fromisoformat, (self.started, self.finished))
+        return int((finished - started).total_seconds())
+
 
 class FailingSince(Struct):
     """A check that fails, and the start of the first run since which it has failed in every run."""
@@ -297,6 +305,14 @@ class Record(Struct):
     env_diff: dict[str, Any] = field(default_factory=dict)
     format: str = "caio-acceptance-evidence"
     version: int = 1
+
+    @property
+    def cases(self) -> Iterator[tuple[EnvironmentRecord, CheckRecord, CaseRecord]]:
+        """Every case with its check and its environment."""
+        for environment in self.environments:
+            for check in environment.checks:
+                for case in check.cases:
+                    yield environment, check, case
 
 
 def waived(expires: object, owner: str, reason: str) -> str:
