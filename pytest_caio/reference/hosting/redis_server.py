@@ -119,7 +119,7 @@ class RedisServer:
             }
             conf = folder / _CONFIGURATION
             conf.touch(mode=0o600)  # it holds the password, which so stays out of the process list
-            conf.write_text("".join(f'{key} "{value}"\n' for key, value in directives.items()), "utf-8")
+            conf.write_text("".join(_directive(*one) for one in directives.items()), "utf-8")
             # Started first, so that the server is watched almost from its start.
             self._watchdog = Watchdog()
             output = folder / "output.txt"
@@ -194,6 +194,11 @@ class RedisServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _directive(key: str, value: str) -> str:
+    # Each word in quotes of its own: Redis before 7 takes `save "3600 1"` for no snapshots at all.
+    return " ".join((key, *(f'"{word}"' for word in value.split(" ")))) + "\n"
 
 
 def _free_port() -> int:
