@@ -180,8 +180,6 @@ def _encoded_pieces(units: Sequence[str], length: int, first: int) -> Iterator[s
 def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:
     known: dict[str, bool] = {}  # a secret may repeat itself thousands of times
     for start in range(len(units) - MIN_LENGTH + 1):
-        if len({*"".join(units[start : start + _LONGEST])}) <= _FEW:
-            continue
         for end in range(start + MIN_LENGTH, min(start + _LONGEST, len(units)) + 1):
             piece = "".join(units[start:end])
             if len(units[end - 1]) > 1:  # a cut may have removed the semicolon of an HTML entity
@@ -190,7 +188,7 @@ def _pieces(units: Sequence[str], ordinary: str) -> Iterator[str]:
                 known[piece] = _reveals_nothing(piece, ordinary)
                 if not known[piece]:
                     yield piece
-            if not known[piece]:
+            if not known[piece] or len({*"".join(units[start : start + _LONGEST])}) <= _FEW:
                 break
 
 

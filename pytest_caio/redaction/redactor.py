@@ -6,6 +6,7 @@ import dataclasses
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import ahocorasick
@@ -102,14 +103,15 @@ class Redactor:
         if value in self._values or len(value) < MIN_LENGTH or value.casefold() in self._ordinary:
             return
         found: dict[str, _Pattern] = {}
+        made = cache(lambda size, whole: _Pattern(size, name, whole, reported))
         parts = secret_parts(value)
         for core in parts:
             if len(core) >= MIN_LENGTH and core.casefold() not in self._ordinary:
                 for encoded, whole in search_patterns(core, f"{self._ordinary}\n{name.casefold()}"):
                     if whole or encoded not in found:
-                        found[encoded] = _Pattern(len(encoded), name, whole, reported)
+                        found[encoded] = made(len(encoded), whole)
         for encoded in whole_patterns(value) if value not in parts or not found else ():
-            found[encoded] = _Pattern(len(encoded), name, True, reported)
+            found[encoded] = made(len(encoded), True)
         with self._changing:
             self._values.add(value)
             for encoded, pattern in found.items():
