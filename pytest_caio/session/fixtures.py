@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,16 +37,16 @@ class CheckFixtures:
 
         pytest takes them as they are, where it would build a request object for each, and another for each
         fixture that this depends on: a tenth of a run. Fixtures of other plugins and tests still find them
-        below. The last two are pytest-base-url's, which asks nothing in a run.
+        below. Session fixtures that an earlier case has set up keep their value, and many plugins have some
+        that all tests use.
         """
         item.funcargs |= {
+            **dict(_set_up_before(item)),
             "request": item._request,
             "_caio_case": case,
             "environment": case.environment,
             "case": case.name,
             "responses": answers,
-            "base_url": item.config.option.base_url,
-            "_verify_url": None,
         }
         if len(answers) <= 1:
             item.funcargs["response"] = _only(answers)
@@ -116,6 +116,16 @@ class CheckFixtures:
             return None
         environment = case.environment
         return self._jobs.result(job.name(environment), job.make(environment).findings)
+
+
+def _set_up_before(item: pytest.Function) -> Iterator[tuple[str, object]]:
+    """Yield the session fixtures of a case that have their value already, as pytest would find it again."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    for name, (*_, fixture) in item._fixtureinfo.name2fixturedefs.items():
+        if fixture.scope == "session" and not fixture.params and name not in parameters:
+            value, _, fault = fixture.cached_result or (None, None, fixture)
+            if fault is None:
+                yield name, value
 
 
 def _only(answers: Mapping[str, Exchange]) -> Exchange | None:
