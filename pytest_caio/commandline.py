@@ -131,9 +131,9 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--max-connections",
         dest="caio_connections",
-        default=96,
+        default=128,
         metavar="N",
-        help="requests under way at once (default: 96)",
+        help="requests under way at once (default: 128); fewer where the deployment refuses some as too many",
     )
     add(
         "--request-rate",

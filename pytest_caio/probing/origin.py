@@ -19,6 +19,7 @@ _SLOWER = 2.0  # ... if that is also so many times the slowest response so far
 _PLACES = 3  # slots to open for each hanging request, so that all others are soon sent
 _LOOK = 0.1  # seconds between two checks for hanging requests
 _MORE = 24  # slots to open, once, if the first requests hang and there was no response yet
+_NARROWEST = 16  # requests under way at once that every deployment is thought to take
 
 
 class Origin:
@@ -29,12 +30,19 @@ class Origin:
     all requests are soon sent, each with its whole deadline, and together they take little more than one
     deadline. An origin that never responded gets more slots once, in case only the first requests hang.
 
+    An origin that refuses requests for being too many at once gets half as many slots, and again, down to
+    sixteen, and none beyond them. If it then takes none of sixteen it has another reason, and gets all back.
+
     `first` is empty at the first response, else the reason why the origin does not respond.
     """
 
     def __init__(self, connections: int) -> None:
         self.first: concurrent.futures.Future[str] = concurrent.futures.Future()
         self._slots = asyncio.Semaphore(connections)
+        self._all = self.width = connections  # slots, at first and now
+        self._narrowest = min(_NARROWEST, connections)
+        self._taken = False  # whether it took a request since it has so many ...
+        self._refused = 0  # ... and how many it refused
         self._answered = False
         self._reason = ""
         self._slowest = 0.0
@@ -67,8 +75,12 @@ class Origin:
             self._sent[request] = time.monotonic()
         return reason
 
-    def record_outcome(self, exchange: Exchange) -> None:
-        """Record how a request ended, and set `first` once it is known whether the origin responds."""
+    def record_outcome(self, exchange: Exchange, *, taken: bool) -> None:
+        """Record how a request ended, and set `first` once it is known whether the origin responds.
+
+        `taken` is whether it was not refused as one too many.
+        """
+        self._taken = self._taken or taken
         if not exchange.error:
             self._answered = True
             self._slowest = max(self._slowest, exchange.elapsed_ms / 1000)
@@ -91,7 +103,7 @@ class Origin:
             await asyncio.sleep(_LOOK)
             overdue = time.monotonic() - max(_PATIENCE, _SLOWER * self._slowest)
             hanging = [request for request, sent in self._sent.items() if sent < overdue]
-            if self._answered:
+            if self._answered and not self.narrowed:
                 for request in hanging:
                     del self._sent[request]
                     self._hanging.add(request)
@@ -100,6 +112,41 @@ class Origin:
                 searched = True
                 self._owed += _MORE
                 self._open_slots(_MORE)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it has fewer slots than at first."""
+        return self.width < self._all
+
+    @property
+    def can_narrow(self) -> bool:
+        """Whether it may be given fewer slots."""
+        return self._narrowest < self.width
+
+    @property
+    def spare(self) -> int:
+        """How many connections it can take beside those in use."""
+        return max(0, self.width - len(self._sent) - len(self._hanging))
+
+    def narrow(self, width: int) -> bool:
+        """Return whether to send a request again that was refused when there were `width` slots.
+
+        The first one that is refused at a width halves it.
+        """
+        self._refused += width == self.width
+        if width == self.width and self.can_narrow:
+            self._resize(max(self._narrowest, width // 2))
+        elif self.narrowed and not self._taken and self._refused >= self._narrowest:
+            self._narrowest = self._all
+            self._resize(self._all)
+        return self.width < width
+
+    def _resize(self, width: int) -> None:
+        self._owed += self.width - width
+        self.width, self._taken, self._refused = width, False, 0
+        if self._owed < 0:
+            self._open_slots(-self._owed)
+            self._owed = 0
 
     def _open_slots(self, count: int) -> None:
         for _ in range(count):

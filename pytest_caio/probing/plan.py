@@ -74,12 +74,18 @@ class Plan:
 
     def ahead(self) -> list[Request]:
         """Return the requests to send before the first test, in order, each once: nothing that writes."""
+        # Samples measure response times; they come last, so that other requests do not slow them down. Before
+        # them comes what is sent once only, also if it is refused: by then it is known how many are too many.
+        return scouts_first(sorted(self._distinct(), key=lambda r: (r.sample, r.effect is Effect.ONCE)))
+
+    def polls(self) -> list[Request]:
+        """Return those of the requests to send ahead that are sent again after a while."""
+        again = [replace(request, again_after=0.0) for request in self._distinct() if request.again_after]
+        return list(dict.fromkeys(again))
+
+    def _distinct(self) -> dict[Request, None]:
         ready = (case for case in self.cases.values() if not case.writes and case.obstacle is None)
-        distinct = dict.fromkeys(request for case in ready for request in case.requests.values())
-        # What is sent again after a while comes first: the end of the run waits for it. Samples measure
-        # response times; they come last, so that other requests do not slow them down.
-        again = {replace(request, again_after=0.0) for request in distinct if request.again_after}
-        return scouts_first(sorted(distinct, key=lambda request: (request.sample, request not in again)))
+        return dict.fromkeys(request for case in ready for request in case.requests.values())
 
     def table(self, *, writes: bool) -> list[str]:
         """Return the plan: a summary, a table with one request per line, and the cases that cannot run.
@@ -122,7 +128,7 @@ def scouts_first(requests: Sequence[Request]) -> list[Request]:
     scouts: dict[tuple[str, ...], Request] = {}
     for depth in (2, 3):
         for request in requests:
-            if not request.sample:
+            if not request.sample and request.effect is not Effect.ONCE:
                 part = re.split("[/?]", request.target)[:depth]
                 scouts.setdefault((request.origin, *part), request)
     return list(dict.fromkeys((*scouts.values(), *requests)))

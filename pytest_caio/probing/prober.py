@@ -135,19 +135,36 @@ class Prober:
                 return _not_sent(request, first.error)
             await asyncio.sleep(request.again_after)
         origin = self._origins[request.origin]
+        refused: list[Exchange] = []
         try:
-            async with origin.slot(request):
-                await self._pace()
-                reason = await origin.reason_not_to_send(request)
-                exchange = _not_sent(request, reason) if reason else await self._send_with_retries(request)
+            while True:
+                async with origin.slot(request):
+                    await self._pace()
+                    width = origin.width
+                    reason = await origin.reason_not_to_send(request)
+                    exchange = _not_sent(request, reason) if reason else await self._attempt(request, origin)
+                if origin.narrowed:
+                    await self._transport.keep(origin.spare, request.origin)
+                one_too_many = _is_one_too_many(exchange)
+                origin.record_outcome(exchange, taken=not one_too_many)
+                if not one_too_many or not origin.narrow(width):
+                    break
+                refused.append(exchange)
         except Exception as fault:  # internal; nobody may wait for ever for the first response
             origin.fail(fault)
             raise
-        origin.record_outcome(exchange)
-        return exchange
+        if not refused:
+            return exchange
+        attempts = (attempt for one in (*refused, exchange) for attempt in one.attempts)
+        return replace(exchange, attempts=tuple(attempts), earlier=(*refused, *exchange.earlier))
 
-    async def _send_with_retries(self, request: Request) -> Exchange:
+    async def _attempt(self, request: Request, origin: Origin) -> Exchange:
+        """Send a request, and again after a transient failure, unless there were only too many at once."""
+        if origin.narrowed and request.effect is Effect.ONCE:  # it opens a connection of its own
+            await self._transport.keep(origin.spare - 1, request.origin)
         exchange = await self._transport.send(request)
+        if origin.can_narrow and _is_one_too_many(exchange):
+            return exchange
         attempts, left = list(exchange.attempts), self._transport.timeout - exchange.elapsed_ms / 1000
         earlier: list[Exchange] = []
         while len(attempts) <= _RETRIES and self._may_retry(exchange):
@@ -196,6 +213,16 @@ class Prober:
             return exchange.error in PASSING_FAULTS
         retried = exchange.status_code in request.retry_statuses | _ASK_AGAIN
         return retried and not exchange.is_own_error
+
+
+def _is_one_too_many(exchange: Exchange) -> bool:
+    """Return whether a server refused a request that may be sent again as it refuses those that are too many.
+
+    uvicorn's --limit-concurrency and proxies do so with a text; the application's own 503 is JSON.
+    """
+    own = exchange.is_own_error or "json" in (exchange.header("content-type") or "").lower()
+    once = exchange.request.effect in (Effect.ONCE, Effect.WRITE)
+    return exchange.status_code == 503 and not own and not once
 
 
 def _not_sent(request: Request, reason: str) -> Exchange:

@@ -12,12 +12,12 @@ import time
 from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import httpcore
 import httpx
 
 from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.probing.connections import Connections, left_over
 from pytest_caio.probing.exchange import Attempt, Exchange
 from pytest_caio.probing.frames import listen
 from pytest_caio.probing.tls import Handshake, authorities, distrust, handshake_failure, tls_of
@@ -85,8 +85,7 @@ class Transport:
         self._on_answer = on_answer
         self._inner = inner
         self._url = functools.lru_cache(lambda origin: httpx.URL(f"{origin}/"))
-        self._idle: dict[str, list[httpx.AsyncBaseTransport]] = {}  # each with one connection, to reuse
-        self._made: set[httpx.AsyncBaseTransport] = set()
+        self._connections = Connections(self._make)
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._distrust: dict[str, asyncio.Task[str]] = {}
         self._held = 0
@@ -141,9 +140,8 @@ class Transport:
         )
         if self._inner:
             return await self._answer(self._inner, sent, exchange, begun)
-        idle = self._idle.setdefault(request.origin, [])
-        reused = None if fresh else await self._reusable(idle)
-        transport = reused or self._make(request.origin)
+        reused = None if fresh else await self._connections.take(request.origin)
+        transport = reused or self._connections.make(request.origin)
         whole = False
         try:
             exchange = await self._answer(transport, sent, exchange, begun)
@@ -155,22 +153,15 @@ class Transport:
             raise
         finally:
             await handshake.close()
-            if whole and not _has_no_body(request.method, begun.status) and not _left_over(transport):
-                idle.append(transport)
+            if whole and not _has_no_body(request.method, begun.status) and not left_over(transport):
+                self._connections.put_back(transport, request.origin)
             else:
-                self._made.discard(transport)
-                await transport.aclose()
+                await self._connections.close(transport)
         return exchange
 
-    async def _reusable(self, idle: list[httpx.AsyncBaseTransport]) -> httpx.AsyncBaseTransport | None:
-        """Take a transport of which the connection can be reused from these; close those that cannot."""
-        while idle:
-            connection = _connection(transport := idle.pop())
-            if connection.is_idle() and not connection.has_expired():
-                return transport
-            self._made.discard(transport)
-            await transport.aclose()
-        return None
+    async def keep(self, most: int, origin: str) -> None:
+        """Close idle connections to an origin until there are no more than `most`."""
+        await self._connections.keep(most, origin)
 
     async def _answer(
         self, transport: httpx.AsyncBaseTransport, sent: httpx.Request, exchange: Exchange, begun: _Begun
@@ -193,7 +184,7 @@ class Transport:
             if error:
                 return first(body=body, truncated=error == TOO_LARGE, error=error)
             # A blank line after a body belongs to nothing; some servers send one.
-            more = _left_over(transport).strip(b"\r\n")
+            more = left_over(transport).strip(b"\r\n")
             if more and not _has_no_body(sent.method, begun.status):
                 raise httpx.RemoteProtocolError(_LEFT_OVER)
             return made(headers=_as_text(raw), body=body, status_code=begun.status)
@@ -251,7 +242,6 @@ class Transport:
             keepalive_expiry=30,
             socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, _PIECE)],
         )
-        self._made.add(made)
         return made
 
     async def _in_words(self, error: BaseException, origin: str) -> str:
@@ -270,7 +260,7 @@ class Transport:
         for handshake in handshakes:
             handshake.cancel()
         await asyncio.gather(*handshakes, return_exceptions=True)
-        await asyncio.gather(*(transport.aclose() for transport in self._made))
+        await self._connections.aclose()
 
 
 def _as_text(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
@@ -297,20 +287,6 @@ def _has_no_body(method: str, status: int) -> bool:
     A proxy may send one all the same, at once or later, so the connection cannot be used again.
     """
     return method == "HEAD" or status in (_UPGRADED, 204, 304)
-
-
-def _connection(transport: httpx.AsyncBaseTransport) -> Any:
-    """Return the connection of a transport, as httpcore has it; None of one that replaces the network."""
-    return getattr(transport, "_pool", None)
-
-
-def _left_over(transport: httpx.AsyncBaseTransport) -> bytes:
-    """Return what a connection received after the response.
-
-    httpcore would read them as the next response, and no public API shows them.
-    """
-    state = getattr(getattr(_connection(transport), "_connection", None), "_h11_state", None)
-    return bytes(state.trailing_data[0]) if state is not None else b""
 
 
 def _is_dropped(error: httpx.RemoteProtocolError) -> bool:

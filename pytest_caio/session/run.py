@@ -206,8 +206,12 @@ class Run:
         """Send all planned requests that only read, without waiting for responses; learn their secrets."""
         if self.options.wait_ready:
             self.plan.renew()
+        if polls := self.plan.polls():
+            # Alone for a moment: among all others they are answered late, and the end waits for the second.
+            self.prober.ask(polls)
+            self.learn_plan()
         self.prober.ask(self.plan.ahead())
-        # Not before, since the first responses take as long: nothing shows a request before a test does.
+        # While the first responses are waited for: nothing shows a request before a test does.
         self.learn_plan()
 
     def _wait_ready(self, environment: Environment) -> None:

@@ -51,7 +51,8 @@ def test_an_edge_that_stays_broken(broken: Broken, deployment: Deployment, statu
     with serving(Edge(deployment.address, status, 1, SENT_ONCE)) as url:
         done = broken.run("acceptance/test_cors.py", *deployment.arguments, f"--base-url={url}")
     assert (done, broken.lines[-1]) == (1, "NO-GO"), broken.stdout
-    assert f"after 3 tries ({status}, then {status}, then {status})" in broken.stdout
+    # Two of them retries, the others with fewer under way, in case there were too many.
+    assert re.search(rf"after \d tries \({status}, then {status}, then {status}", broken.stdout)
     assert not [line for line in broken.lines if "retried: " in line]
 
 

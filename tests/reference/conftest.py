@@ -72,7 +72,7 @@ def hosted(store: RedisServer) -> Iterator[Hosted]:
         published = dict(settings)
         for name in faults:
             (FAULTS.get(name) or VARIATIONS[name]).apply(deployment)
-        server = Server(build_app(deployment, 3), bound)
+        server = Server(build_app(deployment, 3), bound, deployment.most_connections)
         started = threading.Event()
         threads.append(threading.Thread(target=server.serve_until_stopped, args=(started.set,)))
         threads[-1].start()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -36,6 +39,7 @@ def face(site: Site) -> list[str]:
         site.preflight(site.origin),
         site.preflight("https://other.example"),
         site.signed("/webhooks/clay", "clay"),
+        _in_a_crowd(site),
     ]
     # Sessions, identifiers, times and counts are new each time; the zone of a time is not.
     told = [re.sub(r"[+-]\d\d:\d\d(?=\")", _spelled, _told(answer)) for answer in answers]
@@ -44,6 +48,15 @@ def face(site: Site) -> list[str]:
     return [re.sub(r"caio_session=[^;\"]+|\b[0-9a-f-]{8,}\b|\d+", "0", text) for text in told] + [
         "slow"
     ] * slow
+
+
+def _in_a_crowd(site: Site) -> httpx.Response:
+    """Return what a deployment answers while forty connections to it are open."""
+    address = urlsplit(site.base_url)
+    with ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection((address.hostname, address.port)))
+        return stack.enter_context(httpx.Client(trust_env=False)).get(f"{site.base_url}/api/health")
 
 
 def _spelled(zone: re.Match[str]) -> str:

@@ -101,6 +101,8 @@ class Deployment:
         self.inngest_functions = 5
         self.inngest_signing_key: str = settings["INNGEST_SIGNING_KEY"]
         self.docs = False
+        # From how many connections on uvicorn refuses requests; None for no limit.
+        self.most_connections: int | None = None
         # Edits of the dependency report (readiness is derived from it), and rewrites of whole responses.
         self.report_edits: list[Callable[[dict[str, Any]], None]] = []
         self.rewrites: list[Rewrite] = []

@@ -122,7 +122,8 @@ def host(
         with with_demo_extra():
             from pytest_caio.reference.dashboard.app import build_app  # noqa: PLC0415 - see above
             from pytest_caio.reference.hosting.server import Server  # noqa: PLC0415
-        server = Server(build_app(deployment, args.seed_leads, log, hive_dir), bound)
+        app = build_app(deployment, args.seed_leads, log, hive_dir)
+        server = Server(app, bound, deployment.most_connections)
         server.serve_until_stopped(lambda: tell(summary, server))
 
 

@@ -14,15 +14,17 @@ __all__ = ["Server"]
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server of one app on one bound socket."""
+    """A uvicorn server of one app on one bound socket, with its limit on connections, if any."""
 
-    def __init__(self, app: ASGIApp, bound: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, bound: socket.socket, most_connections: int | None = None) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
             log_level="critical",
             access_log=False,
             lifespan="on",
+            http="h11",  # httptools refuses malformed headers by itself, whatever the app does with them
+            limit_concurrency=most_connections,
             server_header=False,
             timeout_graceful_shutdown=2,
         )

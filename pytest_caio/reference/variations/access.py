@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from pytest_caio.contract.providers import BEARER_KEYS
+from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, variation
 from pytest_caio.reference.faults.verbs import publish, rewrite, set_variable
@@ -48,6 +49,10 @@ def _project_file(asked: Incoming) -> bool:
     return asked.path.startswith(("/.", "/static/", "/config/")) and "/api/" not in asked.path
 
 
+def _few_connections(deployment: Deployment) -> None:
+    deployment.most_connections = 20
+
+
 def _answer(where: Callable[[Incoming], bool], status: int, body: bytes, kind: str = "text/html") -> Apply:
     """Answer the requests that `where` selects without asking the dashboard."""
 
@@ -74,6 +79,8 @@ ACCESS = Faults([
               _answer(_project_file, 200, b"<!DOCTYPE html><html><title>CAIO</title></html>")),
     variation("files-not-found", "Files that are not there are not found.",
               _answer(_project_file, 404, b'{"detail": "Not Found"}', "application/json")),
+    variation("few-connections", "It takes fewer than 20 connections at once, and refuses others in a text.",
+              _few_connections),
     variation("providers-sign", "Every webhook provider signs, and there is no bearer.",
               *(change(key, None) for key in BEARER_KEYS for change in (set_variable, publish))),
 ])

@@ -48,11 +48,13 @@ def test_samples_come_last(environment: Environment) -> None:
     assert [(r.target, r.sample) for r in plan.ahead()] == [("/a", 0), ("/s", 1), ("/s", 2)]
 
 
-def test_what_is_sent_again_comes_first(environment: Environment) -> None:
-    """The first of two requests between which the run waits is sent before all others."""
+def test_polls_are_the_first_of_two(environment: Environment) -> None:
+    """What is sent again after a while is a poll, once, as it is sent first; what writes is none."""
     again = (get("/poll"), get("/poll", name="again", again_after=1.0))
-    plan = plan_of(environment, (get("/a"), get("/b")), (get("/poll/all"),), again)
-    assert [(r.target, r.again_after) for r in plan.ahead()][:2] == [("/poll", 0.0), ("/a", 0.0)]
+    plan = plan_of(environment, (get("/a"), get("/b")), (get("/poll/all"),), again, again)
+    assert [(r.target, r.again_after) for r in plan.polls()] == [("/poll", 0.0)]
+    assert plan.polls()[0] in plan.ahead()
+    assert plan_of(environment, again, writes=True).polls() == []
 
 
 def test_a_renewed_plan_has_new_signatures(environment: Environment) -> None:
@@ -78,7 +80,7 @@ def test_nothing_that_writes_goes_ahead(environment: Environment) -> None:
 def test_what_counts_and_what_is_harmless_go_ahead(environment: Environment) -> None:
     """Requests that change nothing may go ahead, whatever their method."""
     plan = plan_of(environment, (post("/once", effect=Effect.ONCE), post("/harmless")))
-    assert [r.target for r in plan.ahead()] == ["/once", "/harmless"]
+    assert [r.target for r in plan.ahead()] == ["/harmless", "/once"]
 
 
 def test_missing_inputs_are_kept(make_environment: Callable) -> None:
