@@ -9,8 +9,9 @@ ARGS ?=
 
 .PHONY: acceptance test nightly lint types browser benchmark mutations report clean
 
+# With -p the plugin is loaded before all others, and the reference deployment starts while they are.
 acceptance: $(VENV)/.demo
-	$(BIN)/python -m pytest acceptance $(ARGS)
+	$(BIN)/python -m pytest -p pytest_caio.plugin acceptance $(ARGS)
 
 test: $(VENV)/.test browser
 	$(BIN)/python -m pytest tests -n auto -m "not nightly" $(ARGS)

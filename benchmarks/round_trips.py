@@ -191,7 +191,7 @@ def far(rounds: int, folder: Path) -> None:
 
 def demo(rounds: int, folder: Path) -> None:
     """The whole demo with the start of its deployment, against the empty session; and on two workers."""
-    asked = ["acceptance", "--env", "demo", "--evidence-dir", str(folder)]
+    asked = ["-p", "pytest_caio.plugin", "acceptance", "--evidence-dir", str(folder)]
     tests = cases(asked)
     pairs = in_turn(rounds, empty_session(folder, tests), asked)
     tell(f"make acceptance, {tests} cases", "x the empty session", pairs, share)

@@ -1,13 +1,18 @@
-"""The arguments of the command line before pytest parses them, where it would misread them."""
+"""The arguments of the command line: what they ask for, and where pytest would misread them."""
 
 from __future__ import annotations
 
+import argparse
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-__all__ = ["join_files", "joined_paths"]
+__all__ = ["PROFILES", "asks_for_reference", "asks_nothing", "find_suite", "join_files", "joined_paths"]
+
+PROFILES = "environments.toml"
 
 # Options whose value may be the path of an existing file or folder.
 _WITH_PATH = (
@@ -22,6 +27,16 @@ _WITH_PATH = (
     "--against",
 )
 _INI = ("pytest.ini", "pyproject.toml")
+# Options of runs that only show something.
+_SHOWING = (
+    "collectonly",
+    "setupplan",
+    "help",
+    "markers",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "cacheshow",
+)
 
 
 def join_files(args: list[str]) -> None:
@@ -71,3 +86,42 @@ def _joined(arguments: Sequence[str], here: Path) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def find_suite(config: pytest.Config) -> Path | None:
+    """Return the folder of the acceptance suite that this run selects, or None.
+
+    It is the first test path, or the folder of one, that contains a profiles file.
+    """
+    return _folder_of_suite(config.args, config.invocation_params.dir)
+
+
+def _folder_of_suite(paths: Sequence[str], here: Path) -> Path | None:
+    for argument in paths:
+        path = here / str(argument).split("::")[0]
+        for folder in (path, path.parent):
+            if (folder / PROFILES).is_file():
+                return folder
+    return None
+
+
+def asks_nothing(option: argparse.Namespace) -> bool:
+    """Return whether a run with these options only shows something, and sends and judges nothing."""
+    return any(getattr(option, name, None) for name in _SHOWING)
+
+
+def asks_for_reference(config: pytest.Config, parser: pytest.Parser) -> bool:
+    """Return whether the command line asks for the demo, before options of other plugins are known.
+
+    It is a guess: options in an ini file or a variable, or a profile with a base URL, may prove it wrong.
+    """
+    arguments = list(map(str, config.invocation_params.args))
+    # A worker is given its controller's deployment. To parse @FILE would read the file.
+    if "PYTEST_XDIST_WORKER" in os.environ or any(one.startswith(("@", "--base-url")) for one in arguments):
+        return False
+    with suppress(pytest.UsageError):  # which pytest raises in its own time
+        known = parser.parse_known_args(arguments)
+        other = known.caio_faults or known.caio_plan or set(known.caio_env or ["demo"]) != {"demo"}
+        if not (other or known.version or asks_nothing(known)):
+            return _folder_of_suite(known.file_or_dir, config.invocation_params.dir) is not None
+    return False

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pytest_caio.arguments import PROFILES
 from pytest_caio.attestation.digests import digests_of
 from pytest_caio.attestation.evidence_set import LEDGER
 from pytest_caio.attestation.keys import SigningKey, load_private
@@ -27,10 +28,9 @@ from pytest_caio.errors import InputError, refuse_empty
 from pytest_caio.text import beginning
 from pytest_caio.verdict.waivers import Waivers, read_waivers
 
-__all__ = ["Options", "add_options", "find_suite"]
+__all__ = ["Options", "add_options"]
 
 _LONGEST = 100  # characters of environment names in a file name; file systems allow 255 in all
-_PROFILES = "environments.toml"
 _WAIVERS = "waivers.toml"
 # Options that must have a value where they are given, by their names in `config.option`.
 _NOT_EMPTY = {
@@ -176,20 +176,6 @@ def _number(flag: str, given: str | float, least: float, most: float) -> float:
     return value
 
 
-def find_suite(config: pytest.Config) -> Path | None:
-    """Return the folder of the acceptance suite that this run selects, or None.
-
-    It is the first test path, or the folder of one, that contains a profiles file.
-    """
-    for argument in config.args:
-        path = Path(str(argument).split("::")[0])
-        path = path if path.is_absolute() else config.invocation_params.dir / path
-        for folder in (path, path.parent):
-            if (folder / _PROFILES).is_file():
-                return folder
-    return None
-
-
 @dataclass(frozen=True)
 class Options:
     """The validated command-line options.
@@ -224,7 +210,7 @@ class Options:
         option = config.option
         here = config.invocation_params.dir
         folder = suite or config.rootpath / "acceptance"
-        path = here / option.caio_profiles if option.caio_profiles else folder / _PROFILES
+        path = here / option.caio_profiles if option.caio_profiles else folder / PROFILES
         profiles = read_profiles(path)
         names = list(dict.fromkeys(option.caio_env or ["demo"]))
         unknown = [name for name in names if name not in profiles]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_caio.arguments import join_files, joined_paths
+from pytest_caio.arguments import asks_for_reference, find_suite, join_files, joined_paths
 from pytest_caio.checks.check import GATES, MARK
-from pytest_caio.commandline import Options, add_options, find_suite
+from pytest_caio.commandline import Options, add_options
 from pytest_caio.errors import InputError, own_fault
 from pytest_caio.text import printable
 
@@ -43,10 +43,16 @@ def load_needed(plugins: pytest.PytestPluginManager) -> None:
             plugins.register(importlib.import_module(module), name)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the options of the acceptance suite."""
     _open_streams()
     add_options(parser)
+    config = pluginmanager.get_plugin("pytestconfig")
+    assert isinstance(config, pytest.Config)
+    if asks_for_reference(config, parser):
+        from pytest_caio.session.head_start import HeadStart  # noqa: PLC0415 - other runs need no import
+
+        HeadStart(config)
 
 
 def _open_streams() -> None:

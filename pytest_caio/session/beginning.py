@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_caio.arguments import asks_nothing
 from pytest_caio.commandline import Options
 from pytest_caio.errors import InputError
 from pytest_caio.probing.desk import GARBAGE, Desk, Fork, connect, may_fork
-from pytest_caio.session.pytest_options import asks_nothing
+from pytest_caio.session.head_start import HEAD_START
 from pytest_caio.system.signals import SignalHandler
 from pytest_caio.text import printable
 
@@ -44,7 +44,8 @@ class Beginning:
 
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self._options = options
-        self.signals = SignalHandler()
+        self._ahead = config.stash.get(HEAD_START, None)
+        self.signals = self._ahead.signals if self._ahead else SignalHandler()
         self.reference: ReferenceProcess | None = None
         self._fork: Fork | None = None
         self._desk: Desk | None = None
@@ -58,9 +59,15 @@ class Beginning:
         self.signals.begin()  # first, so that no signal leaves a process or its files behind
         if received is not None:
             return
-        if not options.plan and not asks_nothing(config):
+        if not options.plan and not asks_nothing(config.option):
             self._begin_asking(shared=getattr(config.option, "dist", "no") != "no")
-        if not all(environment.base_url for environment in options.environments):
+        needed = not all(environment.base_url for environment in options.environments)
+        if self._ahead is not None and needed and not options.faults:
+            self.reference = self._ahead.reference
+            return
+        if self._ahead is not None:
+            self._ahead.reference.begin_stop()
+        if needed:
             from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - only demo needs it
 
             self.reference = ReferenceProcess(environment="demo", faults=options.faults, access_log=False)
@@ -83,10 +90,15 @@ class Beginning:
         if shared:
             self._desk = Desk()
             self.desk = self._desk.address
-        # Before a thread, and before a process that ends when its input does: a fork would hold that open.
+        # Before a thread, and before what else ends when its input does: a fork would hold that open.
         if may_fork():
             with suppress(OSError):  # there may be no more processes: then it is a thread
-                self._fork = Fork(partial(_make_prober, self._options), self._desk)
+                self._fork = Fork(self._make_forked_prober, self._desk)
+
+    def _make_forked_prober(self) -> Prober:
+        if self._ahead is not None:
+            self._ahead.reference.begin_stop()  # close this copy of its input: it ends when all are closed
+        return _make_prober(self._options)
 
     def keep(self) -> None:
         """Search nothing that exists now for garbage, since it lives until the end, and the rest seldom."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from pytest_metadata.plugin import metadata_key
 
+from pytest_caio.arguments import asks_nothing
 from pytest_caio.checks.check import GATES, MARK, case_of, check_of, measures_time
 from pytest_caio.commandline import Options
 from pytest_caio.errors import own_fault
@@ -24,7 +25,7 @@ from pytest_caio.session.failures import without_judged
 from pytest_caio.session.fixtures import CheckFixtures
 from pytest_caio.session.leaks import LeakWatch, polled
 from pytest_caio.session.narrowing import narrowings, part_of
-from pytest_caio.session.pytest_options import asks_for_tracebacks, asks_nothing, pass_over_strictness
+from pytest_caio.session.pytest_options import asks_for_tracebacks, pass_over_strictness
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
 from pytest_caio.text import encodable, printable
@@ -52,7 +53,7 @@ class AcceptanceSession:
         )
         self._signals = beginning.signals
         self._interrupted = ""
-        self._quiet = options.plan or asks_nothing(config)
+        self._quiet = options.plan or asks_nothing(config.option)
         # No worker runs tests.
         self._alone = not self._assignment.worker and getattr(config.option, "dist", "no") == "no"
         # The evidence files by path, each with its writer; none in a worker.

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from pytest_caio.arguments import asks_nothing
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.file import ready_folder
 
 __all__ = [
     "asks_for_tracebacks",
-    "asks_nothing",
     "check_options",
     "pass_over_strictness",
     "too_many_workers",
@@ -29,16 +29,6 @@ _REFUSED = {
 }
 _MOST_WORKERS = 256
 _SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of a byte that is no text
-# Options of runs that only show something.
-_SHOWING = (
-    "collectonly",
-    "setupplan",
-    "help",
-    "markers",
-    "showfixtures",
-    "show_fixtures_per_test",
-    "cacheshow",
-)
 
 
 def check_options(config: pytest.Config) -> None:
@@ -98,7 +88,7 @@ def too_many_workers(option: Any) -> str:
 
 def _files(config: pytest.Config) -> dict[str, Path]:
     """Return the files that pytest will write: after the run, where it then could not."""
-    if hasattr(config, "workerinput") or asks_nothing(config):
+    if hasattr(config, "workerinput") or asks_nothing(config.option):
         return {}
     here, option = config.invocation_params.dir, config.option
     log = hasattr(option, "log_file") and (option.log_file or config.getini("log_file"))
@@ -112,11 +102,6 @@ def asks_for_tracebacks(config: pytest.Config) -> bool:
     asked = any(one == "--tb" or one.startswith("--tb=") or re.match(r"-[a-z]*r", one) for one in given)
     option = config.option
     return asked or getattr(option, "reportchars", "fE") != "fE" or getattr(option, "verbose", 0) > 1
-
-
-def asks_nothing(config: pytest.Config) -> bool:
-    """Return whether the run only shows something, so that it sends no request and reaches no verdict."""
-    return any(getattr(config.option, name, None) for name in _SHOWING)
 
 
 def pass_over_strictness(config: pytest.Config) -> None:

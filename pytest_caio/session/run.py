@@ -177,7 +177,8 @@ class Run:
     def wait_for_reference(self, meanwhile: Callable[[], None]) -> None:
         """Wait until the reference deployment of this process, if there is one, answers and has its state."""
         if self._reference is not None:
-            meanwhile()
+            if not self._reference.answers():
+                meanwhile()
             self._reference.wait_until_ready()
 
     def wait_ready(self) -> None:

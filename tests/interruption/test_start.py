@@ -14,6 +14,7 @@ from pytest_caio.state import connect
 from tests.support.broken_runs import Broken
 from tests.support.nightly import some_nightly
 from tests.support.pace import wait_for
+from tests.support.places import as_toml
 
 # In place of a package that the deployment's app imports, long after it has said where it is.
 _IN_PLACE = """
@@ -24,6 +25,18 @@ here = pathlib.Path(__file__).parent
 while not (here / {after!r}).exists():
     time.sleep(0.01)
 {then}
+"""
+# A plugin that waits, where it is loaded, until a deployment is at that import.
+_LATE = """
+import pathlib, time
+
+here = pathlib.Path(__file__).parent
+(here / "loading").touch()
+for _ in range({looks}):
+    if (here / "located").exists():
+        (here / "met").touch()
+        break
+    time.sleep(0.01)
 """
 _REAL = "sys.path.remove(str(here)); del sys.modules['inngest']; import inngest"
 _COLLECTING = """
@@ -126,5 +139,64 @@ def test_a_run_that_is_refused_after_it_began(broken: Broken) -> None:
     broken.evidence.write_text("", "utf-8")
     assert broken.run(CHECK, "--env=demo") == 4, broken.stdout + broken.stderr
     assert "--evidence-dir" in broken.stderr
+    assert broken.leaves_nothing()
+    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+
+
+def is_loaded_late(folder: Path, looks: int = 6000) -> None:
+    """Let the plugin `late` wait, so many times 0.01 s at most, until a deployment has said where it is."""
+    (folder / "late.py").write_text(_LATE.format(looks=looks), "utf-8")
+
+
+def test_it_starts_while_other_plugins_are_loaded(broken: Broken) -> None:
+    """Where the plugin is loaded first, the deployment does not wait for the others, and is the only one."""
+    import_does(broken.folder, _REAL, after="met")
+    is_loaded_late(broken.folder)
+    assert broken.run(CHECK, "-p", "pytest_caio.plugin", "-p", "late") == 0, broken.stdout + broken.stderr
+    assert (broken.folder / "met").exists()
+    assert broken.leaves_nothing()
+    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
+def test_a_signal_while_other_plugins_are_loaded(broken: Broken) -> None:
+    """A signal meanwhile ends the run before it asks anything, and leaves nothing of the deployment."""
+    import_does(broken.folder, _REAL, after="met")
+    is_loaded_late(broken.folder)
+    run = broken.start(CHECK, "-p", "pytest_caio.plugin", "-p", "late")
+    assert run.process is not None
+    wait_for((broken.folder / "loading").exists)
+    run.process.send_signal(signal.SIGTERM)
+    assert run.end() == 2, run.stdout + run.stderr
+    assert run.leaves_nothing()
+    assert [path.name for path in run.temporary.iterdir() if path.name.startswith("caio-")] == []
+
+
+def test_a_run_that_needs_another_one(broken: Broken) -> None:
+    """The one that was begun is stopped where options elsewhere ask for a fault, which the other has."""
+    elsewhere = "addopts=--fault docs-served --import-mode=importlib"
+    arguments = (CHECK, "-o", elsewhere, "-p", "pytest_caio.plugin")
+    assert broken.run(*arguments) == 1, broken.stdout + broken.stderr
+    assert broken.record["run"]["options"]["faults"] == ["docs-served"]
+    assert broken.leaves_nothing()
+    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+
+
+def test_a_run_that_needs_none(broken: Broken) -> None:
+    """The one that was begun is stopped where the profile has a deployment of its own, which is asked."""
+    with ReferenceProcess() as deployment:
+        profiles = broken.folder / "environments.toml"
+        text = f'[demo]\nbase_url = "{deployment.base_url}"\nenv_file = {as_toml(str(deployment.env_file))}\n'
+        profiles.write_text(text, "utf-8")
+        arguments = (CHECK, f"--profiles={profiles}", "-p", "pytest_caio.plugin")
+        assert broken.run(*arguments) == 0, broken.stdout + broken.stderr
+        (environment,) = broken.record["environments"]
+        assert environment["base_url"] == deployment.base_url
+    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+
+
+def test_options_that_cannot_be_used(broken: Broken) -> None:
+    """An error in the command line leaves nothing of a deployment that was begun before it was found."""
+    assert broken.run(CHECK, "-p", "pytest_caio.plugin", "--no-such-option") == 4
     assert broken.leaves_nothing()
     assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []

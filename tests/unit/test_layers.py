@@ -29,6 +29,7 @@ KNOWS_PYTEST = {
     "session/ending",
     "session/failures",
     "session/fixtures",
+    "session/head_start",
     "session/hooks",
     "session/narrowing",
     "session/pytest_options",

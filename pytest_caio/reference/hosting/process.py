@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pytest_caio.environments.keys import holds_runtime_key
 from pytest_caio.errors import InputError
@@ -25,6 +27,7 @@ from pytest_caio.system.watchdog import NEW_GROUP
 __all__ = ["REPLAY", "ReferenceProcess", "lean_python"]
 
 _HERE = Path(__file__).parents[1]
+_GLANCE = 0.02  # seconds for a connection over loopback; Windows tries one that is refused for longer
 _ERRORS = "errors.txt"  # in its folder: what it writes to standard error
 # The replay section of its profile; it works without a running deployment.
 REPLAY: Mapping[str, object] = {
@@ -126,6 +129,13 @@ class ReferenceProcess:
         self.profiles_file = folder / "environments.toml"
         # A path has the bytes that the system gave, also where the locale has no such letters.
         self.profiles_file.write_bytes(os.fsencode(self._profile(folder)))
+
+    def answers(self) -> bool:
+        """Return at once whether the process, which was located, already answers requests."""
+        address = urlsplit(self.base_url)
+        with suppress(OSError), socket.create_connection((address.hostname, address.port), _GLANCE):
+            return True
+        return False
 
     def wait_until_ready(self) -> None:
         """Wait, after `locate`, until the process answers requests; may be called again. Raises like it."""
