@@ -41,8 +41,7 @@ class Origin:
         self._slots = asyncio.Semaphore(connections)
         self._all = self.width = connections  # slots, at first and now
         self._narrowest = min(_NARROWEST, connections)
-        self._taken = False  # whether it took a request since it has so many ...
-        self._refused = 0  # ... and how many it refused
+        self._taken = self._refused = 0  # requests since it has so many
         self._answered = False
         self._reason = ""
         self._slowest = 0.0
@@ -80,7 +79,7 @@ class Origin:
 
         `taken` is whether it was not refused as one too many.
         """
-        self._taken = self._taken or taken
+        self._taken += taken
         if not exchange.error:
             self._answered = True
             self._slowest = max(self._slowest, exchange.elapsed_ms / 1000)
@@ -124,6 +123,11 @@ class Origin:
         return self._narrowest < self.width
 
     @property
+    def proven(self) -> bool:
+        """Whether it took as many requests as it has slots."""
+        return self._taken >= self.width
+
+    @property
     def spare(self) -> int:
         """How many connections it can take beside those in use."""
         return max(0, self.width - len(self._sent) - len(self._hanging))
@@ -143,7 +147,7 @@ class Origin:
 
     def _resize(self, width: int) -> None:
         self._owed += self.width - width
-        self.width, self._taken, self._refused = width, False, 0
+        self.width, self._taken, self._refused = width, 0, 0
         if self._owed < 0:
             self._open_slots(-self._owed)
             self._owed = 0

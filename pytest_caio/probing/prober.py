@@ -22,6 +22,7 @@ __all__ = ["Prober"]
 _Result = TypeVar("_Result")
 _RETRIES = 2
 _PAUSE = 0.2  # seconds before the first retry, doubled for the second
+_GLANCE = 0.01  # seconds between two looks whether other requests have ended
 # A proxy was about to close the connection, or had to be sure first (RFC 9110, 15.5.9; RFC 8470, 5.2).
 _ASK_AGAIN = frozenset({408, 425})
 
@@ -134,6 +135,7 @@ class Prober:
             if first.error.startswith(SILENCE):  # waiting a second time would show nothing new
                 return _not_sent(request, first.error)
             await asyncio.sleep(request.again_after)
+        await self._wait_for_room(request)
         origin = self._origins[request.origin]
         refused: list[Exchange] = []
         try:
@@ -160,8 +162,7 @@ class Prober:
 
     async def _attempt(self, request: Request, origin: Origin) -> Exchange:
         """Send a request, and again after a transient failure, unless there were only too many at once."""
-        if origin.narrowed and request.effect is Effect.ONCE:  # it opens a connection of its own
-            await self._transport.keep(origin.spare - 1, request.origin)
+        await self._make_room(request)
         exchange = await self._transport.send(request)
         if origin.can_narrow and _is_one_too_many(exchange):
             return exchange
@@ -186,8 +187,32 @@ class Prober:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        await self._wait_for_room(request)
+        await self._make_room(request)
         await self._pace()
         return self._numbered(await self._transport.send(request))
+
+    async def _wait_for_room(self, request: Request) -> None:
+        """Wait until what is sent once only, and opens a connection of its own, is not one too many."""
+        origin = self._origins.get(request.origin)
+        if request.effect not in (Effect.ONCE, Effect.WRITE) or origin is None:
+            return
+        # A login waits until the origin has taken as many as it may be given; what it acts on, for quiet.
+        while not (request.effect is Effect.ONCE and origin.proven) and self._is_asking(request.origin):
+            await asyncio.sleep(_GLANCE)
+
+    async def _make_room(self, request: Request) -> None:
+        """Close an idle connection for one that a request opens, where there may not be too many."""
+        origin = self._origins.get(request.origin)
+        if request.effect in (Effect.ONCE, Effect.WRITE) and origin is not None and origin.narrowed:
+            await self._transport.keep(origin.spare - 1, request.origin)
+
+    def _is_asking(self, origin: str) -> bool:
+        with self._lock:
+            return any(
+                not future.done() and request.origin == origin and not _may_wait(request)
+                for request, future in self._futures.items()
+            )
 
     def _numbered(self, exchange: Exchange) -> Exchange:
         return replace(exchange, number=next(self._numbers))
@@ -213,6 +238,11 @@ class Prober:
             return exchange.error in PASSING_FAULTS
         retried = exchange.status_code in request.retry_statuses | _ASK_AGAIN
         return retried and not exchange.is_own_error
+
+
+def _may_wait(request: Request) -> bool:
+    """Return whether a request waits for others itself, or is not sent before them."""
+    return bool(request.sample or request.again_after) or request.effect in (Effect.ONCE, Effect.WRITE)
 
 
 def _is_one_too_many(exchange: Exchange) -> bool:

@@ -165,3 +165,17 @@ def test_each_width_is_halved_once() -> None:
     assert origin.narrow(25)
     assert not origin.narrow(16)
     assert origin.narrowed
+
+
+@pytest.mark.parametrize("effect", [Effect.ONCE, Effect.WRITE])
+def test_few_others_are_waited_for(effect: Effect, make_prober: Callable[..., Prober]) -> None:
+    """What must not be sent again is taken at once, though all others are sent together and refused."""
+    with served(limit=20) as origin:
+        prober = make_prober(connections=128)
+        once = [Request("POST", origin, f"/once/{n}", effect=effect) for n in range(3)]
+        prober.ask(gets(origin, 60))
+        if effect is Effect.ONCE:
+            assert set(ask(prober, once)) == {200}
+        else:
+            assert {prober.send(request).status_code for request in once} == {200}
+        assert set(ask(prober, gets(origin, 60))) == {200}
