@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["GARBAGE", "Desk", "Fork", "connect", "may_fork"]
 
 GARBAGE = 20_000  # objects made and not freed, after which garbage is looked for; Python's default is 700
+_MOST_TOLD = 16  # outcomes in one message: each may be of a MiB, and both ends hold a message several times
 # Signals that end a run; Windows, which has no forks, lacks some.
 _IGNORED = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 # The number of an exchange, or the origin of a first response, with its result or its error.
@@ -163,12 +164,12 @@ def _note(outcomes: _Outcomes, key: int | str, future: Future[Any]) -> None:
 
 
 def _tell(outcomes: _Outcomes, connection: Connection) -> None:
-    """Tell outcomes, all that there are at a time, in a thread of its own: the other end may be slow."""
+    """Tell outcomes, some at a time, in a thread of its own: the other end may be slow."""
     with contextlib.suppress(OSError):
         while (one := outcomes.get()) is not None:
             done = [one]
             with contextlib.suppress(Empty):
-                while (one := outcomes.get_nowait()) is not None:
+                while len(done) < _MOST_TOLD and (one := outcomes.get_nowait()) is not None:
                     done.append(one)
             told = [_outcome(key, future) for key, future in done]
             connection.send_bytes(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
