@@ -102,7 +102,9 @@ class Origin:
             await asyncio.sleep(_LOOK)
             overdue = time.monotonic() - max(_PATIENCE, _SLOWER * self._slowest)
             hanging = [request for request, sent in self._sent.items() if sent < overdue]
-            if self._answered and not self.narrowed:
+            if self.narrowed:
+                continue
+            if self._answered:
                 for request in hanging:
                     del self._sent[request]
                     self._hanging.add(request)
@@ -130,20 +132,29 @@ class Origin:
     @property
     def spare(self) -> int:
         """How many connections it can take beside those in use."""
-        return max(0, self.width - len(self._sent) - len(self._hanging))
+        return max(0, self.width - self._under_way)
 
-    def narrow(self, width: int) -> bool:
-        """Return whether to send a request again that was refused when there were `width` slots.
+    @property
+    def crowd(self) -> int:
+        """How many slots it has, or more: as many as are under way, of those sent when it had more."""
+        return max(self.width, self._under_way)
 
-        The first one that is refused at a width halves it.
+    @property
+    def _under_way(self) -> int:
+        return len(self._sent) + len(self._hanging)
+
+    def narrow(self, crowd: int) -> bool:
+        """Return whether to send a request again that was refused in a `crowd` of this size.
+
+        The first one that is refused when no more are under way than there are slots halves them.
         """
-        self._refused += width == self.width
-        if width == self.width and self.can_narrow:
-            self._resize(max(self._narrowest, width // 2))
+        self._refused += crowd == self.width
+        if crowd == self.width and self.can_narrow:
+            self._resize(max(self._narrowest, crowd // 2))
         elif self.narrowed and not self._taken and self._refused >= self._narrowest:
             self._narrowest = self._all
             self._resize(self._all)
-        return self.width < width
+        return self.width < crowd
 
     def _resize(self, width: int) -> None:
         self._owed += self.width - width

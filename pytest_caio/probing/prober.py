@@ -142,14 +142,14 @@ class Prober:
             while True:
                 async with origin.slot(request):
                     await self._pace()
-                    width = origin.width
                     reason = await origin.reason_not_to_send(request)
+                    crowd = origin.crowd
                     exchange = _not_sent(request, reason) if reason else await self._attempt(request, origin)
                 if origin.narrowed:
                     await self._transport.keep(origin.spare, request.origin)
                 one_too_many = _is_one_too_many(exchange)
                 origin.record_outcome(exchange, taken=not one_too_many)
-                if not one_too_many or not origin.narrow(width):
+                if not one_too_many or not origin.narrow(crowd):
                     break
                 refused.append(exchange)
         except Exception as fault:  # internal; nobody may wait for ever for the first response
