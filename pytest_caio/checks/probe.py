@@ -59,6 +59,11 @@ class Request:
     # Pairs of a name to show and the secret value in this request that it replaces.
     secrets: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
+    @property
+    def sent_once(self) -> bool:
+        """Whether it must not be sent a second time, whatever became of the first."""
+        return self.effect in (Effect.ONCE, Effect.WRITE)
+
     def carry(self, credential: str, *headers: tuple[str, str]) -> Request:
         """Return this request with `headers` added; `credential` is shown in place of their values."""
         hidden = tuple((credential, value) for _, value in headers)

@@ -75,9 +75,9 @@ class Origin:
         return reason
 
     def record_outcome(self, exchange: Exchange, *, taken: bool) -> None:
-        """Record how a request ended, and set `first` once it is known whether the origin responds.
+        """Record how a request ends, and set `first` once it is known whether the origin responds.
 
-        `taken` is whether it was not refused as one too many.
+        It still holds its slot. `taken` is whether it was not refused as one too many.
         """
         self._taken += taken
         if not exchange.error:
@@ -86,7 +86,8 @@ class Origin:
         elif exchange.error != UNSENDABLE:  # that says nothing about the origin
             self._reason = self._reason or exchange.error
         # A SILENCE error took a whole deadline, and FINAL errors apply to every request to the same origin.
-        known = self._answered or not self._sent or exchange.error.startswith((SILENCE, *FINAL))
+        alone = not self._sent.keys() - {exchange.request}
+        known = self._answered or alone or exchange.error.startswith((SILENCE, *FINAL))
         if known and not self.first.done():
             self.first.set_result("" if self._answered else self._reason)
 
@@ -120,28 +121,27 @@ class Origin:
         return self.width < self._all
 
     @property
-    def can_narrow(self) -> bool:
-        """Whether it may be given fewer slots."""
-        return self._narrowest < self.width
-
-    @property
     def proven(self) -> bool:
         """Whether it took as many requests as it has slots."""
         return self._taken >= self.width
 
     @property
     def spare(self) -> int:
-        """How many connections it can take beside those in use."""
-        return max(0, self.width - self._under_way)
+        """How many connections it can take beside those in use; negative if these are too many already."""
+        return self.width - self._under_way
 
     @property
     def crowd(self) -> int:
-        """How many slots it has, or more: as many as are under way, of those sent when it had more."""
-        return max(self.width, self._under_way)
+        """How many slots it has or, if it was narrowed, how many are under way since it had more."""
+        return max(self.width, self._under_way) if self.narrowed else self.width
 
     @property
     def _under_way(self) -> int:
         return len(self._sent) + len(self._hanging)
+
+    def helps_to_narrow(self, crowd: int) -> bool:
+        """Return whether what was refused in a crowd of this size may be taken in a smaller one."""
+        return self._narrowest < crowd
 
     def narrow(self, crowd: int) -> bool:
         """Return whether to send a request again that was refused in a `crowd` of this size.
@@ -149,7 +149,7 @@ class Origin:
         The first one that is refused when no more are under way than there are slots halves them.
         """
         self._refused += crowd == self.width
-        if crowd == self.width and self.can_narrow:
+        if crowd == self.width > self._narrowest:
             self._resize(max(self._narrowest, crowd // 2))
         elif self.narrowed and not self._taken and self._refused >= self._narrowest:
             self._narrowest = self._all

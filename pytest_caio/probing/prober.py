@@ -144,12 +144,16 @@ class Prober:
                     await self._pace()
                     reason = await origin.reason_not_to_send(request)
                     crowd = origin.crowd
-                    exchange = _not_sent(request, reason) if reason else await self._attempt(request, origin)
-                if origin.narrowed:
-                    await self._transport.keep(origin.spare, request.origin)
-                one_too_many = _is_one_too_many(exchange)
-                origin.record_outcome(exchange, taken=not one_too_many)
-                if not one_too_many or not origin.narrow(crowd):
+                    if reason:
+                        exchange = _not_sent(request, reason)
+                    else:
+                        exchange = await self._attempt(request, origin, crowd)
+                    one_too_many = _is_one_too_many(exchange)
+                    origin.record_outcome(exchange, taken=not one_too_many)
+                    again = one_too_many and origin.narrow(crowd)
+                    if origin.narrowed:  # and before another request is sent in place of this one
+                        await self._transport.keep(origin.spare + 1, request.origin)
+                if not again:
                     break
                 refused.append(exchange)
         except Exception as fault:  # internal; nobody may wait for ever for the first response
@@ -160,19 +164,21 @@ class Prober:
         attempts = (attempt for one in (*refused, exchange) for attempt in one.attempts)
         return replace(exchange, attempts=tuple(attempts), earlier=(*refused, *exchange.earlier))
 
-    async def _attempt(self, request: Request, origin: Origin) -> Exchange:
+    async def _attempt(self, request: Request, origin: Origin, crowd: int) -> Exchange:
         """Send a request, and again after a transient failure, unless there were only too many at once."""
         await self._make_room(request)
         exchange = await self._transport.send(request)
-        if origin.can_narrow and _is_one_too_many(exchange):
+        if _is_one_too_many(exchange) and origin.helps_to_narrow(crowd):
             return exchange
         attempts, left = list(exchange.attempts), self._transport.timeout - exchange.elapsed_ms / 1000
         earlier: list[Exchange] = []
-        while len(attempts) <= _RETRIES and self._may_retry(exchange):
+        while len(attempts) <= _RETRIES and _may_retry(exchange, narrowed=origin.narrowed):
             pause = _PAUSE * 2 ** (len(attempts) - 1)
             left -= pause
             if left <= 0:  # the deadline is for all attempts together
                 break
+            if origin.narrowed:  # it gets a new connection
+                await self._transport.keep(origin.spare, request.origin)
             await asyncio.sleep(pause)
             await self._pace()
             earlier += [exchange] if exchange.status_code else []
@@ -195,7 +201,7 @@ class Prober:
     async def _wait_for_room(self, request: Request) -> None:
         """Wait until what is sent once only, and opens a connection of its own, is not one too many."""
         origin = self._origins.get(request.origin)
-        if request.effect not in (Effect.ONCE, Effect.WRITE) or origin is None:
+        if not request.sent_once or origin is None:
             return
         # A login waits until the origin has taken as many as it may be given; what it acts on, for quiet.
         while not (request.effect is Effect.ONCE and origin.proven) and self._is_asking(request.origin):
@@ -204,7 +210,7 @@ class Prober:
     async def _make_room(self, request: Request) -> None:
         """Close an idle connection for one that a request opens, where there may not be too many."""
         origin = self._origins.get(request.origin)
-        if request.effect in (Effect.ONCE, Effect.WRITE) and origin is not None and origin.narrowed:
+        if request.sent_once and origin is not None and origin.narrowed:
             await self._transport.keep(origin.spare - 1, request.origin)
 
     def _is_asking(self, origin: str) -> bool:
@@ -224,25 +230,28 @@ class Prober:
                 await asyncio.sleep(max(0.0, self._next_start - time.monotonic()))
                 self._next_start = time.monotonic() + self._interval
 
-    def _may_retry(self, exchange: Exchange) -> bool:
-        """Return whether a failure is transient: a dropped connection, or an error status of the edge.
-
-        The application's own response is final, as its 503 for readiness and for webhooks without a secret.
-        """
-        request = exchange.request
-        if not exchange.attempts:
-            return False
-        if request.effect in (Effect.ONCE, Effect.WRITE):
-            return exchange.error == REFUSED  # the request was never sent
-        if exchange.error:
-            return exchange.error in PASSING_FAULTS
-        retried = exchange.status_code in request.retry_statuses | _ASK_AGAIN
-        return retried and not exchange.is_own_error
-
 
 def _may_wait(request: Request) -> bool:
     """Return whether a request waits for others itself, or is not sent before them."""
-    return bool(request.sample or request.again_after) or request.effect in (Effect.ONCE, Effect.WRITE)
+    return bool(request.sample or request.again_after) or request.sent_once
+
+
+def _may_retry(exchange: Exchange, *, narrowed: bool) -> bool:
+    """Return whether a failure is transient: a dropped connection, or an error status of the edge.
+
+    The application's own response is final, as its 503 for readiness and for webhooks without a secret.
+    A narrowed origin may refuse what arrives in the moment in which a connection is closed.
+    """
+    request = exchange.request
+    if not exchange.attempts:
+        return False
+    if request.sent_once:
+        return exchange.error == REFUSED  # the request was never sent
+    if exchange.error:
+        return exchange.error in PASSING_FAULTS
+    retried = exchange.status_code in request.retry_statuses | _ASK_AGAIN
+    retried = retried or (narrowed and _is_one_too_many(exchange))
+    return retried and not exchange.is_own_error
 
 
 def _is_one_too_many(exchange: Exchange) -> bool:
@@ -251,8 +260,7 @@ def _is_one_too_many(exchange: Exchange) -> bool:
     uvicorn's --limit-concurrency and proxies do so with a text; the application's own 503 is JSON.
     """
     own = exchange.is_own_error or "json" in (exchange.header("content-type") or "").lower()
-    once = exchange.request.effect in (Effect.ONCE, Effect.WRITE)
-    return exchange.status_code == 503 and not own and not once
+    return exchange.status_code == 503 and not own and not exchange.request.sent_once
 
 
 def _not_sent(request: Request, reason: str) -> Exchange:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import httpcore
 import httpx
 
-from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.checks.probe import Request
 from pytest_caio.probing.connections import Connections, left_over
 from pytest_caio.probing.exchange import Attempt, Exchange
 from pytest_caio.probing.frames import listen
@@ -102,8 +102,8 @@ class Transport:
         seconds = self.timeout if within is None else within
         try:
             async with asyncio.timeout(seconds):
-                once = within is not None or request.effect in (Effect.ONCE, Effect.WRITE)
-                exchange = await self._exchange(request, exchange, begun, fresh=once)
+                fresh = within is not None or request.sent_once
+                exchange = await self._exchange(request, exchange, begun, fresh=fresh)
         except (TimeoutError, httpx.TimeoutException):
             exchange = replace(exchange, error=f"{SILENCE} {self.timeout:g} s", begun=begun.status)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeEncodeError) as error:

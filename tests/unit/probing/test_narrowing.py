@@ -76,7 +76,7 @@ def gets(origin: str, count: int, path: str = "/") -> list[Request]:
 def test_a_server_that_takes_few_connections(limit: int, make_prober: Callable[..., Prober]) -> None:
     """Whatever uvicorn refuses as one too many is sent again, and all that is sent later is taken."""
     with served(limit=limit) as origin:
-        prober = make_prober(connections=128)
+        prober = make_prober(connections=128, timeout=60)
         assert set(ask(prober, gets(origin, 400))) == {200}
         later = gets(origin, 100, "/later/")
         assert set(ask(prober, later)) == {200}
@@ -86,7 +86,7 @@ def test_a_server_that_takes_few_connections(limit: int, make_prober: Callable[.
 def test_what_was_refused_is_told(make_prober: Callable[..., Prober]) -> None:
     """An exchange has the attempts that were refused, and their responses, before the one that was taken."""
     with served(limit=20) as origin:
-        prober = make_prober(connections=64)
+        prober = make_prober(connections=64, timeout=60)
         requests = gets(origin, 64)
         ask(prober, requests)
         found = [prober.exchange(request).result() for request in requests]
@@ -102,7 +102,7 @@ def test_what_was_refused_is_told(make_prober: Callable[..., Prober]) -> None:
 def test_what_is_sent_once_is_sent_once(limit: int, make_prober: Callable[..., Prober]) -> None:
     """A request that must not be sent again is not, and finds room on a connection of its own."""
     with served(limit=limit) as origin:
-        prober = make_prober(connections=128)
+        prober = make_prober(connections=128, timeout=60)
         once = [replace(request, effect=Effect.ONCE) for request in gets(origin, 5, "/once/")]
         assert set(ask(prober, [*gets(origin, 400), *once])) == {200}
         assert {len(prober.exchange(request).result().attempts) for request in once} == {1}
@@ -112,16 +112,18 @@ def test_one_path_that_is_never_there(make_prober: Callable[..., Prober]) -> Non
     """What is refused however few are under way is the answer, after few attempts; others are taken."""
     app = refusing("/gone", lambda: PlainTextResponse("no healthy upstream", 503))
     with served(app) as origin:
-        prober = make_prober(connections=128)
+        prober = make_prober(connections=128, timeout=60)
         (gone,) = gets(origin, 1, "/gone/")
         assert ask(prober, [gone, *gets(origin, 200)]) == [503] + [200] * 200
-        assert len(prober.exchange(gone).result().attempts) == 4  # with 128, 64, 32 and 16 slots
+        assert (
+            len(prober.exchange(gone).result().attempts) == 6
+        )  # with 128, 64 and 32 slots, and three with 16
 
 
 def test_a_deployment_that_takes_nothing(make_prober: Callable[..., Prober]) -> None:
     """Where none of sixteen is taken the number is not the reason, and all slots are opened again."""
     with served(refusing("/", lambda: PlainTextResponse("no healthy upstream", 503))) as origin:
-        prober = make_prober(connections=128)
+        prober = make_prober(connections=128, timeout=60)
         requests = gets(origin, 400)
         assert set(ask(prober, requests)) == {503}
         assert max(len(prober.exchange(request).result().attempts) for request in requests) > 1
@@ -137,7 +139,7 @@ def test_the_application_s_own_refusal(
 ) -> None:
     """A 503 in JSON is the application's own, is not asked for again, and narrows nothing."""
     with served(refusing("/own", response)) as origin:
-        prober = make_prober(connections=64)
+        prober = make_prober(connections=64, timeout=60)
         own = gets(origin, 40, "/own/")
         assert set(ask(prober, own)) == {503}
         assert {len(prober.exchange(request).result().attempts) for request in own} == {1}
@@ -177,16 +179,36 @@ def test_a_slow_request_opens_no_slots(make_prober: Callable[..., Prober]) -> No
         await fit(scope, receive, send)
 
     with served(app, limit=20) as origin:
-        prober = make_prober(connections=128)
+        prober = make_prober(connections=128, timeout=60)
         slow = Request("GET", origin, "/slow", retry_statuses=frozenset())
         assert set(ask(prober, [slow, *gets(origin, 400)])) == {200}
+
+
+def test_a_further_attempt_takes_no_more(make_prober: Callable[..., Prober]) -> None:
+    """What is sent again on a new connection, as the edge had failed, leaves no other connection idle."""
+    failed: set[str] = set()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path = Asked(scope).url.path if scope["type"] == "http" else ""
+        if path.startswith("/odd/") and path not in failed:
+            failed.add(path)
+            await PlainTextResponse("bad gateway", 502)(scope, receive, send)
+        else:
+            await fit(scope, receive, send)
+
+    with served(app, limit=17) as origin:
+        prober = make_prober(connections=128, timeout=60)
+        ask(prober, gets(origin, 200))
+        odd = [replace(one, retry_statuses=frozenset({502})) for one in gets(origin, 16, "/odd/")]
+        assert set(ask(prober, odd)) == {200}
+        assert {len(prober.exchange(request).result().attempts) for request in odd} == {2}
 
 
 @pytest.mark.parametrize("effect", [Effect.ONCE, Effect.WRITE])
 def test_few_others_are_waited_for(effect: Effect, make_prober: Callable[..., Prober]) -> None:
     """What must not be sent again is taken at once, though all others are sent together and refused."""
     with served(limit=20) as origin:
-        prober = make_prober(connections=128)
+        prober = make_prober(connections=128, timeout=60)
         once = [Request("POST", origin, f"/once/{n}", effect=effect) for n in range(3)]
         prober.ask(gets(origin, 60))
         if effect is Effect.ONCE:
