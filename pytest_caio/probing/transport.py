@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -169,39 +169,39 @@ class Transport:
         response = await transport.handle_async_request(sent)
         try:
             begun.status = response.status_code
-            raw = response.headers.raw
             tls = tls_of(response.extensions.get("network_stream")) if sent.url.scheme == "https" else None
             reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
+            encoding = response.headers.get("content-encoding", "")
+            # Few headers are no matter: what is too much then is the body, whose beginning is shown.
+            headers, held, error = _take_headers(response, max(_PIECE, _MAX_ALL - self._held))
             made = functools.partial(replace, exchange, reason=reason, tls=tls)
-            first = functools.partial(made, headers=_as_text(raw[:_FIRST_HEADERS]), begun=begun.status)
-            if len(raw) > _MOST_HEADERS:
-                return first(error=TOO_MANY_HEADERS)
+            first = functools.partial(made, headers=headers[:_FIRST_HEADERS], begun=begun.status)
+            if error:
+                return first(truncated=error == TOO_LARGE, error=error)
             upgraded = response.status_code == _UPGRADED  # the bytes that follow are not HTTP
             if upgraded:
-                body, error = await listen(response.extensions["network_stream"]), ""
+                body = await listen(response.extensions["network_stream"])
             else:
-                body, error = await self._body(response)
+                body, error = await self._body(response, encoding, held)
             if error:
                 return first(body=body, truncated=error == TOO_LARGE, error=error)
             # A blank line after a body belongs to nothing; some servers send one.
             more = left_over(transport).strip(b"\r\n")
             if more and not _has_no_body(sent.method, begun.status):
                 raise httpx.RemoteProtocolError(_LEFT_OVER)
-            return made(headers=_as_text(raw), body=body, status_code=begun.status)
+            return made(headers=headers, body=body, status_code=begun.status)
         finally:
             await response.aclose()
 
-    async def _body(self, response: httpx.Response) -> tuple[bytes, str]:
-        """Return the body, unpacked, or its beginning, and why it is not kept.
+    async def _body(self, response: httpx.Response, encoding: str, held: int) -> tuple[bytes, str]:
+        """Return the body, unpacked, or its beginning, and why it is not kept; the headers hold `held` bytes.
 
         Requests accept the identity encoding only, but a server may ignore that.
         """
         assert isinstance(response.stream, AsyncIterable)
-        encoding = response.headers.get("content-encoding", "")
         # Not parts that are joined: what these leave on the heap is taken by no body, and stays allocated.
         buffer = self._buffers.pop() if self._buffers else mmap.mmap(-1, MAX_BODY)
         size, kept = 0, False
-        held = sum(_HEADER_COST + len(name) + len(value) for name, value in response.headers.raw)
         self._held += held
         try:
             async for piece in response.stream:
@@ -263,8 +263,18 @@ class Transport:
         await self._connections.aclose()
 
 
-def _as_text(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+def _take_headers(response: httpx.Response, room: int) -> tuple[tuple[tuple[str, str], ...], int, str]:
+    """Return the headers of a response, the bytes that they hold, and why only the first are kept, if so.
+
+    `room` is how many bytes they may hold. The response has none any more: httpx keeps three times their
+    text, until the body is read.
+    """
+    raw = response.headers.raw
+    response.headers = httpx.Headers()
+    held = sum(_HEADER_COST + len(name) + len(value) for name, value in raw)
+    error = TOO_MANY_HEADERS if len(raw) > _MOST_HEADERS else TOO_LARGE if held > room else ""
+    kept = raw[:_FIRST_HEADERS] if error else raw
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in kept), held, error
 
 
 @dataclass

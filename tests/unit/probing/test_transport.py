@@ -13,6 +13,7 @@ import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
+from concurrent.futures import as_completed
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import trustme
 from pytest_httpx import HTTPXMock
 
 from pytest_caio.checks.probe import Effect, Request
+from pytest_caio.probing.prober import Prober
 from pytest_caio.probing.transport import MAX_BODY, PASSING_FAULTS, TOO_LARGE, TOO_MANY_HEADERS, Transport
 from pytest_caio.probing.unpacking import UNREADABLE
 from tests.support.loopback import Loopback, http
@@ -239,6 +241,19 @@ def test_all_headers_together_are_bounded(server: Loopback, send: Callable[..., 
     assert {(exchange.error, len(exchange.headers)) for exchange in exchanges[len(kept) :]} == {
         (TOO_LARGE, 20)
     }
+
+
+def test_headers_are_bounded_before_their_bodies(
+    server: Loopback, make_prober: Callable[..., Prober]
+) -> None:
+    """Headers count from when they arrive, so that many without a body are not held until the deadline."""
+    flood = b"".join(b"X-%d: %080d\r\n" % (n, n) for n in range(900))
+    server.on("/", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + flood + b"\r\n")
+    prober = make_prober(connections=80, timeout=60)
+    requests = [get(server, "/", ("X-Number", str(number))) for number in range(80)]
+    prober.ask(requests)
+    first = next(as_completed(prober.exchange(request) for request in requests)).result()
+    assert (first.error, len(first.headers), first.begun) == (TOO_LARGE, 20, 200)
 
 
 def bomb(mebibytes: int) -> bytes:
