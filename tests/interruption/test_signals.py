@@ -54,7 +54,7 @@ def test_a_signal_ends_the_run_cleanly(broken: Broken, name: str) -> None:
     assert run.leaves_nothing(1)
     run.says(f"the run was interrupted: {signal.Signals(number).name}")
     assert "Traceback" not in run.stdout + run.stderr
-    assert [path.name for path in run.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert run.left == []
 
 
 @pytest.mark.parametrize("moment", [0.2, 0.5, 0.8])
@@ -68,7 +68,7 @@ def test_a_signal_while_it_starts(broken: Broken, moment: float) -> None:
     assert run.leaves_nothing()
     assert "CAIO acceptance: GO" not in run.stdout
     if moment > 0.6:
-        assert not [path for path in run.temporary.iterdir() if path.name.startswith("caio-")]
+        assert run.left == []
 
 
 def test_a_signal_inside_a_hook(broken: Broken, deployment: Deployment) -> None:

@@ -116,7 +116,7 @@ def test_a_start_that_fails_after_it_was_located(broken: Broken, name: str) -> N
     assert "CAIO acceptance" not in shown
     assert broken.files() == []
     assert broken.leaves_nothing()
-    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert broken.left == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
@@ -131,7 +131,7 @@ def test_a_signal_after_it_was_located(broken: Broken, number: signal.Signals) -
     assert run.end() == 2, run.stdout + run.stderr
     assert run.leaves_nothing()
     run.says(f"the run was interrupted: {number.name}")
-    assert [path.name for path in run.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert run.left == []
 
 
 def test_a_run_that_is_refused_after_it_began(broken: Broken) -> None:
@@ -140,7 +140,7 @@ def test_a_run_that_is_refused_after_it_began(broken: Broken) -> None:
     assert broken.run(CHECK, "--env=demo") == 4, broken.stdout + broken.stderr
     assert "--evidence-dir" in broken.stderr
     assert broken.leaves_nothing()
-    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert broken.left == []
 
 
 def is_loaded_late(folder: Path) -> None:
@@ -155,7 +155,7 @@ def test_it_starts_while_other_plugins_are_loaded(broken: Broken) -> None:
     assert broken.run(CHECK, "-p", "pytest_caio.plugin", "-p", "late") == 0, broken.stdout + broken.stderr
     assert (broken.folder / "met").exists()
     assert broken.leaves_nothing()
-    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert broken.left == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to signal")
@@ -169,7 +169,7 @@ def test_a_signal_while_other_plugins_are_loaded(broken: Broken) -> None:
     run.process.send_signal(signal.SIGTERM)
     assert run.end() == 2, run.stdout + run.stderr
     assert run.leaves_nothing()
-    assert [path.name for path in run.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert run.left == []
 
 
 def test_a_run_that_needs_another_one(broken: Broken) -> None:
@@ -179,7 +179,7 @@ def test_a_run_that_needs_another_one(broken: Broken) -> None:
     assert broken.run(*arguments) == 1, broken.stdout + broken.stderr
     assert broken.record["run"]["options"]["faults"] == ["docs-served"]
     assert broken.leaves_nothing()
-    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert broken.left == []
 
 
 def test_a_run_that_needs_none(broken: Broken) -> None:
@@ -192,11 +192,11 @@ def test_a_run_that_needs_none(broken: Broken) -> None:
         assert broken.run(*arguments) == 0, broken.stdout + broken.stderr
         (environment,) = broken.record["environments"]
         assert environment["base_url"] == deployment.base_url
-    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert broken.left == []
 
 
 def test_options_that_cannot_be_used(broken: Broken) -> None:
     """An error in the command line leaves nothing of a deployment that was begun before it was found."""
     assert broken.run(CHECK, "-p", "pytest_caio.plugin", "--no-such-option") == 4
     assert broken.leaves_nothing()
-    assert [path.name for path in broken.temporary.iterdir() if path.name.startswith("caio-")] == []
+    assert broken.left == []

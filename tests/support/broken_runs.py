@@ -64,6 +64,11 @@ class Broken:
         """The folder of the run's temporary files."""
         return self.folder / "temporary"
 
+    @property
+    def left(self) -> list[str]:
+        """The names of the suite's own temporary files and folders that are still there."""
+        return [path.name for path in self.temporary.iterdir() if path.name.startswith("caio-")]
+
     def start(self, *arguments: str, fresh: bool = False) -> Broken:
         """Start pytest, with the run's folder on its path."""
         self.temporary.mkdir(exist_ok=True)
