@@ -86,8 +86,11 @@ class Origin:
         elif exchange.error != UNSENDABLE:  # that says nothing about the origin
             self._reason = self._reason or exchange.error
         # A SILENCE error took a whole deadline, and FINAL errors apply to every request to the same origin.
-        alone = not self._sent.keys() - {exchange.request}
-        known = self._answered or alone or exchange.error.startswith((SILENCE, *FINAL))
+        known = (
+            self._answered
+            or self._sent.keys() <= {exchange.request}
+            or exchange.error.startswith((SILENCE, *FINAL))
+        )
         if known and not self.first.done():
             self.first.set_result("" if self._answered else self._reason)
 
@@ -101,10 +104,10 @@ class Origin:
         searched = False
         while True:
             await asyncio.sleep(_LOOK)
-            overdue = time.monotonic() - max(_PATIENCE, _SLOWER * self._slowest)
-            hanging = [request for request, sent in self._sent.items() if sent < overdue]
             if self.narrowed:
                 continue
+            overdue = time.monotonic() - max(_PATIENCE, _SLOWER * self._slowest)
+            hanging = [request for request, sent in self._sent.items() if sent < overdue]
             if self._answered:
                 for request in hanging:
                     del self._sent[request]

@@ -151,8 +151,7 @@ class Prober:
                     one_too_many = _is_one_too_many(exchange)
                     origin.record_outcome(exchange, taken=not one_too_many)
                     again = one_too_many and origin.narrow(crowd)
-                    if origin.narrowed:  # and before another request is sent in place of this one
-                        await self._transport.keep(origin.spare + 1, request.origin)
+                    await self._make_room(request, -1)  # before another is sent in place of this one
                 if not again:
                     break
                 refused.append(exchange)
@@ -166,7 +165,8 @@ class Prober:
 
     async def _attempt(self, request: Request, origin: Origin, crowd: int) -> Exchange:
         """Send a request, and again after a transient failure, unless there were only too many at once."""
-        await self._make_room(request)
+        if request.sent_once:
+            await self._make_room(request, 1)
         exchange = await self._transport.send(request)
         if _is_one_too_many(exchange) and origin.helps_to_narrow(crowd):
             return exchange
@@ -177,8 +177,7 @@ class Prober:
             left -= pause
             if left <= 0:  # the deadline is for all attempts together
                 break
-            if origin.narrowed:  # it gets a new connection
-                await self._transport.keep(origin.spare, request.origin)
+            await self._make_room(request, 0)  # it is under way, and gets a new connection
             await asyncio.sleep(pause)
             await self._pace()
             earlier += [exchange] if exchange.status_code else []
@@ -194,7 +193,8 @@ class Prober:
         assert task is not None
         self._tasks.add(task)
         await self._wait_for_room(request)
-        await self._make_room(request)
+        if request.sent_once:
+            await self._make_room(request, 1)
         await self._pace()
         return self._numbered(await self._transport.send(request))
 
@@ -207,11 +207,11 @@ class Prober:
         while not (request.effect is Effect.ONCE and origin.proven) and self._is_asking(request.origin):
             await asyncio.sleep(_GLANCE)
 
-    async def _make_room(self, request: Request) -> None:
-        """Close an idle connection for one that a request opens, where there may not be too many."""
+    async def _make_room(self, request: Request, more: int) -> None:
+        """Close idle connections where there may not be too many, if so many more are to be in use."""
         origin = self._origins.get(request.origin)
-        if request.sent_once and origin is not None and origin.narrowed:
-            await self._transport.keep(origin.spare - 1, request.origin)
+        if origin is not None and origin.narrowed:
+            await self._transport.keep(origin.spare - more, request.origin)
 
     def _is_asking(self, origin: str) -> bool:
         with self._lock:
@@ -250,8 +250,7 @@ def _may_retry(exchange: Exchange, *, narrowed: bool) -> bool:
     if exchange.error:
         return exchange.error in PASSING_FAULTS
     retried = exchange.status_code in request.retry_statuses | _ASK_AGAIN
-    retried = retried or (narrowed and _is_one_too_many(exchange))
-    return retried and not exchange.is_own_error
+    return (retried and not exchange.is_own_error) or (narrowed and _is_one_too_many(exchange))
 
 
 def _is_one_too_many(exchange: Exchange) -> bool:

@@ -172,14 +172,13 @@ class Transport:
             tls = tls_of(response.extensions.get("network_stream")) if sent.url.scheme == "https" else None
             reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
             encoding = response.headers.get("content-encoding", "")
-            # Few headers are no matter: what is too much then is the body, whose beginning is shown.
+            # A few headers are always kept: the body is too large then, and its beginning is shown.
             headers, held, error = _take_headers(response, max(_PIECE, _MAX_ALL - self._held))
             made = functools.partial(replace, exchange, reason=reason, tls=tls)
             first = functools.partial(made, headers=headers[:_FIRST_HEADERS], begun=begun.status)
             if error:
                 return first(truncated=error == TOO_LARGE, error=error)
-            upgraded = response.status_code == _UPGRADED  # the bytes that follow are not HTTP
-            if upgraded:
+            if response.status_code == _UPGRADED:  # the bytes that follow are not HTTP
                 body = await listen(response.extensions["network_stream"])
             else:
                 body, error = await self._body(response, encoding, held)

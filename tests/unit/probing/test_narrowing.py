@@ -115,9 +115,8 @@ def test_one_path_that_is_never_there(make_prober: Callable[..., Prober]) -> Non
         prober = make_prober(connections=128, timeout=60)
         (gone,) = gets(origin, 1, "/gone/")
         assert ask(prober, [gone, *gets(origin, 200)]) == [503] + [200] * 200
-        assert (
-            len(prober.exchange(gone).result().attempts) == 6
-        )  # with 128, 64 and 32 slots, and three with 16
+        # Once with each of 128, 64 and 32 slots, and three times with sixteen.
+        assert len(prober.exchange(gone).result().attempts) == 6
 
 
 def test_a_deployment_that_takes_nothing(make_prober: Callable[..., Prober]) -> None:
