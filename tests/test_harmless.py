@@ -17,6 +17,7 @@ from pytest_caio.contract.providers import PROVIDERS, ROUTES
 from pytest_caio.reference.hosting.process import lean_python
 from pytest_caio.reference.hosting.redis_server import RedisServer
 from pytest_caio.reference.variations import VARIATIONS
+from tests.support.hosted import READY_BUDGET_MS
 from tests.support.other_agent import golden_cases
 from tests.support.other_dashboard import OtherDashboard
 from tests.support.other_shapes import SHAPES
@@ -24,7 +25,6 @@ from tests.support.places import SUPPORT, as_toml
 from tests.support.proof_groups import variation_groups
 from tests.support.proof_runs import (
     ASKING,
-    READY_BUDGET_MS,
     ask,
     prove_together,
     reds,

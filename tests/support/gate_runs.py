@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import forked
+from tests.support.hosted import READY_BUDGET_MS
 from tests.support.places import CHECKOUT, as_toml
 
 __all__ = ["SUITE", "Gate", "ask_gate", "toml"]
@@ -73,7 +74,11 @@ def ask_gate(
     """Run one gate of the suite for every profile, with the evidence in `folder`."""
     if profiles is not None:
         path = folder / "profiles.toml"
-        path.write_text(toml(profiles), "utf-8")
+        patient = {
+            name: {**sections, "": {"ready_budget_ms": READY_BUDGET_MS, **sections.get("", {})}}
+            for name, sections in profiles.items()
+        }
+        path.write_text(toml(patient), "utf-8")
         arguments = (*arguments, f"--profiles={path}", *(f"--env={name}" for name in profiles))
     evidence = folder / "evidence"
     done = forked.run(

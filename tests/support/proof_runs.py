@@ -15,7 +15,7 @@ import pytest
 from pytest_caio.reference.dashboard.deployment import COMMIT
 from pytest_caio.reference.faults import FAULTS
 from tests.support import forked
-from tests.support.hosted import HostedDeployment
+from tests.support.hosted import READY_BUDGET_MS, HostedDeployment
 from tests.support.places import CHECKOUT
 from tests.support.scanner import Scanner
 
@@ -25,7 +25,6 @@ __all__ = [
     "DIFFERENT",
     "ELSEWHERE",
     "MOST_LINES",
-    "READY_BUDGET_MS",
     "USUAL",
     "Case",
     "ask",
@@ -50,8 +49,6 @@ _UNUSED = ("cacheprovider", "logging", "unraisableexception", "threadexception",
 _LEAN = ("--capture=no", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
 # The ignored gates send no request, so no fault can turn them red, and they take longest.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
-# For RDY-12, unless the fault is about time: on a busy machine every response is late.
-READY_BUDGET_MS = 30_000
 MOST_LINES = 12  # beside the verdict lines, in which one cause is told
 # No fault of these proofs leaves a request without a response, but on a busy machine one may take long.
 _PATIENT = "--http-timeout=60"
