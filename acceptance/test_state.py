@@ -9,7 +9,6 @@ from pytest_caio.checks.shared import CADENCE_LEADS, PENDING_EMAILS
 from pytest_caio.checks.words import word
 from pytest_caio.contract.cards import Queue
 from pytest_caio.contract.reports import CadenceLead, CadenceLeads
-from pytest_caio.gates.queue import compare_cards
 from pytest_caio.gates.requirements import needs_cutover, needs_files, needs_redis, needs_summary, needs_twins
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def test_deployment_sees_the_state(
         view = state.leads_against(lead.email for lead in leads)
         unseen, unknown = view.unseen, view.unknown
     else:
-        found = compare_cards(response.report(Queue), queue, environment)
+        found = queue.compare(response.report(Queue), environment)
         if found.nothing:
             raise NotApplicable("no card waits, neither in Redis nor in the deployment's queue")
         unseen, unknown = found.unseen, found.unknown

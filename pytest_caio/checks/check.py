@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import pytest
 
-from pytest_caio.checks.probe import Probe
+from pytest_caio.checks.probe import Effect, Probe
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import canonical
 from pytest_caio.outcomes import HAND_OVER, Mismatch, MissingInput, Way, who_acts
@@ -22,6 +22,7 @@ __all__ = [
     "MARK",
     "Case",
     "Check",
+    "asked_last",
     "case_name",
     "case_of",
     "cases",
@@ -29,7 +30,6 @@ __all__ = [
     "check_of",
     "filled",
     "gate_of",
-    "measures_time",
 ]
 
 MARK = "caio_check"
@@ -269,7 +269,9 @@ def case_of(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
-def measures_time(item: pytest.Item) -> bool:
-    """Return whether a collected test is a case that measures response times, or repeats a request later."""
+def asked_last(item: pytest.Item) -> bool:
+    """Return whether a test is a case whose requests are sent last: in time, repeated later, or once only."""
     case = case_of(item)
-    return case is not None and any(probe.sample or probe.again_after for probe in case.probes)
+    return case is not None and any(
+        probe.sample or probe.again_after or probe.effect is Effect.ONCE for probe in case.probes
+    )

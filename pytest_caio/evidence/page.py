@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import cache_from_source
+from pathlib import Path
 from typing import Any
 
+from jinja2 import BytecodeCache, FileSystemLoader, StrictUndefined
 from jinja2 import Environment as Templates
-from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from pytest_caio.checks.check import GATES
 from pytest_caio.evidence import since
 from pytest_caio.evidence.curl import curl, curl_in_powershell, to_fill_in
 from pytest_caio.evidence.file import TEMPLATES
 from pytest_caio.evidence.plots import SCORES, all_tables, scores, waterfall
+from pytest_caio.system.atomicfile import write_atomically
 from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.causes import once
 from pytest_caio.verdict.outcome import NOT_ASKED, Outcome, word_of
@@ -48,13 +54,41 @@ _WHOLE = "the whole suite"
 _MOST_PRINTED = 30  # rows of pytest-html's table on paper; the style sheet has the same number
 
 
+class _Compiled(BytecodeCache):
+    """Keeps compiled templates where Python keeps the bytecode of modules, and as far as Python may do so."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what was kept, unless it is of another template, another Python or not whole."""
+        try:
+            with self._path(bucket).open("rb") as file:
+                bucket.load_bytecode(file)
+        except Exception:  # noqa: BLE001 - a damaged file; it is then compiled and written anew
+            bucket.reset()
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled, if it can be written there."""
+        path = self._path(bucket)
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):  # as where the package is installed for all users
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, bucket.bytecode_to_string())
+
+    def get_source_checksum(self, source: str) -> str:
+        """Return what changes with the template, and with this module: its options are compiled too."""
+        return super().get_source_checksum(Path(__file__).read_text("utf-8") + source)
+
+    def _path(self, bucket: Bucket) -> Path:
+        return Path(cache_from_source(str(TEMPLATES / f"{bucket.key}.html"))).with_suffix(".jinja")
+
+
 @functools.cache
 def _templates() -> Templates:
-    # Whatever a template prints is escaped, and made printable first.
     return Templates(
         loader=FileSystemLoader(TEMPLATES, "utf-8"),
+        bytecode_cache=_Compiled(),
         autoescape=True,
         undefined=StrictUndefined,
+        # Whatever a template prints is escaped, and made printable first.
         finalize=lambda value: (
             printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
         ),

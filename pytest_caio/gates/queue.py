@@ -17,7 +17,7 @@ from pytest_caio.redaction.personal import mask_identifier
 from pytest_caio.state import StoreError, connect, fetch, members, scan
 from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
 
-__all__ = ["CardView", "QueueFindings", "compare_cards", "examine_queue"]
+__all__ = ["CardView", "QueueFindings", "examine_queue"]
 
 _PAGE = 500
 
@@ -90,17 +90,16 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             nothing=not (real or wanted),
         )
 
+    def compare(self, queue: Queue, environment: Environment) -> CardView:
+        """Compare the shown cards with Redis, read once more where they differ: a card may have come or gone.
 
-def compare_cards(queue: Queue, found: QueueFindings, environment: Environment) -> CardView:
-    """Compare the shown cards with Redis, read once more where they differ: a card may have come or gone.
-
-    Raises Mismatch when Redis did not answer.
-    """
-    view = found.against(queue)
-    if not (view.unseen or view.unknown):
-        return view
-    later = examine_queue(environment).against(queue)
-    return CardView(_both(view.unseen, later.unseen), _both(view.unknown, later.unknown))
+        Raises Mismatch when Redis did not answer.
+        """
+        view = self.against(queue)
+        if not (view.unseen or view.unknown):
+            return view
+        later = examine_queue(environment).against(queue)
+        return CardView(_both(view.unseen, later.unseen), _both(view.unknown, later.unknown))
 
 
 def examine_queue(environment: Environment) -> QueueFindings:

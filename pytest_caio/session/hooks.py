@@ -12,7 +12,7 @@ import pytest
 from pytest_metadata.plugin import metadata_key
 
 from pytest_caio.arguments import asks_nothing
-from pytest_caio.checks.check import GATES, MARK, case_of, check_of, measures_time
+from pytest_caio.checks.check import GATES, MARK, asked_last, case_of, check_of
 from pytest_caio.commandline import Options
 from pytest_caio.errors import own_fault
 from pytest_caio.evidence.file import ready_folder
@@ -160,7 +160,7 @@ class AcceptanceSession:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Run each case once, and move those that measure time to the end: their requests are sent last."""
+        """Run each case once, and last those whose requests are sent last: no other is to wait with them."""
         # --count of pytest-repeat and --keep-duplicates select a case several times, and every worker would
         # send its requests again: six wrong logins, for example.
         seen: set[object] = set()
@@ -170,7 +170,7 @@ class AcceptanceSession:
             if not own & seen:
                 once.append(item)
             seen |= own
-        items[:] = sorted(once, key=measures_time)
+        items[:] = sorted(once, key=asked_last)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +109,14 @@ def test_a_case_is_run_once(ask: Ask, deployment: Deployment) -> None:
     assert outcome.status == 0, outcome.stdout
     cases = [case["id"] for check in outcome.evidence["environments"][0]["checks"] for case in check["cases"]]
     assert len(cases) == len(set(cases)) > 10
+
+
+def test_cases_run_in_the_order_of_their_requests(ask: Ask, deployment: Deployment) -> None:
+    """Cases whose requests are sent last, once only or to measure time, run last, so that none waits."""
+    outcome = ask("acceptance", "-m", "auth or readiness", "--collect-only", "-q", to=deployment)
+    checks = [re.split(r"::|\[", line)[1] for line in outcome.lines if "::" in line]
+    assert checks[-2:] == ["test_wrong_token_at_the_login", "test_readiness_is_quick"]
+    assert checks[0] == "test_status_needs_a_token"
 
 
 STRICT = "[pytest]\nfilterwarnings =\n    error\n"

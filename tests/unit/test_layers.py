@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 import subprocess
 import sys
@@ -121,6 +122,22 @@ def test_the_suite_imports_only_public_modules() -> None:
                 ):
                     wrong.append(f"{path.name}: {module}")
     assert wrong == []
+
+
+def test_the_suite_is_collected_without_a_redis_client() -> None:
+    """No module of checks imports the Redis client: nothing is sent before all are imported."""
+    names = [path.stem for path in SUITE.glob("test_*.py")]
+    imported = f"import sys; [__import__(name) for name in {names}]; print('redis' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", imported],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (CHECKOUT, SUITE)))},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert names
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_the_reference_is_imported_only_when_started() -> None:
