@@ -32,7 +32,8 @@ class Job:
 
     `fixture` is the fixture that returns its findings, `told` its description in progress lines, which the
     environment's name completes. `needs` raises MissingInput or NotApplicable when the job cannot be done.
-    A `long` job runs a process of its own and is started before everything else.
+    A `long` job runs a process of its own and is started before everything else: when the first test that
+    needs it is collected, or after the collection where options of pytest may leave tests out.
     """
 
     fixture: str

@@ -24,7 +24,7 @@ from pytest_caio.session.cases import CaseHooks
 from pytest_caio.session.failures import without_judged
 from pytest_caio.session.fixtures import CheckFixtures
 from pytest_caio.session.leaks import LeakWatch, polled
-from pytest_caio.session.narrowing import narrowings, part_of
+from pytest_caio.session.narrowing import may_deselect, narrowings, part_of
 from pytest_caio.session.pytest_options import asks_for_tracebacks, pass_over_strictness
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
@@ -54,6 +54,9 @@ class AcceptanceSession:
         self._signals = beginning.signals
         self._interrupted = ""
         self._quiet = options.plan or asks_nothing(config.option)
+        # Long jobs, by fixture, that begin when the first test that needs them is collected.
+        none = self._quiet or self._assignment.worker or may_deselect(config)
+        self._early = {} if none else {job.fixture: job for job in JOBS if job.long}
         # No worker runs tests.
         self._alone = not self._assignment.worker and getattr(config.option, "dist", "no") == "no"
         # The evidence files by path, each with its writer; none in a worker.
@@ -140,13 +143,16 @@ class AcceptanceSession:
         metafunc.parametrize("_caio_case", found, ids=ids, indirect=True)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Mark a check with its gate, and let -k select it by its id; raise if interrupted."""
+        """Mark a check with its gate, let -k select it by its id, begin its job; raise if interrupted."""
         self._signals.raise_if_interrupted()
         check = check_of(item)
         if check:
             item.extra_keyword_matches.add(check.id)
         if check and check.gate in GATES:
             item.add_marker(check.gate)
+        if check and self._early and isinstance(item, pytest.Function):
+            for name in self._early.keys() & set(item.fixturenames):
+                self._run.begin([self._early.pop(name)])
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that the run was narrowed."""

@@ -7,7 +7,7 @@ import pytest
 from pytest_caio.checks.check import GATES
 from pytest_caio.session.run import Run
 
-__all__ = ["narrowings", "part_of", "selection"]
+__all__ = ["may_deselect", "narrowings", "part_of", "selection"]
 
 
 def selection(config: pytest.Config) -> str:
@@ -17,6 +17,11 @@ def selection(config: pytest.Config) -> str:
     parts += [f"-k {option.keyword}"] if option.keyword else []
     parts += [f"-m {option.markexpr}"] if option.markexpr else []
     return " ".join(parts)
+
+
+def may_deselect(config: pytest.Config) -> bool:
+    """Return whether an option of pytest may leave out checks that were collected."""
+    return any(config.getoption(n, None) for n in ("keyword", "markexpr", "deselect", "lf", "stepwise"))
 
 
 def part_of(config: pytest.Config) -> str:

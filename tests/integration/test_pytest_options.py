@@ -119,6 +119,47 @@ def test_cases_run_in_the_order_of_their_requests(ask: Ask, deployment: Deployme
     assert checks[0] == "test_status_needs_a_token"
 
 
+THREADS = """
+import threading
+
+begun = []
+
+class Told(threading.Thread):
+    def start(self):
+        begun.append(self.name)
+        super().start()
+
+threading.Thread = Told
+
+def pytest_collection_finish():
+    print("begun:", *begun, sep="|")
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "begun"),
+    [
+        ((), True),
+        (("-m", "pack"), False),
+        (("-k", "PACK-01"), False),
+        (("--deselect", "acceptance/test_pack.py::test_no_such"), False),
+        (("-p", "cacheprovider", "--lf"), False),
+        (("-p", "cacheprovider", "-p", "stepwise", "--stepwise"), False),
+        (("--plan",), False),
+    ],
+)
+def test_long_jobs_begin_as_their_checks_are_collected(
+    ask: Ask, deployment: Deployment, tmp_path: Path, options: tuple[str, ...], begun: bool
+) -> None:
+    """The critical tests begin while checks are collected, unless options may leave their check out."""
+    (tmp_path / "threads.py").write_text(THREADS, "utf-8")
+    asked = ("acceptance/test_pack.py", "-s", "-p", "threads", *options)
+    outcome = ask(*asked, to=deployment, path=(tmp_path,))
+    assert outcome.status == 0, outcome.stdout + outcome.stderr
+    (line,) = (line for line in outcome.lines if line.startswith("begun:"))
+    assert ("caio critical tests of production" in line.split("|")) is begun, line
+
+
 STRICT = "[pytest]\nfilterwarnings =\n    error\n"
 
 
