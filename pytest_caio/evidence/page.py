@@ -73,12 +73,16 @@ class _Compiled(BytecodeCache):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, bucket.bytecode_to_string())
 
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:  # noqa: ARG002 - the loader has one folder
+        """Return the name of a template; jinja2 adds its path, and fails where that is no valid Unicode."""
+        return name
+
     def get_source_checksum(self, source: str) -> str:
         """Return what changes with the template, and with this module: its options are compiled too."""
         return super().get_source_checksum(Path(__file__).read_text("utf-8") + source)
 
     def _path(self, bucket: Bucket) -> Path:
-        return Path(cache_from_source(str(TEMPLATES / f"{bucket.key}.html"))).with_suffix(".jinja")
+        return Path(cache_from_source(str(TEMPLATES / bucket.key))).with_suffix(".jinja")
 
 
 @functools.cache

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["GARBAGE", "Desk", "Fork", "connect", "may_fork"]
 
 GARBAGE = 20_000  # objects made and not freed, after which garbage is looked for; Python's default is 700
-_MOST_TOLD = 16  # outcomes in one message: each may be of a MiB, and both ends hold a message several times
+# Both ends hold a message several times: so many outcomes are in one, and none is added to so many bytes.
+_MOST_TOLD, _MOST_BYTES = 16, 1 << 20
 # Signals that end a run; Windows, which has no forks, lacks some.
 _IGNORED = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 # The number of an exchange, or the origin of a first response, with its result or its error.
@@ -167,14 +168,21 @@ def _tell(outcomes: _Outcomes, connection: Connection) -> None:
     """Tell outcomes, some at a time, in a thread of its own: the other end may be slow."""
     with contextlib.suppress(OSError):
         while (one := outcomes.get()) is not None:
-            done = [one]
+            told = [_outcome(*one)]
             with contextlib.suppress(Empty):
-                while len(done) < _MOST_TOLD and (one := outcomes.get_nowait()) is not None:
-                    done.append(one)
-            told = [_outcome(key, future) for key, future in done]
+                while len(told) < _MOST_TOLD and sum(map(_size, told)) < _MOST_BYTES:
+                    if (one := outcomes.get_nowait()) is None:
+                        break
+                    told.append(_outcome(*one))
             connection.send_bytes(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
             if one is None:
                 return
+
+
+def _size(outcome: _Outcome) -> int:
+    """Return the bytes of the bodies in an outcome."""
+    exchanges = outcome[1], *getattr(outcome[1], "earlier", ())
+    return sum(len(getattr(one, "body", b"")) for one in exchanges)
 
 
 def _outcome(key: int | str, future: Future[Any]) -> _Outcome:

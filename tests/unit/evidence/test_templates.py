@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,6 +57,18 @@ def test_a_template_is_compiled_once(kept: Path, render: Render, monkeypatch: py
     assert file.suffix == ".jinja"
     monkeypatch.setattr(jinja2.Environment, "compile", None)
     assert render() == "<p>1 &lt; 2</p>"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths of Windows are Unicode")
+def test_the_path_need_not_be_unicode(
+    kept: Path, template: Path, render: Render, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder whose name is no valid Unicode, templates are compiled and kept as well."""
+    odd = template.parent.with_name(os.fsdecode(b"caf\xe9"))
+    template.parent.rename(odd)
+    monkeypatch.setattr(page, "TEMPLATES", odd)
+    assert [render(), render()] == ["<p>1 &lt; 2</p>"] * 2
+    assert len(files(kept)) == 1
 
 
 def test_a_changed_template_is_compiled_anew(kept: Path, template: Path, render: Render) -> None:
