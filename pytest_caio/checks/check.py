@@ -270,7 +270,7 @@ def case_of(item: pytest.Item) -> Case | None:
 
 
 def asked_last(item: pytest.Item) -> bool:
-    """Return whether a test is a case whose requests are sent last: in time, repeated later, or once only."""
+    """Return whether a test is a case with a request that is a sample, is sent again later, or only once."""
     case = case_of(item)
     return case is not None and any(
         probe.sample or probe.again_after or probe.effect is Effect.ONCE for probe in case.probes

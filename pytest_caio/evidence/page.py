@@ -67,9 +67,10 @@ class _Compiled(BytecodeCache):
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep what was compiled, if it can be written there."""
-        path = self._path(bucket)
         if not sys.dont_write_bytecode:
-            with suppress(OSError):  # as where the package is installed for all users
+            # As where the package is installed for all users, or for a Python that keeps no bytecode at all.
+            with suppress(OSError, NotImplementedError):
+                path = self._path(bucket)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, bucket.bytecode_to_string())
 

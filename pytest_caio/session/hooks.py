@@ -166,7 +166,7 @@ class AcceptanceSession:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Run each case once, and last those whose requests are sent last: no other is to wait with them."""
+        """Run each case once, and those whose requests are sent last at the end, so that no other waits."""
         # --count of pytest-repeat and --keep-duplicates select a case several times, and every worker would
         # send its requests again: six wrong logins, for example.
         seen: set[object] = set()

@@ -112,5 +112,9 @@ def test_nothing_is_kept_where_python_keeps_nothing(
     assert render() == "<p>1 &lt; 2</p>"
     assert not kept.exists()
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    with monkeypatch.context() as without:
+        without.setattr(sys.implementation, "cache_tag", None)
+        assert render() == "<p>1 &lt; 2</p>"
+    assert not kept.exists()
     kept.write_text("a file in place of the folder", "utf-8")
     assert render() == "<p>1 &lt; 2</p>"
