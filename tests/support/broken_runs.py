@@ -117,11 +117,20 @@ class Broken:
         try:
             wait_for(lambda: not self.family(), 60, pause=0.05)
         except AssertionError:
-            for process in self.family():
-                sys.stderr.write(f"left: {process.cmdline()}\n")
-                process.kill()
+            self.kill()
             return False
         return within(time.monotonic() - began, seconds)
+
+    def kill(self) -> None:
+        """Kill the run and every process that it started, and close its output; say what was still there."""
+        if self.process is not None:
+            self.process.kill()
+        for process in self.family():
+            with suppress(psutil.Error):  # it may end meanwhile
+                sys.stderr.write(f"still there: {process.cmdline()}\n")
+                process.kill()
+        if self.process is not None:
+            finish(self.process, 60)
 
     def files(self) -> list[str]:
         """Return the names of the evidence files, without the ledger and what is beside it."""

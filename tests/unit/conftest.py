@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,14 @@ def send() -> Callable[..., list[Exchange]]:
         return asyncio.run(all_of_them())
 
     return run
+
+
+@pytest.fixture
+def no_garbage() -> None:
+    """Collect the garbage of other tests, and say nothing of what they left open: it is not this test's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @pytest.fixture

@@ -516,7 +516,7 @@ def test_origins_do_not_share_slots(
 
 
 def test_closing_while_connecting_leaves_no_warning(
-    server: Loopback, monkeypatch: pytest.MonkeyPatch
+    server: Loopback, monkeypatch: pytest.MonkeyPatch, no_garbage: None
 ) -> None:
     """Closing a prober while it connects leaves no exception for the garbage collector to report."""
     told: list[object] = []
