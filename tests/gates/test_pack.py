@@ -21,6 +21,7 @@ from pytest_caio.redaction.secret import Secret
 from pytest_caio.reference.hosting.process import lean_python
 from tests.support.gate_runs import Gate, ask_gate
 from tests.support.pace import stretched, within
+from tests.support.processes import runs
 
 TESTS = {
     "passing": "def test_it(): pass\n",
@@ -188,12 +189,6 @@ def test_lacking_input_is_named(gate: Gate, name: str, key: str) -> None:
     assert key in gate.observed(name, "PACK-01")
 
 
-def alive(pid: int) -> bool:
-    """Say whether a process runs; one that ended and was not collected does not."""
-    psutil = pytest.importorskip("psutil")
-    return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-
-
 def test_pack_that_hangs(hanging: Gate) -> None:
     """A pack that hangs is red at its time limit, and says so."""
     assert hanging.apart("hanging") == {"PACK-01": "failed"}
@@ -204,7 +199,7 @@ def test_pack_that_hangs(hanging: Gate) -> None:
 def test_hanging_tests_leave_nothing_running(hanging: Gate, folder: Path) -> None:
     """What hanging tests started is ended with them."""
     assert hanging.outcomes("hanging")
-    assert not alive(int((folder / "hanging" / "child").read_text("utf-8")))
+    assert not runs(int((folder / "hanging" / "child").read_text("utf-8")))
 
 
 def test_crash_shows_the_end_of_the_output(gate: Gate) -> None:

@@ -135,13 +135,14 @@ def test_a_killed_worker(broken: Broken, deployment: Deployment) -> None:
 
 
 KILLS_PROBER = """
-import psutil
+import contextlib, psutil
 
 def pytest_{hook}():
     own = psutil.Process()
     for child in own.children():
-        if child.cmdline() == own.cmdline():
-            child.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.cmdline() == own.cmdline():
+                child.kill()
 """
 
 

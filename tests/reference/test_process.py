@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.reference.dashboard.settings import RUNTIME_KEYS, flag, fresh_settings, items
 from pytest_caio.reference.hosting.host import host
 from pytest_caio.reference.hosting.process import ReferenceProcess
+from tests.support.processes import below, runs
 from tests.support.reference_site import Site, site_of
 
 SERVE = [sys.executable, "-m", "pytest_caio", "serve"]
@@ -95,9 +97,9 @@ def test_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAILWAY_GIT_BRANCH", "some-branch")
     with ReferenceProcess() as process, site_of(process) as site:
         assert site.settings["DASHBOARD_AUTH_TOKEN"] != "parent-token-that-must-stay"
-        pids = [p for p in psutil.Process().children(recursive=True) if "serve" in p.cmdline()]
-        for pid in pids:
-            assert "must-stay" not in str(pid.environ())
+        for serving in below("serve"):
+            with suppress(psutil.NoSuchProcess):
+                assert "must-stay" not in str(serving.environ())
         assert site.get("/inngest").status_code == 401
         assert site.introspect("signkey-prod-" + "1" * 64).status_code == 401
         told = site.introspect().json()
@@ -139,18 +141,14 @@ def test_options() -> None:
 def test_stop_leaves_nothing() -> None:
     """After `stop` the process, its Redis and its files are gone; stopping again does nothing."""
     process = ReferenceProcess().start()
-    # Its Redis is its child, and like it not in our group: found while its parent still runs.
-    family = [
-        p for p in psutil.Process().children(recursive=True) if p.name().startswith(("redis", "python"))
-    ]
     env_file = process.env_file
     port = int(process.base_url.rpartition(":")[2])
-    mine = [p for p in family if str(env_file) in p.cmdline()]
-    mine += mine[0].children()
+    mine = below(str(env_file))
+    mine += mine[0].children()  # its Redis is its child, and found while its parent still runs
     assert any("redis-server" in p.name() for p in mine)
     process.stop()
     process.stop()
-    assert not [p for p in mine if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert not [p for p in mine if runs(p)]
     assert not env_file.exists()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -174,7 +172,7 @@ def test_end_with_its_parent() -> None:
     assert len(family) == 3  # itself, its Redis, and what guards that
     parent.communicate("\n", timeout=20)
     _, alive = psutil.wait_procs(family, timeout=10)
-    assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+    assert not [one for one in alive if runs(one)]
 
 
 def test_start_that_fails() -> None:
@@ -213,7 +211,7 @@ def test_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
     assert err.count("\n") == 1
     assert "DASHBOARD_AUTH_TOKEN" in err
     assert children
-    assert not [child for child in children if child.is_running()]
+    assert not [child for child in children if runs(child)]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -232,7 +230,7 @@ def test_signal_while_starting(tmp_path: Path) -> None:
         children = psutil.Process(running.pid).children()
         running.send_signal(signal.SIGTERM)
         assert running.wait(20) in (0, -signal.SIGTERM)  # its handlers may not have been in place yet
-        assert not [child for child in children if _runs(child)]
+        assert not [child for child in children if runs(child)]
         assert list(tmp_path.iterdir()) == []
 
 
@@ -275,14 +273,6 @@ def test_signal_whose_exception_is_lost(name: str) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, b"")
     assert said in done.stderr if said else done.stderr == b""
-
-
-def _runs(process: psutil.Process) -> bool:
-    """Say whether a process still runs: one that has ended and waits to be buried does not."""
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize(

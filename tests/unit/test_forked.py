@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.support import forked
 from tests.support.forked import Forked, Process
+from tests.support.pace import wait_for
 from tests.support.places import CHECKOUT
+from tests.support.processes import runs
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork to make")
 # A plugin that writes what a run sees of itself: arguments, paths, folders, environment and session.
@@ -177,6 +178,4 @@ def test_the_fork_server_ends_with_the_tests(tmp_path: Path) -> None:
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     server = int(done.stdout)
-    if psutil.pid_exists(server):
-        psutil.wait_procs([psutil.Process(server)], timeout=30)
-    assert not psutil.pid_exists(server) or psutil.Process(server).status() == psutil.STATUS_ZOMBIE
+    wait_for(lambda: not runs(server))

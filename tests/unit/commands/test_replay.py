@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from pytest_caio.commands.cli import main
 from pytest_caio.replay import Answer, load_answers, save_answers
+from tests.support.pace import wait_for
 from tests.support.places import CHECKOUT, SUPPORT, as_toml
+from tests.support.processes import runs
 
 AGENT = "python -m pytest_caio.reference.golden.agent --lines"
 MISFIT = f'python "{(SUPPORT / "misfits.py").as_posix()}"'
@@ -248,6 +249,4 @@ def test_ctrl_c_ends_the_runner(demo_path: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "kept.jsonl").exists()
     numbers = [int(number) for number in pids.read_text("utf-8").split()]
     assert numbers
-    runners = [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
-    _, left = psutil.wait_procs(runners, timeout=1)
-    assert not [one for one in left if one.status() != psutil.STATUS_ZOMBIE]
+    wait_for(lambda: not any(map(runs, numbers)))

@@ -24,6 +24,7 @@ from pytest_caio.replay.runners import missing_script, split_command
 from pytest_caio.system.program import find_program
 from tests.support.pace import stretched, wait_for, within
 from tests.support.places import CHECKOUT, SUPPORT
+from tests.support.processes import runs
 
 Misfit = Callable[..., CommandRunner]
 QUESTIONS = [Question(f"Q-{n}", f"What of number {n}?") for n in range(4)]
@@ -345,17 +346,5 @@ def test_numbers_and_protocol_are_checked() -> None:
 def _gone(pids: Path) -> bool:
     """Wait until none of the processes runs any more, and say whether that took less than 5 seconds."""
     numbers, began = [int(pid) for pid in pids.read_text("utf-8").split()], time.monotonic()
-    wait_for(lambda: not any(map(_runs, numbers)), 60)
+    wait_for(lambda: not any(map(runs, numbers)), 60)
     return bool(numbers) and within(time.monotonic() - began, 5)
-
-
-def _runs(pid: int) -> bool:
-    if sys.platform == "win32":
-        listed = subprocess.run(["tasklist", "/FI", f"PID eq {pid}"], capture_output=True, check=True)
-        return str(pid).encode() in listed.stdout
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")  # a zombie waits only for its parent, which is not ours to hurry
-    return not (stat.exists() and stat.read_text("utf-8").rpartition(")")[2].split()[0] == "Z")
