@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from pytest_caio.environments.environment import load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.environments.tokens import read_revoked
-from tests.support.hosted import READY_BUDGET_MS, HostedDeployment
+from tests.support.hosted import HostedDeployment
 from tests.support.odd_answers import OddAnswers
 
 
@@ -26,7 +25,7 @@ def odd() -> Iterator[OddAnswers]:
         (profile,) = read_profiles(deployment.profiles_file).values()
         environment = load_environment(
             "production",
-            msgspec.structs.replace(profile, ready_budget_ms=READY_BUDGET_MS),
+            profile,
             Path(),
             keys=RUNTIME_KEYS,
             process={},

@@ -15,7 +15,6 @@ import pytest
 
 from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
-from tests.support.hosted import READY_BUDGET_MS
 from tests.support.judging import GATES, must_be_no_go
 from tests.support.nightly import some_nightly
 from tests.support.suite_runs import ASKING, SHORT, Ask, Deployment, clean_environment, serving, start_suite
@@ -168,14 +167,10 @@ def test_nothing_follows_a_redirect(ask_at: Ask, pace: Pace) -> None:
     must_be_no_go(outcome, "307, redirect to")
 
 
-def test_http_1_0_is_understood(ask: Ask, deployment: Deployment, tmp_path: Path) -> None:
+def test_http_1_0_is_understood(ask: Ask, deployment: Deployment) -> None:
     """A healthy deployment behind an HTTP/1.0 proxy fails no check except possibly RDY-11 and RDY-13."""
-    profiles = tmp_path / "profiles.toml"
-    header, *own = deployment.reference.profiles_file.read_text("utf-8").splitlines()
-    profiles.write_text("\n".join([header, f"ready_budget_ms = {READY_BUDGET_MS}", *own]), "utf-8")
     with serving(bad.relaying(deployment.address, version="1.0")) as url:
-        options = (*deployment.arguments, f"--base-url={url}", f"--profiles={profiles}")
-        outcome = ask("acceptance/test_readiness.py", *options)
+        outcome = ask("acceptance/test_readiness.py", *deployment.arguments, f"--base-url={url}")
     assert {check for check, found in outcome.checks.items() if found != "passed"} <= {"RDY-11", "RDY-13"}
 
 

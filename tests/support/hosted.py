@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from pytest_caio.commands import serve as service
+from pytest_caio.reference.faults import FAULTS
 from pytest_caio.reference.hosting import host as hosting
 from pytest_caio.reference.hosting.process import ReferenceProcess
 from pytest_caio.reference.hosting.server import Server
 
 __all__ = ["READY_BUDGET_MS", "HostedDeployment"]
 
-# For RDY-12, unless a test is about time: on a busy machine every response is late.
+# In profiles, for RDY-12: on a busy machine every response is late.
 READY_BUDGET_MS = 30_000
 
 
 class HostedDeployment(ReferenceProcess):
     """Like `ReferenceProcess`, with its own uvicorn and Redis server, but in this process.
 
-    For tests that start hundreds of them. Environment variables that would configure it are removed from this
+    For tests that start hundreds of them. Unless one of its faults is about time, its profile gives readiness
+    so long that it is never late. Environment variables that would configure it are removed from this
     process.
     """
 
@@ -33,6 +35,7 @@ class HostedDeployment(ReferenceProcess):
 
     def __init__(self, *options: str, **how: Any) -> None:
         super().__init__(*options, **how)
+        self._timed = any("RDY-12" in FAULTS[name].reds for name in how.get("faults", ()))
         self._told: queue.SimpleQueue[dict[str, str] | BaseException] = queue.SimpleQueue()
 
     def _begin(self, options: Sequence[str], folder: Path) -> None:  # noqa: ARG002 - for its errors
@@ -62,6 +65,10 @@ class HostedDeployment(ReferenceProcess):
             self.stop()
             raise told
         return told
+
+    def _profile(self, folder: Path) -> str:
+        name, own = super()._profile(folder).split("\n", 1)
+        return f"{name}\n{own}" if self._timed else f"{name}\nready_budget_ms = {READY_BUDGET_MS}\n{own}"
 
     def _finish(self) -> None:
         if self._server is not None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from pytest_caio.reference.dashboard.deployment import COMMIT
-from pytest_caio.reference.faults import FAULTS
 from tests.support import forked
 from tests.support.hosted import READY_BUDGET_MS, HostedDeployment
 from tests.support.places import CHECKOUT
@@ -162,14 +161,12 @@ def ask(
     `before` those of an earlier run against the same deployment. With a `turn`, a part of the cases is
     asked, other ones in each turn, except for the `whole` checks.
     """
-    timed = any("RDY-12" in FAULTS[name].reds for name in faults)
-    budget = "" if timed else f"ready_budget_ms = {READY_BUDGET_MS}"
     with HostedDeployment(*options, faults=faults, environment="production", access_log=False) as deployment:
         profiles = folder / "profiles.toml"
         lines = deployment.profiles_file.read_text("utf-8").splitlines()
         given = {line.partition(" = ")[0]: line for line in profile}
         own = [given.pop(line.partition(" = ")[0], line) for line in lines]
-        profiles.write_text("\n".join([own[0], budget, *given.values(), *own[1:]]), "utf-8")
+        profiles.write_text("\n".join([own[0], *given.values(), *own[1:]]), "utf-8")
         options = (
             *("--env=production", f"--base-url={deployment.base_url}", f"--env-file={deployment.env_file}"),
             *(f"--profiles={profiles}", f"--revoked-tokens=@{deployment.revoked_file}"),
