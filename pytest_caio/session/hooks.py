@@ -55,7 +55,7 @@ class AcceptanceSession:
         self._interrupted = ""
         self._quiet = options.plan or asks_nothing(config.option)
         # Long jobs, by fixture, that begin when the first test that needs them is collected.
-        none = self._quiet or self._assignment.worker or may_deselect(config)
+        none = self._quiet or self._assignment.worker
         self._early = {} if none else {job.fixture: job for job in JOBS if job.long}
         # No worker runs tests.
         self._alone = not self._assignment.worker and getattr(config.option, "dist", "no") == "no"
@@ -152,7 +152,9 @@ class AcceptanceSession:
             item.add_marker(check.gate)
         if check and self._early and isinstance(item, pytest.Function):
             for name in self._early.keys() & set(item.fixturenames):
-                self._run.begin([self._early.pop(name)])
+                job = self._early.pop(name)
+                if not may_deselect(self._config):
+                    self._run.begin([job])
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that the run was narrowed."""

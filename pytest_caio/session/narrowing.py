@@ -9,6 +9,9 @@ from pytest_caio.session.run import Run
 
 __all__ = ["may_deselect", "narrowings", "part_of", "selection"]
 
+# The packages of plugins that only sort what was collected, unless an option of pytest asks for more.
+_LEAVE_NOTHING_OUT = frozenset({"_pytest", "pytest_caio", "pytest_randomly", "_hypothesis_pytestplugin"})
+
 
 def selection(config: pytest.Config) -> str:
     """Return the paths and the -k and -m expressions of the command line."""
@@ -20,8 +23,11 @@ def selection(config: pytest.Config) -> str:
 
 
 def may_deselect(config: pytest.Config) -> bool:
-    """Return whether an option of pytest may leave out checks that were collected."""
-    return any(config.getoption(n, None) for n in ("keyword", "markexpr", "deselect", "lf", "stepwise"))
+    """Return whether an option of pytest, or another plugin, may leave out checks that were collected."""
+    hooks = config.hook.pytest_collection_modifyitems.get_hookimpls()
+    others = {str(hook.function.__module__).partition(".")[0] for hook in hooks} - _LEAVE_NOTHING_OUT
+    options = ("keyword", "markexpr", "deselect", "lf", "stepwise")
+    return bool(others) or any(config.getoption(name, None) for name in options)
 
 
 def part_of(config: pytest.Config) -> str:

@@ -146,13 +146,15 @@ def pytest_collection_finish():
         (("-p", "cacheprovider", "--lf"), False),
         (("-p", "cacheprovider", "-p", "stepwise", "--stepwise"), False),
         (("--plan",), False),
+        (("-p", "leaves"), False),
     ],
 )
 def test_long_jobs_begin_as_their_checks_are_collected(
     ask: Ask, deployment: Deployment, tmp_path: Path, options: tuple[str, ...], begun: bool
 ) -> None:
-    """The critical tests begin while checks are collected, unless options may leave their check out."""
+    """The critical tests begin while checks are collected, unless something may leave their check out."""
     (tmp_path / "threads.py").write_text(THREADS, "utf-8")
+    (tmp_path / "leaves.py").write_text("def pytest_collection_modifyitems(): pass\n", "utf-8")
     asked = ("acceptance/test_pack.py", "-s", "-p", "threads", *options)
     outcome = ask(*asked, to=deployment, path=(tmp_path,))
     assert outcome.status == 0, outcome.stdout + outcome.stderr
