@@ -34,7 +34,7 @@ def ask_at(ask: Ask, deployment: Deployment) -> Ask:
     """Run the suite with the healthy deployment's options, but against another base URL."""
 
     def run(url: str, *arguments: str, **how: object) -> object:
-        return ask(*arguments, *deployment.arguments, f"--base-url={url}", **how)
+        return ask(*deployment.arguments, f"--base-url={url}", *arguments, **how)
 
     return functools.wraps(run)(run)
 

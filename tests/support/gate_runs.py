@@ -12,6 +12,7 @@ from typing import Any
 from tests.support import forked
 from tests.support.hosted import READY_BUDGET_MS
 from tests.support.places import CHECKOUT, as_toml
+from tests.support.suite_runs import PATIENT
 
 __all__ = ["SUITE", "Gate", "ask_gate", "toml"]
 
@@ -90,6 +91,7 @@ def ask_gate(
                 "-p",
                 "no:terminalprogress",
                 f"--evidence-dir={evidence}",
+                PATIENT,
                 *arguments,
             ),
         ],

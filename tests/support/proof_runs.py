@@ -17,6 +17,7 @@ from tests.support import forked
 from tests.support.hosted import READY_BUDGET_MS, HostedDeployment
 from tests.support.places import CHECKOUT
 from tests.support.scanner import Scanner
+from tests.support.suite_runs import PATIENT
 
 __all__ = [
     "ASKING",
@@ -49,8 +50,6 @@ _LEAN = ("--capture=no", *(part for name in _UNUSED for part in ("-p", f"no:{nam
 # The ignored gates send no request, so no fault can turn them red, and they take longest.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 MOST_LINES = 12  # beside the verdict lines, in which one cause is told
-# No fault of these proofs leaves a request without a response, but on a busy machine one may take long.
-_PATIENT = "--http-timeout=60"
 _BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 
 
@@ -118,7 +117,7 @@ def run(
         [
             *(*suite, "-q", "-p", "pytest_base_url.plugin"),
             *("-p", "tests.support.keeper", *_LEAN, "--allow-writes", "--expect-commit", COMMIT),
-            *(_PATIENT, "--evidence-dir", str(folder), *arguments),
+            *(PATIENT, "--evidence-dir", str(folder), *arguments),
         ],
         cwd=CHECKOUT,
         environment={
