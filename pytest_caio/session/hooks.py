@@ -54,7 +54,8 @@ class AcceptanceSession:
         self._signals = beginning.signals
         self._interrupted = ""
         self._quiet = options.plan or asks_nothing(config.option)
-        # Long jobs, by fixture, that begin when the first test that needs them is collected.
+        # Long jobs that have not begun, by fixture: each begins when a test that needs it is collected,
+        # or before the first test if checks may still be left out until then.
         none = self._quiet or self._assignment.worker
         self._early = {} if none else {job.fixture: job for job in JOBS if job.long}
         # No worker runs tests.
@@ -151,10 +152,9 @@ class AcceptanceSession:
         if check and check.gate in GATES:
             item.add_marker(check.gate)
         if check and self._early and isinstance(item, pytest.Function):
-            for name in self._early.keys() & set(item.fixturenames):
-                job = self._early.pop(name)
-                if not may_deselect(self._config):
-                    self._run.begin([job])
+            needed = self._early.keys() & set(item.fixturenames)
+            if needed and not may_deselect(self._config):
+                self._run.begin([self._early.pop(name) for name in needed])
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that the run was narrowed."""
@@ -218,7 +218,7 @@ class AcceptanceSession:
             except Exception:
                 self._quiet = True  # a run whose reference deployment does not start has no verdict
                 raise
-            self._run.begin([job for job in wanted if job.long])
+            self._run.begin([job for job in wanted if job.fixture in self._early])
             try:
                 self._run.wait_ready()
             except ProberGoneError as gone:
