@@ -119,7 +119,8 @@ def ask_anew() -> None:
     """Run the suite on deployments with every fault, in groups, and write what is shown of each."""
     sys.path.insert(0, str(CHECKOUT))
     from tests.support.proof_groups import fault_groups  # noqa: PLC0415 - only a checkout with tests can ask
-    from tests.support.proof_runs import ASKING, ask  # noqa: PLC0415
+    from tests.support.proof_runs import ask  # noqa: PLC0415
+    from tests.support.suite_runs import ASKING  # noqa: PLC0415
 
     found = {}
     groups = fault_groups(AREAS, _SEED)

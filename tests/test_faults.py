@@ -22,7 +22,6 @@ from tests.support.keeper import in_turn
 from tests.support.plain_words import not_plain
 from tests.support.proof_groups import APART, LEAKING_INTO, fault_groups, seed, touched
 from tests.support.proof_runs import (
-    ASKING,
     CHECKOUT,
     DIFFERENT,
     ELSEWHERE,
@@ -33,6 +32,7 @@ from tests.support.proof_runs import (
     reds,
     run,
 )
+from tests.support.suite_runs import ASKING
 
 SUITE = {check.id: check for check in declared(CHECKOUT / "acceptance")}
 # OPS-04 sends the requests of OPS-05 and OPS-06 twice, a second apart.

@@ -24,14 +24,13 @@ from tests.support.other_shapes import SHAPES
 from tests.support.places import SUPPORT, as_toml
 from tests.support.proof_groups import variation_groups
 from tests.support.proof_runs import (
-    ASKING,
     ask,
     prove_together,
     reds,
     run,
     turn_variables,
 )
-from tests.support.suite_runs import SHORT
+from tests.support.suite_runs import ASKING, SHORT
 
 # The env file of the other dashboard sets nothing of traces.
 ADVISED = {"ENV-07"}

@@ -97,7 +97,9 @@ def test_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAILWAY_GIT_BRANCH", "some-branch")
     with ReferenceProcess() as process, site_of(process) as site:
         assert site.settings["DASHBOARD_AUTH_TOKEN"] != "parent-token-that-must-stay"
-        for serving in below("serve"):
+        started = below("serve")
+        assert started
+        for serving in started:
             with suppress(psutil.NoSuchProcess):
                 assert "must-stay" not in str(serving.environ())
         assert site.get("/inngest").status_code == 401
@@ -211,7 +213,7 @@ def test_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
     assert err.count("\n") == 1
     assert "DASHBOARD_AUTH_TOKEN" in err
     assert children
-    assert not [child for child in children if runs(child)]
+    assert not [child for child in children if child.is_running()]
     assert list(tmp_path.iterdir()) == []
 
 

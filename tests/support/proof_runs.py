@@ -20,7 +20,6 @@ from tests.support.scanner import Scanner
 from tests.support.suite_runs import PATIENT
 
 __all__ = [
-    "ASKING",
     "CHECKOUT",
     "DIFFERENT",
     "ELSEWHERE",
@@ -47,8 +46,6 @@ ELSEWHERE = {
 # There are hundreds of runs, so plugins that cost time and do not affect the outcomes are left out.
 _UNUSED = ("cacheprovider", "logging", "unraisableexception", "threadexception", "faulthandler", "doctest")
 _LEAN = ("--capture=no", *(part for name in _UNUSED for part in ("-p", f"no:{name}")))
-# The ignored gates send no request, so no fault can turn them red, and they take longest.
-ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 MOST_LINES = 12  # beside the verdict lines, in which one cause is told
 _BEARERS = ("--bearer-only", "clay", "--bearer-only", "heyreach", "--bearer-only", "instantly")
 

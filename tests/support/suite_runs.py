@@ -45,7 +45,7 @@ _APART = (f"--confcutdir={_SHORT}", "-p", "pytest_caio.plugin")
 SHORT = (str(_SHORT), *_APART)
 # With the checks whose requests must be sent once.
 SHORT_AND_MORE = (*map(str, sorted(_SHORT.glob("*.py"))), *_APART)
-# All gates that send requests: replay and pack start other processes, and take long.
+# All gates that send requests: replay and pack send none, start other processes, and take longest.
 ASKING = ("acceptance", *(f"--ignore=acceptance/test_{gate}.py" for gate in ("replay", "pack")))
 # A healthy deployment answers every request, but on a busy machine some of them late.
 PATIENT = "--http-timeout=60"

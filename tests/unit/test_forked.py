@@ -178,4 +178,4 @@ def test_the_fork_server_ends_with_the_tests(tmp_path: Path) -> None:
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     server = int(done.stdout)
-    wait_for(lambda: not runs(server))
+    wait_for(lambda: not runs(server), 30)

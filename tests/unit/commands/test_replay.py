@@ -249,4 +249,4 @@ def test_ctrl_c_ends_the_runner(demo_path: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "kept.jsonl").exists()
     numbers = [int(number) for number in pids.read_text("utf-8").split()]
     assert numbers
-    wait_for(lambda: not any(map(runs, numbers)))
+    wait_for(lambda: not any(map(runs, numbers)), 1)

@@ -7,12 +7,12 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pytest_caio.probing.desk import may_fork
 from tests.support.asking import SCENES
 from tests.support.pace import wait_for
-from tests.support.processes import runs
 
 CHECKOUT = Path(__file__).parents[3]
 forks = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the prober is a thread")
@@ -43,7 +43,7 @@ def test_it_ends_with_its_maker() -> None:
     """It ignores the signals that end a run, and ends when the process that made it is killed."""
     done = play("ended_with_us")
     assert done.returncode == -9, done.stderr
-    wait_for(lambda: not runs(int(done.stdout)))
+    wait_for(lambda: not psutil.pid_exists(int(done.stdout)))
 
 
 def test_a_process_with_threads_does_not_fork() -> None:

@@ -752,11 +752,10 @@ def test_network_errors_are_transient(httpx_mock: HTTPXMock, error: Exception) -
     assert asyncio.run(ask()) in PASSING_FAULTS
 
 
-def test_a_handshake_that_hangs_leaves_nothing_open(send: Callable[..., list], no_authorities: None) -> None:
+def test_a_handshake_that_hangs_leaves_nothing_open(
+    send: Callable[..., list], no_authorities: None, no_garbage: None
+) -> None:
     """A TLS handshake that is never answered ends at the timeout, and its socket is closed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # other tests answer for what they left open
-        gc.collect()
     with socket.create_server(("127.0.0.1", 0)) as silent, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         origin = f"https://127.0.0.1:{silent.getsockname()[1]}"
