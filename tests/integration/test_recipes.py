@@ -65,6 +65,33 @@ def test_secrets_reach_a_step_as_variables_only() -> None:
             assert not [step for step in job["steps"] if "${{" in step.get("run", "")], path
 
 
+LEDGER = ["reports/ledger.jsonl", "reports/ledger.jsonl.head"]
+
+
+def test_github_keeps_the_ledger() -> None:
+    """The ledger is restored before the run, whatever run saved it last, and saved after a NO-GO too."""
+    parts = read(WORKFLOWS[0])["jobs"]["acceptance"]["steps"]
+    (before, restore), (after, save) = (
+        (place, step) for place, step in enumerate(parts) if step.get("uses", "").startswith("actions/cache/")
+    )
+    check = next(place for place, step in enumerate(parts) if step.get("name") == "Check the deployment")
+    assert before < check < after
+    assert restore["uses"].startswith("actions/cache/restore@")
+    assert save["uses"].startswith("actions/cache/save@")
+    assert save["if"] == "${{ !cancelled() }}"
+    assert restore["with"]["path"].split() == save["with"]["path"].split() == LEDGER
+    assert restore["with"]["key"] == save["with"]["key"]
+    # A cache cannot be written twice: each run has a key of its own, and begins with the latest one.
+    assert save["with"]["key"].startswith(restore["with"]["restore-keys"] + "${{ github.run_id }}")
+    assert "${{ matrix.environment }}" in restore["with"]["restore-keys"]
+
+
+def test_gitlab_keeps_the_ledger() -> None:
+    """The ledger of each environment is cached, after a NO-GO too."""
+    cache = read(GITLAB)["acceptance"]["cache"]
+    assert cache == {"key": "ledger-$ENVIRONMENT", "paths": LEDGER, "when": "always"}
+
+
 class Shop:
     """A checkout as CI has it, with the deployment that it checks and the tracker that it tells."""
 
