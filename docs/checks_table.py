@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,17 @@ __all__ = ["BEGIN", "END", "declared", "row"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- checks -->\n", "<!-- /checks -->\n"
+_BRACES = re.compile(r"\{(\w+)\}")
+# Words in braces that do not say by themselves what a failure puts in their place.
+_UNNAMED = {
+    "secret": "<provider>_WEBHOOK_SECRET",
+    "table": "<profile>.state",
+    "served": "<number>",
+    "took": "<number>",
+    "part": "<purpose>",
+    "missed": "<cases>",
+    **dict.fromkeys(("wrong", "wanted", "failed", "leaks"), "<…>"),
+}
 
 
 def declared(suite: Path) -> list[Check]:
@@ -29,11 +41,12 @@ def declared(suite: Path) -> list[Check]:
 
 
 def row(check: Check) -> str:
-    """Return the table row of a check."""
+    """Return the table row of a check; what a failure fills in is in angle brackets."""
     kind = "blocks" if check.blocking else "advises"
     kind += ", may be waived" if check.waivable else ""
     kind += "" if check.waivable_in_production else " (not in production)"
-    title, fix = (text.replace("|", "\\|").replace("<", "&lt;") for text in (check.title, check.fix))
+    action = _BRACES.sub(lambda found: _UNNAMED.get(found[1], f"<{found[1]}>"), check.fixes[""])
+    title, fix = (text.replace("|", "\\|").replace("<", "&lt;") for text in (check.title, action))
     return f"| {check.id} | {kind} | {title} | {fix} | {check.by} |\n"
 
 

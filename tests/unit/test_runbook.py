@@ -63,6 +63,13 @@ def test_every_check_has_its_row(check: Check) -> None:
     assert TABLE.count(row(check)) == 1
 
 
+def test_a_row_marks_what_a_failure_fills_in() -> None:
+    """Words that only a failure knows are in angle brackets, so that the sentence around them is whole."""
+    fix = "Set {key}={value} with {secret}, then redeploy: it {wrong}."
+    shown = "Set &lt;key>=&lt;value> with &lt;provider>_WEBHOOK_SECRET, then redeploy: it &lt;…>."
+    assert row(Check("AUTH-01", "It holds", "", fixes={"": fix})).split(" | ")[3] == shown
+
+
 def test_no_other_check_has_a_row() -> None:
     """The table has rows for the existing checks only, in their order."""
     assert re.findall(r"^\| ([A-Z]+-\d\d) \|", TABLE, re.MULTILINE) == [check.id for check in CHECKS]
