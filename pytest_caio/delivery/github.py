@@ -53,15 +53,18 @@ def deliver(
             links.append(f"[{file.name}]({asset['browser_download_url']})")
             yield f"{file.name}: {done}"
     body = comment(delivery, LONGEST - _LONGEST_MARKER, links)
-    target = ""
+    environments = delivery.record.environments
     if issue is not None:
         target, done = _comment(client, root, issue, delivery, body)
         yield f"comment on {repository}#{issue}: {done}"
+        targets = [target] * len(environments)
     else:
-        for environment in delivery.record.environments:
+        targets = []
+        for environment in environments:
             target, done = _issue(client, root, environment, delivery, body)
             yield f"issue about {environment.name}: {done}"
-    for environment in delivery.record.environments:
+            targets.append(target)
+    for environment, target in zip(environments, targets, strict=True):
         if environment.commit:
             yield f"status of {environment.commit[:12]}: {_status(client, root, environment, target)}"
 
@@ -108,12 +111,12 @@ def _issue(
         )
 
     found = arrived()
-    good = delivery.record.verdict == environment.verdict == GO
+    good = environment.verdict == GO
     if found is None:
         if good:
             return "", "none is open, and none is needed"
         content = {
-            "title": f"Acceptance: {environment.name} is {delivery.record.verdict}",
+            "title": f"Acceptance: {environment.name} is {environment.verdict}",
             "body": f"{first}\n{body}",
         }
         made = _fields(client.create(f"{root}/issues", arrived, json=content))

@@ -97,7 +97,7 @@ def _link(client: Client, root: str, environment: EnvironmentRecord, delivery: D
         "url": environment.base_url,
         "title": printable(f"CAIO acceptance of {environment.name}: {environment.headline}"),
         "summary": printable(f"{run.finished[:16].replace('T', ' ')} UTC, run {run.id}{commit}"),
-        "status": {"resolved": delivery.record.verdict == environment.verdict == GO},
+        "status": {"resolved": environment.verdict == GO},
     }
     found = client.find(f"{root}/remotelink", params={"globalId": identity})
     if isinstance(found, dict) and all(found["object"].get(name) == content[name] for name in content):

@@ -88,7 +88,7 @@ def comment(delivery: Delivery, longest: int, links: Sequence[str] = ()) -> str:
 def plain(delivery: Delivery) -> Iterator[str]:
     """Yield the paragraphs of the comment as plain text, for trackers without Markdown."""
     record = delivery.record
-    yield f"CAIO acceptance: {record.headline}"
+    yield printable(_title(record))
     yield "\n".join(
         printable(
             f"{one.name} at {one.base_url}: {one.headline}{f', commit {one.commit}' if one.commit else ''}"
@@ -113,6 +113,11 @@ def one_line(record: Record, link: Callable[[str], str] = str) -> str:
     return f"{when} UTC: **{record.headline}** {link(where)}{f': {markdown(wrong)}' if wrong else ''}"
 
 
+def _title(record: Record) -> str:
+    """Return whose verdict it is, and the verdict: an issue may be about one of several environments."""
+    return f"CAIO acceptance of {' and '.join(one.name for one in record.environments)}: {record.headline}"
+
+
 def _waivers(record: Record) -> Iterator[str]:
     """Yield a line about each waiver on which the verdict relies."""
     for waiver in record.waivers:
@@ -123,7 +128,7 @@ def _waivers(record: Record) -> Iterator[str]:
 
 
 def _markdown_head(record: Record) -> Iterator[str]:
-    yield f"## CAIO acceptance: {record.headline}"
+    yield f"## {markdown(_title(record))}"
     yield ""
     yield from (f"- {markdown(line)}" for line in (*record.reasons, *_waivers(record)))
     yield ""
@@ -146,7 +151,7 @@ def _cause(number: int, cause: CauseRecord) -> Iterator[str]:
 
 
 def _who(cause: CauseRecord) -> str:
-    who = "you can do it" if cause.who == "you" else f"for the {cause.who}"
+    who = "for you" if cause.who == "you" else f"for the {cause.who}"
     return f"{', '.join(cause.checks)}; {who}"
 
 

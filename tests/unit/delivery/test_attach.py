@@ -542,6 +542,54 @@ def test_an_issue_follows_the_verdict(
     assert (status, lines[0]) == (0, "issue about production: none is open, and none is needed")
 
 
+def test_each_environment_has_its_own_verdict(
+    tracker: Tracker, attach: Attach, keys: Keys, tmp_path: Path
+) -> None:
+    """Of two environments, only that which is NO-GO gets an issue; the status of the other links to none."""
+    record = record_of("NO-GO", ("staging", "production"))
+    record.environments[0].verdict = record.environments[0].headline = "GO"
+    record.causes = record.causes[1:]
+    for names in (("staging", "production"), ("production", "staging")):  # whichever comes last
+        tracker.forget()
+        record.environments.sort(key=lambda one: names.index(one.name))
+        evidence = write_set(tmp_path / names[0], record, keys)
+        status, lines = attach(f"github:{PROJECT}", evidence.json)
+        assert (status, "issue about staging: none is open, and none is needed" in lines) == (0, True), lines
+        (issue,) = tracker.issues
+        assert issue["title"] == "Acceptance: production is NO-GO"
+        told = {one["context"]: (one["state"], one.get("target_url")) for one in tracker.statuses}
+        assert told == {
+            "caio/staging": ("success", None),
+            "caio/production": ("failure", issue["html_url"]),
+        }
+        assert attach("jira:OPS-7", evidence.json)[0] == 0
+        links = {one["object"]["title"]: one["object"]["status"] for one in tracker.links.values()}
+        assert links == {
+            "CAIO acceptance of staging: GO": {"resolved": True},
+            "CAIO acceptance of production: NO-GO": {"resolved": False},
+        }
+
+
+def test_an_issue_is_closed_beside_another(
+    tracker: Tracker, attach: Attach, keys: Keys, tmp_path: Path
+) -> None:
+    """The issue of an environment that is GO again is closed, although the other is NO-GO still."""
+    both = ("staging", "production")
+    bad = write_set(tmp_path / "bad", record_of("NO-GO", both), keys)
+    assert attach(f"github:{PROJECT}", bad.json)[0] == 0
+    record = record_of("NO-GO", both, run_id="7b4f")
+    record.environments[0].verdict = record.environments[0].headline = "GO"
+    later = write_set(tmp_path / "later", record, keys, at="20260226T031700Z")
+    assert attach(f"github:{PROJECT}", later.json)[0] == 0
+    assert [(one["title"], one["state"]) for one in tracker.issues] == [
+        ("Acceptance: staging is NO-GO", "closed"),
+        ("Acceptance: production is NO-GO", "open"),
+    ]
+    links = {one["context"].partition("/")[2]: one["target_url"] for one in tracker.statuses}
+    assert links == {name: one["html_url"] for name, one in zip(both, tracker.issues, strict=True)}
+    assert "## CAIO acceptance of staging and production: NO-GO\n" in tracker.comments[0]["body"]
+
+
 def test_a_comment_mentions_nobody(tracker: Tracker, attach: Attach, keys: Keys, tmp_path: Path) -> None:
     """What a deployment answers is inline code in the comment: no mention, no markup, no hidden text."""
     evil = "@everyone <!-- --> `x` ![](https://evil.example) | \u202e\x1b[31m"
