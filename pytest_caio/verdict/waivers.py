@@ -130,7 +130,7 @@ class Waivers:
             )
             for waiver in self.listed
             if waiver.fault or waiver.environment in asked
-            for problem in [waiver.trouble(today) or _needless(waiver, results, whole=whole)]
+            for problem in [_problem(waiver, results, today, whole=whole, case=redact(waiver.case))]
         ]
 
     def _label(self, waiver: Waiver) -> str:
@@ -139,8 +139,17 @@ class Waivers:
         return f"{number} ({self.source}, line {waiver.line}){beginning(what, 80)}"
 
 
-def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
-    """Return why a valid waiver must be removed; empty when it is needed, or when the run cannot tell."""
+def _problem(waiver: Waiver, results: Sequence[Result], today: date, *, whole: bool, case: str) -> str:
+    """Return why a waiver fails the run, or nothing; `case` is the waiver's, as results name it."""
+    trouble = waiver.trouble(today)
+    needless = "" if waiver.fault else _needless(waiver, results, whole=whole, case=case)
+    if trouble and needless:  # with another day it would fail the next run
+        return f"{trouble.partition(';')[0]}, and {needless}"
+    return trouble or needless
+
+
+def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool, case: str) -> str:
+    """Return why a waiver must be removed; empty when it is needed, or when the run cannot tell."""
     here = [result for result in results if result.environment == waiver.environment]
     own = [result for result in here if result.check == waiver.check]
     if not own:
@@ -150,7 +159,7 @@ def _needless(waiver: Waiver, results: Sequence[Result], *, whole: bool) -> str:
     complete = len(own) >= own[0].of
     if any(result.unreachable for result in here) or all(result.outcome in _NOT_JUDGED for result in own):
         return ""
-    covered = [result for result in own if waiver.number in result.waivers]
+    covered = [result for result in own if case in ("*", result.name)]
     if not covered and complete:
         names = beginning(", ".join(sorted(result.name for result in own)), 400)
         return f"is unused, there is no case {waiver.case}; correct its name, or remove it. Cases: {names}"

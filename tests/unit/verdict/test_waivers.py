@@ -314,6 +314,20 @@ def test_unused_is_reported_only_if_all_cases_were_judged(results: list[Result])
     assert problem(waivers(text()), *results, whole=False) == ""
 
 
+@pytest.mark.parametrize(
+    ("days", "fact"), [(-1, "expired on 2026-02-23"), (92, "expires in 92 days, on 2026-05-27")]
+)
+def test_another_day_is_not_asked_for_in_vain(days: int, fact: str) -> None:
+    """Where all that it covers passed, a waiver of a wrong day must go: a right day would not help."""
+    held = waivers(text(expires=str(TODAY + timedelta(days=days)), case='"a"'))
+    failed = result("b", "failed", of=2, waivers=[])
+    assert problem(held, result("a", of=2, waivers=[]), failed).endswith(
+        f": {fact}, and is unused, all that it covers passed; remove it"
+    )
+    assert problem(held, result("a", "failed", of=2, waivers=[]), failed).partition(fact)[2].startswith("; ")
+    assert problem(held, result("b", of=2, waivers=[]), whole=False).partition(fact)[2].startswith("; ")
+
+
 def test_a_waiver_of_an_unknown_check_is_reported_by_whole_runs() -> None:
     """A whole run reports a waiver of an unknown check; a part cannot know, and does not."""
     held = waivers(text(check='"WH-80"'))
