@@ -95,7 +95,7 @@ def plain(delivery: Delivery) -> Iterator[str]:
         )
         for one in record.environments
     )
-    yield "\n".join(map(printable, _waivers(record)))
+    yield "\n".join(map(printable, _remarks(record)))
     for number, cause in enumerate(record.causes, 1):
         lines = [f"{number}. {cause.action}", f"{cause.environment}: {cause.sentence} ({_who(cause)})"]
         lines += seen(cause)
@@ -109,7 +109,8 @@ def one_line(record: Record, link: Callable[[str], str] = str) -> str:
     where = ", ".join(
         f"{one.name}{f' (commit {one.commit[:12]})' if one.commit else ''}" for one in record.environments
     )
-    wrong = "; ".join(f"{cause.environment}: {cause.sentence}" for cause in record.causes)
+    causes = (f"{cause.environment}: {cause.sentence}" for cause in record.causes)
+    wrong = "; ".join((*record.reasons, *causes))
     return f"{when} UTC: **{record.headline}** {link(where)}{f': {markdown(wrong)}' if wrong else ''}"
 
 
@@ -118,8 +119,9 @@ def _title(record: Record) -> str:
     return f"CAIO acceptance of {' and '.join(one.name for one in record.environments)}: {record.headline}"
 
 
-def _waivers(record: Record) -> Iterator[str]:
-    """Yield a line about each waiver on which the verdict relies."""
+def _remarks(record: Record) -> Iterator[str]:
+    """Yield each reason beside the causes, and a line about each waiver on which the verdict relies."""
+    yield from record.reasons
     for waiver in record.waivers:
         if waiver.used:
             case = "" if waiver.case == "*" else f" case {waiver.case}"
@@ -130,7 +132,7 @@ def _waivers(record: Record) -> Iterator[str]:
 def _markdown_head(record: Record) -> Iterator[str]:
     yield f"## {markdown(_title(record))}"
     yield ""
-    yield from (f"- {markdown(line)}" for line in (*record.reasons, *_waivers(record)))
+    yield from (f"- {markdown(line)}" for line in _remarks(record))
     yield ""
     yield "| environment | address | verdict | deployed commit |"
     yield "|---|---|---|---|"

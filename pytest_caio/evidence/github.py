@@ -1,4 +1,4 @@
-"""What GitHub Actions shows of a run: the step summary, and an annotation for each cause.
+"""What GitHub Actions shows of a run: the step summary, and an annotation for each cause and bad waiver.
 
 Both follow GitHub's "Workflow commands": a summary of at most 1 MiB a step, appended to the file that
 GITHUB_STEP_SUMMARY names; ten error annotations a step, each alone on its line.
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_caio.text import markdown, printable
-from pytest_caio.verdict.record import CauseRecord, Record
+from pytest_caio.verdict.record import Record
 
 __all__ = ["append_summary", "error_lines"]
 
@@ -21,10 +21,15 @@ _CUT = "\n\nThe rest is in the report: a step's summary is cut at 1 MiB.\n"
 
 
 def error_lines(record: Record, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return a line for each of the first causes, where GitHub Actions runs this; else none."""
+    """Return a line for each of the first causes, then for each waiver that fails the run.
+
+    There are ten at most, and none where GitHub Actions does not run this.
+    """
     if environment.get("GITHUB_ACTIONS") != "true":
         return []
-    return [_annotation(cause) for cause in record.causes[:_MOST_ANNOTATIONS]]
+    told = [(f"{cause.environment}: {cause.sentence}", cause.action) for cause in record.causes]
+    told += [("A waiver fails this run", waiver.problem) for waiver in record.waivers if waiver.problem]
+    return [_annotation(title, text) for title, text in told[:_MOST_ANNOTATIONS]]
 
 
 def append_summary(record: Record, environment: Mapping[str, str] = os.environ) -> str:
@@ -44,13 +49,13 @@ def append_summary(record: Record, environment: Mapping[str, str] = os.environ) 
     return ""
 
 
-def _annotation(cause: CauseRecord) -> str:
-    title = printable(f"{cause.environment}: {cause.sentence}")
+def _annotation(title: str, text: str) -> str:
+    title = printable(title)
     for character, escaped in (("%", "%25"), (":", "%3A"), (",", "%2C")):
         title = title.replace(character, escaped)
-    action = printable(cause.action).replace("%", "%25")
+    text = printable(text).replace("%", "%25")
     # `printable` leaves no CR or LF to escape, and no line that could begin another command.
-    return f"::error title={title}::{action}"
+    return f"::error title={title}::{text}"
 
 
 def _summary(record: Record) -> Iterator[str]:

@@ -634,6 +634,24 @@ def test_waivers_are_named(tracker: Tracker, attach: Attach, keys: Keys, tmp_pat
         assert "WH-08" not in text
 
 
+def test_a_reason_that_is_no_cause_is_named(
+    tracker: Tracker, attach: Attach, keys: Keys, tmp_path: Path
+) -> None:
+    """A NO-GO for a waiver alone is told with its reason, wherever it goes."""
+    record = record_of("NO-GO")
+    record.causes, record.reasons = [], ["waiver 1 (w.toml, line 1), CORS-02 in production: remove @it_"]
+    written = write_set(tmp_path, record, keys)
+    for to in (*TARGETS, f"markdown:{tmp_path / 'tracker.md'}"):
+        tracker.forget()
+        assert attach(to, written.json)[0] == 0
+        text = json.dumps(tracker.messages or tracker.comments, ensure_ascii=False)
+        if to.startswith("markdown:"):
+            text = (tmp_path / "tracker.md").read_text("utf-8")
+            assert ": waiver 1 (w.toml, line 1), CORS-02" in text
+        told = text.replace("\\", "").replace("\u2060", "")
+        assert told.count(record.reasons[0]) == 1, to
+
+
 def test_jira_knows_its_limit(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """A file above the site's limit is told before anything is sent."""
     tracker.upload_limit = 10

@@ -167,6 +167,16 @@ def test_annotations_are_one_line_each() -> None:
     assert error_lines(of, {}) == []
 
 
+def test_a_waiver_that_fails_the_run_is_annotated() -> None:
+    """A NO-GO for a waiver alone has an annotation too, escaped as the others are."""
+    of = record(check("AUTH-01", "waived"))
+    of.waivers[0].problem = f"waiver 1: remove it{HOSTILE[:99]}"
+    (line,) = error_lines(of, ACTIONS)
+    assert line.startswith("::error title=A waiver fails this run::waiver 1: remove ita]]>")
+    assert line.isprintable()
+    assert "%250A" in line
+
+
 def test_the_step_summary_is_appended(tmp_path: Path) -> None:
     """The summary is appended, its text without effect in Markdown, and is at most 1 MiB a step."""
     path = tmp_path / "summary.md"
