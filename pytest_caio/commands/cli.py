@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import NoReturn
 
 from pytest_caio.errors import InputError, own_fault
+from pytest_caio.redaction.lasting import lasting
 from pytest_caio.text import printable
 
 __all__ = ["main"]
@@ -46,7 +49,24 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0 ok, 1 failed, 2 unusable input (exits), 130 Ctrl-C."""
+    """Run one command; return its exit status: 0 ok, 1 failed, 2 unusable input (exits), 130 Ctrl-C.
+
+    What a command does, it does to its end, also where nobody reads on.
+    """
+    with ExitStack() as stack:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stack.enter_context(lasting(getattr(stream, "buffer", stream), _tell))
+            stack.callback(stream.flush)
+        return _run(argv)
+
+
+def _tell(error: OSError) -> None:
+    """Say why an output takes no more, but for a closed pipe, which is EINVAL on Windows."""
+    if error.errno not in (errno.EPIPE, errno.EINVAL) and sys.stderr is not None:
+        sys.stderr.write(f"standard output takes no more ({error.strerror})\n")
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _Parser(prog="python -m pytest_caio", description=_PURPOSE)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

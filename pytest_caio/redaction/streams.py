@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import Any
 
 from pytest_caio.redaction.exceptions import redact_exception
+from pytest_caio.redaction.lasting import lasting
 from pytest_caio.redaction.redactor import Redactor
 
 __all__ = ["Streams"]
@@ -85,12 +83,10 @@ class Streams:
         encoding = "" if sink is stream else stream.encoding
         if sink is not stream:
             stream.flush()
-        lasting = _Lasting(sink)
-        watched = _Watched(lasting.write, self._redactor, encoding)
-        self._stack.callback(lasting.close)
+        self._stack.enter_context(lasting(sink, _told(sink)))
+        watched = _Watched(sink.write, self._redactor, encoding)
         self._stack.callback(watched.release)
         self._replace(sink, "write", watched.write)
-        self._replace(sink, "flush", lasting.flush)
         if sink is not stream:
             self._stack.callback(stream.flush)
 
@@ -122,48 +118,18 @@ class Streams:
         client.setLevel(logging.WARNING)
 
 
-class _Lasting:
-    """A stream that is written to until it takes no more: a full disk or a closed pipe ends no run.
+def _told(sink: Any) -> Callable[[OSError], None]:
+    """Return what says on standard error, unless that is `sink`, that the stream takes no more."""
 
-    The evidence files and the exit status have the verdict. One line on the other stream says what happened.
-    """
+    def tell(error: OSError) -> None:
+        if sys.stderr is not None and getattr(sys.stderr, "buffer", sys.stderr) is not sink:
+            with suppress(OSError, ValueError):
+                reason = error.strerror or "it is closed"
+                sys.stderr.write(
+                    f"caio: standard output takes no more ({reason}); the evidence has the verdict\n"
+                )
 
-    def __init__(self, sink: Any) -> None:
-        self._sink, self._write, self._flush = sink, sink.write, sink.flush
-        self._lost = False
-
-    def write(self, data: Any) -> None:
-        """Write `data`, or drop it if the stream takes no more."""
-        self._unless_lost(lambda: self._write(data))
-
-    def flush(self) -> None:
-        """Flush the stream, unless it takes no more."""
-        self._unless_lost(self._flush)
-
-    def close(self) -> None:
-        """Drop all that follows, once the stream takes no more: pytest still flushes it at its end."""
-        if self._lost:
-            self._sink.write, self._sink.flush = len, lambda: None
-
-    def _unless_lost(self, act: Callable[[], object]) -> None:
-        if self._lost:
-            return
-        try:
-            act()
-        except OSError as error:
-            self._lost = True
-            # At its exit the interpreter would flush the rest, and end with status 120.
-            atexit.register(self._pour_away)
-            reason = error.strerror or "it is closed"
-            if sys.stderr is not None and getattr(sys.stderr, "buffer", sys.stderr) is not self._sink:
-                with suppress(OSError, ValueError):
-                    sys.stderr.write(
-                        f"caio: standard output takes no more ({reason}); the evidence has the verdict\n"
-                    )
-
-    def _pour_away(self) -> None:
-        with suppress(OSError, ValueError), Path(os.devnull).open("wb") as away:
-            os.dup2(away.fileno(), self._sink.fileno())
+    return tell
 
 
 class _Watched:

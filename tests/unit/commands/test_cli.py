@@ -1,0 +1,61 @@
+"""The commands where nobody reads what they say, as with `| head`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.evidence_sets import Written, record_of, write_set
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Written:
+    """The evidence of a NO-GO, which is not signed."""
+    return write_set(tmp_path / "reports", record_of("NO-GO"), None)
+
+
+def unread(*words: object, errors: bool = False, out: int | None = None) -> tuple[int, str]:
+    """Run a command whose output nobody reads, nor its errors with `errors`; return status and errors."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_caio", *map(str, words)],
+            stdout=writing if out is None else out,
+            stderr=writing if errors else subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    return done.returncode, done.stderr or ""
+
+
+@pytest.mark.parametrize("errors", [False, True])
+def test_a_closed_pipe_is_no_fault(evidence: Written, tmp_path: Path, errors: bool) -> None:
+    """A command whose output is closed does its work, says nothing, and ends with its own status."""
+    tracker = tmp_path / "tracker.md"
+    given = ("attach", "--to", f"markdown:{tracker}", "--unverified", evidence.json)
+    assert unread(*given, errors=errors) == (0, "")
+    assert "NO-GO" in tracker.read_text("utf-8")
+    assert unread(*given, "--dry-run", errors=errors) == (0, "")
+    assert unread("attach", "--help", errors=errors) == (0, "")
+    status, said = unread("verify", evidence.json, "--key", tmp_path / "none.pub", errors=errors)
+    assert status == 2
+    assert ("none.pub" in said) is not errors
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")
+def test_a_full_output_is_told(evidence: Written) -> None:
+    """An output that is full is told in one line, which names no fault of the tool."""
+    with Path("/dev/full").open("w") as full:
+        given = ("attach", "--to", "slack:", "--unverified", evidence.json, "--dry-run")
+        assert unread(*given, out=full.fileno()) == (
+            0,
+            "standard output takes no more (No space left on device)\n",
+        )
