@@ -88,7 +88,8 @@ def review(mode: str, file: EnvFile) -> Review:
     advice = [number_fault(environment, key) for key in NUMBERS]
     for key in ("TRACE_ENVELOPE_ENABLED", "TRACE_CLEANUP_ENABLED"):
         advice.append(_fault_if_given(flag_fault, environment, key, wanted=True))
-    advice += [f"{key} is missing: nothing is sent" for key in SENDING_KEYS if missing_key(environment, key)]
+    unsent = (key for key in SENDING_KEYS if missing_key(environment, key))
+    advice += [f"{key} is missing: approved emails would not be sent" for key in unsent]
     advice += [_fault_if_given(brake_fault, environment, key) for key in (*BRAKES, TIER_FILTER)]
     keys = [entry.key for entry in file.entries]
     advice += [f"{key} is defined more than once" for key in RUNTIME_KEYS if keys.count(key) > 1]

@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     current = {key: value.reveal() for key, value in file.values.items()}
     summary = Summary(mode=args.mode, env_file=str(args.env_file), dry_run=args.dry_run)
     summary.other_keys = len(current.keys() - set(RUNTIME_KEYS))
-    changes = _changes(args, current, given, chosen, summary)
+    changes, lacking = _changes(args, current, given, chosen, summary)
     text = EnvFileEditor(before or b"")
     for key, value in changes.items():
         text.put(key, value)
@@ -140,9 +140,9 @@ def run(args: argparse.Namespace) -> int:
     overwritable = {**reviewed.faults, **{k: v for k, v in reviewed.waivable.items() if k not in wanted}}
     summary.errors += [
         reason
-        if key in changes
+        if key in changes or key in args.overwrite
         else f"{reason}; correct it in the file"
-        + (f", or add --overwrite {key}" if key in RUNTIME_KEYS else "")
+        + (f", or add --overwrite {key} {lacking[key]}".rstrip() if key in lacking else "")
         for key, reason in overwritable.items()
     ]
     summary.ok = not summary.errors and not summary.missing
@@ -168,8 +168,11 @@ def _changes(
     given: Mapping[str, str],
     chosen: Mapping[str, str],
     summary: Summary,
-) -> dict[str, str]:
-    """Return the values to write; enter what is done with each key in `summary`."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the values to write, and the option that each runtime key needs to get one, which may be none.
+
+    What is done with each key is entered in `summary`.
+    """
     overwrite = set(args.overwrite)
     if not overwrite <= set(RUNTIME_KEYS):
         raise InputError(f"--overwrite: takes a runtime key; they are {', '.join(RUNTIME_KEYS)}")
@@ -189,6 +192,11 @@ def _changes(
         | credentials_to_make({**values, **held}, chosen)
         | (held.keys() & {*GENERATED})
     )
+    source = {key: "--generate-secrets" if key in made else f"--set {key}=@FILE" for key in RUNTIME_KEYS}
+    lacking = {
+        key: "" if values.get(key) or (args.generate_secrets and key in made) else option
+        for key, option in source.items()
+    }
     changes: dict[str, str] = {}
     for key in RUNTIME_KEYS:
         has = current.get(key, "").strip()
@@ -205,13 +213,13 @@ def _changes(
             summary.generated.append(key)
         if not value:
             if key in overwrite:
-                summary.errors.append(f"{key} has nothing to be overwritten with; give --set {key}=@FILE")
+                summary.errors.append(f"{key} has nothing to be overwritten with; give {lacking[key]}")
         elif has == value:
             summary.kept.append(key)
         else:
             changes[key] = value
             (summary.overwritten if has else summary.written).append(key)
-    return changes
+    return changes, lacking
 
 
 def _given(args: argparse.Namespace) -> dict[str, str]:

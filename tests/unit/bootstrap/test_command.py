@@ -250,6 +250,30 @@ def test_overwrite_puts_in_the_mode_s_value_or_a_new_secret(run: Run, env_file: 
     assert "nothing to be overwritten with" in ran.summary["errors"][0]
 
 
+def test_advice_does_not_lead_in_a_circle(run: Run, env_file: Path) -> None:
+    """What a wrong value can be replaced with is said: Inngest's keys cannot be made, other secrets can."""
+    text = env_file.read_text("utf-8").replace(OUTSIDE["INNGEST_SIGNING_KEY"], "your-key")
+    env_file.write_text(f"{text}SESSION_SECRET_KEY=changeme\nSTATE_BACKEND=file\n", "utf-8")
+    inngest, session = "INNGEST_SIGNING_KEY", "SESSION_SECRET_KEY"
+
+    def advice(key: str, *options: str) -> list[str]:
+        errors: list[str] = run(env_file, "--dry-run", *options).summary["errors"]
+        return [error for error in errors if error.startswith(f"{key} ")]
+
+    correct = "; correct it in the file, or add --overwrite"
+    (one,) = advice(inngest, *WHOLE)
+    assert one.endswith(f"{correct} {inngest} --set {inngest}=@FILE")
+    lacking, fault = advice(inngest, *WHOLE, f"--overwrite={inngest}")
+    assert lacking == f"{inngest} has nothing to be overwritten with; give --set {inngest}=@FILE"
+    assert (fault.startswith(f"{inngest} is a placeholder"), "--" in fault) == (True, False)
+    (one,) = advice(session)
+    assert one.endswith(f"{correct} {session} --generate-secrets")
+    lacking, _ = advice(session, f"--overwrite={session}")
+    assert lacking == f"{session} has nothing to be overwritten with; give --generate-secrets"
+    assert advice(session, *WHOLE)[0].endswith(f"{correct} {session}")
+    assert advice("STATE_BACKEND")[0].endswith(f"{correct} STATE_BACKEND")
+
+
 def test_what_may_be_waived_must_be_said(run: Run, env_file: Path) -> None:
     """A value that a waiver may cover stays when it is given on the command line too, and is pointed out."""
     key = "HEYREACH_UNSIGNED_ALLOWLIST"
@@ -314,11 +338,11 @@ def test_a_signature_is_not_displaced_by_a_bearer(run: Run, env_file: Path) -> N
 
 
 def test_what_sending_needs_is_remarked_on(run: Run, env_file: Path) -> None:
-    """Without the CRM's key the file is whole, and it is said that nothing is sent."""
+    """Without the CRM's key the file is whole, and it is said that no email would be sent."""
     env_file.write_text("".join(f"{key}={value}\n" for key, value in OUTSIDE.items()), "utf-8")
     ran = run(env_file, *WHOLE)
     assert ran.status == 0
-    assert "GHL_API_KEY is missing: nothing is sent" in ran.err
+    assert "GHL_API_KEY is missing: approved emails would not be sent" in ran.err
 
 
 @pytest.mark.parametrize(
