@@ -75,12 +75,12 @@ def _read(path: Path) -> Ledger:
 
 def _shown(ledger: Ledger, names: Sequence[str], against: Entry | None) -> Iterator[str]:
     now = datetime.now(UTC)
-    yield f"{ledger.path}: {_number(ledger.entries)}"
+    yield f"{ledger.path}: {_number(len(ledger.entries), 'run')}"
     for name in names:
         runs = [one for one in ledger.entries if one.environment(name)]
         yield ""
         shown = f", the latest {_MOST_RUNS} are shown" if len(runs) > _MOST_RUNS else ""
-        yield f"{name}: {_number(runs)}{shown}"
+        yield f"{name}: {_number(len(runs), 'run')}{shown}"
         yield from _table(runs[-_MOST_RUNS:], name)
         yield from _stays(runs, name, now)
         changed = changes(runs[-1], runs[:-1], against)
@@ -90,8 +90,8 @@ def _shown(ledger: Ledger, names: Sequence[str], against: Entry | None) -> Itera
     yield from (f"  {rule}" for rule in RULES)
 
 
-def _number(runs: Sequence[Entry]) -> str:
-    return f"{len(runs)} run{'s' if len(runs) != 1 else ''}"
+def _number(number: int, unit: str) -> str:
+    return f"{number} {unit}{'s' if number != 1 else ''}"
 
 
 def _table(runs: Sequence[Entry], name: str) -> Iterator[str]:
@@ -112,13 +112,14 @@ def _table(runs: Sequence[Entry], name: str) -> Iterator[str]:
 
 def _stays(runs: Sequence[Entry], name: str, now: datetime) -> Iterator[str]:
     stable, clean = stable_hours(runs, name, now), clean_days(runs, name, now)
-    yield f"  stable without interruption: {_length(stable, 'hours')}"
-    yield f"  clean days in a row: {_length(clean, 'days')}"
+    yield f"  {_length(stable, 'hour', 'stable without interruption')}"
+    yield f"  {_length(clean, 'clean day', 'in a row')}"
     counts = next((own.clean_days for one in reversed(runs) if (own := one.environment(name))), None)
     if counts:
         yield f"  supervised days that the deployment itself counts as clean: {counts[0]} of {counts[1]}"
 
 
-def _length(stay: Stay, unit: str) -> str:
+def _length(stay: Stay, unit: str, how: str) -> str:
     since = f", since {stay.since} UTC" if stay.since else ""
-    return f"{stay.length} {unit}{since}; {stay.needed} are needed: {'met' if stay.met else 'not met'}"
+    met = "met" if stay.met else "not met"
+    return f"{_number(stay.length, unit)} {how}{since}; {stay.needed} needed: {met}"

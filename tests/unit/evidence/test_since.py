@@ -154,9 +154,20 @@ def test_history_shows_the_ledger(
     assert shown[0].endswith("ledger.jsonl: 2 runs")
     assert shown[4] == f"  2026-02-23 12:00  GO          whole             50 ms  {'█' * 15}"
     assert shown[5].endswith("█" * 30)
-    assert any("clean days in a row: " in line and "3 are needed" in line for line in shown)
+    assert "  0 hours stable without interruption; 24 needed: not met" in shown
+    assert "  0 clean days in a row; 3 needed: not met" in shown
     assert shown[-6].endswith("production (GO): fixed AUTH-01; readiness p95 100 ms, was 50 ms")
     assert shown[-3:] == [f"  {rule}" for rule in RULES]
+
+
+def test_one_clean_day_is_told_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`history` says since when a stay lasts, and of one day that it is one."""
+    today = datetime.now(UTC)
+    assert append(tmp_path / "ledger.jsonl", ran((NOW - today) / timedelta(hours=1))) == ""
+    assert cli.main(["history", "--ledger", str(tmp_path / "ledger.jsonl")]) == 0
+    assert (
+        f"  1 clean day in a row, since {today:%Y-%m-%d} UTC; 3 needed: not met\n" in capsys.readouterr().out
+    )
 
 
 def test_the_rules_of_the_stays_are_documented() -> None:
