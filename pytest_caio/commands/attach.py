@@ -17,7 +17,7 @@ from pytest_caio.attestation.keys import load_public
 from pytest_caio.attestation.verification import trusted
 from pytest_caio.delivery import github, gitlab, jira, markdown, slack
 from pytest_caio.delivery.client import Client, NotDelivered
-from pytest_caio.delivery.summary import Delivery, comment, load_delivery, one_line, plain
+from pytest_caio.delivery.summary import Delivery, load_delivery
 from pytest_caio.delivery.tls import trusting
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.errors import InputError, refuse_empty
@@ -61,7 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="certificates (PEM) of a private authority, for the tracker (default: REQUESTS_CA_BUNDLE)",
     )
-    add("--dry-run", action="store_true", help="print what would be delivered, and send nothing")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print all that may be sent, each with its condition; ask the tracker nothing, send nothing",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +95,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         delivery = _evidence(args)
         if args.dry_run:
-            for line in _preview(tracker, args.to, delivery, release=bool(args.release)):
+            say(f"{args.to} would get this, and nothing was sent:")
+            for line in _preview(tracker, target, delivery, args.release or ""):
                 say(line)
             return 0
         try:
@@ -145,18 +150,19 @@ def _evidence(args: argparse.Namespace) -> Delivery:
     return delivery
 
 
-def _preview(tracker: str, to: str, delivery: Delivery, *, release: bool) -> Iterator[str]:
-    """Yield what would be delivered, with the files where the tracker takes them."""
-    yield f"{to} would get this, and nothing was sent:"
-    for file in delivery.files if release or tracker in ("gitlab", "jira") else ():
-        yield f"{file.name} ({len(file.content)} bytes)"
-    if tracker == "markdown":
-        yield f"- {one_line(delivery.record)}"
-    elif tracker in ("jira", "slack"):
-        for paragraph in plain(delivery):
-            yield from paragraph.splitlines()
-    else:
-        yield from comment(delivery, github.LONGEST).splitlines()
+def _preview(
+    tracker: str, target: Mapping[str, str | None], delivery: Delivery, release: str
+) -> Iterator[str]:
+    project, issue = target.get("project") or "", target.get("issue") or ""
+    if tracker == "github":
+        return github.preview(project, int(issue) if issue else None, delivery, release)
+    if tracker == "gitlab":
+        return gitlab.preview(project, int(issue), delivery)
+    if tracker == "jira":
+        return jira.preview(issue, delivery)
+    if tracker == "slack":
+        return slack.preview(delivery)
+    return markdown.preview(Path(target["file"] or ""), delivery)
 
 
 def _deliver(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pytest_caio.delivery.client import Client, NotDelivered
@@ -11,7 +11,7 @@ from pytest_caio.delivery.twice import first_of
 from pytest_caio.verdict.judge import GO
 from pytest_caio.verdict.record import EnvironmentRecord
 
-__all__ = ["API", "MEANINGS", "deliver", "headers"]
+__all__ = ["API", "MEANINGS", "deliver", "headers", "preview"]
 
 API = "https://api.github.com"
 LONGEST = 65_536  # characters of a comment
@@ -52,7 +52,7 @@ def deliver(
             asset, done = _asset(client, root, found, file)
             links.append(f"[{file.name}]({asset['browser_download_url']})")
             yield f"{file.name}: {done}"
-    body = comment(delivery, LONGEST - _LONGEST_MARKER, links)
+    body = _body(delivery, links)
     environments = delivery.record.environments
     if issue is not None:
         target, done = _comment(client, root, issue, delivery, body)
@@ -67,6 +67,42 @@ def deliver(
     for environment, target in zip(environments, targets, strict=True):
         if environment.commit:
             yield f"status of {environment.commit[:12]}: {_status(client, root, environment, target)}"
+
+
+def preview(repository: str, issue: int | None, delivery: Delivery, release: str) -> Iterator[str]:
+    """Yield all that `deliver` may send, each with what it depends on."""
+    for file in delivery.files if release else ():
+        yield f"{file.shown} on the release {release}, unless it is there"
+    environments = delivery.record.environments
+    if issue is not None:
+        yield f"on {repository}#{issue} the comment below, in place of an earlier one of this run"
+    for one in environments if issue is None else ():
+        commented = f"if an issue about {one.name} is open: the comment below on it"
+        if one.verdict == GO:
+            yield f"{commented}, and it is closed"
+        else:
+            yield f'{commented}; else a new issue "{_title(one)}" that begins with it'
+    for one in environments:
+        if one.commit:
+            status, to = (
+                _status_of(one),
+                "that comment" if issue is not None else "its issue, if there is one",
+            )
+            yield (
+                f"if {repository} has the commit {one.commit}: its status {status['context']}, "
+                f"{status['state']} ({status['description']}), linked to {to}"
+            )
+    yield f"the comment{', in which the names of the files are links' if release else ''}:"
+    yield from _body(delivery).splitlines()
+
+
+def _body(delivery: Delivery, links: Sequence[str] = ()) -> str:
+    """Return the comment, which leaves room for an environment's marker before it."""
+    return comment(delivery, LONGEST - _LONGEST_MARKER, links)
+
+
+def _title(environment: EnvironmentRecord) -> str:
+    return f"Acceptance: {environment.name} is {environment.verdict}"
 
 
 def _comment(client: Client, root: str, issue: int, delivery: Delivery, body: str) -> tuple[str, str]:
@@ -116,7 +152,7 @@ def _issue(
         if good:
             return "", "none is open, and none is needed"
         content = {
-            "title": f"Acceptance: {environment.name} is {environment.verdict}",
+            "title": _title(environment),
             "body": f"{first}\n{body}",
         }
         made = _fields(client.create(f"{root}/issues", arrived, json=content))
@@ -172,12 +208,7 @@ def _status(client: Client, root: str, environment: EnvironmentRecord, target: s
     combined = client.find(f"{root}/commits/{environment.commit}/status?per_page=100")
     if combined is None:
         return "not set: this repository has no such commit"
-    status = {
-        "state": "success" if environment.verdict == GO else "failure",
-        "context": f"caio/{environment.name}",
-        "description": f"{environment.headline}: {environment.base_url}"[:_LONGEST_DESCRIPTION],
-        **({"target_url": target} if target else {}),
-    }
+    status = _status_of(environment) | ({"target_url": target} if target else {})
 
     def arrived() -> Any:
         now = client.find(f"{root}/commits/{combined['sha']}/status?per_page=100") or {}
@@ -187,6 +218,14 @@ def _status(client: Client, root: str, environment: EnvironmentRecord, target: s
         return "is set already"
     client.create(f"{root}/statuses/{combined['sha']}", arrived, json=status)
     return f"set to {status['state']}"
+
+
+def _status_of(environment: EnvironmentRecord) -> dict[str, str]:
+    return {
+        "state": "success" if environment.verdict == GO else "failure",
+        "context": f"caio/{environment.name}",
+        "description": f"{environment.headline}: {environment.base_url}"[:_LONGEST_DESCRIPTION],
+    }
 
 
 def _text(one: Any) -> str:

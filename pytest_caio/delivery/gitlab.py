@@ -11,7 +11,7 @@ from pytest_caio.delivery.client import Client, NotDelivered, Uncertain
 from pytest_caio.delivery.summary import Delivery, comment, marker
 from pytest_caio.delivery.twice import first_of
 
-__all__ = ["API", "MEANINGS", "deliver", "headers"]
+__all__ = ["API", "MEANINGS", "deliver", "headers", "preview"]
 
 API = "https://gitlab.com/api/v4"
 LONGEST = 1_000_000  # characters of a note
@@ -63,3 +63,10 @@ def deliver(client: Client, project: str, issue: int, delivery: Delivery) -> Ite
         yield f"{file.name}: attached"
     client.create(path, arrived, json={"body": comment(delivery, LONGEST, links)})
     yield f"note on {project}#{issue}: written"
+
+
+def preview(project: str, issue: int, delivery: Delivery) -> Iterator[str]:
+    """Yield all that `deliver` may send, with what it depends on."""
+    yield f"if {project}#{issue} has no note of this run, these files in the project, and the note:"
+    yield from (file.shown for file in delivery.files)
+    yield from comment(delivery, LONGEST).splitlines()

@@ -19,7 +19,7 @@ from pytest_caio.text import printable
 from pytest_caio.verdict.judge import GO
 from pytest_caio.verdict.record import EnvironmentRecord
 
-__all__ = ["MEANINGS", "deliver"]
+__all__ = ["MEANINGS", "deliver", "preview"]
 
 LONGEST = 32_767  # characters of a comment
 MEANINGS = {
@@ -86,25 +86,46 @@ def deliver(client: Client, issue: str, delivery: Delivery) -> Iterator[str]:
         yield f"link to {environment.name} on {issue}: {_link(client, root, environment, delivery)}"
 
 
+def preview(issue: str, delivery: Delivery) -> Iterator[str]:
+    """Yield all that `deliver` may send, each with what it depends on."""
+    for file in delivery.files:
+        yield f"{file.shown} on {issue}, unless it is there"
+    for environment in delivery.record.environments:
+        link = _object(environment, delivery)
+        state = "resolved" if link["status"]["resolved"] else "not resolved"
+        yield (
+            f"a link to {link['url']}, in place of an earlier one to it: {link['title']} "
+            f"({link['summary']}; {state})"
+        )
+    yield f"if {issue} has no comment of this run, this one:"
+    for paragraph in _paragraphs(delivery):
+        yield from paragraph.splitlines()
+
+
 def _link(client: Client, root: str, environment: EnvironmentRecord, delivery: Delivery) -> str:
     """Create the link to an environment, or bring it up to date; return what was done."""
     given = f"caio-acceptance={environment.name}&address={environment.base_url}"
     # The API takes at most 255 characters.
     identity = given if len(given) <= 255 else f"caio-acceptance={sha256(given.encode()).hexdigest()}"
-    run = delivery.record.run
-    commit = f", commit {environment.commit}" if environment.commit else ""
-    content = {
-        "url": environment.base_url,
-        "title": printable(f"CAIO acceptance of {environment.name}: {environment.headline}"),
-        "summary": printable(f"{run.finished[:16].replace('T', ' ')} UTC, run {run.id}{commit}"),
-        "status": {"resolved": environment.verdict == GO},
-    }
+    content = _object(environment, delivery)
     found = client.find(f"{root}/remotelink", params={"globalId": identity})
     if isinstance(found, dict) and all(found["object"].get(name) == content[name] for name in content):
         return "is there already"
     # With its globalId a second POST changes nothing more.
     client.change("POST", f"{root}/remotelink", json={"globalId": identity, "object": content})
     return "brought up to date" if isinstance(found, dict) else "written"
+
+
+def _object(environment: EnvironmentRecord, delivery: Delivery) -> dict[str, Any]:
+    """Return what the link shows."""
+    run = delivery.record.run
+    commit = f", commit {environment.commit}" if environment.commit else ""
+    return {
+        "url": environment.base_url,
+        "title": printable(f"CAIO acceptance of {environment.name}: {environment.headline}"),
+        "summary": printable(f"{run.finished[:16].replace('T', ' ')} UTC, run {run.id}{commit}"),
+        "status": {"resolved": environment.verdict == GO},
+    }
 
 
 def _number(one: Any) -> int:
@@ -122,8 +143,8 @@ def _comments(client: Client, root: str) -> Iterator[Any]:
             return
 
 
-def _document(delivery: Delivery) -> dict[str, Any]:
-    """Return the comment in the Atlassian Document Format: paragraphs of text, in which nothing is markup."""
+def _paragraphs(delivery: Delivery) -> list[str]:
+    """Return the paragraphs of the comment, as many as it can hold, and the last one."""
     *paragraphs, last = plain(delivery)
     kept: list[str] = []
     left = LONGEST - len(last) - 100
@@ -133,12 +154,16 @@ def _document(delivery: Delivery) -> dict[str, Any]:
             kept.append(CUT)
             break
         kept.append(paragraph)
+    return [text for text in (*kept, last) if text]
+
+
+def _document(delivery: Delivery) -> dict[str, Any]:
+    """Return the comment in the Atlassian Document Format: paragraphs of text, in which nothing is markup."""
     return {
         "type": "doc",
         "version": 1,
         "content": [
             {"type": "paragraph", "content": [{"type": "text", "text": text}]}
-            for text in (*kept, last)
-            if text
+            for text in _paragraphs(delivery)
         ],
     }

@@ -14,7 +14,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
 from pytest_caio.system.textfile import read_text
 
-__all__ = ["deliver"]
+__all__ = ["deliver", "preview"]
 
 _HEADING = "## CAIO acceptance"
 
@@ -30,7 +30,7 @@ def deliver(path: Path, delivery: Delivery) -> Iterator[str]:
     end = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines()
     mark = f"<!-- run={delivery.record.run.id} -->"
-    line = f"- {one_line(delivery.record, lambda shown: _linked(path, delivery, shown))} {mark}"
+    line = f"{_line(path, delivery)} {mark}"
     own = [number for number, one in enumerate(lines) if one.endswith(mark)]
     if own:
         done = "is there already" if lines[own[0]] == line else "brought up to date"
@@ -55,6 +55,16 @@ def deliver(path: Path, delivery: Delivery) -> Iterator[str]:
                 f"{path}: {error.strerror or 'is in use'}: {mend}, or name another file"
             ) from None
     yield f"line in {path}: {done}"
+
+
+def preview(path: Path, delivery: Delivery) -> Iterator[str]:
+    """Yield the line that `deliver` writes, without the mark by which it is found again."""
+    yield f'under the heading "{_HEADING}", in place of an earlier line of this run:'
+    yield _line(path, delivery)
+
+
+def _line(path: Path, delivery: Delivery) -> str:
+    return f"- {one_line(delivery.record, lambda shown: _linked(path, delivery, shown))}"
 
 
 def _linked(path: Path, delivery: Delivery, shown: str) -> str:

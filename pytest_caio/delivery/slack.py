@@ -8,7 +8,7 @@ from pytest_caio.delivery.client import Client, NotDelivered, Uncertain
 from pytest_caio.delivery.summary import CUT, Delivery, plain
 from pytest_caio.text import beginning
 
-__all__ = ["MEANINGS", "deliver"]
+__all__ = ["MEANINGS", "deliver", "preview"]
 
 _MOST_BLOCKS = 50
 _LONGEST_SECTION = 3_000
@@ -28,16 +28,10 @@ def deliver(client: Client, delivery: Delivery) -> Iterator[str]:
 
     A message cannot be looked up: where it may have arrived, it is not sent again.
     """
+    parts = _parts(delivery)
     # In a section of plain text nothing is markup, and nobody is mentioned.
-    *parts, last = [part for part in plain(delivery) if part]
-    if len(parts) > _MOST_BLOCKS - 1:
-        parts[_MOST_BLOCKS - 2 :] = [CUT]
     blocks = [
-        {
-            "type": "section",
-            "text": {"type": "plain_text", "text": beginning(part, _LONGEST_SECTION - 2), "emoji": False},
-        }
-        for part in (*parts, last)
+        {"type": "section", "text": {"type": "plain_text", "text": part, "emoji": False}} for part in parts
     ]
     try:
         reply = client.post_once("", json={"text": parts[0], "blocks": blocks})
@@ -50,3 +44,17 @@ def deliver(client: Client, delivery: Delivery) -> Iterator[str]:
             f"Slack: {error}: the message is perhaps delivered; look into the channel before you repeat it"
         ) from None
     yield "message: sent"
+
+
+def preview(delivery: Delivery) -> Iterator[str]:
+    """Yield the lines of the message."""
+    for part in _parts(delivery):
+        yield from part.splitlines()
+
+
+def _parts(delivery: Delivery) -> list[str]:
+    """Return the sections of the message, as many and as long as Slack takes them."""
+    *parts, last = [part for part in plain(delivery) if part]
+    if len(parts) > _MOST_BLOCKS - 1:
+        parts[_MOST_BLOCKS - 2 :] = [CUT]
+    return [beginning(part, _LONGEST_SECTION - 2) for part in (*parts, last)]

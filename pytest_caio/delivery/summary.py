@@ -35,6 +35,11 @@ class Attachment:
         return re.sub(r"[^A-Za-z0-9._-]", ".", self.path.name)
 
     @property
+    def shown(self) -> str:
+        """Its name and size."""
+        return f"{self.name} ({len(self.content)} bytes)"
+
+    @property
     def sha256(self) -> str:
         """The SHA-256 of its content, in hex."""
         return hashlib.sha256(self.content).hexdigest()

@@ -692,6 +692,78 @@ def test_a_dry_run_sends_nothing(tracker: Tracker, attach: Attach, evidence: Wri
     assert tracker.received == []
 
 
+def test_a_dry_run_names_all_that_may_be_sent(
+    tracker: Tracker, attach: Attach, keys: Keys, tmp_path: Path
+) -> None:
+    """Issues, statuses and links are printed, each with what it depends on, which a dry run does not ask."""
+    record = record_of("NO-GO", ("staging", "production"))
+    record.environments[0].verdict = record.environments[0].headline = "GO"
+    evidence = write_set(tmp_path, record, keys)
+    had = f"if {PROJECT} has the commit {COMMIT}: its status caio/"
+    good = "staging, success (GO: https://staging.example.com), linked to"
+    bad = "production, failure (NO-GO: https://production.example.com), linked to"
+    issue = "if an issue about {} is open: the comment below on it"
+    run = f"{record.run.finished[:16].replace('T', ' ')} UTC, run {record.run.id}, commit {COMMIT}"
+    link = "a link to https://{0}.example.com, in place of an earlier one to it: CAIO acceptance of {0}: "
+    expected = {
+        GITHUB: (
+            f"on {PROJECT}#7 the comment below, in place of an earlier one of this run",
+            f"{had}{good} that comment",
+            f"{had}{bad} that comment",
+            "the comment:",
+        ),
+        f"github:{PROJECT}": (
+            f"{issue.format('staging')}, and it is closed",
+            f"{issue.format('production')}; else a new issue "
+            '"Acceptance: production is NO-GO" that begins with it',
+            f"{had}{good} its issue, if there is one",
+            f"{had}{bad} its issue, if there is one",
+        ),
+        GITLAB: (f"if {PROJECT}#7 has no note of this run, these files in the project, and the note:",),
+        "jira:OPS-7": (
+            *(
+                f"{path.name} ({path.stat().st_size} bytes) on OPS-7, unless it is there"
+                for path in evidence.files
+            ),
+            f"{link.format('staging')}GO ({run}; resolved)",
+            f"{link.format('production')}NO-GO ({run}; not resolved)",
+            "if OPS-7 has no comment of this run, this one:",
+        ),
+    }
+    for to, lines in expected.items():
+        status, shown = attach(to, "--dry-run", evidence.json)
+        assert (status, [line for line in lines if line not in shown]) == (0, []), shown
+    assert tracker.received == []
+    _, shown = attach(GITHUB, "--dry-run", "--release", "v1", evidence.json)
+    assert (
+        f"{evidence.json.name} ({evidence.json.stat().st_size} bytes) on the release v1, unless it is there"
+        in shown
+    )
+    assert "the comment, in which the names of the files are links:" in shown
+
+
+def test_a_dry_run_prints_what_is_sent(
+    tracker: Tracker, attach: Attach, evidence: Written, tmp_path: Path
+) -> None:
+    """What a dry run prints of a comment, a message and a line is what the tracker then gets."""
+    path = tmp_path / "tracker.md"
+    for to in (GITHUB, "jira:OPS-7", "slack:", f"markdown:{path}"):
+        tracker.forget()
+        _, shown = attach(to, "--dry-run", evidence.json)
+        assert attach(to, evidence.json)[0] == 0
+        sent: list[str] = []
+        if to == GITHUB:
+            sent = tracker.comments[0]["body"].splitlines()
+        elif to.startswith("jira"):
+            paragraphs = tracker.comments[0]["body"]["content"]
+            sent = "\n".join(one["content"][0]["text"] for one in paragraphs).splitlines()
+        elif to == "slack:":
+            sent = "\n".join(one["text"]["text"] for one in tracker.messages[0]["blocks"]).splitlines()
+        else:
+            sent = [path.read_text("utf-8").splitlines()[-1].partition(" <!--")[0]]
+        assert shown[-len(sent) :] == sent, to
+
+
 def test_what_is_empty_or_not_there_is_named(attach: Attach, evidence: Written, tmp_path: Path) -> None:
     """An empty option, a file that is not there and a missing argument are one line each."""
     for words, said in (
