@@ -109,10 +109,12 @@ def plain(delivery: Delivery) -> Iterator[str]:
 
 
 def one_line(record: Record, link: Callable[[str], str] = str) -> str:
-    """Return the run on one line: when, the verdict, where, and what is wrong."""
+    """Return the run on one line: when, the verdict, where (with another verdict), and what is wrong."""
     when = record.run.finished[:16].replace("T", " ")
     where = ", ".join(
-        f"{one.name}{f' (commit {one.commit[:12]})' if one.commit else ''}" for one in record.environments
+        f"{one.name}{f' {one.verdict}' if one.verdict != record.verdict else ''}"
+        f"{f' (commit {one.commit[:12]})' if one.commit else ''}"
+        for one in record.environments
     )
     causes = (f"{cause.environment}: {cause.sentence}" for cause in record.causes)
     wrong = "; ".join((*record.reasons, *causes))

@@ -568,6 +568,11 @@ def test_each_environment_has_its_own_verdict(
             "CAIO acceptance of staging: GO": {"resolved": True},
             "CAIO acceptance of production: NO-GO": {"resolved": False},
         }
+        assert attach(f"markdown:{tmp_path / 'tracker.md'}", evidence.json)[0] == 0
+        text = (tmp_path / "tracker.md").read_text("utf-8")
+        assert "**NO-GO** [" in text
+        assert f"staging GO (commit {COMMIT[:12]})" in text
+        assert f"production (commit {COMMIT[:12]})" in text
 
 
 def test_an_issue_is_closed_beside_another(
