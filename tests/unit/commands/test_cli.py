@@ -27,7 +27,7 @@ def unread(*words: object, errors: bool = False, out: int | None = None) -> tupl
             [sys.executable, "-m", "pytest_caio", *map(str, words)],
             stdout=writing if out is None else out,
             stderr=writing if errors else subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )
@@ -53,7 +53,7 @@ def test_a_closed_pipe_is_no_fault(evidence: Written, tmp_path: Path, errors: bo
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")
 def test_a_full_output_is_told(evidence: Written) -> None:
     """An output that is full is told in one line, which names no fault of the tool."""
-    with Path("/dev/full").open("w") as full:
+    with Path("/dev/full").open("wb") as full:
         given = ("attach", "--to", "slack:", "--unverified", evidence.json, "--dry-run")
         assert unread(*given, out=full.fileno()) == (
             0,
