@@ -16,7 +16,6 @@ from jinja2 import BytecodeCache, FileSystemLoader, StrictUndefined
 from jinja2 import Environment as Templates
 from jinja2.bccache import Bucket
 
-from pytest_caio.checks.check import GATES
 from pytest_caio.evidence import since
 from pytest_caio.evidence.curl import curl, curl_in_powershell, to_fill_in
 from pytest_caio.evidence.file import TEMPLATES
@@ -50,7 +49,6 @@ _SIGNS = {
 _MOST_EXCHANGES = 24  # in all: with every check red, the page would otherwise be as long as the JSON
 _LONGEST_EXCHANGE = 8000  # characters; all of it is in the JSON
 _MOST_REASONS = 40
-_WHOLE = "the whole suite"
 _MOST_PRINTED = 30  # rows of pytest-html's table on paper; the style sheet has the same number
 
 
@@ -129,7 +127,7 @@ def head(record: Record, rows: int, left_out: int, others: int = 0) -> str:
         sentence=what_to_do(record),
         started=run.started.replace("T", " ").replace("+00:00", " UTC"),
         seconds=run.seconds,
-        part=_part(record),
+        part=f"not a complete run (selected: {run.selection})" if run.narrowed else "the whole suite",
         sent="requests that write were sent too (--allow-writes)"
         if run.options.get("allow_writes")
         else "only requests that change nothing were sent",
@@ -152,13 +150,6 @@ def head(record: Record, rows: int, left_out: int, others: int = 0) -> str:
         unprinted=rows + others <= unasked,
         most_printed=_MOST_PRINTED,
     )
-
-
-def _part(record: Record) -> str:
-    selection = record.run.selection
-    gates = {gate.name for one in record.environments for gate in one.gates}
-    narrow = any(part in selection.split() for part in ("-k", "-m")) or ".py" in selection
-    return f"a part only: {selection}" if narrow or gates != set(GATES) else _WHOLE
 
 
 @dataclass(frozen=True)
@@ -184,7 +175,7 @@ def _causes(record: Record) -> Iterator[dict[str, Any]]:
         found = list(_exchanges(environment, cause))[: min(2, room)] if environment else []
         room -= len(found)
         checks = {check.id: check for check in environment.checks} if environment else {}
-        every = set(cause.checks) == set(checks) and _part(record) == _WHOLE
+        every = set(cause.checks) == set(checks) and not record.run.narrowed
         known = next((checks[i] for i in cause.checks if i in checks), None)
         yield {
             **{name: getattr(cause, name) for name in cause.__struct_fields__},

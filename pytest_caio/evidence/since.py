@@ -22,11 +22,11 @@ _CLEAN_DAYS = "Clean supervised days"
 _LONGEST_REASON = 240
 
 
-def entry_of(record: Record, *, whole: bool) -> Entry:
-    """Return a run as the ledger keeps it; `whole` is false for a part of the suite, or a broken run."""
+def entry_of(record: Record) -> Entry:
+    """Return a run as the ledger keeps it."""
     run = record.run
     parts = [_environment(environment) for environment in record.environments]
-    return Entry(run.id, run.started, run.finished, record.verdict, record.headline, whole, parts)
+    return Entry(run.id, run.started, run.finished, record.verdict, record.headline, not run.narrowed, parts)
 
 
 def read_against(path: Path) -> Entry:
@@ -39,7 +39,7 @@ def read_against(path: Path) -> Entry:
             f"--against {path}: is no JSON evidence of a run ({beginning(reason, _LONGEST_REASON)}); "
             f"name a file as reports/production-….json, or latest"
         ) from None
-    return entry_of(record, whole=True)
+    return entry_of(record)
 
 
 def changes(entry: Entry, earlier: Sequence[Entry], against: Entry | None = None) -> list[SinceRecord]:

@@ -53,7 +53,7 @@ class Ending:
                 self._ledger = read_ledger(self._run.options.ledger)
             except (OSError, ValueError):  # `append` says so
                 return record
-        record.since = changes(entry_of(record, whole=not narrowed), self._ledger.entries, self._against)
+        record.since = changes(entry_of(record), self._ledger.entries, self._against)
         return record
 
     def leave_evidence(self, session: pytest.Session, record: Record, narrowed: list[str]) -> None:
@@ -70,8 +70,7 @@ class Ending:
             written = [spare_of(path) if troubles[path] and path.is_file() else path for path in written]
             for place, write in zip(written, self._writers.values(), strict=True):
                 write(record, place)
-        entry = entry_of(record, whole=not narrowed)
-        unlisted = append(self._run.options.ledger, entry, self._ledger)
+        unlisted = append(self._run.options.ledger, entry_of(record), self._ledger)
         faults = [self._ledger.fault if self._ledger else "", unlisted]
         for fault in [*filter(None, faults), *filter(None, [github.append_summary(record)])]:
             self._say(f"caio: {fault}")

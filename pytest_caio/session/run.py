@@ -304,6 +304,7 @@ class Run:
                 "faults": list(options.faults),
                 "digests": dict(options.digests),
             },
+            narrowed=narrowed,
         )
         names = {environment.name for environment in self.environments}
         waivers = options.waivers.review(

@@ -250,7 +250,10 @@ class EnvironmentRecord(Struct):
 
 
 class RunRecord(Struct):
-    """The run itself; times are ISO 8601, UTC."""
+    """The run itself; times are ISO 8601, UTC.
+
+    `narrowed` are the ways in which it was not complete, in words; empty for a whole run.
+    """
 
     id: str
     started: str
@@ -258,6 +261,7 @@ class RunRecord(Struct):
     tool: dict[str, str]
     selection: str
     options: dict[str, Any]
+    narrowed: list[str] = field(default_factory=list)
 
     @property
     def seconds(self) -> int:

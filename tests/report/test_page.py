@@ -747,6 +747,7 @@ def test_paths_of_windows_are_shown_as_they_are() -> None:
     """A path with backslashes and an IPv6 address are shown unchanged, and are no value to fill in."""
     run = made(made_check("AUTH-05", "failed"))
     run.run.selection = r"C:\caio\acceptance -k AUTH-05"
+    run.run.narrowed = ["only a part was asked (-k AUTH-05)"]
     (environment,) = run.environments
     exchange = _exchange()
     exchange.url = "http://[::1]:8000/api/health"
@@ -755,7 +756,7 @@ def test_paths_of_windows_are_shown_as_they_are() -> None:
     environment.checks[0].cases[0].exchanges = [1]
     run.causes[0].cases = [CauseCase("AUTH-05", "case", "", "")]
     text = page.head(run, 0, 0)
-    assert r"a part only: C:\caio\acceptance -k AUTH-05" in text
+    assert r"not a complete run (selected: C:\caio\acceptance -k AUTH-05)" in text
     assert "http://[::1]:8000/api/health" in text
     assert "with the value in place of [DASHBOARD_AUTH_TOKEN]:" in text
 

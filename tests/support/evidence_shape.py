@@ -18,6 +18,7 @@ SHAPE: dict[str, Any] = {
         "tool": dict,
         "selection": str,
         "options": dict,
+        "narrowed": [str],
     },
     "environments": [
         {

@@ -402,7 +402,7 @@ def listed(folder: Path, *records: Record) -> Path:
     """Return the ledger of a folder, with these runs."""
     path = folder / "ledger.jsonl"
     for one in records:
-        assert append(path, entry_of(one, whole=True)) == ""
+        assert append(path, entry_of(one)) == ""
     return path
 
 
@@ -461,9 +461,7 @@ def test_an_older_run_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> 
     listed(tmp_path, record_of("NO-GO", run_id="c"), record_of(run_id="d"))
     status, line = verify(written.statement, "--max-age", "24h")
     assert (status, "refused: an older run: production was NO-GO after it (20" in line) == (1, True)
-    copied = entry_of(
-        written.record, whole=True
-    )  # by who can write the ledger: the run once more, as the last
+    copied = entry_of(written.record)  # by who can write the ledger: the run once more, as the last
     assert append(tmp_path / "ledger.jsonl", copied) == ""
     assert verify(written.statement)[1] == line
 
@@ -547,7 +545,7 @@ key, ledger = load_public(keys.public, "--key"), folder / "ledger.jsonl"
 def write(moment):
     record = record_of(run_id=f"run {moment}")
     write_set(folder, record, keys, at=f"20260224T{moment:06}Z")
-    assert append(ledger, entry_of(record, whole=True)) == ""
+    assert append(ledger, entry_of(record)) == ""
 
 def doomed(moment):
     passed = 0
@@ -611,7 +609,7 @@ folder, keys = Path(sys.argv[1]), Keys(Path(sys.argv[2]))
 for number in itertools.count(len(list(folder.glob("*.json")))):
     record = record_of(run_id=f"run {number}")
     write_set(folder, record, keys, at=f"20260224T{number:06}Z")
-    assert append(folder / "ledger.jsonl", entry_of(record, whole=True)) == ""
+    assert append(folder / "ledger.jsonl", entry_of(record)) == ""
     print(number, flush=True)
 """
 

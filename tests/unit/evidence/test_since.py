@@ -71,10 +71,10 @@ def test_what_was_not_asked_is_not_told() -> None:
 
 
 def test_against_a_file(tmp_path: Path) -> None:
-    """--against takes a JSON evidence file, and refuses any other file in one line."""
+    """--against takes a JSON evidence file, which says whether its run was whole, and refuses any other."""
     path = tmp_path / "run.json"
     assert jsonfile.write(record(check("AUTH-01", "failed")), path) == ""
-    now = entry_of(record(check("AUTH-01", "failed"), started="2026-02-25T03:17:00+00:00"), whole=True)
+    now = entry_of(record(check("AUTH-01", "failed"), started="2026-02-25T03:17:00+00:00"))
     (one,) = changes(now, [], read_against(path))
     assert [(failing.check, failing.since) for failing in one.failing] == [
         ("AUTH-01", "2026-02-24T03:17:00+00:00")
@@ -83,6 +83,11 @@ def test_against_a_file(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"--against .*: is no JSON evidence of a run"):
             read_against(path)
+    narrowed = record(check("AUTH-01", "failed"))
+    assert entry_of(narrowed).whole
+    narrowed.run.narrowed = ["only a part was asked (-k AUTH-01)"]
+    assert jsonfile.write(narrowed, path) == ""
+    assert not read_against(path).whole
     with pytest.raises(InputError, match="No such file"):
         read_against(tmp_path / "none.json")
 
@@ -96,7 +101,7 @@ def test_the_entry_of_a_run() -> None:
         ExchangeRecord(n, "GET", "", 200, [], [], "", "", [], "", float(n * 10)) for n in range(1, 21)
     ]
     supervision.cases[0].tables = [Table("Clean supervised days", ["completed", "required"], [["2", "3"]])]
-    (own,) = entry_of(made, whole=True).environments
+    (own,) = entry_of(made).environments
     assert own.outcomes == {"AUTH-01": "failed", "RDY-12": "passed", "OPS-09": "advised"}
     assert (own.ready_p95_ms, own.clean_days) == (190.0, (2, 3))
 

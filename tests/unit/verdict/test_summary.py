@@ -59,6 +59,14 @@ def test_the_report_has_a_card_for_each_thing_to_put_right() -> None:
     assert "pytest acceptance --env staging --env live -k AUTH-01" in html
 
 
+def test_the_report_says_whether_all_was_asked() -> None:
+    """The banner names the whole suite only for a run that nothing narrowed, in whatever way."""
+    run = records.record(records.check("AUTH-01", "passed"))
+    assert "; the whole suite; " in page.head(run, 0, 0)
+    run.run.narrowed = ["only a part was asked (--deselect or --lf)"]
+    assert "; not a complete run (selected: acceptance); " in page.head(run, 0, 0)
+
+
 def test_what_was_seen_is_said_once() -> None:
     """Cases with the same facts share a line, and what had to hold is not repeated."""
     cases = [
