@@ -12,7 +12,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.evidence.ledger import Entry, EnvironmentEntry
 from pytest_caio.system.strictjson import NotJson, decode_json
 from pytest_caio.text import beginning, printable
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import NOT_ASKED, Outcome, word_of
 from pytest_caio.verdict.record import EnvironmentRecord, FailingSince, Record, SinceRecord
 
 __all__ = ["changes", "entry_of", "lines", "read_against"]
@@ -20,6 +20,8 @@ __all__ = ["changes", "entry_of", "lines", "read_against"]
 _LATENCY, _SUPERVISION = "RDY-12", "OPS-09"
 _CLEAN_DAYS = "Clean supervised days"
 _LONGEST_REASON = 240
+# A waiver accepts a failure, which it does not end.
+_FAILS = frozenset((Outcome.FAILED, Outcome.ERROR, Outcome.MISSING_INPUT, Outcome.WAIVED))
 
 
 def entry_of(record: Record) -> Entry:
@@ -55,6 +57,7 @@ def changes(entry: Entry, earlier: Sequence[Entry], against: Entry | None = None
         if run is None or before is None:
             continue
         was, is_now = before.outcomes, now.outcomes
+        held = [check for check, outcome in was.items() if outcome not in (*_FAILS, Outcome.NOT_RUN)]
         bad = [check for check, outcome in is_now.items() if outcome.bad]
         known = sorted([*earlier, *([against] if against else [])], key=lambda one: one.started)
         found.append(
@@ -63,11 +66,11 @@ def changes(entry: Entry, earlier: Sequence[Entry], against: Entry | None = None
                 run=run.run,
                 started=run.started,
                 verdict=before.verdict,
-                newly_failing=sorted(check for check in bad if check in was and not was[check].bad),
+                newly_failing=sorted(set(bad).intersection(held)),
                 fixed=sorted(
                     check
                     for check, outcome in was.items()
-                    if outcome.bad and not is_now.get(check, outcome).bad and is_now[check] != Outcome.NOT_RUN
+                    if outcome in _FAILS and is_now.get(check) is Outcome.PASSED
                 ),
                 failing=[FailingSince(check, _since(check, now.name, entry, known)) for check in sorted(bad)],
                 ready_p95_ms=now.ready_p95_ms,
@@ -86,7 +89,7 @@ def lines(since: Sequence[SinceRecord]) -> list[str]:
             *([f"fixed {', '.join(one.fixed)}"] if one.fixed else []),
         ]
         if not parts:
-            parts = ["the same checks fail" if one.failing else "no check fails, then or now"]
+            parts = ["of the checks that both runs asked, none fails newly and none is fixed"]
         if one.ready_p95_ms is not None and one.ready_p95_before_ms is not None:
             parts.append(f"readiness p95 {one.ready_p95_ms:.0f} ms, was {one.ready_p95_before_ms:.0f} ms")
         when = one.started[:16].replace("T", " ")
@@ -99,7 +102,8 @@ def lines(since: Sequence[SinceRecord]) -> list[str]:
 def _environment(environment: EnvironmentRecord) -> EnvironmentEntry:
     checks: dict[Outcome, list[str]] = {}
     for check in environment.checks:
-        checks.setdefault(check.outcome, []).append(check.id)
+        asked = any(word_of(case.outcome, case.advised_because) != NOT_ASKED for case in check.cases)
+        checks.setdefault(check.outcome if asked else Outcome.NOT_RUN, []).append(check.id)
     return EnvironmentEntry(
         environment.name,
         environment.base_url,
@@ -143,7 +147,7 @@ def _since(check: str, name: str, entry: Entry, earlier: Sequence[Entry]) -> str
         outcome = environment.outcomes.get(check) if environment else None
         if outcome is None or outcome is Outcome.NOT_RUN:
             continue
-        if not outcome.bad:
+        if outcome not in _FAILS:
             break
         since = min(since, one.started)
     return since

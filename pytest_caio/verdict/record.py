@@ -271,7 +271,10 @@ class RunRecord(Struct):
 
 
 class FailingSince(Struct):
-    """A check that fails, and the start of the first run since which it has failed in every run."""
+    """A check that fails, and the start of the first run since which it has failed in every run that asked it.
+
+    A run in which it was waived is one in which it failed.
+    """
 
     check: str
     since: str
@@ -280,8 +283,9 @@ class FailingSince(Struct):
 class SinceRecord(Struct):
     """What changed in an environment since an earlier run, which `run`, `started` and `verdict` name.
 
-    `newly_failing` and `fixed` are ids of checks that both runs asked. The two times are the 95th percentiles
-    of readiness now and then, in ms, None where it was not asked.
+    `newly_failing` and `fixed` are ids of checks that both runs asked: those that fail now and did not then,
+    and those that failed then, waived or not, and passed now. The two times are the 95th percentiles of
+    readiness now and then, in ms, None where it was not asked.
     """
 
     environment: str

@@ -13,7 +13,7 @@ from pytest_caio.evidence import jsonfile
 from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, append
 from pytest_caio.evidence.since import changes, entry_of, lines, read_against
 from pytest_caio.evidence.stays import RULES, clean_days, stable_hours
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import ExchangeRecord, Table
 from tests.support.places import CHECKOUT
 from tests.support.records import check, record
@@ -70,6 +70,37 @@ def test_what_was_not_asked_is_not_told() -> None:
     assert changes(ran(0), []) == changes(ran(0), [ran(1, whole=False)]) == []
 
 
+def test_a_run_that_does_not_ask_a_check_keeps_since_when_it_fails() -> None:
+    """A failed check that is then not asked is not fixed, nor newly failing when it is asked again."""
+    asked, unasked = ran(2, OPS_02="failed"), ran(1, OPS_02="not-run")
+    assert changes(unasked, [asked])[0].fixed == []
+    (one,) = changes(ran(0, OPS_02="failed"), [asked, unasked])
+    assert (one.newly_failing, one.failing[0].since) == ([], asked.started)
+
+
+def test_a_waived_check_still_fails() -> None:
+    """A failed check that is then waived is not fixed, and fails since then when its waiver ends."""
+    failed, waived = ran(2, WH_08="failed"), ran(1, WH_08="waived")
+    assert changes(waived, [failed])[0].fixed == []
+    (one,) = changes(ran(0, WH_08="failed"), [failed, waived])
+    assert (one.newly_failing, one.failing[0].since) == ([], failed.started)
+    assert changes(ran(0, WH_08="passed"), [waived])[0].fixed == ["WH-08"]
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ({"RDY_01": "passed"}, {"RDY_01": "passed", "AUTH_10": "failed"}),
+        ({"AUTH_10": "failed"}, {"RDY_01": "passed"}),
+        ({"AUTH_10": "failed"}, {"AUTH_10": "failed"}),
+    ],
+)
+def test_no_change_is_told_of_what_both_runs_asked(now: dict[str, str], then: dict[str, str]) -> None:
+    """Where nothing fails newly or is fixed, the line says no more than that of what both runs asked."""
+    line = lines(changes(ran(0, **now), [ran(1, **then)]))[0]
+    assert line.endswith("(GO): of the checks that both runs asked, none fails newly and none is fixed")
+
+
 def test_against_a_file(tmp_path: Path) -> None:
     """--against takes a JSON evidence file, which says whether its run was whole, and refuses any other."""
     path = tmp_path / "run.json"
@@ -93,7 +124,7 @@ def test_against_a_file(tmp_path: Path) -> None:
 
 
 def test_the_entry_of_a_run() -> None:
-    """An entry has the outcome of each check, the 95th percentile of readiness, and the clean days."""
+    """An entry has what became of each check, the 95th percentile of readiness, and the clean days."""
     made = record(check("AUTH-01", "failed"), check("RDY-12", "passed"), check("OPS-09", "advised"))
     _, latency, supervision = made.environments[0].checks
     latency.cases[0].exchanges = list(range(1, 21))
@@ -101,8 +132,19 @@ def test_the_entry_of_a_run() -> None:
         ExchangeRecord(n, "GET", "", 200, [], [], "", "", [], "", float(n * 10)) for n in range(1, 21)
     ]
     supervision.cases[0].tables = [Table("Clean supervised days", ["completed", "required"], [["2", "3"]])]
+    unsent, in_part = check("OPS-02", "advised"), check("OPS-10", "advised")
+    for one in (unsent, in_part):
+        one.cases[0].advised_because = AdvisedBecause.NEEDS_WRITES
+    in_part.cases += check("OPS-10", "passed").cases
+    made.environments[0].checks += [unsent, in_part]
     (own,) = entry_of(made).environments
-    assert own.outcomes == {"AUTH-01": "failed", "RDY-12": "passed", "OPS-09": "advised"}
+    assert own.outcomes == {
+        "AUTH-01": "failed",
+        "RDY-12": "passed",
+        "OPS-09": "advised",
+        "OPS-02": "not-run",
+        "OPS-10": "advised",
+    }
     assert (own.ready_p95_ms, own.clean_days) == (190.0, (2, 3))
 
 
