@@ -74,6 +74,17 @@ def test_ctrf_tells_outcomes_apart(tmp_path: Path) -> None:
     assert counts == [7, 1, 3, 1, 2, 0]
 
 
+def test_each_file_names_the_fix_of_the_case(tmp_path: Path) -> None:
+    """CTRF and JUnit XML have the fix of each case, which need not be that of the check's worst case."""
+    one = check("AUTH-01", "failed")
+    one.cases[0].fix = "fix of this case"
+    made = json.loads(text_of(ctrf.write, record(one), tmp_path / "a.ctrf.json"))["results"]
+    assert made["tests"][0]["labels"]["fix"] == "fix of this case"
+    suite = ElementTree.fromstring(text_of(JunitReport().write, record(one), tmp_path / "a.junit.xml"))
+    told = {each.get("name"): each.get("value") for each in suite.iter("property")}
+    assert told["fix"] == "fix of this case"
+
+
 def test_ctrf_names_a_flake(tmp_path: Path) -> None:
     """A case that passed only on retry is flaky."""
     one = check("AUTH-01", "passed")
