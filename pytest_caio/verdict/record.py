@@ -271,9 +271,9 @@ class RunRecord(Struct):
 
 
 class FailingSince(Struct):
-    """A check that fails, and the start of the first run since which it has failed in every run that asked it.
+    """A check that fails, and the start of the first run since which every run that asked it saw it fail.
 
-    A run in which it was waived is one in which it failed.
+    A run in which it was waived saw it fail.
     """
 
     check: str
