@@ -17,7 +17,7 @@ from pytest_caio.checks.check import MARK
 from pytest_caio.evidence.file import write_whole
 from pytest_caio.outcomes import told
 from pytest_caio.text import encodable, printable
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import NOT_ASKED, Outcome, word_of
 from pytest_caio.verdict.record import CaseRecord, CheckRecord, EnvironmentRecord, Record
 
 __all__ = ["JunitReport"]
@@ -115,9 +115,11 @@ def _case(environment: EnvironmentRecord, check: CheckRecord, case: CaseRecord) 
 
 
 def _message(case: CaseRecord) -> str:
-    if case.outcome is Outcome.ADVISED:
-        return f"advises: {case.observed}"
-    return case.observed if case.outcome is Outcome.NOT_RUN else told(case.expected, case.observed)
+    if word_of(case.outcome, case.advised_because) == NOT_ASKED:
+        return f"{NOT_ASKED}: {case.observed}"
+    return (
+        f"advises: {case.observed}" if case.outcome is Outcome.ADVISED else told(case.expected, case.observed)
+    )
 
 
 def _add_properties(element: Element, *pairs: tuple[str, str]) -> None:

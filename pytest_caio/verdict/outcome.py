@@ -31,7 +31,7 @@ OWN_FAULT = (
     "version of pytest-caio to the developer who maintains the suite. The release has to wait for it."
 )
 NOT_ASKED = "not asked"
-NEEDS_WRITES = "did not run: the deployment acts on it; give --allow-writes"
+NEEDS_WRITES = "asking would change something; add --allow-writes to ask"
 
 
 class Outcome(enum.StrEnum):

@@ -7,12 +7,10 @@ from collections import Counter
 from pytest_caio.outcomes import told
 from pytest_caio.verdict.causes import once
 from pytest_caio.verdict.judge import GO, INCOMPLETE
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import NEEDS_WRITES, Outcome
 from pytest_caio.verdict.record import CauseRecord, EnvironmentRecord, Record
 
 __all__ = ["not_asked", "seen", "what_to_do"]
-
-_NEEDS_WRITES = "asking would change something; add --allow-writes to ask"
 
 
 def what_to_do(record: Record) -> str:
@@ -57,7 +55,7 @@ def not_asked(environment: EnvironmentRecord) -> list[tuple[str, list[str]]]:
     for check in sorted(environment.checks, key=lambda check: not check.needs_writes):
         if check.needs_writes:
             part = any(case.outcome is Outcome.PASSED for case in check.cases)
-            found.setdefault(_NEEDS_WRITES, []).append(f"{check.id} (in part)" if part else check.id)
+            found.setdefault(NEEDS_WRITES, []).append(f"{check.id} (in part)" if part else check.id)
         elif check.outcome is Outcome.NOT_RUN:
             found.setdefault(check.cases[0].observed, []).append(check.id)
     return list(found.items())

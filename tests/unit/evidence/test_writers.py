@@ -16,6 +16,7 @@ from docs.evidence_schema import SCHEMA
 from pytest_caio.evidence import completion, ctrf, jsonfile
 from pytest_caio.evidence.github import append_summary, error_lines
 from pytest_caio.evidence.junit import JunitReport
+from pytest_caio.verdict.outcome import AdvisedBecause
 from pytest_caio.verdict.record import CaseRecord, Record
 from tests.support.ctrf import CTRF
 from tests.support.places import CHECKOUT
@@ -163,6 +164,16 @@ def test_junit_tells_outcomes_apart(tmp_path: Path) -> None:
     assert "fix" not in properties["passed"]
     (advice,) = [one.get("message", "") for one in suite.iter("skipped") if "advises" in str(one.text)]
     assert advice.startswith("advises: ")
+
+
+def test_junit_says_what_was_not_asked(tmp_path: Path) -> None:
+    """What was not sent, since it would change something, does not advise: it was not asked."""
+    unsent, left = check("OPS-02", "advised"), check("ENV-10", "not-run")
+    unsent.cases[0].advised_because = AdvisedBecause.NEEDS_WRITES
+    suite = ElementTree.fromstring(
+        text_of(JunitReport().write, record(unsent, left), tmp_path / "a.junit.xml")
+    )
+    assert [one.get("message") for one in suite.iter("skipped")] == ["not asked: as seen"] * 2
 
 
 def test_annotations_are_one_line_each() -> None:
