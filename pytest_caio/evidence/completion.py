@@ -1,6 +1,6 @@
 """The message to leadership: the verdict, what it rests on, and what is left to do; plain text.
 
-Its form is the template in docs/runbook.md, "What goes on the tracker".
+Its form is the template in docs/runbook.md, "What goes on the tracker", without the parts of which there is nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ _DECISIONS = {
     INCOMPLETE: "This is no release decision: only a part was checked, or the run did not end.",
 }
 _DO_NOT_RELEASE = "Do not release."
-_NOTHING = ["nothing"]
 
 
 def write(record: Record, path: Path) -> str:
@@ -39,29 +38,24 @@ def _lines(record: Record, path: Path) -> Iterator[str]:
     for one in record.environments:
         commit = f", commit {one.commit}" if one.commit else ""
         yield printable(f"- {one.name}: {one.headline}, {one.base_url}{commit}")
-    yield "To put right:"
+    if record.causes:
+        yield "To put right:"
     for cause in record.causes:
         yield printable(f"- {cause.environment}: {cause.sentence}")
         yield printable(f"  {cause.who}: {cause.action}")
-    if not record.causes:
-        yield "- nothing"
-    yield "Accepted for a limited time:"
-    yield from _listed(
-        f"{waiver.check} in {waiver.environment} until {waiver.expires}, {waiver.owner}: {waiver.reason}"
-        for waiver in record.waivers
-        if waiver.used
-    )
-    if record.verdict != GO:
+    used = [waiver for waiver in record.waivers if waiver.used]
+    if used:
+        yield "Accepted for a limited time:"
+    for waiver in used:
+        until = f"until {waiver.expires}, {waiver.owner}"
+        yield printable(f"- {waiver.check} in {waiver.environment} {until}: {waiver.reason}")
+    if record.reasons:
         yield "Reasons:"
-        yield from _listed(record.reasons)
+    for reason in record.reasons:
+        yield printable(f"- {reason}")
     yield printable(
         f"Evidence: {path.name.removesuffix('.completion.txt')}, .html for people, .json for machines"
     )
-
-
-def _listed(items: Iterator[str] | list[str]) -> Iterator[str]:
-    for item in list(items) or _NOTHING:
-        yield printable(f"- {item}")
 
 
 def _minute(time: str) -> str:

@@ -119,6 +119,20 @@ def test_completion_says_what_is_decided(tmp_path: Path, verdict: str, decision:
     assert decision in text.splitlines()[1]
 
 
+def test_completion_leaves_out_what_there_is_nothing_of(tmp_path: Path) -> None:
+    """Without causes, waivers in use or other reasons, the message does not name them."""
+    alone = {"To put right", "Accepted for a limited time", "Reasons"}
+    for of, kept in (
+        (record(check("AUTH-01", "failed")), {"To put right"}),
+        (record(check("AUTH-01", "waived"), verdict="GO"), {"Accepted for a limited time"}),
+        (record(), {"Reasons"}),
+    ):
+        of.reasons = of.reasons if "Reasons" in kept else []
+        text = text_of(completion.write, of, tmp_path / "run.completion.txt")
+        assert set(labels(text)) & alone == kept
+        assert "nothing" not in text
+
+
 def test_completion_keeps_hostile_text_on_its_line(tmp_path: Path) -> None:
     """Text with line ends adds no line to the message."""
     plain = text_of(completion.write, record(check("AUTH-01", "failed")), tmp_path / "a")
