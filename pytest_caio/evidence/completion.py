@@ -1,6 +1,7 @@
 """The message to leadership: the verdict, what it rests on, and what is left to do; plain text.
 
-Its form is the template in docs/runbook.md, "What goes on the tracker", without the parts of which there is nothing.
+Its form is the template in docs/runbook.md, "What goes on the tracker". A part of which there is nothing is
+left out.
 """
 
 from __future__ import annotations
