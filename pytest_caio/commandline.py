@@ -255,8 +255,8 @@ class Options:
         waivers = here / option.caio_waivers if option.caio_waivers is not None else folder / _WAIVERS
         evidence = here / option.caio_evidence if option.caio_evidence else config.rootpath / "reports"
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        # Letters, digits, ".", "_" and "-" only: other characters would be encoded in a URL of the report.
-        file_name = re.sub(r"[^A-Za-z0-9._-]", "_", "-and-".join(names))[:_LONGEST]
+        # Letters, digits, "_" and "-" only: others would be encoded in a URL, or begin the ending of a file.
+        file_name = re.sub(r"[^A-Za-z0-9_-]", "_", "-and-".join(names))[:_LONGEST]
         return cls(
             suite=folder,
             environments=environments,

@@ -20,6 +20,7 @@ from pytest_caio.verdict.record import (
     RunRecord,
     WaiverRecord,
 )
+from tests.support.in_process import options_of
 
 # Source code, Python values, pytest's words and libraries' quotes, which no reader should have to know.
 FORBIDDEN = re.compile(
@@ -157,6 +158,17 @@ def test_what_was_not_asked_is_one_line() -> None:
     assert "production at https://production.example: 1 of 3 passed; 2 were not asked" in lines
     (line,) = [line for line in lines if "Not asked" in line]
     assert "RDY-01, RDY-02 (in part): asking would change something; add --allow-writes" in line
+
+
+def test_the_files_of_a_profile_with_a_dot_share_a_line(tmp_path: Path) -> None:
+    """Where a profile's name has a dot, its evidence files still differ only in their endings."""
+    profiles = tmp_path / "environments.toml"
+    profiles.write_text('["my.env"]\nbase_url = "https://x.example"\n', "utf-8")
+    options = options_of(tmp_path, caio_env=["my.env"], caio_profiles=str(profiles))
+    assert re.fullmatch(r"my_env-\d{8}T\d{6}Z", options.stem)
+    html, *others = (tmp_path / f"{options.stem}{ending}" for ending in (".html", ".json", ".ctrf.json"))
+    lines = rendered(record([check(1, Outcome.PASSED)], verdict="GO"), html, *others)
+    assert f"evidence: {html} (also .json, .ctrf.json)" in lines
 
 
 def test_waivers_are_in_plain_words() -> None:
