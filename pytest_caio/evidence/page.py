@@ -176,13 +176,11 @@ def _causes(record: Record) -> Iterator[dict[str, Any]]:
         room -= len(found)
         checks = {check.id: check for check in environment.checks} if environment else {}
         every = set(cause.checks) == set(checks) and not record.run.narrowed
-        known = next((checks[i] for i in cause.checks if i in checks), None)
         yield {
             **{name: getattr(cause, name) for name in cause.__struct_fields__},
             "environments": names,
             "seen": seen(cause),
             "exchanges": found,
-            "gate": known.gate if known else "",
             "all": every,
             "again": " ".join(
                 [
@@ -213,12 +211,15 @@ def _exchanges(environment: EnvironmentRecord, cause: CauseRecord) -> Iterator[_
 def _lines(exchange: ExchangeRecord) -> list[str]:
     """Return a request and its response in lines, as text that is cut where it is very long."""
     tries = f" after {len(exchange.attempts)} tries" if exchange.attempts[1:] else ""
-    end = f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else exchange.error
+    end = (
+        f"{exchange.status} in {exchange.timing_ms:.0f} ms" if exchange.status else f"none, {exchange.error}"
+    )
     lines = [
         f"{exchange.method} {exchange.url}",
         *(f"{name}: {value}" for name, value in exchange.request_headers),
         *filter(None, [exchange.request_body]),
-        end + tries,
+        "",
+        f"Response: {end}{tries}",
         *(f"{name}: {value}" for name, value in exchange.response_headers),
         exchange.body_excerpt,
     ]

@@ -26,10 +26,10 @@
             const wanted = Object.fromEntries(fields.map(field => [field.name, field.value]))
             const text = wanted.find.toLowerCase()
             for (const mark of document.querySelectorAll('[data-caio]')) {
-                const [environments, gate, ...outcome] = mark.dataset.caio.split(' ')
+                const [environment, gate, ...outcome] = mark.dataset.caio.split(' ')
                 const row = mark.closest('tbody.results-table-row') || mark
                 row.classList.toggle('caio-filtered', Boolean(
-                    wanted.environment && !environments.split(',').includes(wanted.environment) || wanted.gate && wanted.gate !== gate ||
+                    wanted.environment && wanted.environment !== environment || wanted.gate && wanted.gate !== gate ||
                     wanted.outcome && wanted.outcome !== outcome.join(' ') || text && !row.textContent.toLowerCase().includes(text)))
             }
         }

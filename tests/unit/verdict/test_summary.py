@@ -55,7 +55,7 @@ def test_the_report_has_a_card_for_each_thing_to_put_right() -> None:
     assert what_to_do(both) == "Do not release. 2 things to put right: 1 in staging and live, 1 in live."
     assert what_to_do(both) in html
     assert re.findall(r'caio-action">(.*?)</p>', html) == ["1. mend a", "2. mend b"]
-    assert "you, in staging and live." in html
+    assert "<strong>Who:</strong> you. <strong>Where:</strong> staging and live. <strong>Wrong:" in html
     assert "pytest acceptance --env staging --env live -k AUTH-01" in html
 
 
