@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -49,6 +51,8 @@ _SIGNS = {
 _MOST_EXCHANGES = 24  # in all: with every check red, the page would otherwise be as long as the JSON
 _LONGEST_EXCHANGE = 8000  # characters; all of it is in the JSON
 _MOST_REASONS = 40
+_MOST_SELECTED = 10  # checks of a command: for more, it asks all
+_PLAIN = re.compile(r"[\w:/=-]+")  # a word that needs no quotes; PowerShell cuts an option at a dot
 _MOST_PRINTED = 30  # rows of pytest-html's table on paper; the style sheet has the same number
 
 
@@ -182,18 +186,21 @@ def _causes(record: Record) -> Iterator[dict[str, Any]]:
             "seen": seen(cause),
             "exchanges": found,
             "all": every,
-            "again": " ".join(
-                [
-                    "pytest acceptance",
-                    *(f"--env {name}" for name in names),
-                    *([] if every else ["-k", _choice(cause.checks)]),
-                ]
-            ),
+            "again": _again(record, names, cause.checks),
         }
 
 
-def _choice(checks: Sequence[str]) -> str:
-    return checks[0] if len(checks) == 1 else f'"{" or ".join(checks)}"'
+def _again(record: Record, names: Sequence[str], checks: Sequence[str]) -> str:
+    """Return the command that asks checks again as this run did, for a POSIX shell and for PowerShell."""
+    words = ["python", "-m", "pytest", "acceptance"]
+    words += [word for name in names for word in ("--env", name)]
+    words += record.run.options.get("repeated", [])
+    words += ["-k", " or ".join(checks)] if len(checks) <= _MOST_SELECTED else []
+    return " ".join(word if _PLAIN.fullmatch(word) else _quoted(word) for word in words)
+
+
+def _quoted(word: str) -> str:
+    return shlex.quote(word) if "'" in word else f"'{word}'"
 
 
 def _exchanges(environment: EnvironmentRecord, cause: CauseRecord) -> Iterator[_Shown]:

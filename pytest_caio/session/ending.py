@@ -14,7 +14,7 @@ from pytest_caio.evidence.files import Writer
 from pytest_caio.evidence.ledger import Entry, Ledger, append, read_ledger
 from pytest_caio.evidence.page import prepare
 from pytest_caio.evidence.since import changes, entry_of
-from pytest_caio.session.narrowing import selection
+from pytest_caio.session.narrowing import repeated, selection
 from pytest_caio.session.run import Run
 from pytest_caio.verdict.record import Record
 
@@ -47,7 +47,7 @@ class Ending:
 
     def judge(self, narrowed: list[str]) -> Record:
         """Return the finished record, with what changed since an earlier run."""
-        record = self._run.finish(selection(self._config), narrowed)
+        record = self._run.finish(selection(self._config), repeated(self._config), narrowed)
         if self._ledger is None:
             try:
                 self._ledger = read_ledger(self._run.options.ledger)

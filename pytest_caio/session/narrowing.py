@@ -7,7 +7,7 @@ import pytest
 from pytest_caio.checks.check import GATES
 from pytest_caio.session.run import Run
 
-__all__ = ["may_deselect", "narrowings", "part_of", "selection"]
+__all__ = ["may_deselect", "narrowings", "part_of", "repeated", "selection"]
 
 # The packages of plugins that only sort what was collected, unless an option of pytest asks for more.
 _LEAVE_NOTHING_OUT = frozenset({"_pytest", "pytest_caio", "pytest_randomly", "_hypothesis_pytestplugin"})
@@ -20,6 +20,27 @@ def selection(config: pytest.Config) -> str:
     parts += [f"-k {option.keyword}"] if option.keyword else []
     parts += [f"-m {option.markexpr}"] if option.markexpr else []
     return " ".join(parts)
+
+
+def repeated(config: pytest.Config) -> list[str]:
+    """Return the options of the command line that decide which deployment is asked, and what may be sent.
+
+    `--env` is not among them, nor a token that was given itself.
+    """
+    option = config.option
+    token = option.caio_token or ""
+    given = {
+        "--base-url": option.base_url,
+        "--profiles": option.caio_profiles,
+        "--env-file": option.caio_env_file,
+        "--token": token if token.startswith("@") else "",
+        "--revoked-tokens": option.caio_revoked,
+        "--expect-commit": option.caio_commit,
+        "--replay-executor": option.caio_executor,
+    }
+    words = [f"{flag}={value}" for flag, value in given.items() if value]
+    words += [f"--fault={name}" for name in option.caio_faults]
+    return [*words, *(["--allow-writes"] if option.caio_writes else [])]
 
 
 def may_deselect(config: pytest.Config) -> bool:

@@ -279,8 +279,8 @@ class Run:
 
         return wait_for(future, say)
 
-    def finish(self, selection: str, narrowed: list[str]) -> Record:
-        """Judge the run and return the finished, redacted record."""
+    def finish(self, selection: str, repeated: list[str], narrowed: list[str]) -> Record:
+        """Judge the run and return the finished, redacted record; `session.narrowing` has the arguments."""
         options, redact = self.options, self.redactor.redact
         narrowed = [printable(redact(reason)) for reason in narrowed]  # -k and -m may hold anything
         run = RunRecord(
@@ -302,6 +302,7 @@ class Run:
                 "request_rate": options.rate,
                 "http_timeout": options.timeout,
                 "faults": list(options.faults),
+                "repeated": [printable(redact(word)) for word in repeated],
                 "digests": dict(options.digests),
             },
             narrowed=narrowed,

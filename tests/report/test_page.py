@@ -779,6 +779,17 @@ def _exchange(**details: Any) -> ExchangeRecord:
     )
 
 
+def test_the_options_that_ask_again(no_go: Outcome, later: Outcome) -> None:
+    """A run keeps the options that decide which deployment is asked, and no token that was given itself."""
+    for outcome, flags in (
+        (no_go, ["--base-url", "--profiles", "--env-file", "--revoked-tokens"]),
+        (later, ["--base-url", "--profiles", "--env-file"]),
+    ):
+        kept = outcome.evidence["run"]["options"]["repeated"]
+        assert [word.partition("=")[0] for word in kept] == flags
+        assert f"&#39;{kept[0]}&#39;" in outcome.html
+
+
 def test_an_id_selects_its_check(narrowed: Outcome) -> None:
     """The command that asks a check again selects that check and no other."""
     assert set(narrowed.checks) == {"AUTH-10"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from html import unescape
 from typing import Any
 
 from docs.checks_table import declared
@@ -56,7 +58,23 @@ def test_the_report_has_a_card_for_each_thing_to_put_right() -> None:
     assert what_to_do(both) in html
     assert re.findall(r'caio-action">(.*?)</p>', html) == ["1. mend a", "2. mend b"]
     assert "<strong>Who:</strong> you. <strong>Where:</strong> staging and live. <strong>Wrong:" in html
-    assert "pytest acceptance --env staging --env live -k AUTH-01" in html
+    assert "<code>python -m pytest acceptance --env staging --env live -k AUTH-01</code>" in html
+
+
+def test_the_command_that_asks_again_repeats_the_options_of_the_run() -> None:
+    """It asks the same deployment as the run may, each word quoted, and many checks with all others."""
+    run = of_two(("staging", "a"))
+    run.run.options = {
+        "repeated": ["--env-file=my env's", "--revoked-tokens=@.env.revoked", "--allow-writes"]
+    }
+    run.causes[0].checks = [f"AUTH-{n:02}" for n in range(1, 11)]
+    command = unescape(page.head(run, 0, 0)).partition("Ask again: <code>")[2].partition("</code>")[0]
+    assert " '--revoked-tokens=@.env.revoked' " in command  # which PowerShell would cut at the dot
+    words = ["python", "-m", "pytest", "acceptance", "--env", "staging", *run.run.options["repeated"]]
+    assert shlex.split(command) == [*words, "-k", " or ".join(run.causes[0].checks)]
+    run.causes[0].checks.append("AUTH-11")
+    command = unescape(page.head(run, 0, 0)).partition("Ask again: <code>")[2].partition("</code>")[0]
+    assert shlex.split(command) == words
 
 
 def test_the_report_says_whether_all_was_asked() -> None:
