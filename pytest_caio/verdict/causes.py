@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
+from pytest_caio.checks.credentials import TOKEN_KEY
 from pytest_caio.contract.providers import ROUTES
 from pytest_caio.outcomes import TO_BE_ANSWERED
 from pytest_caio.probing.causes import CACHED
@@ -113,7 +114,7 @@ def _outside(left: _Failures) -> Iterable[Cause]:
             failures.extend(silent)
             silent = []
         if any(failure.got(401) for failure in failures):  # with the two secrets exchanged, it signs sessions
-            failures.extend(f for f in left if f.id == "AUTH-08" and f.case.name == _SIGNED_WITH_IT)
+            failures.extend(f for f in left if (f.id, f.case.name) in _OF_THE_TOKEN)
         if cause == CACHED.sentence:
             failures.extend(f for f in left if f not in failures and _copied(f))
         yield Cause(f"{cause[:1].upper()}{cause[1:]}.", fix, "you", failures)
@@ -215,27 +216,48 @@ def _wrong_answers(left: _Failures) -> Iterable[Cause]:
 def _followed(follows: Sequence[Follow], left: _Failures) -> Iterable[Cause]:
     """A check whose failure explains others, by `VARIABLES` and `FOLLOWS`."""
     for follow in follows:
-        roots = [failure for failure in left if failure.id == follow.check]
-        explained = [
-            failure
-            for failure in left
-            if failure.id in follow.explains.split() and any(follow.when(root, failure) for root in roots)
-        ]
-        if explained:
-            root, taken = roots[0], [*roots, *explained]
-            left = [failure for failure in left if failure not in taken]
-            sentence = follow.sentence or _not(root.check.title)
-            yield Cause(sentence, root.case.fix, root.case.by, taken, _rank(root.check))
+        for roots in _with_one_action(failure for failure in left if failure.id == follow.check):
+            explained = [
+                failure
+                for failure in left
+                if failure.id in follow.explains.split() and any(follow.when(root, failure) for root in roots)
+            ]
+            if explained:
+                root, taken = roots[0], [*roots, *explained]
+                left = [failure for failure in left if failure not in taken]
+                sentence = follow.sentence or _not(root.check.title)
+                yield Cause(sentence, _action(roots), root.case.by, taken, _rank(root.check))
 
 
 def _each(left: _Failures) -> Iterable[Cause]:
     """What no other row explains: the check itself, with its fix."""
-    own: dict[str, list[Failure]] = {}
-    for failure in left:
-        own.setdefault(failure.id, []).append(failure)
-    for failures in own.values():
+    for failures in _with_one_action(left):
         first = failures[0]
-        yield Cause(_not(first.check.title), first.case.fix, first.case.by, failures, _rank(first.check))
+        yield Cause(_not(first.check.title), _action(failures), first.case.by, failures, _rank(first.check))
+
+
+def _with_one_action(failures: Iterable[Failure]) -> list[list[Failure]]:
+    """Return the cases of each check that one action puts right.
+
+    Cases of the environment file are about a variable each: those whose actions differ in the variable
+    alone have one action, others have their own. Any other check has one.
+    """
+    together: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        of_variables = failure.check.gate == "environment"
+        form = _VARIABLE.sub("", failure.case.fix) if of_variables else ""
+        together.setdefault((failure.id, form), []).append(failure)
+    return [*together.values()]
+
+
+def _action(failures: _Failures) -> str:
+    """Return the fix of the first of these cases, with the variables of all."""
+    first, *more = dict.fromkeys(failure.case.fix for failure in failures)
+    if failures[0].check.gate != "environment" or not more:
+        return first
+    named = zip(*(_VARIABLE.findall(fix) for fix in (first, *more)), strict=True)
+    words = iter([" and ".join(dict.fromkeys(variables)) for variables in named])
+    return _VARIABLE.sub(lambda _: next(words), first)
 
 
 def _not(title: str) -> str:
@@ -251,7 +273,8 @@ _DEPENDENCIES = {
     "RDY-03": ("redis", "Redis is down for the deployment."),
     "RDY-04": ("inngest", "Inngest is not ready in the deployment."),
 }
-_SIGNED_WITH_IT = "session signed with DASHBOARD_AUTH_TOKEN"
+_OF_THE_TOKEN = (("AUTH-08", f"session signed with {TOKEN_KEY}"), ("ENV-08", TOKEN_KEY))
+_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9_]{4,}(?:=[\w:-]+)?")  # with the value to set
 _UNCONNECTED = re.compile("connected: (false|nothing)|answered 503")
 _NO_SECRET = re.compile("(?i)secret|not configured")
 # What a response shows, whatever its status code, and which commit any of several responses names.

@@ -129,6 +129,9 @@ class Follow:
 # fmt: off
 VARIABLES = (
     Follow("ENV-15", "ENV-02 ENV-03 ENV-05 ENV-07 ENV-08 ENV-14 ENV-17", _same_variable),
+    Follow("ENV-08", "RDY-05 RDY-06",
+            lambda root, other: root.case.name == "INNGEST_SIGNING_KEY" and other.got(401),
+            "A key in the env file is not the one that Inngest has."),
     Follow("ENV-06", "STATE-06 OPS-06 RDY-15", _of_the_queue,
             "A name space of the state does not name the environment."),
     Follow("ENV-12", "STATE-01 STATE-03 STATE-05 STATE-06 ENV-08", _no_redis,

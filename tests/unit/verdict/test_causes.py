@@ -283,6 +283,49 @@ def test_redis_that_the_checks_do_not_reach_is_one_cause() -> None:
     assert second.checks == ["STATE-04"]
 
 
+def test_the_action_for_several_variables_names_all() -> None:
+    """Cases of the environment file that differ in the variable alone have one action, which names all."""
+    seen = Seen()
+    for key in ("INNGEST_EVENT_KEY", "SESSION_SECRET_KEY", "CORS_ALLOWED_ORIGINS"):
+        seen.fails("ENV-01", name=key, fix=f"Set {key}, then redeploy.")
+    seen.fails("ENV-02", name="REDIS_REQUIRED", fix="Set REDIS_REQUIRED=true, then redeploy.")
+    seen.fails("ENV-02", name="ENVIRONMENT", fix="Set ENVIRONMENT=production, then redeploy.")
+    first, second = seen.causes
+    named = "INNGEST_EVENT_KEY and SESSION_SECRET_KEY and CORS_ALLOWED_ORIGINS"
+    assert first.action == f"Set {named}, then redeploy."
+    assert second.action == "Set REDIS_REQUIRED=true and ENVIRONMENT=production, then redeploy."
+
+
+def test_different_actions_for_the_env_file_are_causes_of_their_own() -> None:
+    """Cases of the environment file that need different actions are not hidden behind the first."""
+    seen = Seen()
+    seen.fails("ENV-08", name="INNGEST_EVENT_KEY", fix="Copy INNGEST_EVENT_KEY from Inngest.")
+    seen.fails("ENV-08", name="SESSION_SECRET_KEY", fix="Set SESSION_SECRET_KEY to a new value.")
+    assert [cause.action for cause in seen.causes] == [
+        "Copy INNGEST_EVENT_KEY from Inngest.",
+        "Set SESSION_SECRET_KEY to a new value.",
+    ]
+
+
+@pytest.mark.parametrize(("key", "causes"), [("INNGEST_SIGNING_KEY", 1), ("INNGEST_EVENT_KEY", 2)])
+def test_a_placeholder_for_inngest_s_key_is_one_cause(key: str, causes: int) -> None:
+    """Introspection that is refused for want of the right key stands under the key's placeholder."""
+    seen = Seen()
+    seen.fails("ENV-08", name=key, fix=f"Copy {key} from Inngest.")
+    seen.fails("RDY-05", seen.answer("/inngest", 401), fix="Set it to the one in the env file.")
+    assert len(seen.causes) == causes
+    assert seen.causes[0].action == f"Copy {key} from Inngest."
+
+
+def test_a_placeholder_for_the_token_is_part_of_its_refusal() -> None:
+    """Where the env file has a placeholder for the token, copying the right one is the whole action."""
+    seen = Seen()
+    refused = seen.answer(STATUS, 401, sent=TOKEN)
+    seen.fails("AUTH-05", refused, cause="the token is refused", fix="Copy it from Railway.")
+    seen.fails("ENV-08", name="DASHBOARD_AUTH_TOKEN", fix="Set DASHBOARD_AUTH_TOKEN to a new value.")
+    assert only(seen).action == "Copy it from Railway."
+
+
 def test_another_redis_is_one_cause() -> None:
     """State that the deployment shows, and the env file's Redis lacks, is in another Redis, not lost."""
     seen = Seen()
