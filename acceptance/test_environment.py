@@ -21,7 +21,9 @@ from pytest_caio.environments.keys import (
     STRICT_FLAGS,
     TIER_FILTER,
     canonical,
+    entered_at_provider,
     expected_values,
+    issuer_of,
 )
 from pytest_caio.environments.rules import (
     brake_fault,
@@ -49,6 +51,7 @@ from pytest_caio.environments.secret_rules import (
     secret_faults,
     shared_database,
     shared_secrets,
+    to_change,
 )
 from pytest_caio.gates.requirements import needs_env_file, needs_redis
 
@@ -56,7 +59,10 @@ if TYPE_CHECKING:
     from pytest_caio.gates.redis_server import RedisFindings
 
 BOTH = "In Railway and in the env file, "
-KEYS = BOTH + "set {key}, then redeploy. `python -m pytest_caio bootstrap` asks for what the env file lacks."
+KEYS = (
+    BOTH
+    + "set {key}, then redeploy. `python -m pytest_caio bootstrap` adds what it can make, and names the rest."
+)
 SET = BOTH + "set {key}={value}, then redeploy."
 ORIGINS = (
     BOTH
@@ -64,19 +70,19 @@ ORIGINS = (
 )
 INNGEST = BOTH + "set INNGEST_WEBHOOK_URL=https://{host}/inngest, then redeploy."
 TRACES = BOTH + "set {key}={value}, then redeploy."
-NEW_SECRET = (
-    'Make a new value with `python -c "import secrets; print(secrets.token_hex(32))"`, set {key} to it in Railway and in the env file, '
-    "then redeploy."
-)
+GENERATE = '`python -c "import secrets; print(secrets.token_hex(32))"` makes one'
+NEW_SECRET = BOTH + f"set {{key}} to a new value that nothing else has ({GENERATE}), then redeploy."
+AT_PROVIDER = NEW_SECRET.replace("then redeploy", "redeploy, and enter it at the webhook provider too")
+COPY = "Copy {key} from {issuer} into Railway and the env file, then redeploy."
+ISSUE = "Get a new {key} from {issuer}, set it in Railway and in the env file, then redeploy."
 NEW_PASSWORD = (
     "On the Redis service in Railway, set a password of 20 characters or more that nothing else has; then set {key} to the new URL in "
     "Railway and in the env file, and redeploy."
 )
 FILLED = BOTH + "write the real value of {key}, then redeploy: it is still the template's."
-APART = (
-    "Give {environment} a value of its own for {key} "
-    '(`python -c "import secrets; print(secrets.token_hex(32))"` makes one), in Railway and in the env file, then redeploy.'
-)
+APART = f"Give {{environment}} a value of its own for {{key}} ({GENERATE}), in Railway and in the env file, then redeploy."
+APART_AT_PROVIDER = APART.replace("then redeploy", "redeploy, and enter it at the webhook provider too")
+APART_COPY = "Copy {key} of {environment} from {issuer} into Railway and the env file, then redeploy."
 DATABASE = "Give {environment} a Redis database of its own: set another REDIS_URL in Railway and in the env file, then redeploy."
 REDIS = "In the env file, correct REDIS_URL: it must lead to the Redis of this deployment, as it is reached from here. {wrong}."
 EVICTS = "On the Redis service in Railway, set its maxmemory-policy to noeviction (CONFIG SET maxmemory-policy noeviction)."
@@ -202,7 +208,25 @@ def test_traces_and_numbers(environment: Environment, case: str) -> None:
 OTHER_KEYS = "all other keys"
 
 
-@check("ENV-08", fix=NEW_SECRET, fixes={"placeholder": FILLED, "url": NEW_PASSWORD})
+def source_of(key: str) -> str:
+    """Return the way to a new value of a secret: how it is made, and where else it must be known."""
+    if key.endswith("_URL"):
+        return "url"
+    if issuer_of(key):
+        return "issued"
+    return "provider" if entered_at_provider(key) else ""
+
+
+@check(
+    "ENV-08",
+    fix=NEW_SECRET,
+    fixes={
+        "placeholder": FILLED,
+        "url": NEW_PASSWORD,
+        "issued": COPY,
+        "provider": AT_PROVIDER,
+    },
+)
 @cases(lambda environment: {**given_secrets(environment), OTHER_KEYS: ()})
 def test_secrets_are_strong(environment: Environment, case: str) -> None:
     """No secret is short, used twice, or still the template's, nor is any other value the template's."""
@@ -211,20 +235,33 @@ def test_secrets_are_strong(environment: Environment, case: str) -> None:
         no("values of the template", wrong, "placeholder", key=word(wrong[:1]).partition(" ")[0])
     else:
         faults = secret_faults(environment, case)
+        key = to_change(environment, case)
         must(
             not faults,
             f"{case} must be a secret of its own, of 20 characters or more",
             "; ".join(faults),
-            "url" if case.endswith("_URL") else "",
-            key=case,
+            source_of(key),
+            key=key,
+            issuer=issuer_of(key),
         )
 
 
-@check("ENV-09", fix=NEW_SECRET)
+@check(
+    "ENV-09",
+    fix=NEW_SECRET,
+    fixes={"url": NEW_PASSWORD, "issued": ISSUE, "provider": AT_PROVIDER},
+)
 @cases(revoked_secrets)
 def test_secrets_are_not_revoked(environment: Environment, case: str) -> None:
     """No secret of the env file was revoked."""
-    must(not revoked_fault(environment, case), f"{case} must not be revoked", f"{case} was revoked", key=case)
+    must(
+        not revoked_fault(environment, case),
+        f"{case} must not be revoked",
+        f"{case} was revoked",
+        source_of(case),
+        key=case,
+        issuer=issuer_of(case),
+    )
 
 
 def separate_things(environment: Environment) -> Mapping[str, tuple[()]]:
@@ -234,7 +271,11 @@ def separate_things(environment: Environment) -> Mapping[str, tuple[()]]:
     return {"Redis database": (), **dict.fromkeys(keys, ())}
 
 
-@check("ENV-10", fix=APART, fixes={"database": DATABASE})
+@check(
+    "ENV-10",
+    fix=APART,
+    fixes={"database": DATABASE, "issued": APART_COPY, "provider": APART_AT_PROVIDER},
+)
 @cases(separate_things)
 def test_environments_are_apart(
     environment: Environment, environments: Sequence[Environment], case: str
@@ -247,8 +288,9 @@ def test_environments_are_apart(
         shared = shared_database(environment, others)
     else:
         shared = shared_secrets(environment, case, others)
-    way = "database" if case == "Redis database" else ""
-    must(not shared, f"no other environment may have the {case}", "; ".join(shared), way, key=case)
+    way = "database" if case == "Redis database" else source_of(case)
+    expected = f"each environment needs its own {case}"
+    must(not shared, expected, "; ".join(shared), way, key=case, issuer=issuer_of(case))
 
 
 @check("ENV-11", waivable=True, fix=ALLOWLIST)

@@ -26,11 +26,13 @@ __all__ = [
     "STRICT_FLAGS",
     "TIER_FILTER",
     "canonical",
+    "entered_at_provider",
     "expected_values",
     "flag",
     "holds_runtime_key",
     "is_placeholder",
     "is_unfilled",
+    "issuer_of",
     "misplaced_mark",
     "odd_character",
     "secret_part",
@@ -83,6 +85,13 @@ SECRETS: Mapping[str, str] = MappingProxyType(
         **{key: _bearer_opens(key) for key in BEARER_KEYS},
         **{p.secret_key: f"signing the webhooks of {p.title}" for p in PROVIDERS.values()},
         "GHL_API_KEY": "sending through GHL",
+    }
+)
+# Who issues the secrets that nobody can generate.
+_ISSUERS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("INNGEST_SIGNING_KEY", "INNGEST_EVENT_KEY"), "Inngest"),
+        **dict.fromkeys(SENDING_KEYS, "GHL"),
     }
 )
 MIN_SECRET_LENGTH = 20  # characters
@@ -178,6 +187,16 @@ def canonical(environment: str) -> str:
     """Return an environment's name in lower case, `prod` as `production`."""
     name = environment.strip().lower()
     return "production" if name == "prod" else name
+
+
+def issuer_of(key: str) -> str:
+    """Return the service that issues the value of a secret, or an empty string if it can be generated."""
+    return _ISSUERS.get(key, "")
+
+
+def entered_at_provider(key: str) -> bool:
+    """Return whether a webhook provider has the same value, so that a new one must be entered there too."""
+    return any(key in provider.keys for provider in PROVIDERS.values())
 
 
 def secret_part(key: str, value: str) -> str:

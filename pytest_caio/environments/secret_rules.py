@@ -14,7 +14,9 @@ from pytest_caio.environments.keys import (
     REQUIRED_KEYS,
     RUNTIME_KEYS,
     SECRETS,
+    entered_at_provider,
     is_unfilled,
+    issuer_of,
     secret_part,
     weakness,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "secrets_of_file",
     "shared_database",
     "shared_secrets",
+    "to_change",
 ]
 
 
@@ -64,15 +67,32 @@ def revoked_secrets(environment: Environment) -> dict[str, tuple[()]]:
 
 def secret_faults(environment: Environment, key: str) -> list[str]:
     """Judge one secret: it must be strong, and no other key may have the same value."""
-    value = environment.value(key)
-    weak = weakness(key, value)
-    own = secret_part(key, value)
-    repeated = [
-        f"{key} and {other} hold the same value"
+    weak = weakness(key, environment.value(key))
+    repeated = [f"{key} and {other} hold the same value" for other in _equal_to(environment, key)]
+    return [*([f"{key} {weak}"] if weak else []), *repeated]
+
+
+def to_change(environment: Environment, key: str) -> str:
+    """Return the key to change where `secret_faults` finds one: `key`, or another with the same value.
+
+    Of equal secrets the one that is hardest to change stays.
+    """
+    hardest, *easier = sorted((key, *_equal_to(environment, key)), key=_by_ease)
+    return easier[0] if easier and key == hardest and not weakness(key, environment.value(key)) else key
+
+
+def _by_ease(key: str) -> tuple[bool, bool, str]:
+    """Sort secrets by how easy it is to change them: those that others issue, at providers, our own."""
+    return key in SECRETS and not issuer_of(key), not entered_at_provider(key), key
+
+
+def _equal_to(environment: Environment, key: str) -> list[str]:
+    own = secret_part(key, environment.value(key))
+    return [
+        other
         for other in given_secrets(environment)
         if other != key and own and secret_part(other, environment.value(other)) == own
     ]
-    return [*([f"{key} {weak}"] if weak else []), *repeated]
 
 
 def placeholders(environment: Environment) -> list[str]:
@@ -93,10 +113,10 @@ def revoked_fault(environment: Environment, key: str) -> str:
 
 
 def shared_secrets(environment: Environment, key: str, others: Iterable[Environment]) -> list[str]:
-    """Return which secrets of other environments have the same value as this one's `key`."""
+    """Return which other environments, and under which key, have the value of this one's `key`."""
     own = secret_part(key, environment.value(key))
     return [
-        f"{key} is also {theirs} of {other.name}"
+        f"{other.name} has the same" + ("" if theirs == key else f" as its {theirs}")
         for other in others
         for theirs in SECRETS
         if own and secret_part(theirs, other.value(theirs)) == own

@@ -510,12 +510,8 @@ def test_environments_that_share(
     }
     gate = ask_gate("environment", tmp_path, *workers, profiles=profiles)
     assert gate.apart("production") == gate.apart("staging") == {"ENV-10": "failed"}
-    assert "DASHBOARD_AUTH_TOKEN is also SESSION_SECRET_KEY of staging" in gate.observed(
-        "production", "ENV-10"
-    )
-    assert "SESSION_SECRET_KEY is also DASHBOARD_AUTH_TOKEN of production" in gate.observed(
-        "staging", "ENV-10"
-    )
+    assert "staging has the same as its SESSION_SECRET_KEY" in gate.observed("production", "ENV-10")
+    assert "production has the same as its DASHBOARD_AUTH_TOKEN" in gate.observed("staging", "ENV-10")
     assert "REDIS_URL leads to the database of production" in gate.observed("staging", "ENV-10")
     assert settings["DASHBOARD_AUTH_TOKEN"] not in gate.shown
 
@@ -594,3 +590,44 @@ def test_revoked_list_of_no_digests(tmp_path: Path, digest: str) -> None:
     assert gate.status == 4
     assert "(key revoked_sha256[0])" in gate.shown
     assert "regex" in gate.shown
+
+
+def test_each_secret_s_fix_says_where_its_value_comes_from(
+    tmp_path: Path, settings: dict[str, str], redis_url: str
+) -> None:
+    """What others issue is copied, and what a webhook provider must know is entered there too."""
+    token = settings["DASHBOARD_AUTH_TOKEN"]
+    weak = {
+        "INNGEST_SIGNING_KEY": "signkey-prod-changeme",
+        "INNGEST_EVENT_KEY": token,
+        "GHL_API_KEY": "your-ghl-key",
+        "CLAY_WEBHOOK_SECRET": "changeme",
+        "SESSION_SECRET_KEY": "changeme",
+    }
+    staging = fresh_settings("staging", URL, f"{redis_url.rpartition('/')[0]}/1")
+    same = {key: settings[key] for key in ("INNGEST_SIGNING_KEY", "CLAY_WEBHOOK_SECRET")}
+    profiles = {
+        "production": write_file(tmp_path, "production", settings, Slip({}, weak)),
+        "twin": write_file(tmp_path, "twin", settings, Slip({})),
+        "staging": write_file(
+            tmp_path, "staging", staging, Slip({}, same, profile={"environment": "staging"})
+        ),
+    }
+    gate = ask_gate("environment", tmp_path, profiles=profiles)
+    strong, apart = fixes(gate, "production", "ENV-08"), fixes(gate, "staging", "ENV-10")
+    assert strong["INNGEST_SIGNING_KEY"].startswith("Copy INNGEST_SIGNING_KEY from Inngest into Railway")
+    assert strong["GHL_API_KEY"].startswith("Copy GHL_API_KEY from GHL")
+    # Of two that are equal, the one that can be generated is changed.
+    changed = "set DASHBOARD_AUTH_TOKEN to a new value"
+    assert changed in strong["INNGEST_EVENT_KEY"]
+    assert changed in strong["DASHBOARD_AUTH_TOKEN"]
+    assert "enter it at the webhook provider too" in strong["CLAY_WEBHOOK_SECRET"]
+    assert "provider" not in strong["SESSION_SECRET_KEY"]
+    assert apart["INNGEST_SIGNING_KEY"].startswith("Copy INNGEST_SIGNING_KEY of staging from Inngest")
+    assert "enter it at the webhook provider too" in apart["CLAY_WEBHOOK_SECRET"]
+
+
+def fixes(gate: Gate, profile: str, check_id: str) -> dict[str, str]:
+    """Return the fix of each failed case of a check."""
+    (check,) = [check for check in gate.environments[profile]["checks"] if check["id"] == check_id]
+    return {case["name"]: case["fix"] for case in check["cases"] if case["outcome"] == "failed"}
