@@ -9,6 +9,7 @@ from pytest_caio.checks.shared import CADENCE_LEADS, PENDING_EMAILS
 from pytest_caio.checks.words import word
 from pytest_caio.contract.cards import Queue
 from pytest_caio.contract.reports import CadenceLead, CadenceLeads
+from pytest_caio.environments.keys import DEFAULT_STATE_PREFIX
 from pytest_caio.gates.requirements import needs_cutover, needs_files, needs_redis, needs_summary, needs_twins
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ MIGRATE = (
 SUMMARY = (
     "Run `python -m pytest_caio migrate-state --env-file FILE --hive-dir DIR --summary SUMMARY` until it says ok, with summary under "
     "[{table}] in the profiles file as SUMMARY."
+)
+PREFIX = (
+    "See in Railway which STATE_REDIS_PREFIX the deployment has ({default} if it has none), and set the same in the env file. If they are "
+    "equal, the state is under another, {migrated}: set that in both, and redeploy."
 )
 CUTOVER = (
     "In Railway, set STATE_FILE_FALLBACK_WRITE=false, STATE_DUAL_READ_ENABLED=false and STATE_BACKEND=redis, then redeploy: files of "
@@ -92,13 +97,16 @@ def test_files_rest_since_the_cutover(state: StateFindings) -> None:
     no("files of state that changed after the cutover", state.files.late)
 
 
-@check("STATE-05", fix=SUMMARY)
+@check("STATE-05", fix=SUMMARY, fixes={"prefix": PREFIX})
 @cases(needs_summary)
 def test_migration_is_vouched_for(state: StateFindings, environment: Environment) -> None:
     """The last migration ended without errors, and what it counted is in Redis."""
     faults = state.faults_of_summary
     expected = "the migration's summary must say ok, and what it counted must be in Redis"
-    must(not faults, expected, "; ".join(faults), table=f"{environment.name}.state")
+    migrated = state.prefix_of_summary
+    way = "prefix" if migrated != state.prefix and state.keys.empty else ""
+    named = {"table": f"{environment.name}.state", "default": DEFAULT_STATE_PREFIX, "migrated": migrated}
+    must(not faults, expected, "; ".join(faults), way, **named)
 
 
 @check("STATE-06", fix=SIGHT, fixes={"cards": CARDS})

@@ -94,6 +94,11 @@ class StateFindings(msgspec.Struct, frozen=True, kw_only=True):
             raise NotApplicable("the migration found no record: there is nothing to look for in Redis")
         return faults
 
+    @property
+    def prefix_of_summary(self) -> str:
+        """The prefix under which the summary's migration wrote; without a summary the environment's own."""
+        return self.summary.prefix if self.summary else self.prefix
+
     def leads_against(self, emails: Iterable[str]) -> LeadView:
         """Compare the deployment's leads with those in Redis.
 

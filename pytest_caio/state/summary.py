@@ -140,7 +140,8 @@ def summary_faults(summary: Summary, prefix: str, found: Survey) -> tuple[str, .
     if summary.conflicts or summary.unconfirmed:
         faults.append(f"it left {summary.conflicts} conflict(s), {summary.unconfirmed} unconfirmed record(s)")
     if summary.prefix != prefix:
-        faults.append(f"it wrote under the prefix {summary.prefix}, and the deployment's is {prefix}")
+        here = ", where no state is" if found.empty else ""
+        faults.append(f"it wrote under {summary.prefix}, and STATE_REDIS_PREFIX is {prefix}{here}")
         return tuple(faults)
     lost, first = 0, ""
     for key in summary.digests:

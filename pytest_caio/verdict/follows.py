@@ -56,6 +56,15 @@ def _other_redis(root: Failure, other: Failure) -> bool:
     return shown and bool(lacks) and "Redis" in other.case.observed
 
 
+def _other_prefix(root: Failure, other: Failure) -> bool:
+    """Return whether the state was migrated under another prefix, and none is under the env file's."""
+    return (
+        "STATE_REDIS_PREFIX is" in root.case.observed
+        and "where no state is" in root.case.observed
+        and (other.id == "STATE-01" or other.case.name == "leads")
+    )
+
+
 def _case(name: str) -> Callable[[Failure, Failure], bool]:
     """Return whether the first check fails in this case."""
     return lambda root, other: root.case.name == name and _same_credential(root, other)
@@ -182,8 +191,10 @@ FOLLOWS = (
     Follow("CORS-05", "CORS-01", lambda root, other: _same_answer(root, other) and other.got(400),
             "The allowed sites may not send a header that they need."),
     # The state and what reads it.
+    Follow("STATE-05", "STATE-01 STATE-06", _other_prefix,
+            "The state is under another STATE_REDIS_PREFIX than the env file's."),
     Follow("STATE-06", "STATE-01 STATE-05", _other_redis,
-            "The Redis of the env file is not the one that the deployment uses."),
+            "The env file's Redis, or its STATE_REDIS_PREFIX, is not the one that the deployment uses."),
     Follow("STATE-01", "STATE-05 STATE-06", _always, "Redis does not hold what was migrated."),
     Follow("STATE-06", "OPS-06 RDY-15", _shows(r'"count":\s*0'),
             "The deployment does not show the state that Redis holds."),

@@ -82,7 +82,7 @@ def test_the_wrong_prefix_leaves_every_record_without_a_twin(
     summary = migrate(hive, client, "caio")
     found = compare(hive, client, "staging")
     assert len(found.unequal) == 6
-    assert "the prefix caio" in summary_faults(summary, "staging", survey(client, "staging"))[0]
+    assert "under caio" in summary_faults(summary, "staging", survey(client, "staging"))[0]
 
 
 @pytest.mark.parametrize(

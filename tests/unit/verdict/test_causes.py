@@ -333,8 +333,19 @@ def test_another_redis_is_one_cause() -> None:
     seen.fails("STATE-05", observed="5 of its records are not in Redis, the first: b")
     seen.fails("STATE-06", expected="no cards shown that Redis does not hold", observed="2 of them")
     cause = only(seen)
-    assert cause.sentence == "The Redis of the env file is not the one that the deployment uses."
+    assert cause.sentence.startswith("The env file's Redis, or its STATE_REDIS_PREFIX, is not the one")
     assert (cause.action, cause.checks) == ("Mend STATE-06.", ["STATE-06", "STATE-01", "STATE-05"])
+
+
+def test_another_prefix_is_one_cause() -> None:
+    """State that was migrated under another prefix than the env file's is in this Redis, and not lost."""
+    seen = Seen()
+    seen.fails("STATE-01", observed="5 of them, the first: a.json: is missing in Redis")
+    seen.fails("STATE-05", observed="it wrote under a, and STATE_REDIS_PREFIX is b, where no state is")
+    seen.fails("STATE-06", name="leads", expected="no leads shown that Redis does not hold", observed="x")
+    cause = only(seen)
+    assert "STATE_REDIS_PREFIX" in cause.sentence
+    assert (cause.action, cause.checks) == ("Mend STATE-05.", ["STATE-05", "STATE-01", "STATE-06"])
 
 
 def test_different_answers_of_200_are_no_common_cause() -> None:
