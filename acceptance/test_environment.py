@@ -93,7 +93,8 @@ WRITER = (
 MEMORY = "On the Redis service in Railway, give it more memory (maxmemory): it is full."
 ALLOWLIST = (
     BOTH
-    + "set HEYREACH_UNSIGNED_ALLOWLIST=false, then redeploy; where HeyReach cannot sign, a waiver may cover ENV-11 for a limited time."
+    + "set HEYREACH_WEBHOOK_SECRET or HEYREACH_BEARER_TOKEN, and HEYREACH_UNSIGNED_ALLOWLIST=false, then redeploy; where HeyReach can "
+    "send neither, a waiver for WH-08 and one for ENV-11 may cover it for a limited time (docs/waivers.md)."
 )
 PROVIDER = (
     BOTH

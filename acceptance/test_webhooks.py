@@ -82,14 +82,15 @@ DISAGREE = (
 )
 HEYREACH = (
     "In Railway, set HEYREACH_WEBHOOK_SECRET and HEYREACH_UNSIGNED_ALLOWLIST=false, then redeploy. If they are set so, hand to the "
-    'developer: "The webhook handler lets in {case}."'
+    'developer: "The webhook handler accepts {asked}."'
 )
 
 
 def must_refuse(response: Exchange, case: str) -> None:
     """Require that a post was refused, and name the provider and its secret in the fix."""
     provider = ROUTES[response.request.target.partition("?")[0]]
-    named = {"case": case, "secret": provider.secret_key, "provider": provider.title}
+    asked = "an unsigned request" if case == "unsigned" else case
+    named = {"case": case, "asked": asked, "secret": provider.secret_key, "provider": provider.title}
     response.must_be_refused(**named)
 
 
@@ -298,7 +299,7 @@ def test_credentials_of_others(response: Exchange, case: str) -> None:
     fixes={
         503: MISSING,
         "unsigned_allowlisted": "In Railway, set HEYREACH_UNSIGNED_ALLOWLIST=false, then redeploy; where HeyReach cannot sign, a "
-        "waiver may cover WH-08 for a limited time.",
+        "waiver for WH-08 and one for ENV-11 may cover it for a limited time (docs/waivers.md).",
         "authed": "In Railway, set HEYREACH_WEBHOOK_SECRET to the value in the env file, then redeploy: HeyReach is said not to "
         "authenticate.",
     },

@@ -63,6 +63,7 @@ GENERAL_FIXES: Mapping[Way, str] = {
 _BRACES = re.compile(r"\{(\w+)\}")
 # What stands for words in braces where no failure has filled them in.
 _GENERAL_WORDS = {
+    "asked": "what is named",
     "case": "what is named",
     "key": "the variable named",
     "secret": "the provider's *_WEBHOOK_SECRET",

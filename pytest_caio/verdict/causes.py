@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from pytest_caio.checks.credentials import TOKEN_KEY
-from pytest_caio.contract.providers import ROUTES
+from pytest_caio.contract.providers import ROUTES, WebhookProvider
 from pytest_caio.outcomes import TO_BE_ANSWERED
 from pytest_caio.probing.causes import CACHED
 from pytest_caio.verdict.doors import NOTHING, THROUGH, lacks_state, open_doors
@@ -150,13 +150,22 @@ def _unkeyed_providers(left: _Failures) -> Iterable[Cause]:
     for failures in unkeyed.values():
         provider = next(ROUTES[path] for path in ROUTES for f in failures if path in f.paths)
         keys = " (or ".join(provider.keys) + ")" * (len(provider.keys) - 1)
+        same = [f for f in left if f not in (*reports, *failures) and _unkeyed(f, provider)]
+        places = "In Railway and in the env file" if any(f.case.missing for f in same) else "In Railway"
         yield Cause(
             f"{provider.title} has no secret: its webhooks answer 503.",
-            f"In Railway, set {keys} to the value on {provider.title}'s webhook page, then redeploy.",
+            f"{places}, set {keys} to the value on {provider.title}'s webhook page, then redeploy.",
             "you",
-            [*reports, *failures],
+            [*reports, *failures, *same],
         )
         reports = []
+
+
+def _unkeyed(failure: Failure, provider: WebhookProvider) -> bool:
+    """Whether a case says in another way that a provider has no secret: the env file, or the report."""
+    said = failure.id == "WH-08" and failure.case.name == "allowlist" and provider.name == "heyreach"
+    in_file = failure.id == "ENV-13" and failure.case.name == provider.name
+    return in_file or said or not {*failure.case.missing}.isdisjoint(provider.keys)
 
 
 def _dependencies(left: _Failures) -> Iterable[Cause]:
@@ -286,12 +295,12 @@ _REACH = (
 _ROWS: tuple[_Row, ...] = (
     *(
         _broken,
+        _unkeyed_providers,
         missing_inputs,
         file_of_another,
         _outside,
         not_found,
         crashing,
-        _unkeyed_providers,
         _dependencies,
     ),
     functools.partial(_followed, VARIABLES),

@@ -485,6 +485,19 @@ def test_a_provider_without_a_secret_is_one_cause() -> None:
     assert {*cause.checks} == {"WH-02", "WH-03", "WH-04", "WH-05", "RDY-01"}
 
 
+def test_a_secret_that_is_missing_everywhere_is_one_cause() -> None:
+    """Where neither the deployment nor the env file has a provider's secret, one action sets both."""
+    seen = Seen()
+    seen.fails("ENV-13", name="heyreach", observed="heyreach has no HEYREACH_WEBHOOK_SECRET")
+    seen.fails("WH-09", missing=["HEYREACH_WEBHOOK_SECRET"], outcome="missing-input")
+    post = seen.answer("/webhooks/heyreach", 503, '{"detail": "Webhook secret not configured"}')
+    seen.fails("WH-08", post, name="unsigned")
+    seen.fails("WH-08", seen.answer(REPORT, 200, "{}", TOKEN), name="allowlist")
+    cause = only(seen)
+    assert cause.action.startswith("In Railway and in the env file, set HEYREACH_WEBHOOK_SECRET (or")
+    assert {*cause.checks} == {"ENV-13", "WH-08", "WH-09"}
+
+
 def test_an_open_door_is_one_cause() -> None:
     """A path that lets anyone in explains near misses, other methods and spellings of it alone."""
     seen = Seen()
