@@ -287,6 +287,9 @@ OTHER_SPELLINGS = (
     "AUTH-10",
     fix='Hand to the developer: "Have the auth guard judge the path that the application will serve, and refuse all under '
     '/api/: {request} walks past it without a token."',
+    fixes={
+        "sent": 'Hand to the developer: "Refuse {request} without a token, or send it to the login of this host: it is sent to {target}."',
+    },
 )
 @cases({path: get(path) for path in (*GUARDED_SPELLINGS, *ODD_SPELLINGS, *OTHER_SPELLINGS)})
 def test_other_spellings(response: Exchange, case: str) -> None:
@@ -294,7 +297,7 @@ def test_other_spellings(response: Exchange, case: str) -> None:
     if case in GUARDED_SPELLINGS:
         must_refuse(response)
     elif case in OTHER_SPELLINGS and response.status_code in (302, 303, 307):
-        must_go_to_login(response, "be refused, or sent to the login of this host", "")
+        must_go_to_login(response, "be refused, or sent to the login of this host", "sent")
     elif response.status_code != 404:
         must_refuse(response)
 
@@ -322,7 +325,8 @@ def must_go_to_login(response: Exchange, to: str, *ways: str) -> None:
     """Require a redirect that stays on this deployment and goes to its login."""
     target = response.local_redirect
     if target is None or target.path != LOGIN:
-        raise response.mismatch(f"must {to}", f"sent to {response.header('location') or 'nowhere'}", *ways)
+        sent = response.header("location") or "nowhere"
+        raise response.mismatch(f"must {to}", f"sent to {sent}", *ways, target=sent)
 
 
 @check("AUTH-11", fix=METHOD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ from pytest_caio.gates.requirements import needs_env_file, needs_redis
 if TYPE_CHECKING:
     from pytest_caio.gates.redis_server import RedisFindings
 
+NAME = re.compile("[a-z]{1,15}(?:[:_-][a-z]{1,15}){0,4}")
 BOTH = "In Railway and in the env file, "
 KEYS = (
     BOTH
@@ -119,9 +121,14 @@ def is_given(environment: Environment, key: str) -> None:
     must(not wrong, f"{key} must be given", wrong, key=key)
 
 
-def is_set(key: str, value: str, wrong: str) -> None:
-    """Require that a setting has its value; `wrong` is what a rule found."""
-    must(not wrong, f"{key} must be {value}", wrong, key=key, value=value)
+def shown(value: str, wrong: str) -> str:
+    """Return a name as it is where it consists of words alone, as no secret does; else what a rule found."""
+    return value if wrong and NAME.fullmatch(value) else wrong
+
+
+def is_set(key: str, value: str, wrong: str, told: str = "") -> None:
+    """Require that a setting has its value; `wrong` is what a rule found, `told` what to show instead."""
+    must(not wrong, f"{key} must be {value}", told or wrong, key=key, value=value)
 
 
 @check("ENV-01", fix=KEYS)
@@ -136,7 +143,9 @@ def test_required_keys(environment: Environment, case: str) -> None:
 def test_strict_mode(environment: Environment, case: str) -> None:
     """Every guard of the deployment is switched on, and it is the environment asked for."""
     if case == "ENVIRONMENT":
-        is_set(case, canonical(environment.expected_environment), name_fault(environment))
+        wrong = name_fault(environment)
+        seen = shown(environment.value(case), wrong)
+        is_set(case, canonical(environment.expected_environment), wrong, seen)
     else:
         wanted = STRICT_FLAGS[case]
         is_set(case, word(wanted), flag_fault(environment, case, wanted=wanted))
@@ -184,13 +193,9 @@ def test_redis_namespaces(environment: Environment, environments: Sequence[Envir
     if case != "shared with another":
         part = "state" if case == STATE_PREFIX else "ratelimit" if "RATE_LIMIT" in case else "context"
         name = canonical(environment.expected_environment)
-        must(
-            not namespace_fault(environment, case, others),
-            f"{case} must name {name}",
-            namespace_fault(environment, case, others),
-            key=case,
-            part=part,
-        )
+        wrong = namespace_fault(environment, case, others)
+        seen = wrong if "names another" in wrong else shown(environment.value(case), wrong)
+        must(not wrong, f"{case} must name {name}", seen, key=case, part=part)
     elif not others:
         raise NotApplicable("no other environment is asked in this run")
     else:

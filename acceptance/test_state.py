@@ -33,7 +33,7 @@ CUTOVER = (
     "state are still written."
 )
 READABLE = (
-    "Mend or remove {file} under the hive directory (a copy of it first), then run migrate-state again."
+    "Copy {file} of the hive directory elsewhere, then repair or remove it, and run migrate-state again."
 )
 SIGHT = (
     "In Railway, see that STATE_BACKEND is redis, and that REDIS_URL (with its database) and STATE_REDIS_PREFIX are those of the env "

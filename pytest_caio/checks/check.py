@@ -73,6 +73,7 @@ _GENERAL_WORDS = {
     "path": "the path named",
     "status": "as shown",
     "wrong": "what was observed",
+    "target": "as shown",
     "told": "as shown",
     "failed": "what failed",
     "provider": "the provider named",

@@ -103,10 +103,11 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
 
 
 def _fix(check: Check, error: BaseException | None, outcome: Outcome) -> str:
-    """Return what is to be done: about a check that broke, whatever its own fix says, it is to report it."""
+    """Return what is to be done: to report a check that broke, and nothing where it was not asked."""
     if outcome is Outcome.ERROR:
         return OWN_FAULT
-    return getattr(error, "fix", "") or check.fix
+    own = str(getattr(error, "fix", ""))
+    return own or ("" if outcome is Outcome.NOT_RUN else check.fix)
 
 
 def _by(check: Check, error: BaseException | None, outcome: Outcome, cause: Cause | None) -> str:

@@ -56,7 +56,7 @@ SLIPS: Mapping[str, Slip] = {
     "lack": failed("ENV-01", "SESSION_SECRET_KEY is missing", SESSION_SECRET_KEY=None),
     "blank": failed("ENV-01", "DASHBOARD_AUTH_TOKEN is empty", DASHBOARD_AUTH_TOKEN="' '"),
     "lax": failed("ENV-02", "DASHBOARD_AUTH_STRICT is false", DASHBOARD_AUTH_STRICT="off"),
-    "name": failed("ENV-02", "ENVIRONMENT is not production", ENVIRONMENT="staging"),
+    "name": failed("ENV-02", "staging", ENVIRONMENT="staging"),
     "cors": failed(
         "ENV-03",
         "origin 2 of CORS_ALLOWED_ORIGINS has credentials in it",
@@ -77,9 +77,7 @@ SLIPS: Mapping[str, Slip] = {
         {"STATE_BACKEND": None},
         words="STATE_BACKEND is missing",
     ),
-    "space": failed(
-        "ENV-06", "CONTEXT_REDIS_PREFIX does not name production", CONTEXT_REDIS_PREFIX="caio:context"
-    ),
+    "space": failed("ENV-06", "caio:context", CONTEXT_REDIS_PREFIX="caio:context"),
     "state": failed("ENV-06", "STATE_REDIS_PREFIX names another", STATE_REDIS_PREFIX="caio:staging"),
     "week": advised("ENV-07", "TRACE_RETENTION_DAYS is 7, and 30 is expected", TRACE_RETENTION_DAYS="7"),
     "fill": failed(

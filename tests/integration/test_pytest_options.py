@@ -256,7 +256,7 @@ def test_plain_assertions(ask: Ask, serve: Callable[..., Deployment]) -> None:
     asked = ("acceptance/test_readiness.py", "-k", "documents", "--assert=plain")
     outcome = ask(*asked, to=serve(faults=["docs-served"]))
     assert (outcome.status, outcome.checks["RDY-09"]) == (1, "failed"), outcome.stdout + outcome.stderr
-    assert any("RDY-09" in line and "must be not found (404)" in line for line in outcome.lines)
+    assert any("RDY-09" in line and "must answer 404" in line for line in outcome.lines)
 
 
 AGAIN = """
