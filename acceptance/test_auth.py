@@ -288,7 +288,7 @@ OTHER_SPELLINGS = (
     fix='Hand to the developer: "Have the auth guard judge the path that the application will serve, and refuse all under '
     '/api/: {request} walks past it without a token."',
     fixes={
-        "sent": 'Hand to the developer: "Refuse {request} without a token, or send it to the login of this host: it is sent to {target}."',
+        "sent": 'Hand to the developer: "Have the auth guard refuse {request} without a token, or send it to the login of this host: it is sent to {target}."',
     },
 )
 @cases({path: get(path) for path in (*GUARDED_SPELLINGS, *ODD_SPELLINGS, *OTHER_SPELLINGS)})
