@@ -20,7 +20,7 @@ from pytest_caio.delivery.client import Client, NotDelivered
 from pytest_caio.delivery.summary import Delivery, load_delivery
 from pytest_caio.delivery.tls import trusting
 from pytest_caio.environments.envfile import EnvFile
-from pytest_caio.errors import InputError, refuse_empty
+from pytest_caio.errors import InputError
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.text import encodable, printable
 
@@ -73,14 +73,6 @@ def run(args: argparse.Namespace) -> int:
 
     Raises InputError, before anything is sent, for an input that cannot be used.
     """
-    refuse_empty(
-        {
-            "--key": args.key,
-            "--release": args.release,
-            "--credentials": args.credentials,
-            "--ca-bundle": args.ca_bundle,
-        }
-    )
     tracker, target = _target(args.to)
     if args.release and tracker != "github":
         raise InputError("--release: only github: has releases")

@@ -6,11 +6,12 @@ import argparse
 import errno
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import NoReturn
+from functools import wraps
+from typing import Any, NoReturn
 
-from pytest_caio.errors import InputError, own_fault
+from pytest_caio.errors import InputError, own_fault, refuse_empty
 from pytest_caio.redaction.lasting import lasting
 from pytest_caio.text import printable
 
@@ -42,10 +43,31 @@ _COMMANDS = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, without the usage, which is longer."""
+    """A parser that says what is wrong in one line, without the usage, which is longer.
+
+    It raises InputError for an empty value of any option or argument.
+    """
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        action = super().add_argument(*names, **settings)
+        if action.nargs != 0:
+            name = names[0] if action.option_strings else str(action.metavar)
+            action.type = _filled(settings.get("type", str), name)
+        return action
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, printable(f"{self.prog}: {message}; {self.prog} --help shows what it takes") + "\n")
+
+
+def _filled(convert: Callable[[str], object], name: str) -> Callable[[str], object]:
+    """Return the conversion of an option's value that refuses an empty one: `Path("")` would be a folder."""
+
+    @wraps(convert)
+    def converted(text: str) -> object:
+        refuse_empty({name: text})
+        return convert(text)
+
+    return converted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,16 +99,16 @@ def _run(argv: Sequence[str] | None) -> int:
         command = commands.add_parser(name, help=purpose, description=purpose)
         if name == asked:
             importlib.import_module(module).configure(command)
-    args = parser.parse_args(arguments)
     try:
+        args = parser.parse_args(arguments)
         status: int = importlib.import_module(_COMMANDS[args.command][0]).run(args)
     except InputError as error:
-        parser.exit(2, f"{parser.prog} {args.command}: {printable(str(error))}\n")
+        parser.exit(2, f"{parser.prog} {asked}: {printable(str(error))}\n")
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         # The line alone: a traceback could quote a secret, and here nothing is redacted.
         if not (told := own_fault(error)):
             raise
-        parser.exit(1, f"{parser.prog} {args.command}: {told}\n")
+        parser.exit(1, f"{parser.prog} {asked}: {told}\n")
     return status

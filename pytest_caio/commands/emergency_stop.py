@@ -73,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--env", required=True, metavar="NAME", help="the profile of the deployment to stop")
     add_profiles(parser)
-    add("--base-url", default="", metavar="URL", help="over the profile's")
+    add("--base-url", metavar="URL", help="over the profile's")
     add("--env-file", type=Path, metavar="PATH", help="runtime env file, over the profile's")
     add("--token", metavar="VALUE|@FILE", help="dashboard token, over the env file's")
     add("--yes", action="store_true", help="do not ask first, for scripts")
@@ -126,7 +126,7 @@ def _environment(args: argparse.Namespace) -> Environment:
         args.profiles.parent,
         keys=RUNTIME_KEYS,
         process=os.environ,
-        base_url=args.base_url,
+        base_url=args.base_url or "",
         env_file=args.env_file,
         token=given_token(args.token, Path()),
     )

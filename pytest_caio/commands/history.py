@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_caio.attestation.evidence_set import LEDGER
-from pytest_caio.errors import InputError, refuse_empty
+from pytest_caio.errors import InputError
 from pytest_caio.evidence.ledger import Entry, Ledger, read_ledger
 from pytest_caio.evidence.since import changes, lines, read_against
 from pytest_caio.evidence.stays import RULES, Stay, clean_days, stable_hours
@@ -49,7 +49,6 @@ def run(args: argparse.Namespace) -> int:
 
     Raises InputError if the ledger or the file of --against cannot be read, or has no such run.
     """
-    refuse_empty({"--env": args.env})
     ledger = _read(args.ledger)
     names = list(dict.fromkeys(own.name for one in ledger.entries for own in one.environments))
     if args.env and args.env not in names:

@@ -15,7 +15,7 @@ from pytest_caio.attestation.keys import load_public
 from pytest_caio.attestation.statement import EnvironmentResult
 from pytest_caio.attestation.verification import Asked, age_of, trusted, vouch
 from pytest_caio.contract.reports import is_commit
-from pytest_caio.errors import InputError, refuse_empty
+from pytest_caio.errors import InputError
 from pytest_caio.evidence.ledger import Ledger, read_ledger
 from pytest_caio.evidence.stays import counted
 from pytest_caio.text import encodable, printable
@@ -56,15 +56,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify and print one line: 0 if everything holds, else 1. Raises InputError."""
-    refuse_empty(
-        {
-            "--key": args.key,
-            "--env": args.env,
-            "--commit": args.commit,
-            "--max-age": args.max_age,
-            "--ledger": args.ledger,
-        }
-    )
     if args.commit is not None and not is_commit(args.commit):
         raise InputError(f"--commit {args.commit}: give its SHA, at least the first 7 hexadecimal digits")
     if len(args.statement) > 1:
