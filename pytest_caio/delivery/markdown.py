@@ -47,7 +47,7 @@ def deliver(path: Path, delivery: Delivery) -> Iterator[str]:
     if content != raw:
         try:
             mode = stat.S_IMODE(path.stat().st_mode) if raw else 0o666
-            write_atomically(path.resolve(), content, mode)
+            write_atomically(path, content, mode)
         except OSError as error:
             missing = not path.resolve().parent.is_dir()
             mend = "make its folder first" if missing else "make it writable"

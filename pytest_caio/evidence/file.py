@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.system.paths import is_file, is_folder, need_file
 from pytest_caio.text import printable
 
 __all__ = ["TEMPLATES", "ready_folder", "spare_of", "write_whole"]
@@ -23,8 +24,12 @@ def ready_folder(folder: Path, option: str, name: str) -> None:
     Windows bounds the length of a whole path, and `name` may be a folder, or a full or endless device.
     """
     path = folder / name
-    if path.exists() and not path.is_file() and path != Path(os.devnull):
-        raise InputError(f"{option}: {path} is {'a folder' if path.is_dir() else 'no file'}; name a file")
+    if path == Path(os.devnull):
+        return
+    try:
+        need_file(path)
+    except OSError as error:
+        raise InputError(f"{option}: {path} {error.strerror}; name a file") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # With the ending of a temporary file (see `write_atomically`), and a name on every system.
@@ -32,7 +37,7 @@ def ready_folder(folder: Path, option: str, name: str) -> None:
             pass
     except OSError as error:
         reason = error.strerror or "it is in use"
-        if isinstance(error, FileNotFoundError) and folder.is_dir():
+        if isinstance(error, FileNotFoundError) and is_folder(folder):
             length = len(str(folder / name))
             reason = f"its path is too long for this system ({length} characters with the file's name)"
         raise InputError(f"{option}: {folder} cannot be written to: {reason}") from None
@@ -51,7 +56,7 @@ def write_whole(path: Path, content: bytes) -> str:
         with contextlib.suppress(OSError):
             path.unlink()
         reason = error.strerror or "it is in use"
-        if isinstance(error, PermissionError) and path.is_file():
+        if isinstance(error, PermissionError) and is_file(path):
             reason = (
                 "the file is of an earlier run, and another program has it open; this run's is "
                 f"{spare_of(path).name}. Close that program, and run again"

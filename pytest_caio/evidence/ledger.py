@@ -8,8 +8,8 @@ Nothing is ever repaired: a run after a loss continues the numbers of the head, 
 
 from __future__ import annotations
 
-import errno
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from pytest_caio.evidence.jsonfile import encoded
 from pytest_caio.system.atomicfile import once_free, write_atomically
+from pytest_caio.system.paths import need_file
 from pytest_caio.text import printable
 from pytest_caio.verdict.outcome import Outcome
 
@@ -113,6 +114,7 @@ def append(path: Path, entry: Entry, known: Ledger | None = None) -> str:
     """
     kept = "; this run is not in it"
     try:
+        need_file(path)  # before the lock, which is a file beside it
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(_beside(path, "lock"), timeout=_PATIENCE):
             ledger = known if known and known.state == _state(path) else read_ledger(path)
@@ -138,7 +140,9 @@ def append(path: Path, entry: Entry, known: Ledger | None = None) -> str:
 
 
 def _beside(path: Path, what: str) -> Path:
-    return path.with_name(f"{path.name}.{what}")
+    """Return a file beside the ledger itself, where its path is a link."""
+    real = Path(os.path.realpath(path))
+    return real.with_name(f"{real.name}.{what}")
 
 
 def _state(path: Path) -> object:
@@ -155,8 +159,7 @@ def _state(path: Path) -> object:
 
 
 def _read(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # a device may be read for ever
-        raise OSError(errno.EINVAL, "it is no file")
+    need_file(path)
     try:
         return once_free(path.read_bytes)
     except FileNotFoundError:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pytest_caio.evidence.ledger import Entry, EnvironmentEntry, Ledger, append, read_ledger
 from pytest_caio.verdict.outcome import Outcome
 from tests.support.places import CHECKOUT
+from tests.support.windows_files import LINUX_ONLY
 
 RUNS = 5
 APPENDING = """
@@ -216,3 +217,27 @@ def test_a_ledger_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "ledger.jsonl").mkdir()
     assert "this run is not in it" in append(tmp_path / "ledger.jsonl", entry())
     assert "this run is not in it" in append(tmp_path / "a\0b", entry())
+
+
+@LINUX_ONLY
+def test_a_ledger_behind_a_link(tmp_path: Path) -> None:
+    """A link to a ledger stays one: the run is in the ledger itself, whose head and lock are beside it."""
+    kept, link = tmp_path / "kept", tmp_path / "ledger.jsonl"
+    link.symlink_to(filled(kept / "runs.jsonl"))
+    assert append(link, entry("behind the link")) == ""
+    assert link.is_symlink()
+    assert {*tmp_path.iterdir()} == {kept, link}
+    for path in (link, kept / "runs.jsonl"):
+        ledger = read_ledger(path)
+        assert (ledger.fault, ledger.entries[-1].run) == ("", "behind the link")
+
+
+@LINUX_ONLY
+def test_a_ledger_that_is_no_file(tmp_path: Path) -> None:
+    """A device or a pipe cannot be a ledger: it is left as it is, without a lock beside it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert append(pipe, entry()) == (
+        f"the ledger {pipe} could not be written: is no file; this run is not in it"
+    )
+    assert list(tmp_path.iterdir()) == [pipe]

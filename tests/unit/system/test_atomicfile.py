@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -76,3 +77,28 @@ def test_evidence_of_an_earlier_run_that_stays_open(path: Path, monkeypatch: pyt
     assert "\n" not in said
     assert write_whole(spare_of(path), b"after") == ""
     assert path.read_bytes() == b"before"
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    """What a link names is replaced, also where it is not there yet, and the link stays."""
+    (tmp_path / "kept").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(Path("kept", "file"))
+    for content in (b"first", b"second"):
+        write_atomically(link, content)
+        assert link.is_symlink()
+        assert [one.read_bytes() for one in (tmp_path / "kept").iterdir()] == [content]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    """A pipe is written to, and refused at once without a reader; so is a folder."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, Path()):
+        with pytest.raises(OSError, match=r"No such device|Is a directory"):
+            write_atomically(path, b"text")
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        write_atomically(pipe, b"text")
+        assert reader.read() == b"text"
+    assert list(tmp_path.iterdir()) == [pipe]
+    assert pipe.is_fifo()
