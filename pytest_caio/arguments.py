@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_caio.system.paths import is_file, is_there
+
 __all__ = ["PROFILES", "asks_for_reference", "asks_nothing", "find_suite", "join_files", "joined_paths"]
 
 PROFILES = "environments.toml"
@@ -72,16 +74,14 @@ def joined_paths(config: pytest.Config) -> list[str] | None:
     if joined == arguments or not any(ours) or option.inifilename or option.rootdir:
         return None
     start = (here / str(config.args[0]).partition("::")[0]).resolve()
-    folders = (
-        folder for folder in (start, *start.parents) if any((folder / name).is_file() for name in _INI)
-    )
+    folders = (folder for folder in (start, *start.parents) if any(is_file(folder / name) for name in _INI))
     return joined if next(folders, None) != config.rootpath else None
 
 
 def _joined(arguments: Sequence[str], here: Path) -> list[str]:
     joined: list[str] = []
     for argument in arguments:
-        if joined and joined[-1] in _WITH_PATH and (here / argument).exists():
+        if joined and joined[-1] in _WITH_PATH and is_there(here / argument):
             joined[-1] += f"={argument}"
         else:
             joined.append(argument)
@@ -100,7 +100,7 @@ def _folder_of_suite(paths: Sequence[str], here: Path) -> Path | None:
     for argument in paths:
         path = here / str(argument).split("::")[0]
         for folder in (path, path.parent):
-            if (folder / PROFILES).is_file():
+            if is_file(folder / PROFILES):
                 return folder
     return None
 

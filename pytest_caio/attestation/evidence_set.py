@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pytest_caio.errors import InputError
+from pytest_caio.system.paths import is_file, is_folder, is_missing, need_file
 
 __all__ = ["LEDGER", "STATEMENT_SUFFIX", "EvidenceSet", "read"]
 
@@ -43,15 +44,13 @@ class EvidenceSet:
 
     @classmethod
     def _of(cls, path: Path) -> EvidenceSet:
-        if path.is_dir():
-            sets = {
-                cls(path, match["stem"]) for file in path.iterdir() if (match := _NAME.fullmatch(file.name))
-            }
-            whole = [one for one in sets if one.json.is_file()]
+        if is_folder(path):
+            names = (_NAME.fullmatch(file.name) for file in _listed(path))
+            whole = [one for one in {cls(path, name["stem"]) for name in names if name} if is_file(one.json)]
             if not whole:
                 raise InputError(f"{path}: there is no evidence in this folder")
             return max(whole, key=lambda one: _STAMP.search(one.stem)[1])  # type: ignore[index]
-        if not path.exists():
+        if is_missing(path):
             raise InputError(f"{path}: there is no such file or folder")
         match = _NAME.fullmatch(path.name)
         if match is None:
@@ -70,13 +69,9 @@ class EvidenceSet:
 
     def files(self) -> list[Path]:
         """Return the files of the set, by name, without the statement. Raises InputError."""
-        try:
-            listed = sorted(self.folder.iterdir())
-        except OSError as error:
-            raise InputError(f"{self.folder}: {error.strerror or 'cannot be read'}") from None
         return [
             path
-            for path in listed
+            for path in _listed(self.folder)
             if path.name.startswith(f"{self.stem}.") and path != self.statement and path.suffix != ".tmp"
         ]
 
@@ -85,16 +80,22 @@ class EvidenceSet:
         return {path.name: _opened(path, _digest) for path in self.files()}
 
 
-def read(path: Path) -> bytes:
-    """Return the content of an evidence file. Raises InputError if it cannot be read."""
-    return _opened(path, lambda file: file.read())
+def read(path: Path, most: int = -1) -> bytes:
+    """Return the content of an evidence file, up to `most` bytes. Raises InputError if it cannot be read."""
+    return _opened(path, lambda file: file.read(most))
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror or 'cannot be read'}") from None
 
 
 def _opened(path: Path, action: Callable[[BufferedReader], _Value]) -> _Value:
-    """Return `action` of an open file. Raises InputError, also for what may have no end: a pipe, a device."""
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is {'a folder' if path.is_dir() else 'no file'}")
+    """Return `action` of an open file. Raises InputError, also for what is no file."""
     try:
+        need_file(path)
         with path.open("rb") as file:
             return action(file)
     except OSError as error:

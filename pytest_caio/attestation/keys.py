@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ def generate(folder: Path) -> tuple[Path, Path, str]:
 
     private, public = folder / PRIVATE_NAME, folder / PUBLIC_NAME
     for path in (private, public):
-        if path.exists():
+        if os.path.lexists(path):  # also a link that leads nowhere yet
             raise InputError(f"--out {folder}: {path.name} is there already; keep it, or name another folder")
     key = Ed25519PrivateKey.generate()
     pem, none = serialization.Encoding.PEM, serialization.NoEncryption()

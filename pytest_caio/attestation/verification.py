@@ -12,6 +12,7 @@ from pytest_caio.attestation.envelope import Refused, opened
 from pytest_caio.attestation.evidence_set import EvidenceSet, read
 from pytest_caio.attestation.statement import PREDICATE_TYPE, STATEMENT_TYPE, EnvironmentResult, Statement
 from pytest_caio.contract.reports import is_commit
+from pytest_caio.system.paths import is_missing
 from pytest_caio.system.strictjson import NotJson, decode_json
 from pytest_caio.verdict.judge import GO
 
@@ -39,11 +40,12 @@ def trusted(evidence: EvidenceSet, key: SSlibKey) -> Statement:
     Everything is taken from the payload that was verified. Raises Refused, and InputError for a file that
     cannot be read.
     """
-    if not evidence.statement.is_file():
+    if is_missing(evidence.statement):
         raise Refused("it is not signed: there is no statement beside it (an INCOMPLETE run has none)")
-    if evidence.statement.stat().st_size > _LARGEST:
+    raw = read(evidence.statement, _LARGEST + 1)
+    if len(raw) > _LARGEST:
         raise Refused(f"its statement is larger than {_LARGEST // 1024 // 1024} MiB, which none is")
-    statement = _decoded(opened(read(evidence.statement), key))
+    statement = _decoded(opened(raw, key))
     signed = {one.name: one.digest.get("sha256", "") for one in statement.subject}
     if len(signed) != len(statement.subject):
         raise Refused("the statement names a file twice")

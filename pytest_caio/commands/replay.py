@@ -16,6 +16,7 @@ from pytest_caio.commands.profile import add_profiles, chosen_profile
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.profiles import Profile, ReplaySection, executor_fault
 from pytest_caio.errors import InputError
+from pytest_caio.evidence.file import ready_folder
 from pytest_caio.gates.replay import replay_runner
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.secret import names_path, names_secret
@@ -33,6 +34,7 @@ from pytest_caio.replay import (
 from pytest_caio.replay.answers import KeptAnswers
 from pytest_caio.replay.executors import executor_at
 from pytest_caio.replay.figures import LISTED
+from pytest_caio.system.paths import is_file, is_folder, is_missing
 from pytest_caio.system.waiting import wait_for
 from pytest_caio.text import listed, printable
 
@@ -161,12 +163,14 @@ def _section(args: argparse.Namespace, profile: Profile) -> ReplaySection:
 
 def _check_place(target: Path, *, overwrite: bool) -> None:
     """Raise InputError where the baseline could not be written, before anything is asked."""
-    if target.is_dir():
+    if is_folder(target):
         raise InputError(f"--write-baseline {target}: is a folder; name a file")
-    if not target.absolute().parent.is_dir():
+    folder = target.absolute().parent
+    if not is_folder(folder):
         raise InputError(f"--write-baseline {target}: there is no such folder")
-    if target.exists() and not overwrite:
+    if is_file(target) and not overwrite:
         raise InputError(f"--write-baseline {target}: is there; add --overwrite to replace it")
+    ready_folder(folder, f"--write-baseline {target}", target.name)
 
 
 def _before(section: ReplaySection, target: Path | None) -> Mapping[str, Answer] | None:
@@ -174,7 +178,7 @@ def _before(section: ReplaySection, target: Path | None) -> Mapping[str, Answer]
     if not section.baseline:
         return None
     path = Path(section.baseline)
-    if target is not None and not path.exists() and target.resolve() == path.resolve():
+    if target is not None and is_missing(path) and target.resolve() == path.resolve():
         return None
     return load_answers(path)
 
@@ -183,7 +187,7 @@ def _redactor(profile: Profile, folder: Path) -> Redactor:
     """Know the secrets that a runner can have: of the process environment, and of the profile's env file."""
     found = {key: value for key, value in os.environ.items() if not names_path(key, value)}
     env_file = folder / profile.env_file
-    if profile.env_file and env_file.is_file():
+    if profile.env_file and not is_missing(env_file):
         found |= {key: value.reveal() for key, value in EnvFile.read(env_file).values.items()}
     return Redactor({key: value for key, value in found.items() if names_secret(key, value)})
 

@@ -18,6 +18,7 @@ from pytest_caio.contract.reports import is_commit
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.ledger import Ledger, read_ledger
 from pytest_caio.evidence.stays import counted
+from pytest_caio.system.paths import is_missing
 from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.judge import GO
 
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     key = load_public(Path(args.key), "--key")
     if not path.name.endswith(STATEMENT_SUFFIX):
         raise InputError(f"{path}: is no signed statement; its name ends with {STATEMENT_SUFFIX}")
-    if not path.is_file():
+    if is_missing(path):
         raise InputError(f"{path}: there is no such file (an INCOMPLETE run leaves none)")
     evidence = EvidenceSet(path.parent, path.name.removesuffix(STATEMENT_SUFFIX))
     now = datetime.now(UTC)

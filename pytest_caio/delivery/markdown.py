@@ -12,6 +12,7 @@ from pytest_caio.delivery.client import NotDelivered
 from pytest_caio.delivery.summary import Delivery, one_line
 from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.system.paths import is_folder
 from pytest_caio.system.textfile import read_text
 
 __all__ = ["deliver", "preview"]
@@ -49,7 +50,7 @@ def deliver(path: Path, delivery: Delivery) -> Iterator[str]:
             mode = stat.S_IMODE(path.stat().st_mode) if raw else 0o666
             write_atomically(path, content, mode)
         except OSError as error:
-            missing = not path.resolve().parent.is_dir()
+            missing = not is_folder(path.resolve().parent)
             mend = "make its folder first" if missing else "make it writable"
             raise NotDelivered(
                 f"{path}: {error.strerror or 'is in use'}: {mend}, or name another file"

@@ -12,6 +12,7 @@ import msgspec
 
 from pytest_caio.attestation.evidence_set import EvidenceSet, read
 from pytest_caio.errors import InputError
+from pytest_caio.system.paths import is_file
 from pytest_caio.system.strictjson import NotJson, decode_json
 from pytest_caio.text import markdown, printable
 from pytest_caio.verdict.record import CauseRecord, Record
@@ -57,10 +58,10 @@ class Delivery:
 def load_delivery(evidence: EvidenceSet, signed_by: str) -> Delivery:
     """Read the files of a set. Raises InputError if they are not the whole evidence of a run."""
     paths = evidence.files()
-    if evidence.statement.is_file():
+    if is_file(evidence.statement):
         paths.append(evidence.statement)
     for ending in (".json", ".html"):
-        if not (evidence.folder / f"{evidence.stem}{ending}").is_file():
+        if not is_file(evidence.folder / f"{evidence.stem}{ending}"):
             raise InputError(f"{evidence.stem}{ending} is missing: the evidence is not whole")
     files = tuple(Attachment(path, read(path)) for path in paths)
     content = next(file.content for file in files if file.path == evidence.json)

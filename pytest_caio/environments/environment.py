@@ -15,6 +15,7 @@ from pytest_caio.environments.tokens import Revoked, is_text, without_line_end
 from pytest_caio.environments.urls import web_url
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret
+from pytest_caio.system.paths import is_missing
 
 __all__ = ["Environment", "checked_url", "load_environment"]
 
@@ -127,7 +128,7 @@ def load_environment(
             values[key] = Secret(found)
             names[key] = name_of
     own = folder / profile.env_file if profile.env_file else None
-    path = env_file or (own if own and own.exists() else None)
+    path = env_file or (None if own is None or is_missing(own) else own)
     file = EnvFile.read(path) if path else None
     if file:
         values.update(file.values)

@@ -18,6 +18,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.evidence import jsonfile
 from pytest_caio.evidence.csp import with_csp
 from pytest_caio.evidence.file import TEMPLATES, ready_folder, write_whole
+from pytest_caio.system.paths import is_file
 from pytest_caio.text import beginning, encodable, printable
 from pytest_caio.verdict.outcome import NOT_ASKED, Outcome, word_of
 from pytest_caio.verdict.record import Record, result_of
@@ -189,7 +190,7 @@ def register(config: pytest.Config, path: Path) -> HtmlReport:
         # As pytest-html expands it. Absolute, since a check may change the working directory.
         there = Path(os.path.expandvars(asked)).expanduser().absolute()
         ready_folder(there.parent, f"--html {asked}", there.name)
-    missing = [css for css in config.option.css if not Path(os.path.expandvars(css)).expanduser().is_file()]
+    missing = [css for css in config.option.css if not is_file(Path(os.path.expandvars(css)).expanduser())]
     if missing:
         raise InputError(f"--css {missing[0]}: no such file")
     config.option.htmlpath = asked or str(path)

@@ -21,6 +21,7 @@ from pytest_caio.environments.profiles import PackSection
 from pytest_caio.redaction.secret import names_secret
 from pytest_caio.system.atomicfile import once_free
 from pytest_caio.system.child import Child, ChildError, why_not_started
+from pytest_caio.system.paths import is_file
 from pytest_caio.system.program import find_program
 from pytest_caio.system.watchdog import Watchdog
 from pytest_caio.text import beginning
@@ -147,7 +148,7 @@ def _python(section: PackSection) -> str:
     if section.python:
         return find_program(section.python, Path(section.cwd)) or section.python
     own = Path(section.cwd, ".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
-    return str(own) if own.is_file() else sys.executable
+    return str(own) if is_file(own) else sys.executable
 
 
 def _without_secrets(process: Mapping[str, str], environment: Environment) -> dict[str, str]:
@@ -168,7 +169,7 @@ def _unproved(section: PackSection, files: tuple[str, ...]) -> tuple[str, ...]:
     roots = (checkout, *checkout.parents)
     proved: set[Path] = set()
     for file in files:
-        path = next((root / file for root in roots if (root / file).is_file()), checkout / file).resolve()
+        path = next((root / file for root in roots if is_file(root / file)), checkout / file).resolve()
         proved |= {path, *path.parents}
     named = dict.fromkeys(test.partition("::")[0] for test in section.tests)
     return tuple(name for name in named if (checkout / name).resolve() not in proved)

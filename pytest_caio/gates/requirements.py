@@ -16,7 +16,7 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import PackSection, ReplaySection, StateSection
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput, NotApplicable
-from pytest_caio.system.paths import is_file, is_folder
+from pytest_caio.system.paths import is_file, is_folder, is_there
 
 __all__ = [
     "needs_baseline",
@@ -116,7 +116,7 @@ def needs_runner(environment: Environment) -> _One:
     key = f"runner of [{environment.name}.replay]"
     if not section.runner:
         raise MissingInput(key)
-    if not Path(section.cwd).is_dir():
+    if not is_folder(section.cwd):
         raise MissingInput(f"cwd of [{environment.name}.replay] (no such folder: {section.cwd})")
     from pytest_caio.replay.runners import missing_script  # noqa: PLC0415 - only runs with a replay need it
 
@@ -141,10 +141,10 @@ def needs_pack(environment: Environment) -> _One:
     section = environment.profile.pack or PackSection()
     if not section.tests:
         raise MissingInput(f"tests of [{environment.name}.pack]")
-    if not Path(section.cwd).is_dir():
+    if not is_folder(section.cwd):
         raise MissingInput(f"cwd of [{environment.name}.pack] (no such folder: {section.cwd})")
     paths = [Path(section.cwd) / test.partition("::")[0] for test in section.tests]
-    lacking = [path for path in paths if not path.exists()]
+    lacking = [path for path in paths if not is_there(path)]
     if lacking:
         raise MissingInput(f"tests of [{environment.name}.pack] (no such file: {lacking[0]})")
     return _ONE
@@ -163,5 +163,5 @@ def _file(environment: Environment, key: str) -> None:
     name = f"{key} of [{environment.name}.replay]"
     if not path:
         raise MissingInput(name)
-    if not Path(path).is_file():
+    if not is_file(path):
         raise MissingInput(f"{name} (no such file: {path})")

@@ -21,6 +21,7 @@ from pytest_caio.replay.executors import each_done
 from pytest_caio.replay.protocols import Launch, ask_each, ask_lines
 from pytest_caio.replay.recorded import UNRECORDED
 from pytest_caio.system.child import script_fault
+from pytest_caio.system.paths import is_file, is_folder
 from pytest_caio.system.program import find_program, split_words
 from pytest_caio.system.watchdog import Watchdog
 
@@ -254,12 +255,12 @@ def missing_script(command: str, cwd: Path) -> str:
     """
     words = split_command(command)
     scripts = (word for word in words if word.lower().endswith(".py") and not word.startswith("-"))
-    return next((word for word in scripts if not (cwd / word).is_file()), "")
+    return next((word for word in scripts if not is_file(cwd / word)), "")
 
 
 def _find_program(word: str, cwd: Path | None) -> str:
     """Return the program's absolute path: systems differ in what a relative path is relative to."""
-    if cwd is not None and not cwd.is_dir():
+    if cwd is not None and not is_folder(cwd):
         raise InputError(f"replay.cwd: the runner did not start: its working directory is no folder: {cwd}")
     program = find_program(word, cwd or Path())
     if program is None:
@@ -273,7 +274,7 @@ def _find_program(word: str, cwd: Path | None) -> str:
 
 def _lacking(word: str, folder: Path) -> str:
     """Return in words why a program that is not on PATH, or not under its path, cannot be run."""
-    name, there = Path(word).name == word, (folder / word).is_file()
+    name, there = Path(word).name == word, is_file(folder / word)
     if name:
         return f"was not found on PATH{f'; write ./{word} for the file in {folder}' if there else ''}"
     return "is not executable (chmod +x), or is no program" if there else "was not found"

@@ -16,6 +16,7 @@ from pytest_caio.evidence.page import prepare
 from pytest_caio.evidence.since import changes, entry_of
 from pytest_caio.session.narrowing import repeated, selection
 from pytest_caio.session.run import Run
+from pytest_caio.system.paths import is_file
 from pytest_caio.verdict.record import Record
 
 __all__ = ["Ending"]
@@ -67,7 +68,7 @@ class Ending:
             narrowed = [*narrowed, *filter(None, (*troubles.values(), unsigned))]
             record = self.judge(narrowed)
             # A file that could not be written and is there is an earlier run's, which another program holds.
-            written = [spare_of(path) if troubles[path] and path.is_file() else path for path in written]
+            written = [spare_of(path) if troubles[path] and is_file(path) else path for path in written]
             for place, write in zip(written, self._writers.values(), strict=True):
                 write(record, place)
         unlisted = append(self._run.options.ledger, entry_of(record), self._ledger)
@@ -79,7 +80,7 @@ class Ending:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             shown = [*written, statement_path(self._json)]
-            terminal.write(record, [path for path in shown if path.is_file()], reporter)
+            terminal.write(record, [path for path in shown if is_file(path)], reporter)
 
     def _sign(self, record: Record) -> str:
         """Sign the evidence if --sign asks for it; return why it could not be signed, else empty."""

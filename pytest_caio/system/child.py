@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from pytest_caio.system.paths import is_folder
 from pytest_caio.system.watchdog import NEW_GROUP, Watchdog
 
 __all__ = ["OUTPUT_LIMIT", "Child", "ChildError", "script_fault", "utf8_environment", "why_not_started"]
@@ -247,7 +248,7 @@ def why_not_started(program: str, cwd: Path | None, error: OSError) -> str:
 
     Systems report a script's missing interpreter as if the script was missing.
     """
-    if cwd is not None and not cwd.is_dir():
+    if cwd is not None and not is_folder(cwd):
         return f"its working directory is no folder: {cwd}"
     if fault := script_fault(program):
         return fault

@@ -28,10 +28,10 @@ def is_missing(path: str | Path) -> bool:
     """Return whether nothing is at a path; False where that cannot be seen, since reading tells why."""
     try:
         os.stat(path)  # noqa: PTH116
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a path with a NUL in it
         return True
-    except (OSError, ValueError):  # ValueError: a path with a NUL in it
-        return False
+    except OSError:
+        pass
     return False
 
 

@@ -8,6 +8,8 @@ import shlex
 import shutil
 from pathlib import Path
 
+from pytest_caio.system.paths import is_file
+
 __all__ = ["find_program", "split_words"]
 
 # Between double quotes is anything else; single quotes group a whole word only, and not within O'Brien.
@@ -50,4 +52,4 @@ def find_program(word: str, folder: Path, *, windows: bool = os.name == "nt") ->
     )
     folders = [folder, *map(Path, os.get_exec_path())] if is_name else [folder]
     places = (there / name for there in folders for name in names)
-    return next((str(place.absolute()) for place in places if place.is_file()), None)
+    return next((str(place.absolute()) for place in places if is_file(place)), None)

@@ -77,6 +77,10 @@ CASES = {
     "connections": Bad(("--max-connections=0",), ("--max-connections 0", "number")),
     "rate": Bad(("--request-rate=nan",), ("--request-rate nan", "number")),
     "wait": Bad(("--wait-ready=soon",), ("--wait-ready soon", "number")),
+    **{
+        f"a path that no file can have, as {option}": Bad((f"{option}={{}}/{'x' * 300}",), (option,))
+        for option in ("--evidence-dir", "--html", "--ledger", "--junitxml", "--log-file", "--css")
+    },
     "evidence under a file": Bad(("--evidence-dir={}/empty.txt/reports",), ("--evidence-dir", "empty.txt")),
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from _pytest.config import get_config
 
-from pytest_caio.arguments import asks_for_reference
+from pytest_caio.arguments import asks_for_reference, find_suite, joined_paths
 from pytest_caio.commandline import add_options
 
 
@@ -74,3 +74,15 @@ def test_a_worker_begins_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker of pytest-xdist has the controller's arguments, and its deployment."""
     monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
     assert not asks("acceptance")
+
+
+def test_a_path_that_cannot_be_looked_at() -> None:
+    """A path with a name that no file can have selects no suite, as a test or as a value."""
+    path = "x" * 300
+    arguments = [path, "--ledger", path]
+    config = get_config(arguments)
+    add_options(config._parser)
+    config.option, config.args = config._parser.parse_known_args(arguments), [path]
+    assert not asks(path)
+    assert find_suite(config) is None
+    assert joined_paths(config) is None
