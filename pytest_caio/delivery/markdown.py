@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from pytest_caio.delivery.client import NotDelivered
 from pytest_caio.delivery.summary import Delivery, one_line
 from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
-from pytest_caio.system.paths import is_folder
+from pytest_caio.system.paths import is_file, is_folder, need_file
 from pytest_caio.system.textfile import read_text
 
 __all__ = ["deliver", "preview"]
@@ -26,25 +27,36 @@ def deliver(path: Path, delivery: Delivery) -> Iterator[str]:
     The rest of the file stays as it is, with its line ends and its byte order mark. Raises InputError if it
     is no text, and NotDelivered if it cannot be written.
     """
+    try:
+        need_file(path)  # anything else may have no end
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
     text = read_text(path, str(path), optional=True)
-    raw = path.read_bytes() if path.is_file() else b""
-    end = "\r\n" if "\r\n" in text else "\n"
-    lines = text.splitlines()
+    raw = path.read_bytes() if is_file(path) else b""
+    lines = list(StringIO(text, newline="\n"))  # each with its end; nothing else than LF ends one
+    end = "\r\n" if text.count("\r\n") * 2 > len(lines) else "\n"
     mark = f"<!-- run={delivery.record.run.id} -->"
     line = f"{_line(path, delivery)} {mark}"
-    own = [number for number, one in enumerate(lines) if one.endswith(mark)]
-    if own:
-        done = "is there already" if lines[own[0]] == line else "brought up to date"
-        lines[own[0]] = line
+    own = next((number for number, one in enumerate(lines) if one.rstrip("\r\n").endswith(mark)), None)
+    if own is not None:
+        kept = lines[own].rstrip("\r\n")
+        lines[own] = line + lines[own].removeprefix(kept)
+        done = "is there already" if kept == line else "brought up to date"
     else:
         done = "written"
-        if _HEADING not in map(str.rstrip, lines):
-            lines += [*([""] if lines else []), _HEADING]
-        place = [one.rstrip() for one in lines].index(_HEADING) + 1
-        gap = place < len(lines) and not lines[place].strip()
-        after = [""] if place + gap < len(lines) and not lines[place + gap].startswith("- ") else []
-        lines[place : place + gap] = ["", line, *after]
-    content = (b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b"") + (end.join(lines) + end).encode()
+        place = next((number for number, one in enumerate(lines, 1) if one.rstrip() == _HEADING), 0)
+        if place:
+            gap = place < len(lines) and not lines[place].strip()
+            place += gap
+            after = [end] if place < len(lines) and not lines[place].startswith("- ") else []
+            added = [*([] if gap else [end]), line + end, *after]
+        else:
+            place = len(lines)
+            added = [*([end] if lines else []), _HEADING + end, end, line + end]
+        if place and not lines[place - 1].endswith("\n"):  # the last line of the file
+            added.insert(0, end)
+        lines[place:place] = added
+    content = (b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b"") + "".join(lines).encode()
     if content != raw:
         try:
             mode = stat.S_IMODE(path.stat().st_mode) if raw else 0o666

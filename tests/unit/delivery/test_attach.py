@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -842,6 +844,42 @@ def test_a_markdown_tracker(attach: Attach, keys: Keys, tmp_path: Path, end: str
     kept = [line for line in text.split(end) if line and not line.startswith("- ")]
     assert kept == [line for line in before.split(end) if line]
     assert ("\r" in text) is (end == "\r\n")
+
+
+HEADING = "## CAIO acceptance"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            f"a\fb\vc\x1cd\x85e\u2028f\rg\n{HEADING}\n\f\nh\r\ni\n",
+            f"a\fb\vc\x1cd\x85e\u2028f\rg\n{HEADING}\n\f\nLINE\n\nh\r\ni\n",
+        ),
+        (f"a\n{HEADING}\r\nb\n\nc", f"a\n{HEADING}\r\n\nLINE\n\nb\n\nc"),
+        (f"\ufeffa\r\n\r\n{HEADING}", f"\ufeffa\r\n\r\n{HEADING}\r\n\r\nLINE\r\n"),
+        ("a\n\nb", f"a\n\nb\n\n{HEADING}\n\nLINE\n"),
+    ],
+    ids=["separators", "mixed", "CRLF", "no heading"],
+)
+def test_the_rest_of_a_markdown_tracker_stays(
+    attach: Attach, evidence: Written, tmp_path: Path, before: str, after: str
+) -> None:
+    """Every character of a tracker stays, its line ends too; a second time changes nothing."""
+    path = tmp_path / "tracker.md"
+    path.write_bytes(before.encode())
+    for _ in range(2):
+        assert attach(f"markdown:{path}", evidence.json)[0] == 0
+        assert re.sub(r"- 20.* -->", "LINE", path.read_bytes().decode()) == after
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_markdown_tracker_that_is_no_file(attach: Attach, evidence: Written, tmp_path: Path) -> None:
+    """A pipe, which nobody may ever write to, is refused."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    status, lines = attach(f"markdown:{path}", evidence.json)
+    assert (status, f"{path}: is no file" in lines[0]) == (2, True)
 
 
 def test_a_markdown_tracker_is_made(attach: Attach, evidence: Written, tmp_path: Path) -> None:
