@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pytest_caio.system.atomicfile import open_at_once
 from pytest_caio.text import markdown, printable
 from pytest_caio.verdict.record import Record
 
@@ -41,7 +42,7 @@ def append_summary(record: Record, environment: Mapping[str, str] = os.environ) 
     try:
         left = _MOST_BYTES - (path.stat().st_size if path.exists() else 0)
         text = _bounded("".join(f"{line}\n" for line in _summary(record)), left)
-        with path.open("ab") as file:
+        with open_at_once(path, os.O_APPEND | os.O_CREAT) as file:
             file.write(text)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         reason = getattr(error, "strerror", None) or "its path cannot be used"

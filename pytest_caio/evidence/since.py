@@ -10,6 +10,7 @@ import msgspec
 
 from pytest_caio.errors import InputError
 from pytest_caio.evidence.ledger import Entry, EnvironmentEntry
+from pytest_caio.system.paths import need_file
 from pytest_caio.system.strictjson import NotJson, decode_json
 from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.outcome import NOT_ASKED, Outcome, word_of
@@ -34,6 +35,7 @@ def entry_of(record: Record) -> Entry:
 def read_against(path: Path) -> Entry:
     """Return the run of a JSON evidence file. Raises InputError, naming --against, if it is none."""
     try:
+        need_file(path)
         record = decode_json(path.read_bytes(), Record)
     except (OSError, ValueError, NotJson, msgspec.ValidationError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -16,6 +16,7 @@ from pytest_caio.state.comparison import Survey
 from pytest_caio.state.documents import parse
 from pytest_caio.system.atomicfile import write_atomically
 from pytest_caio.system.diskmap import DiskMap
+from pytest_caio.system.paths import need_file
 
 __all__ = ["Summary", "dump_summary", "read_summary", "summary_faults", "write_summary"]
 
@@ -76,6 +77,7 @@ def read_summary(path: Path) -> Summary:
     The digests of one as `write_summary` wrote it are read in parts, and kept on disk.
     """
     try:
+        need_file(path)
         if (summary := _read_parts(path)) is not None:
             return summary
         return msgspec.convert(parse(path.read_bytes()), Summary)

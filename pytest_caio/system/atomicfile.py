@@ -40,7 +40,7 @@ def open_at_once(path: Path, flags: int = 0) -> BinaryIO:
 
     Raises OSError, also for a pipe that nobody reads, where `open` would wait for a reader.
     """
-    handle = os.open(path, os.O_WRONLY | flags | _BINARY | _AT_ONCE)
+    handle = os.open(path, os.O_WRONLY | flags | _BINARY | _AT_ONCE, 0o666)
     if _AT_ONCE:
         os.set_blocking(handle, True)
     return os.fdopen(handle, "wb")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from pytest_caio.errors import InputError
+from pytest_caio.system.paths import need_file
 from pytest_caio.system.strictjson import NotJson, parse_json
 from pytest_caio.system.textfile import decode_text
 
@@ -38,7 +39,8 @@ def read_records(path: Path, field: str) -> tuple[Iterable[JsonRecord], list[str
     InputError, naming the file, if it cannot be read.
     """
     try:
-        if path.is_file() and _is_text_of_lines(path, field):
+        need_file(path)
+        if _is_text_of_lines(path, field):
             return _each_line(path), []
         raw = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it

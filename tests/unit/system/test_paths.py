@@ -1,9 +1,9 @@
-"""Paths that the user cannot look at: without a right to their folder, or with a name that is too long."""
+"""Paths that cannot be looked at, for want of rights or by too long a name, and what may have no end."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +11,19 @@ import pytest
 from pytest_caio.attestation.digests import digests_of
 from pytest_caio.attestation.evidence_set import EvidenceSet, read
 from pytest_caio.attestation.keys import generate
+from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.environment import load_environment
 from pytest_caio.environments.profiles import PackSection, Profile, ReplaySection
 from pytest_caio.errors import InputError
+from pytest_caio.evidence.github import append_summary
+from pytest_caio.evidence.since import read_against
 from pytest_caio.gates.requirements import needs_golden_set, needs_pack, needs_runner
 from pytest_caio.outcomes import MissingInput
+from pytest_caio.replay import load_answers, load_golden
 from pytest_caio.replay.runners import CommandRunner, missing_script
+from pytest_caio.state.summary import read_summary
 from pytest_caio.system.paths import is_file, is_folder, is_missing, is_there, need_file
+from tests.support.records import check, record
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows says that such a path is missing")
 LONG = Path("x" * 300)  # 255 bytes are the most on common file systems
@@ -90,3 +96,30 @@ def test_a_module_of_the_suite_that_may_not_be_read(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(InputError, match=r"test_auth\.py: Permission denied"):
         digests_of(tmp_path / "none.toml", tmp_path / "none.toml", tmp_path)
+
+
+@pytest.mark.parametrize("reads", [read_against, load_golden, load_answers, read_summary, read])
+def test_what_may_have_no_end_is_not_read(tmp_path: Path, reads: Callable[[Path], object]) -> None:
+    """A pipe that nobody writes to, and a device, are refused at once where a file is wanted."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(InputError, match="is no file"):
+            reads(path)
+
+
+def test_a_step_summary_that_nobody_reads(tmp_path: Path) -> None:
+    """A pipe as the step summary does not hold up the end of a run: without a reader that is told."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    ran = record(check("AUTH-01", "passed"))
+    assert f"{pipe} could not be written: " in append_summary(ran, {"GITHUB_STEP_SUMMARY": str(pipe)})
+
+
+def test_an_env_file_may_be_a_pipe() -> None:
+    """An env file is read from a pipe too, as a shell's `<(...)` is one."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as file:
+        file.write("ENVIRONMENT=production\n")
+    with os.fdopen(reader):
+        assert EnvFile.read(Path(f"/dev/fd/{reader}")).values["ENVIRONMENT"].reveal() == "production"
