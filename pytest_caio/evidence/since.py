@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = ["changes", "entry_of", "lines", "read_against"]
 
 _LATENCY, _SUPERVISION = "RDY-12", "OPS-09"
 _CLEAN_DAYS = "Clean supervised days"
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _LONGEST_REASON = 240
 # A waiver accepts a failure, which it does not end.
 _FAILS = frozenset((Outcome.FAILED, Outcome.ERROR, Outcome.MISSING_INPUT, Outcome.WAIVED))
@@ -131,9 +133,9 @@ def _clean_days(environment: EnvironmentRecord) -> tuple[int, int] | None:
     for check in environment.checks:
         for case in check.cases if check.id == _SUPERVISION else ():
             for table in case.tables:
-                if table.title == _CLEAN_DAYS and all(cell.isdecimal() for cell in table.rows[0]):
-                    completed, required = map(int, table.rows[0])
-                    return completed, required
+                match table.rows if table.title == _CLEAN_DAYS else []:
+                    case [[completed, required]] if all(map(_COUNT.fullmatch, (completed, required))):
+                        return int(completed), int(required)
     return None
 
 
