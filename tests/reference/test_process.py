@@ -289,6 +289,8 @@ def test_signal_whose_exception_is_lost(name: str) -> None:
         (("--env-file", "no-such-folder/caio.env"), "--env-file"),
         (("--setting", "DASHBOARD_AUTH_TOKEN"), "--setting 1: is not KEY=VALUE"),
         (("--setting", "REDIS_URI=redis://h"), "--setting 1: no such runtime key; there are ENVIRONMENT,"),
+        (("--setting", "REDIS_URL=x"), "--setting REDIS_URL: is no Redis URL"),
+        (("--setting", "REDIS_MAX_CONNECTIONS=x"), "--setting REDIS_MAX_CONNECTIONS: is no number"),
     ],
 )
 def test_options_refused(options: tuple[str, ...], words: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_caio.contract.redis_url import redis_url_fault
 from pytest_caio.errors import InputError, with_demo_extra
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.deployment import Deployment
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from pytest_caio.reference.hosting.server import Server
 
 __all__ = ["host", "ways_of"]
+
+_NUMBERS = ("REDIS_MAX_CONNECTIONS", "TRACE_RETENTION_DAYS")
 
 
 def ways_of(option: str) -> Mapping[str, Fault]:
@@ -130,12 +134,23 @@ def host(
 def _given(settings: list[str]) -> dict[str, str]:
     """Return the settings given as `--setting KEY=VALUE`; error messages do not contain the values."""
     pairs = [setting.partition("=") for setting in settings]
-    for number, (key, equals, _) in enumerate(pairs, 1):
+    for number, (key, equals, value) in enumerate(pairs, 1):
         if not equals:
             raise InputError(f"--setting {number}: is not KEY=VALUE")
         if key not in RUNTIME_KEYS:
             raise InputError(f"--setting {number}: no such runtime key; there are {', '.join(RUNTIME_KEYS)}")
+        if fault := _value_fault(key, value):
+            raise InputError(f"--setting {key}: {fault}")
     return {key: value for key, _, value in pairs}
+
+
+def _value_fault(key: str, value: str) -> str:
+    """Return why the deployment itself could not run with the value of a key, or an empty string."""
+    if key == "REDIS_URL":
+        return redis_url_fault(value)
+    if key in _NUMBERS and not re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII):
+        return "is no number from 1 to 999999999"
+    return ""
 
 
 def _hive_dir(asked: Path | None, beside: Path, stack: ExitStack) -> Path:
