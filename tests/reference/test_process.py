@@ -298,6 +298,18 @@ def test_options_refused(options: tuple[str, ...], words: str) -> None:
     assert words in refused(*options)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("option", ["--env-file", "--access-log"])
+def test_no_device_is_replaced(tmp_path: Path, option: str) -> None:
+    """What is there and is no file, as a pipe or a device, is refused, and stays."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    told = refused(option, str(pipe))
+    assert option in told
+    assert f"cannot write {pipe}: is no file" in told
+    assert pipe.is_fifo()
+
+
 def test_refusal_is_one_line() -> None:
     """The command ends with status 2 and one line on stderr for an option that cannot be used."""
     done = subprocess.run(

@@ -12,6 +12,7 @@ from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.keys import BRAKES, RUNTIME_KEYS
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import new_secret
+from pytest_caio.system.paths import need_file
 
 __all__ = [
     "FORMER_ORIGIN",
@@ -99,7 +100,11 @@ def fresh_settings(
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write text to a file that only its owner may read, whatever the file's mode was before."""
+    """Write text to a file that only its owner may read, whatever the file's mode was before.
+
+    Raises OSError, also for what is there and is no file: a device is not replaced.
+    """
+    need_file(path)
     path.unlink(missing_ok=True)  # an existing file would keep its mode, and a link would be followed
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
