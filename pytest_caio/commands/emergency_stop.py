@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -135,8 +136,11 @@ def _environment(args: argparse.Namespace) -> Environment:
             f"--env {args.env}: is the reference deployment, which runs only while it is checked"
         )
     file = environment.file
-    if fault := unusable(environment, TOKEN_KEY):
-        raise InputError(f"env file {file.path}: {fault}" if file else fault)
+    if args.token is not None:
+        if fault := unusable(replace(environment, file=None), TOKEN_KEY):
+            raise InputError(f"--token: {fault}")
+    elif fault := unusable(environment, TOKEN_KEY):
+        raise InputError(f"env file {file.path}: {fault}" if file and TOKEN_KEY in file.values else fault)
     if not environment.value(TOKEN_KEY).strip():
         where = file.path if file else "the env file"
         raise InputError(f'{TOKEN_KEY} is missing; write it into {where}, or give "--token=@FILE"')

@@ -213,10 +213,16 @@ def test_a_stop_without_an_answer_is_read_back(stop: Stop, server: Loopback, dea
             "(line 1) refers to ${TOKEN}, which no line before it defines",
         ),
         ("DASHBOARD_AUTH_TOKEN: x\n", (), "line 1: is not KEY=value"),
+        (
+            "DASHBOARD_AUTH_TOKEN=${TOKEN}\n",
+            (f"--token=\u201c{TOKEN}",),
+            "emergency-stop: --token: DASHBOARD_AUTH_TOKEN has a LEFT DOUBLE QUOTATION MARK (U+201C) in it",
+        ),
         ("", ("--token=@none",), "--token @FILE: No such file"),
         ("", ("--env-file", "none"), "env file none: No such file"),
         ("", ("--env", "prod"), "--env prod: no such profile in p.toml; there are production, demo"),
         ("", ("--env", "demo"), "--env demo: is the reference deployment"),
+        ("", ("--base-url", ""), "--base-url: is empty"),
         ("", ("--base-url", "ftp://h"), "--base-url: must start with https://"),
     ],
 )
