@@ -113,7 +113,9 @@ def _target(given: str) -> tuple[str, Mapping[str, str | None]]:
     tracker, colon, rest = given.partition(":")
     match = _TARGETS[tracker].fullmatch(rest) if colon and tracker in _TARGETS else None
     if match is None:
-        raise InputError(f"--to {given if tracker in _TARGETS else tracker}: give {_FORMS}")
+        # What is behind the colon may be a secret, as the URL of a webhook is.
+        named = f" {tracker}" if colon and tracker.isalpha() else ""
+        raise InputError(f"--to{named}: give {_FORMS}")
     return tracker, match.groupdict()
 
 

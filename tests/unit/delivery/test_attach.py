@@ -794,9 +794,13 @@ def test_what_is_empty_or_not_there_is_named(attach: Attach, evidence: Written, 
 @pytest.mark.parametrize(
     ("to", "said"),
     [
-        ("github:acme", "--to github:acme: give github:OWNER/REPO#N"),
+        ("github:acme", "--to github: give github:OWNER/REPO#N"),
         ("trello:7", "--to trello: give github:OWNER/REPO#N"),
-        ("jira:ops", "--to jira:ops: give"),
+        ("jira:ops", "--to jira: give"),
+        (f"slack:https://hooks.slack.com/services/T/B/{TOKEN}", "--to slack: give"),
+        (f"github:https://{TOKEN}@github.com/acme/caio", "--to github: give"),
+        (TOKEN, "--to: give"),
+        (f"{TOKEN}_1:x", "--to: give"),
         (f"https://x:{TOKEN}@example.com", "--to https: give"),
     ],
 )
