@@ -97,7 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGINT, SIGTERM or (with --watch-stdin) the end of standard input; return 0.
+    """Serve until SIGINT, SIGTERM, SIGHUP or (with --watch-stdin) the end of standard input; return 0.
 
     Raises InputError for options that cannot be used.
     """
@@ -105,6 +105,9 @@ def run(args: argparse.Namespace) -> int:
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # SIGBREAK: Ctrl-Break, on Windows
         if number := getattr(signal, name, None):
             signal.signal(number, _leave)
+    hang_up = getattr(signal, "SIGHUP", None)  # the terminal was closed
+    if hang_up and signal.getsignal(hang_up) != signal.SIG_IGN:  # which nohup ignores
+        signal.signal(hang_up, lambda *_: signal.raise_signal(signal.SIGTERM))
     gc.disable()  # nothing that is imported becomes garbage, and to look for it takes a tenth of the start
     try:
         return _serve(args)

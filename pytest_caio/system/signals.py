@@ -11,7 +11,9 @@ from typing import Any
 
 __all__ = ["SignalHandler"]
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # SIGBREAK: Ctrl-Break, which ends a process tree on Windows
+# SIGHUP: the terminal was closed, or its connection lost. SIGBREAK: Ctrl-Break, which ends a process tree on
+# Windows.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 _INSIST = 2  # signals that cut the ending of a run short
 _LOOK = 0.1  # seconds between two checks whether the run is waiting
 _LOOKS = 50  # checks after which a busy run is interrupted anyway

@@ -21,6 +21,7 @@ SIGNALS = {
     "Ctrl-C twice": (signal.SIGINT, True, 2, ()),
     "SIGINT": (signal.SIGINT, False, 1, ()),
     "SIGTERM": (signal.SIGTERM, False, 1, ()),
+    "SIGHUP": (getattr(signal, "SIGHUP", signal.SIGTERM), False, 1, ()),  # the terminal was closed
     "SIGTERM twice": (signal.SIGTERM, False, 2, ()),
     "Ctrl-C with workers": (signal.SIGINT, True, 1, ("-n", "1")),
     "SIGTERM to all with workers": (signal.SIGTERM, True, 1, ("-n", "2")),

@@ -190,8 +190,8 @@ def test_start_that_hangs() -> None:
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signal_ends_it(name: str, tmp_path: Path) -> None:
     """A signal ends it in order: exit status 0, one line on stdout, no Redis left, no temporary file."""
     running = subprocess.Popen(
         SERVE,
@@ -207,7 +207,7 @@ def test_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
     assert "redis_url" not in told
     assert httpx.get(f"{told['base_url']}/api/health", trust_env=False).status_code == 200
     children = psutil.Process(running.pid).children()
-    running.send_signal(number)
+    running.send_signal(signal.Signals[name])
     out, err = running.communicate(timeout=20)
     assert (running.returncode, out) == (0, "")
     assert err.count("\n") == 1
@@ -215,6 +215,28 @@ def test_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
     assert children
     assert not [child for child in children if child.is_running()]
     assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_a_terminal_that_is_closed_after_nohup(tmp_path: Path) -> None:
+    """Started with SIGHUP ignored, as by nohup, it goes on when its terminal is closed."""
+    running = subprocess.Popen(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *SERVE],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert running.stdout is not None
+    url = json.loads(running.stdout.readline())["base_url"]
+    running.send_signal(signal.Signals["SIGHUP"])
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(1)
+    assert httpx.get(f"{url}/api/health", trust_env=False).status_code == 200
+    running.terminate()
+    assert running.wait(20) == 0
+    running.stdout.close()
 
 
 @posix
