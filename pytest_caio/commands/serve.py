@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         if number := getattr(signal, name, None):
             signal.signal(number, _leave)
     hang_up = getattr(signal, "SIGHUP", None)  # the terminal was closed
-    if hang_up and signal.getsignal(hang_up) != signal.SIG_IGN:  # which nohup ignores
+    if hang_up and signal.getsignal(hang_up) != signal.SIG_IGN:  # as nohup leaves it
         signal.signal(hang_up, lambda *_: signal.raise_signal(signal.SIGTERM))
     gc.disable()  # nothing that is imported becomes garbage, and to look for it takes a tenth of the start
     try:
