@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_caio.environments.keys import RUNTIME_KEYS, odd_character
+from pytest_caio.environments.keys import holds_runtime_key, odd_character
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret, names_secret
 from pytest_caio.system.textfile import read_text
@@ -22,12 +22,20 @@ __all__ = [
 ]
 
 _SESSION = "caio_session="
-# Not the padding of base64, which is all `=` up to the end.
-_ASSIGNED = re.compile(r"([A-Za-z_][\w-]*)[=:](?!=*$)")
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+_ALONE = "write the token alone, or give an env file as --env-file"
+_SEPARATORS = {",": "a comma", ";": "a semicolon"}  # of lists, cookies and cells
+# As an env file, a shell, PowerShell, a header, a query or an option has it. No names: JSON in base64, as a
+# session begins, what `=` pads at the end, and a part with a digit before a colon, as in `v1:...`.
+_ASSIGNED = re.compile(
+    r"(?:.*[?&]|-+|\$(?:\w+:)?|(?:export|set|SET)\s+)?(?!eyJ|e30=)"
+    r"(?:[A-Za-z_][\w.-]*\s*=(?!=*$)|(?:[A-Za-z]{2,}|[A-Za-z](?=[_-]))(?:[_-]+[A-Za-z0-9]+)*\s*:(?!:*$))"
+)
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_NAMES = ("AUTHORIZATION", "X_DASHBOARD_TOKEN", "CAIO_SESSION", "SESSION", "COOKIE", "TOKEN", "BEARER")
 # Of a shell, of PowerShell, and of cmd.exe.
 _REFERENCE = re.compile(r"\$\{[^}]*\}|^\$(?:env:)?[A-Za-z_]\w*$|^%\w+%$|^\$\(.*\)$")
-_CUT = re.compile(r"\*{3}|\.{3}$|^[xX]{8,}$")  # as consoles show a secret
+# As consoles show a secret.
+_CUT = re.compile(r"\*{3}|\.{3}$|^[xX]{8,}$|^(?i:redacted|masked|hidden|removed|omitted|filtered|sensitive)$")
 _NOTHING = ("null", "none", "nil", "undefined", "n/a", "-")  # what programs print in place of a missing value
 
 
@@ -61,12 +69,9 @@ def read_token(path: Path) -> str:
     ]
     if not lines:
         raise InputError("--token: is empty")
-    if any(_assigned(line) for _, line in lines):
-        number = next(number for number, line in lines if _assigned(line))
-        raise InputError(
-            f"{source}, line {number}: is a name and its value; write the token alone, or give an env file "
-            "as --env-file"
-        )
+    for number, line in lines:
+        if fault := _unlike_a_token(line):
+            raise InputError(f"{source}, line {number}: {fault}; {_ALONE}")
     if len(lines) > 1:
         raise InputError(f"{source}: has {len(lines)} lines; write the token alone, on one line")
     return lines[0][1]
@@ -84,7 +89,7 @@ def read_revoked(path: Path) -> Revoked:
     if not given:
         raise InputError(f"{source}: holds no token; write one per line")
     for number, line in given:
-        fault = _unlike_a_token(line.removeprefix(_SESSION))
+        fault = _several_or_odd(line) or _unlike_a_token(line.removeprefix(_SESSION))
         if fault:
             raise InputError(f"{source}, line {number}: {fault}; write the token alone, or {_SESSION}VALUE")
     return Revoked(
@@ -93,25 +98,26 @@ def read_revoked(path: Path) -> Revoked:
     )
 
 
+def _several_or_odd(line: str) -> str:
+    """Return why a line is more than a revoked token alone; in the token in use ENV-15 names what is odd."""
+    if odd := odd_character(line):
+        return f"there is {odd} in it"
+    return next((f"there is {name} in it" for mark, name in _SEPARATORS.items() if mark in line), "")
+
+
 def _unlike_a_token(line: str) -> str:
     """Return why a line cannot be a token or session, or an empty string; it is not quoted.
 
     Sent as it is, it would be refused even where the token in it still works.
     """
-    odd = odd_character(line)
-    if odd:
-        return f"there is {odd} in it"
-    if _assigned(line):
-        return "it is a name and its value"
     if "://" in line:
         return "it is a URL"
-    separator = next((mark for mark in ",;" if mark in line), "")
-    if separator:
-        return f"there is a {'comma' if separator == ',' else 'semicolon'} in it"
     if not line or line[0] + line[-1] in ("<>", "{}", "[]", "()"):
         return "it is in brackets" if line else "the session is empty"
-    if _REFERENCE.search(line):
+    if _REFERENCE.search(line) or _is_name(line.rstrip("=:")):
         return "it is the name of a variable, whose value nobody filled in"
+    if _ASSIGNED.match(line):
+        return "it is a name and its value"
     if _CUT.search(line):
         return "a part of it is left out"
     if line.lower() in _NOTHING:
@@ -119,15 +125,11 @@ def _unlike_a_token(line: str) -> str:
     return ""
 
 
-def _assigned(line: str) -> bool:
-    """Return whether a line is one of an env file, or a header."""
-    line = line.removeprefix("export ")
-    found = _ASSIGNED.match(line)
-    if found is None:
-        return False
-    name = found[1]
-    variable = line[found.end(1)] == "=" and _VARIABLE.fullmatch(name)
-    return bool(variable or name in RUNTIME_KEYS or names_secret(name, ""))
+def _is_name(line: str) -> bool:
+    """Return whether a line is the name of a secret, of a runtime key or of a header, and no value."""
+    name = line.upper().replace("-", "_")
+    secret = _VARIABLE.fullmatch(line) and names_secret(line, "")
+    return bool(secret or holds_runtime_key(name) or name in _NAMES)
 
 
 def given_revoked(given: str | None, here: Path) -> Revoked:
@@ -151,4 +153,6 @@ def given_token(given: str | None, here: Path) -> str:
         raise InputError("--token: is empty")
     if not is_text(given):
         raise InputError("--token: is not UTF-8 text")
+    if fault := _unlike_a_token(given.strip()):
+        raise InputError(f"--token: {fault}; {_ALONE}")
     return without_line_end(given)

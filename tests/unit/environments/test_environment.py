@@ -11,7 +11,7 @@ import pytest
 
 from pytest_caio.environments.environment import Environment, checked_url, load_environment
 from pytest_caio.environments.profiles import Profile, read_profiles
-from pytest_caio.environments.tokens import read_revoked, read_token
+from pytest_caio.environments.tokens import given_token, read_revoked, read_token
 from pytest_caio.errors import InputError
 from pytest_caio.redaction.secret import Secret
 from tests.support.places import CHECKOUT
@@ -385,7 +385,44 @@ def test_revoked_tokens_are_read_one_a_line(write: Write) -> None:
         ("t0ken-that-was;", "there is a semicolon in it"),
         ("<t0ken-that-was>", "it is in brackets"),
         ("t\u00f6ken-that-was", "there is a LATIN SMALL LETTER O WITH DIAERESIS (U+00F6) in it"),
-        ("PORT=8080", "it is a name and its value"),
+        *(
+            (line.format("t0ken-that-was"), "it is a name and its value")
+            for line in (
+                "PORT={}",
+                "$env:DASHBOARD_AUTH_TOKEN={}",
+                "$OLD={}",
+                "?token={}",
+                "/api/operator/status?token={}",
+                "/login?next=/&token={}",
+                "--token={}",
+                "-t={}",
+                "t={}",
+                "session={}",
+                "session=.{}",
+                "caio-session={}",
+                "caio_session=session={}",
+                "app.token={}",
+                "token=>{}",
+                "authorization:{}",
+                "old:{}",
+                "old-2024:{}",
+            )
+        ),
+        *(
+            (line, "it is the name of a variable, whose value nobody filled in")
+            for line in (
+                "DASHBOARD_AUTH_TOKEN",
+                "DASHBOARD_AUTH_TOKEN=",
+                "PRODUCTION_DASHBOARD_AUTH_TOKEN",
+                "dashboard_auth_token",
+                "OLD_TOKEN",
+                "X-Dashboard-Token:",
+                "authorization",
+                "caio_session",
+            )
+        ),
+        ("REDACTED", "a part of it is left out"),
+        ("caio_session=redacted", "a part of it is left out"),
         ("ENVIRONMENT=production", "it is a name and its value"),
         ("t0ken-that-was t0ken-after", "there is a blank in it"),
         ("https://caio.example/?token=t0ken-that-was", "it is a URL"),
@@ -413,11 +450,32 @@ def test_a_line_that_cannot_be_a_token(write: Write, line: str, why: str) -> Non
 
 @pytest.mark.parametrize(
     "token",
-    ["a-token==", "aB3.x_y~z+/", "pass#word!1", "a:value:3", "=x", "a=b", "$2y$10$Ab", "a%b%c", "x.y"],
+    [
+        *("a-token==", "aB3.x_y~z+/", "pass#word!1", "a:value:3", "=x", "$2y$10$Ab", "a%b%c", "x.y"),
+        *(
+            "a!=b",
+            "v1:q8Zt",
+            "eyJhbGci.eyJzdWIi.c2ln",
+            "eyJhbGci.c2ln=",
+            "-q8Zt=",
+            "REDACTED-q8Zt",
+            "token-q8Zt",
+            "ab_" * 60,
+        ),
+    ],
 )
 def test_odd_tokens_are_tokens(write: Write, token: str) -> None:
     """Whatever a token may be made of is taken for one."""
     assert read_revoked(write("revoked.txt", f"{token}\n")).tokens == (Secret(token),)
+
+
+@pytest.mark.parametrize(
+    "session", ["eyJhIjogMX0=.Zk1x.q8Zt", "eyJhIjogMX0/b==.Zk1x.q8Zt", "eyJhIjoxfQ:1tK:q8Zt", ".eJx.Zk.q8Zt"]
+)
+def test_signed_sessions_are_sessions(write: Write, session: str) -> None:
+    """A session may have the padding of base64 in it, dots and colons."""
+    path = write("revoked.txt", f"caio_session={session}\n")
+    assert read_revoked(path).sessions == (Secret(session),)
 
 
 def test_no_token_at_all(write: Write) -> None:
@@ -445,9 +503,12 @@ def test_revoked_tokens_that_cannot_be_read_are_named(write: Write, tmp_path: Pa
         ("# of May\nt0ken\n", ": has 2 lines; "),
         (
             "DASHBOARD_AUTH_TOKEN=t0ken\n",
-            ", line 1: is a name and its value; write the token alone",
+            ", line 1: it is a name and its value; write the token alone",
         ),
-        ("# prod\nexport PORT=1\nDASHBOARD_AUTH_TOKEN=t0ken\n", ", line 2: is a name and its value; "),
+        ("# prod\nexport PORT=1\nDASHBOARD_AUTH_TOKEN=t0ken\n", ", line 2: it is a name and its value; "),
+        ("$env:DASHBOARD_AUTH_TOKEN=t0ken\n", ", line 1: it is a name and its value; "),
+        ("X-Dashboard-Token: t0ken\n", ", line 1: it is a name and its value; "),
+        ("DASHBOARD_AUTH_TOKEN\n", ", line 1: it is the name of a variable, whose value nobody filled in; "),
         ("t0ken".encode("utf-16"), ": is UTF-16; save it as UTF-8"),
         ("t0ken".encode("utf-16-be"), ": is UTF-16; save it as UTF-8"),
         (b"t0ken\0", ", line 1: has a NUL character in it"),
@@ -460,6 +521,14 @@ def test_a_file_that_is_no_token(write: Write, text: str | bytes, why: str) -> N
     told = refusal(lambda: read_token(path))
     assert told.startswith(f"--token @FILE{why}")
     assert "t0ken" not in told
+
+
+@pytest.mark.parametrize("given", [f"DASHBOARD_AUTH_TOKEN={SECRET}", f"$env:X={SECRET}", f"?token={SECRET}"])
+def test_a_value_that_is_no_token(given: str) -> None:
+    """`--token=KEY=value` is refused by the rule of the files, and not shown."""
+    assert refusal(lambda: given_token(given, Path())) == (
+        "--token: it is a name and its value; write the token alone, or give an env file as --env-file"
+    )
 
 
 @pytest.mark.parametrize("text", ["a-t0ken", "a-t0ken\n", "\ufeffa-t0ken\r\n\r\n", "  a-t0ken  "])
