@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 from dotenv.variables import Variable, parse_variables
 
 from pytest_caio.errors import InputError
@@ -18,6 +19,17 @@ __all__ = ["Entry", "EnvFile"]
 _LONGEST = 32_767  # characters of a variable, on Windows
 _MOST = 1000  # definitions
 _POWERSHELL = "$env:"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A secret in base64, or its last line: with one = at its end it looks like a name without a value.
+_TAIL = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9]{8,}")
+
+
+def _defines(binding: Binding) -> bool:
+    """Return whether a line gives a variable a value: a secret alone on it would be shown as a key."""
+    key, value = binding.key or "", binding.value
+    padded = value == "=" and f"{key}==" in binding.original.string and not key.isupper()
+    alone = padded or (not value and _TAIL.fullmatch(key))
+    return value is not None and bool(_NAME.fullmatch(key)) and not alone
 
 
 @dataclass(frozen=True)
@@ -69,14 +81,14 @@ class EnvFile:
             blank = len(binding.original.string) - len(binding.original.string.lstrip())
             line = binding.original.line + binding.original.string.count("\n", 0, blank)
             where = f"env file {path}, line {line}"
-            if binding.error:
-                raise InputError(f"{where}: is not KEY=value")
-            if binding.key is None:
+            if binding.key is None and not binding.error:
                 continue
-            if binding.key.lower().startswith(_POWERSHELL):
+            if (binding.key or "").lower().startswith(_POWERSHELL):
                 raise InputError(
                     f"{where}: is a command of PowerShell; write KEY=value, without {_POWERSHELL}"
                 )
+            if binding.key is None or not _defines(binding):
+                raise InputError(f"{where}: is not KEY=value")
             atoms = list(parse_variables(binding.value or ""))
             parts = [atom.resolve(known) for atom in atoms]
             # Values that refer to values that refer to others would fill the memory in a few lines.

@@ -86,7 +86,9 @@ def test_a_second_run_changes_nothing(run: Run, env_file: Path) -> None:
 def test_what_is_there_is_kept(run: Run, env_file: Path) -> None:
     """Comments, order, unknown keys, blank lines, line ends and a byte order mark stay as they were."""
     outside = "".join(f"export {key}='{value}'  # from its page\r\n" for key, value in OUTSIDE.items())
-    text = f"\ufeff# mine\r\n\r\nZZZ = 1\r\n{outside}\r\nSTATE_REDIS_PREFIX=caio\r\nREDIS_REQUIRED=YES\r\nAAA"
+    text = (
+        f"\ufeff# mine\r\n\r\nZZZ = 1\r\n{outside}\r\nSTATE_REDIS_PREFIX=caio\r\nREDIS_REQUIRED=YES\r\nAAA="
+    )
     env_file.write_bytes(text.encode("utf-8"))
     ran = run(env_file, *WHOLE)
     assert ran.summary["other_keys"] == 2
@@ -375,11 +377,21 @@ def test_advice_is_remarked_on(run: Run, env_file: Path) -> None:
 
 
 def test_keys_of_others_are_counted_not_shown(run: Run, env_file: Path) -> None:
-    """A line that is a pasted secret alone is a key to the grammar: it is not printed."""
-    env_file.write_text(f"{STRONG}\n" + env_file.read_text("utf-8"), "utf-8")
+    """A key that the dashboard does not know is kept, counted, and not printed."""
+    env_file.write_text("KEY_OF_ANOTHER=x\n" + env_file.read_text("utf-8"), "utf-8")
     ran = run(env_file, *WHOLE)
     assert (ran.status, ran.summary["other_keys"]) == (0, 1)
-    assert STRONG not in ran.out + ran.err
+    assert "KEY_OF_ANOTHER" not in ran.out + ran.err
+
+
+def test_a_secret_alone_on_a_line_is_refused(run: Run, env_file: Path) -> None:
+    """A line that is a pasted secret alone is named by its number, and the file stays as it was."""
+    env_file.write_text(f"{STRONG}\n" + env_file.read_text("utf-8"), "utf-8")
+    before = env_file.read_bytes()
+    with pytest.raises(InputError) as caught:
+        run(env_file, *WHOLE)
+    assert str(caught.value) == f"env file {env_file}, line 1: is not KEY=value"
+    assert env_file.read_bytes() == before
 
 
 def test_every_required_key_has_a_source() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
 import dotenv
 import pytest
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -62,21 +63,30 @@ def env_files(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(["\n", "\r\n"])).join(draw(st.lists(line, max_size=6)))
 
 
+def defines(binding: Binding) -> bool:
+    """Return whether what python-dotenv parsed is a comment, or a definition with a variable's name."""
+    if binding.error or binding.key is None:
+        return not binding.error
+    named = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", binding.key)
+    return bool(named) and binding.value is not None
+
+
 @given(text=env_files())
 def test_any_file_reads_as_dotenv_reads_it(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Whatever python-dotenv takes is read with its values; what it cannot parse is refused."""
+    """Whatever python-dotenv takes is read with its values; what is not KEY=value is refused."""
     path = tmp_path_factory.getbasetemp() / "drawn.env"
     path.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch:
         for key in list(os.environ):
             patch.delenv(key)
-        errors = any(binding.error for binding in parse_stream(StringIO(path.read_text("utf-8"))))
+        bindings = list(parse_stream(StringIO(path.read_text("utf-8"))))
+        errors = any(not defines(binding) for binding in bindings)
         expected = dotenv.dotenv_values(path, interpolate=True)
     if errors:
         with pytest.raises(InputError, match=r"drawn\.env, line \d+: is not KEY=value$"):
             EnvFile.read(path)
     else:
-        assert read(path) == {key: value or "" for key, value in expected.items()}
+        assert read(path) == expected
 
 
 @given(values=st.dictionaries(KEYS, TEXTS, max_size=5), quote=st.sampled_from(sorted(QUOTES)))
@@ -101,6 +111,10 @@ DOUBLE="a 'b'\\n#c"
 COMMENTED=value # comment
 HASH=value#not
 EMPTY=
+EQUALS="="
+equals = "="
+STILL==
+THEN==x
 QUOTED=""
 MULTI="one
 two"
@@ -155,6 +169,17 @@ def test_an_empty_file_has_no_values(write: Write) -> None:
         (f'A=1\r\nB="{SECRET}\r\n', 2),
         (f"={SECRET}\n", 1),
         (f"A=1\n{SECRET} and more\n", 2),
+        (f"A=1\n{SECRET}", 2),
+        ("A=1\nhunter2\nB=2\n", 2),
+        ("A=1\nhunter2 # the old one\n", 2),
+        ("A=1\nexport hunter2\n", 2),
+        (f"A=1\n{SECRET}=x\n", 2),
+        (f"A=1\n'{SECRET}'=x\n", 2),
+        ("A=1\nhunter2.hunter2=\n", 2),
+        ("A=1\naHVu/dGVyMi+aHVudGVyMg==\n", 2),
+        ("A=1\naHVudGVyMg==\n", 2),
+        ("A=1\naHVudGVyMmh1bnRlcjI=\n", 2),
+        ("A=1\n7unter=x\n", 2),
     ],
 )
 def test_a_malformed_line_is_named(write: Write, content: str, line: int) -> None:
