@@ -35,6 +35,12 @@ __all__ = [
     "to_change",
 ]
 
+# What of a value `secret_part` is.
+_PARTS = {
+    "REDIS_URL": "the password in REDIS_URL",
+    "INNGEST_SIGNING_KEY": "INNGEST_SIGNING_KEY without its prefix",
+}
+
 
 def given_secrets(environment: Environment) -> dict[str, tuple[()]]:
     """Return one test case, without probes, for each given secret; REDIS_URL is one if it has a password.
@@ -67,9 +73,11 @@ def revoked_secrets(environment: Environment) -> dict[str, tuple[()]]:
 
 def secret_faults(environment: Environment, key: str) -> list[str]:
     """Judge one secret: it must be strong, and no other key may have the same value."""
-    weak = weakness(key, environment.value(key))
+    value = environment.value(key)
+    weak = weakness(key, value)
+    judged = _PARTS.get(key, key) if secret_part(key, value) not in ("", value) else key
     repeated = [f"{key} and {other} hold the same value" for other in _equal_to(environment, key)]
-    return [*([f"{key} {weak}"] if weak else []), *repeated]
+    return [*([f"{judged} {weak}"] if weak else []), *repeated]
 
 
 def to_change(environment: Environment, key: str) -> str:

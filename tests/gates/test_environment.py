@@ -118,7 +118,7 @@ SLIPS: Mapping[str, Slip] = {
     "short": Slip(
         {"ENV-08": "failed", "ENV-12": "failed"},
         {"REDIS_URL": f"redis://127.0.0.1:9/0?password={WEAK}"},
-        words="REDIS_URL is shorter than 20",
+        words="the password in REDIS_URL is shorter than 20",
     ),
     "rb2b": failed("ENV-13", "rb2b has no RB2B_WEBHOOK_SECRET", RB2B_WEBHOOK_SECRET=None),
     "dup": advised("ENV-14", f"REDIS_MAX_CONNECTIONS (lines 5, {AFTER})", "REDIS_MAX_CONNECTIONS=30\n"),

@@ -165,6 +165,25 @@ def test_secrets_of_two_purposes(make_environment: Make) -> None:
     assert secret_faults(environment, "CLAY_WEBHOOK_SECRET") == [twins]
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("REDIS_URL", "redis://:p@ss/w@h:1/0", "the password in REDIS_URL is shorter than 20 characters"),
+        ("REDIS_URL", "redis://default:changeme@h", "the password in REDIS_URL is a placeholder"),
+        ("REDIS_URL", "${{Redis.REDIS_URL}}", "REDIS_URL is a placeholder"),
+        (
+            "INNGEST_SIGNING_KEY",
+            "signkey-prod-k3vQ9zR1xT7mB2nL",
+            "INNGEST_SIGNING_KEY without its prefix is shorter than 20 characters",
+        ),
+        ("INNGEST_SIGNING_KEY", "k3vQ9zR1xT7mB2nL", "INNGEST_SIGNING_KEY is shorter than 20 characters"),
+    ],
+)
+def test_a_weak_part_of_a_value_is_named(make_environment: Make, key: str, value: str, fault: str) -> None:
+    """Of a long URL or a prefixed key, the fault names the part that is too short."""
+    assert secret_faults(make_environment(**{key: value}), key) == [fault]
+
+
 def test_a_url_without_a_password_is_no_secret(make_environment: Make) -> None:
     """REDIS_URL is judged as a secret where it holds one."""
     assert set(given_secrets(make_environment(REDIS_URL="redis://h/0", DASHBOARD_AUTH_TOKEN=ONE))) == {
