@@ -16,7 +16,7 @@ from pytest_caio.environments.profiles import OperatorSection
 from pytest_caio.errors import InputError
 from pytest_caio.outcomes import MissingInput
 from pytest_caio.system.jsonlines import read_records
-from pytest_caio.system.strictjson import NotJson, decode_json
+from pytest_caio.system.strictjson import NotJson, decode_json, in_words
 
 __all__ = [
     "EMAIL_HISTORY",
@@ -60,7 +60,7 @@ def read_sends(path: Path) -> list[Send]:
         try:
             sends.append(decode_json(raw, Send))
         except (NotJson, msgspec.ValidationError) as error:
-            raise InputError(f"{path.name}, {where}: {error}") from None
+            raise InputError(f"{path.name}, {where}: {in_words(error)}") from None
     return sends
 
 

@@ -16,7 +16,7 @@ from pytest_caio.environments.urls import Url, local_redirect
 from pytest_caio.outcomes import JUDGING, Mismatch, Way
 from pytest_caio.probing.causes import Cause, cause_of
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
-from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json
+from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json, in_words
 from pytest_caio.text import beginning, printable
 
 __all__ = ["Attempt", "Exchange", "Tls"]
@@ -194,7 +194,7 @@ class Exchange:
         except (NotJson, msgspec.ValidationError) as error:
             repeated = REPEATED in str(error)
             page = "html" in (self.header("content-type") or "")
-            wrong = _explained(error)
+            wrong = in_words(error)
             found = self.mismatch(
                 f"must be {_words(model)}, as JSON",
                 f"{self.summary} ({wrong})",
@@ -222,7 +222,7 @@ class Exchange:
         try:
             return msgspec.convert(part, model)
         except msgspec.ValidationError as error:
-            wrong = f"under {at}, {_explained(error)}" if part is not None else f"it lacks {at}"
+            wrong = f"under {at}, {in_words(error)}" if part is not None else f"it lacks {at}"
             raise self.mismatch(
                 f"must say {_words(model)} under {at}", f"{at}: {word(part)} ({wrong})", "shape", wrong=wrong
             ) from None
@@ -266,39 +266,6 @@ class Exchange:
     def __repr__(self) -> str:
         path = self.request.target.partition("?")[0]
         return f"<{self.request.method} {path}: {self.status_code or self.error}>"
-
-
-_KINDS = {
-    "bool": "true or false",
-    "str": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "null": "nothing",
-}
-
-
-def _explained(error: Exception) -> str:
-    """Return the message of a decoder as people say it: which field is missing, or is not what it must be."""
-    told = str(error)
-    missing = re.match(r"Object missing required field `([^`]*)`", told)
-    if missing:
-        return f"it lacks {'.'.join(filter(None, (_field(told), missing[1])))}"
-    wrong = re.match(r"Expected `([^`]*)`, got `([^`]*)`", told)
-    if wrong:
-        wanted, found = (
-            " or ".join(_KINDS.get(kind.strip(), f"an {kind.strip()}") for kind in kinds.split("|"))
-            for kinds in wrong.groups()
-        )
-        return f"{_field(told) or 'it'} must be {wanted}, and is {found}"
-    if isinstance(error, msgspec.ValidationError):
-        return f"{_field(told) or 'it'} has another form"
-    return f"it is {told}" if isinstance(error, NotJson) and "`" not in told else "it is not usable JSON"
-
-
-def _field(told: str) -> str:
-    """Return the field at which a decoder's message points, dotted."""
-    path = re.search(r"at `\$\.?([^`]*)`", told)
-    return path[1].replace("[...]", "") if path else ""
 
 
 def _words(model: Any) -> str:

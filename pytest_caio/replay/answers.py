@@ -13,7 +13,7 @@ from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
 from pytest_caio.system.diskmap import DiskMap
 from pytest_caio.system.jsonlines import read_records
-from pytest_caio.system.strictjson import NotJson, decode_json
+from pytest_caio.system.strictjson import NotJson, decode_json, in_words
 
 __all__ = [
     "ALONE",
@@ -89,7 +89,9 @@ def parse_answer(raw: bytes, question: Question) -> Answer | RunnerFailure:
     try:
         reply = decode_json(raw, _Reply)
     except msgspec.ValidationError as error:
-        return RunnerFailure(f"the runner's answer has a shape that the suite does not know: {error}")
+        return RunnerFailure(
+            f"the runner's answer has a shape that the suite does not know: {in_words(error)}"
+        )
     except NotJson as error:
         if error.end is not None:
             rest = raw.decode("utf-8-sig")[error.end :][:80].strip()
@@ -116,7 +118,7 @@ def load_answers(path: Path) -> Mapping[str, Answer]:
         try:
             kept = decode_json(record.raw, _Kept)
         except (NotJson, msgspec.ValidationError) as error:
-            raise InputError(f"{path.name}, {record.where}: no recorded answer: {error}") from error
+            raise InputError(f"{path.name}, {record.where}: no recorded answer: {in_words(error)}") from error
         if not answers.add(kept.id, record.raw):
             raise InputError(f"{path.name}, {record.where}, field id: already used by an earlier answer")
     return answers

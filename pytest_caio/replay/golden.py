@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 
 from pytest_caio.system.diskmap import DiskList
 from pytest_caio.system.jsonlines import JsonRecord, read_records
-from pytest_caio.system.strictjson import NotJson, decode_json, parse_json
+from pytest_caio.system.strictjson import NotJson, decode_json, in_words, kind_of, misfit, parse_json
 
 __all__ = ["GoldenCase", "GoldenSet", "load_golden"]
 
@@ -74,7 +75,7 @@ def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:
     try:
         case = decode_json(record.raw, GoldenCase)
     except msgspec.ValidationError as error:
-        return None, _field_errors(record.raw) or [str(error)]
+        return None, _field_errors(record.raw) or [in_words(error)]
     except NotJson as error:
         return None, [f"the JSON is broken: {error}"]
     wrong = [f"field {name}: is blank" for name in ("id", "input_query") if not getattr(case, name).strip()]
@@ -89,14 +90,16 @@ def _read_case(record: JsonRecord) -> tuple[GoldenCase | None, list[str]]:
 def _field_errors(raw: bytes) -> list[str]:
     data = parse_json(raw)
     if not isinstance(data, dict):
-        return [f"expected an object with id and input_query, got {type(data).__name__}"]
+        return [f"expected an object with id and input_query, and it is {kind_of(data)}"]
     wrong = []
     for field in msgspec.structs.fields(GoldenCase):
         if field.encode_name in data:
             try:
                 msgspec.convert(data[field.encode_name], field.type)
             except msgspec.ValidationError as error:
-                wrong.append(f"field {field.encode_name}: {error}")
+                entry = re.search(r"`\$\[(\d+)\]", str(error))
+                at = f"entry {int(entry[1]) + 1} " if entry else ""
+                wrong.append(f"field {field.encode_name}: {at}{misfit(str(error))}")
             except UnicodeEncodeError:  # of a text where another type is expected
                 wrong.append(f"field {field.encode_name}: half of a surrogate pair is missing")
         elif field.required:

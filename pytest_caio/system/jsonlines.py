@@ -17,7 +17,6 @@ from pytest_caio.system.textfile import decode_text
 __all__ = ["JsonRecord", "read_records"]
 
 _MARK = b"\xef\xbb\xbf"
-_BYTE = re.compile(r"\(byte (\d+)\)")
 _COMMENT = re.compile(r"\s*(?://|#|/\*|--|<!--)")
 _HAS_NO_COMMENTS = "this is a comment, and JSON has none: remove it"
 _WANTED = "write one list, [{...}, {...}], or one whole {...} on each line"
@@ -89,16 +88,23 @@ def _unreadable(path: Path, error: Exception) -> InputError:
 def _array(data: bytes, name: str) -> tuple[list[JsonRecord], list[str]]:
     try:
         items = msgspec.json.decode(data, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError) as error:
-        line = _line(data, str(error))
-        comment = _COMMENT.match(data.split(b"\n")[line - 1].decode())
-        reason = (
-            "this is a comment, and JSON has none: remove it"
-            if comment
-            else _BYTE.sub("", str(error)).strip()
-        )
-        return [], [f"{name}, line {line}: the JSON is broken: {reason}"]
+    except RecursionError:
+        return [], [f"{name}: the JSON is broken: it is nested too deeply"]
+    except msgspec.DecodeError:
+        return [], [f"{name}{_broken(data)}"]
     return [JsonRecord(f"case {number}", bytes(item)) for number, item in enumerate(items, 1)], []
+
+
+def _broken(data: bytes) -> str:
+    """Return where an array is broken, and why."""
+    try:
+        parse_json(data)
+    except NotJson as error:
+        if not error.line:
+            return f": the JSON is broken: {error}"
+        comment = _COMMENT.match(data.split(b"\n")[error.line - 1].decode())
+        return f", line {error.line}: the JSON is broken: {_HAS_NO_COMMENTS if comment else error.told}"
+    return ": the JSON is broken"
 
 
 def _unlike_lines(data: bytes, lines: list[tuple[int, bytes]], field: str) -> str:
@@ -131,9 +137,3 @@ def _parsed(raw: bytes) -> object:
         return parse_json(raw)
     except NotJson:
         return None
-
-
-def _line(data: bytes, error: str) -> int:
-    """Return the line (from 1) of the byte that a decoding error names, or the last line if it names none."""
-    at = _BYTE.search(error)
-    return data.count(b"\n", 0, int(at[1]) if at else len(data)) + 1

@@ -456,16 +456,19 @@ def test_visitors_have_no_campaign(origin: str) -> None:
     ("text", "words"),
     [
         ('{"sent_at": "2026-02-24T10:00:00Z", "conversation_id": "c"}', "line 1: `to` is missing"),
-        ('{"to": "j@c.example", "sent_at": "today", "conversation_id": "c"}', "$.sent_at"),
+        (
+            '{"to": "j@c.example", "sent_at": "today", "conversation_id": "c"}',
+            "sent_at must be day, time and offset",
+        ),
         (
             '{"to": "j@c.example", "sent_at": "2026-02-24T10:00:00Z", "conversation_id": ""}',
-            "$.conversation_id",
+            "conversation_id must not be empty",
         ),
-        ("\nno sends\n", "line 2: not JSON: a value is expected (column 1)"),
+        ("\nno sends\n", "line 2: it is not JSON: a value is expected (column 1)"),
         ("[{]", "the JSON is broken"),
         (
             '{"to": "j@c.example", "to": "", "lead": "k@c.example", "sent_at": "2026-02-24T10:00:00Z"}',
-            "line 1: not usable JSON: an object names a field twice",
+            "line 1: it is not usable JSON: an object names a field twice",
         ),
         ('{"sends": [{"to": "j@c.example"}]}', "the records under sends"),
     ],

@@ -47,14 +47,14 @@ def test_further_fields_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"id": 7}, "field id: Expected `str`, got `int`"),
+        ({"id": 7}, "field id: must be text, and is a whole number"),
         ({"id": " "}, "field id: is blank"),
         ({"input_query": ""}, "field input_query: is blank"),
-        ({"input_query": None}, "field input_query: Expected `str`"),
-        ({"expected_tools": "crm_lookup"}, "field expected_tools: Expected `array`"),
+        ({"input_query": None}, "field input_query: must be text, and is nothing"),
+        ({"expected_tools": "crm_lookup"}, "field expected_tools: must be an array, and is text"),
         (
             {"positive_constraints": ["x", 1]},
-            "field positive_constraints: Expected `str`, got `int` - at `$[1]`",
+            "field positive_constraints: entry 2 must be text, and is a whole number",
         ),
         ({"negative_constraints": ["x", ""]}, "field negative_constraints: entry 2 is blank"),
         ({"expected_tools": [], "positive_constraints": [], "negative_constraints": []}, "expects nothing"),
@@ -81,7 +81,7 @@ def test_every_field_at_fault_is_named(tmp_path: Path) -> None:
     )
     problems = load_golden(path, 0).problems
     assert [p.split(", field ")[1] for p in problems] == [
-        "id: Expected `str`, got `int`",
+        "id: must be text, and is a whole number",
         "negative_constraints: is missing",
     ]
 
@@ -106,9 +106,10 @@ def test_too_few_cases_are_a_problem(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (b'[\n{"id": "A"},\n{"id": ]', "set.json, line 3: the JSON is broken"),
-        (b"[" * 50_000, "the JSON is broken"),
+        (b"[" * 50_000, "set.json: the JSON is broken: it is nested too deeply"),
         (b'{"id": "A"', "line 1, the JSON is broken"),
-        (b"[1]", "case 1, expected an object"),
+        (b"[1]", "case 1, expected an object with id and input_query, and it is a whole number"),
+        (b"[null]", "case 1, expected an object with id and input_query, and it is nothing"),
         (b'[{"id": "\xff"}]', "set.json, "),
         (b"", "0 usable cases"),
     ],
@@ -149,17 +150,19 @@ FORMS = {
     "UTF-16": (json.dumps([CASE]).encode("utf-16"), "set.json: is UTF-16; save it as UTF-8"),
     "UTF-16 without a mark": (LINES.encode("utf-16-le"), "set.json: is UTF-16; save it as UTF-8"),
     "Latin-1": (b'[\n{"id": "\xe9"}]', "set.json, line 2: is not UTF-8 text"),
-    "a trailing comma": (f"[{json.dumps(CASE)},\n]".encode(), "line 2: the JSON is broken"),
-    "a comma before the end": (b"[{},]", "JSON is malformed: trailing comma in array"),
+    "a trailing comma": (f"[{json.dumps(CASE)},\n]".encode(), "line 1: the JSON is broken: a comma stands"),
+    "a comma before the end": (b"[{},]", "line 1: the JSON is broken: a comma stands before the end"),
+    "a comma, two lines above the end": (b"[\n{},\n{}, \n\n]", "line 3: the JSON is broken: a comma stands"),
+    "a comma before a brace": (b'[{"id": "A",\n}]', "the JSON is broken: a comma stands before the end"),
     "an empty list": (b"[]", "set.json: 0 usable cases, at least 1 are needed"),
     "YAML": (b"- id: A-1\n  input_query: What?\n", "line 1: no line of it is JSON; write one list"),
     "a NUL": (b'[{"id": "A"},\n"\0"]', "set.json, line 2: has a NUL character"),
-    "single quotes": (b"[{'id': 'A'}]", "the JSON is broken: JSON is malformed"),
-    "cut off": (json.dumps([CASE])[:-9].encode(), "the JSON is broken: Input data was truncated"),
+    "single quotes": (b"[{'id': 'A'}]", "line 1: the JSON is broken: a name in double quotes is expected"),
+    "cut off": (json.dumps([CASE])[:-9].encode(), "line 1: the JSON is broken: a text does not end"),
     "wrong type, then broken": (b'{"id": 1, ]', "the JSON is broken"),
     "half a character": (b'[{"id": "\\ud83d"}]', "the JSON is broken"),
-    "half a character, and no list": (b'{"id": [], "expected_tools": "\\ud800"}', "field id: Expected `str`"),
-    "a number out of range": (b'{"id": 1e999}', "field id: Expected `str`"),
+    "half a character, and no list": (b'{"id": [], "expected_tools": "\\ud800"}', "field id: must be text"),
+    "a number out of range": (b'{"id": 1e999}', "field id: must be text"),
     "a number alone": (b"1e999", "expected an object with id and input_query"),
     "a list, with half a character": (b'{}\n["\\ud800"]', "field id: is missing"),
     "a long number": (b'{"id": %s}' % (b"9" * 4301), "a number has too many digits"),
