@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from pytest_caio.errors import InputError
+from pytest_caio.system.strictjson import misfit
 from pytest_caio.system.textfile import native_path, read_text
 from pytest_caio.system.toml import line_of, parse_toml
 
@@ -256,6 +257,18 @@ def _anchored(profile: Profile, folder: Path) -> Profile:
     return msgspec.structs.replace(profile, **sections)
 
 
+# msgspec's own messages; others are ours, in the models above.
+_OF_MSGSPEC = re.compile(r"Expected |Invalid |[A-Z]\w* (?:value )?(?:is )?out of range")
+# How to write a value of which not every text will do, by its key.
+_FORMS = {
+    "former_origins": "write scheme and host in lower case, and no path and no usual port, as in "
+    "https://old.example.com",
+    "revoked_sha256": "write the 64 hex digits of a secret's SHA-256",
+    "executor": executor_fault(""),
+    "protocol": 'write "process" or "lines"',
+}
+
+
 def _explained(message: str) -> tuple[str, str, str]:
     """Return the section (empty for the profile itself), the key and the reason of a validation error."""
     path = re.search(r" - at `\$\.?([^`\[]*)([^`]*)`", message)
@@ -265,6 +278,9 @@ def _explained(message: str) -> tuple[str, str, str]:
         keys = SECTIONS.get(key, Profile).__struct_fields__
         return key, unknown[1], f"unknown key {unknown[1]}; the keys are {', '.join(keys)}"
     wanted = re.match(r"Expected `(\w+)[^`]*`, got|Invalid (RFC3339)|There is a control character", message)
-    mend = f"; {_MENDS[wanted[1] or wanted[2] or '']}" if wanted and (wanted[1] or "") in _MENDS else ""
-    reason = re.sub(r" - at `.*`", f" (key {key}{path[2] if path else ''})", message)
-    return ".".join(sections), key, reason + mend
+    mend = _MENDS.get(wanted[1] or wanted[2] or "", "") if wanted else _FORMS.get(key, "")
+    # As TOML names them: it has no null.
+    told = message.replace(" | null", "").replace("`object`", "`table`").replace("`array`", "`list`")
+    reason = f"the value {misfit(told)}" if _OF_MSGSPEC.match(message) else message.partition(" - at ")[0]
+    at = f" (key {key}{path[2]})" if path else ""
+    return ".".join(sections), key, f"{reason}{at}" + (f"; {mend}" if mend else "")

@@ -279,7 +279,7 @@ def test_path_of_an_interpreter_starts_at_the_profiles(tmp_path: Path) -> None:
     [
         ('tests = ["-k", "critical"]', "tests are pytest's ids or paths, not options"),
         ('tests = [""]', "tests are pytest's ids or paths, not options"),
-        ("seconds = 0", "Expected `float` > 0.0 (key seconds)"),
+        ("seconds = 0", "the value must be above 0 (key seconds)"),
         ('test = ["tests"]', "unknown key test; the keys are cwd, tests, min_tests, python"),
     ],
 )

@@ -281,9 +281,12 @@ def test_run_that_ends_early_ends_the_runner(tmp_path: Path) -> None:
     ("keys", "words"),
     [
         ("golden = 1", "line 3: [a.replay] unknown key golden; the keys are golden_set, runner, cwd"),
-        ("min_pass_rate = 95", "line 3: [a.replay] Expected `float` <= 1.0 (key min_pass_rate)"),
-        ('protocol = "http"', "line 3: [a.replay] Invalid enum value 'http' (key protocol)"),
-        ("workers = 0", "line 3: [a.replay] Expected `int` >= 1 (key workers)"),
+        ("min_pass_rate = 95", "line 3: [a.replay] the value must be 1 or less (key min_pass_rate)"),
+        (
+            'protocol = "http"',
+            'line 3: [a.replay] the value has another form (key protocol); write "process" or "lines"',
+        ),
+        ("workers = 0", "line 3: [a.replay] the value must be 1 or more (key workers)"),
         ('runner = "a"\nanswers = "b"', "give runner or answers, not both"),
     ],
 )
