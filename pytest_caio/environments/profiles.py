@@ -46,7 +46,8 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def _anchored(self, folder: Path, *keys: str) -> Self:
         given = {key: native_path(path) for key in keys if (path := getattr(self, key))}
         _refuse_long_paths(given)
-        paths = {key: str((folder / path).resolve()) for key, path in given.items()}
+        # Not Path.resolve, which raises RuntimeError for a link to itself, up to Python 3.12.
+        paths = {key: os.path.realpath(folder / path) for key, path in given.items()}
         return msgspec.structs.replace(self, **paths)
 
 

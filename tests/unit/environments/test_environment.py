@@ -171,6 +171,17 @@ def test_odd_toml_is_one_line(write: Write, lines: str, number: int, words: str)
     assert not re.search("`|regex|enum", text)
 
 
+@pytest.mark.parametrize(
+    ("section", "key"), [("state", "hive_dir"), ("state", "summary"), ("replay", "cwd"), ("pack", "cwd")]
+)
+@pytest.mark.skipif(os.name == "nt", reason="links need rights that a user of Windows lacks")
+def test_a_link_to_itself_is_a_path(write: Write, tmp_path: Path, section: str, key: str) -> None:
+    """A path through a symbolic link to itself is left for its check to say that nothing is there."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    profile = read_profiles(write("p.toml", f"[a]\n[a.{section}]\n{key} = 'loop/x'\n"))["a"]
+    assert getattr(getattr(profile, section), key) == str(tmp_path / "loop" / "x")
+
+
 @pytest.mark.parametrize("line", [f'base_url = "{SECRET}"', f'[[base_url]]\nx = "{SECRET}"'])
 def test_a_key_outside_a_table_is_named(write: Write, line: str) -> None:
     """A key before the first table belongs to no profile."""
