@@ -129,7 +129,7 @@ def query_token_cases(environment: Environment) -> Mapping[str, Probe]:
     fix="In Railway, set DASHBOARD_QUERY_TOKEN_ENABLED=false, then redeploy. If it is false there, hand to the developer: "
     '"The auth guard takes the token from ?token=."',
     fixes={
-        401: "Correct query_token in the profile (acceptance/environments.toml): it says that ?token= still opens the "
+        401: "Correct query_token in {profiles}: it says that ?token= still opens the "
         "dashboard, and it does not. Or set DASHBOARD_QUERY_TOKEN_ENABLED=true in Railway, if that is meant."
     },
 )

@@ -237,7 +237,7 @@ def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange], environme
 @check(
     "RDY-06",
     fix='Hand to the developer, with the deploy logs from Railway: "/inngest serves {served} functions, and {wanted} are expected." If '
-    "{served} is right, correct inngest_functions in the profile (acceptance/environments.toml) instead.",
+    "{served} is right, correct inngest_functions in {profiles} instead.",
     fixes={404: INNGEST_KEYS},
 )
 @cases(introspection_cases)

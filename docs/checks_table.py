@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from pytest_caio.checks.check import MARK, Check
+from pytest_caio.outcomes import PROFILES_FILE
 
 __all__ = ["BEGIN", "END", "declared", "row"]
 
@@ -18,6 +19,7 @@ _BRACES = re.compile(r"\{(\w+)\}")
 _UNNAMED = {
     "secret": "<provider>_WEBHOOK_SECRET",
     "table": "<profile>.state",
+    "profiles": PROFILES_FILE,
     "served": "<number>",
     "took": "<number>",
     "part": "<purpose>",

@@ -14,6 +14,7 @@ from typing import Literal
 __all__ = [
     "HAND_OVER",
     "JUDGING",
+    "PROFILES_FILE",
     "TO_BE_ANSWERED",
     "Advice",
     "Mismatch",
@@ -30,6 +31,8 @@ Way = str | int
 
 HAND_OVER = "Hand to the developer"
 """The words with which a sentence begins that the operator copies to the developer."""
+PROFILES_FILE = "the profiles file (acceptance/environments.toml, or that of --profiles)"
+"""Where a fix sends whoever must change a profile."""
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 _OF_PROFILE = re.compile(r"(\w+) of (\[[^\]]*\])(?: \((.*)\))?", re.DOTALL)
 _NAMED = 4
@@ -86,12 +89,9 @@ def _how_to_give(names: tuple[str, ...]) -> str:
     of_profile = _OF_PROFILE.fullmatch(names[0])
     if of_profile:
         key, table, wrong = of_profile.groups()
-        act = (
-            f"Correct {key} under {table} in the profiles file"
-            if wrong
-            else f"Set {key} under {table} in the profiles file"
-        )
-        return f"{act}: {wrong}." if wrong else f"{act} (acceptance/environments.toml)."
+        if wrong:
+            return f"Correct {key} under {table} in the profiles file: {wrong}."
+        return f"Set {key} under {table} in {PROFILES_FILE}."
     return f"Give, or correct, in the env file or the profile: {', '.join(names)}."
 
 

@@ -14,7 +14,7 @@ import pytest
 from pytest_caio.checks.probe import Effect, Probe
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import canonical
-from pytest_caio.outcomes import HAND_OVER, Mismatch, MissingInput, Way, who_acts
+from pytest_caio.outcomes import HAND_OVER, PROFILES_FILE, Mismatch, MissingInput, Way, who_acts
 
 __all__ = [
     "GATES",
@@ -83,6 +83,7 @@ _GENERAL_WORDS = {
     "part": "<its purpose>",
     "file": "the file named",
     "table": "<profile>.state",
+    "profiles": PROFILES_FILE,
     "missed": "the cases named",
     "card": "the card named",
     "email": "the email named",

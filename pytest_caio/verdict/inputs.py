@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from pytest_caio.outcomes import PROFILES_FILE
 from pytest_caio.verdict.failures import MISSING, Cause, Failure
 
 __all__ = ["file_of_another", "missing_inputs"]
@@ -74,7 +75,7 @@ def _no_env_file(left: Sequence[Failure], variables: set[str]) -> Cause:
 def _give(name: str, unusable: bool) -> str:
     """Return how to give an input, or how to correct one that cannot be used."""
     if "[" in name and "]" in name:  # a key of a profile's section
-        return f"{'Correct' if unusable else 'Give'} {name} in acceptance/environments.toml"
+        return f"{'Correct' if unusable else 'Give'} {name} in {PROFILES_FILE}"
     if name.startswith("--"):
         return f"{'Correct' if unusable else 'Give'} {name} on the command line"
     if _VARIABLE.fullmatch(name):

@@ -383,7 +383,7 @@ def test_a_redirect_of_one_path_names_both_hosts() -> None:
         ("RB2B_WEBHOOK_SECRET", "Put RB2B_WEBHOOK_SECRET into the env file"),
         (
             "hive_dir of [production.state]",
-            "Give hive_dir of [production.state] in acceptance/environments.toml",
+            "Give hive_dir of [production.state] in the profiles file (acceptance/environments.toml, or",
         ),
         ("hive_dir of [production.state] (no such folder)", "Correct hive_dir of [production.state] in"),
         ("--expect-commit", "Give --expect-commit on the command line"),
