@@ -22,7 +22,7 @@ from pytest_caio.checks.declared import declared_checks
 from pytest_caio.contract.reports import is_commit
 from pytest_caio.environments.environment import Environment, load_environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
-from pytest_caio.environments.profiles import Profile, executor_fault, read_profiles
+from pytest_caio.environments.profiles import Profile, executor_fault, profile_named, read_profiles
 from pytest_caio.environments.tokens import given_revoked, given_token
 from pytest_caio.errors import InputError, refuse_empty
 from pytest_caio.text import beginning
@@ -213,11 +213,8 @@ class Options:
         path = here / option.caio_profiles if option.caio_profiles else folder / PROFILES
         profiles = read_profiles(path)
         names = list(dict.fromkeys(option.caio_env or ["demo"]))
-        unknown = [name for name in names if name not in profiles]
-        if unknown:
-            raise InputError(
-                f"--env {unknown[0]}: no such profile in {path}; there are {', '.join(profiles)}"
-            )
+        for name in names:
+            profile_named(name, profiles, path)
         url = _base_url(config)
         base_url = url or ""
         given = {"--base-url": base_url, "--token": option.caio_token, "--env-file": option.caio_env_file}

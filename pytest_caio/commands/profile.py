@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pytest_caio.environments.profiles import Profile, read_profiles
-from pytest_caio.errors import InputError
+from pytest_caio.environments.profiles import Profile, profile_named, read_profiles
 
 __all__ = ["add_profiles", "chosen_profile"]
 
@@ -24,9 +23,4 @@ def add_profiles(parser: argparse.ArgumentParser) -> None:
 
 def chosen_profile(args: argparse.Namespace) -> Profile:
     """Return the profile that `--env` names. Raises InputError if the file has none of that name."""
-    profiles = read_profiles(args.profiles)
-    if args.env not in profiles:
-        raise InputError(
-            f"--env {args.env}: no such profile in {args.profiles}; there are {', '.join(profiles)}"
-        )
-    return profiles[args.env]
+    return profile_named(args.env, read_profiles(args.profiles), args.profiles)

@@ -25,6 +25,7 @@ __all__ = [
     "ReplaySection",
     "StateSection",
     "executor_fault",
+    "profile_named",
     "read_profiles",
 ]
 
@@ -209,8 +210,18 @@ _MENDS = {
 }
 
 
+def profile_named(name: str, profiles: Mapping[str, Profile], path: Path) -> Profile:
+    """Return the profile of `--env`. Raises InputError if the file at `path` has none of that name."""
+    if name not in profiles:
+        raise InputError(f"--env {name}: no such profile in {path}; there are {', '.join(profiles)}")
+    return profiles[name]
+
+
 def read_profiles(path: Path) -> dict[str, Profile]:
-    """Return the profiles of a file by name. Raises InputError naming the file, line and key at fault."""
+    """Return the profiles of a file by name, one at least.
+
+    Raises InputError naming the file, and the line and key at fault.
+    """
     source = f"profiles {path}"
     text = read_text(path, source)
     tables = parse_toml(text, source)
@@ -233,6 +244,8 @@ def read_profiles(path: Path) -> dict[str, Profile]:
             raise InputError(f"{where} {reason}") from None
         except RecursionError:
             raise InputError(f"{source}, line {line_of(text, '', name)}: is nested too deeply") from None
+    if not profiles:
+        raise InputError(f"{source}: has no profile; a profile is a table, as in [production]")
     return profiles
 
 

@@ -48,6 +48,15 @@ def test_defaults_are_the_strict_ones() -> None:
     assert (profile.ready_budget_ms, profile.revoked_sha256) == (1500, ())
 
 
+@pytest.mark.parametrize("text", ["", "# production\n\n", "\ufeff"])
+def test_a_file_without_a_profile_is_refused(write: Write, text: str) -> None:
+    """An empty profiles file, or one of comments, is told as such, and not as one that lacks a name."""
+    path = write("p.toml", text)
+    assert refusal(lambda: read_profiles(path)) == (
+        f"profiles {path}: has no profile; a profile is a table, as in [production]"
+    )
+
+
 def test_a_byte_order_mark_is_no_mistake(write: Write) -> None:
     """A profiles file that Notepad saved is read."""
     assert list(read_profiles(write("p.toml", b"\xef\xbb\xbf[a]\n"))) == ["a"]
