@@ -76,7 +76,7 @@ class EnvFile:
     def _of(cls, text: str, path: Path) -> EnvFile:
         entries: list[Entry] = []
         known: dict[str, str | None] = {}
-        for binding in parse_stream(StringIO(text)):
+        for binding in parse_stream(StringIO(text, newline=None)):  # as a file of text is read
             # The text of a binding begins with the blank lines before it.
             blank = len(binding.original.string) - len(binding.original.string.lstrip())
             line = binding.original.line + binding.original.string.count("\n", 0, blank)

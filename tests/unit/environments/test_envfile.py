@@ -72,6 +72,7 @@ def defines(binding: Binding) -> bool:
 
 
 @given(text=env_files())
+@example(text='A="\r\n# "')
 def test_any_file_reads_as_dotenv_reads_it(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Whatever python-dotenv takes is read with its values; what is not KEY=value is refused."""
     path = tmp_path_factory.getbasetemp() / "drawn.env"
