@@ -295,7 +295,7 @@ def _names(check: Check) -> list[str]:
 
 
 def test_what_may_be_waived_is_what_the_checks_say(run: Run, env_file: Path) -> None:
-    """A waiver may cover exactly those keys whose value a check of the env file demands that may be waived."""
+    """A waiver may cover exactly the keys whose value a check of the env file demands that may be waived."""
     run(env_file, *WHOLE)
     whole = env_file.read_text("utf-8")
     waivable = set()
