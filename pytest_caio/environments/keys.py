@@ -143,14 +143,19 @@ _TEMPLATE = re.compile(
 # <…>, ${…}, $(…), {{…}}, [[…]], %…%: words in brackets that a program or a person should have replaced.
 _BRACKETED = re.compile(r"(?:<|\$\{+|\$\(|\{\{|\[+|%)[\w .:/-]*(?:>|\}+|\)|\]+|%)")
 _YOURS = re.compile(r"your[\W_].*[\W_]here", re.IGNORECASE)
-_IN_BRACKETS = re.compile(r"<[^<>]*>|\{\{[^{}]*\}\}|\$\([^()]*\)|\[(?i:your)\b[^\[\]]*\]")
+# An address in angle brackets, `<ops@caio.example>`, is how a sender is written.
+_IN_BRACKETS = re.compile(r"<[^<>@]*>|\{\{[^{}]*\}\}|\$\([^()]*\)|\[(?i:your)\b[^\[\]]*\]")
 # Between two letters or digits, `your` and the like are parts of a name.
 _UNFILLED = re.compile(
     r"(?<![A-Za-z0-9])(?:(?i:your|change[-_]?me|change[-_]this|replace[-_]?(?:me|this|with)|fill[-_]?(?:me|in)"
     r"|fixme|placeholder|insert[-_](?:here|your)|goes[-_]here|set[-_]me"
     r"|(?:insert|enter|put|paste|add)(?:[-_][a-z0-9]+){1,4}?[-_]here|x{4,})|TODO|TBD|XXX)(?![A-Za-z0-9])"
 )
-_NAMES_ONE_SECRET = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$")
+# A KEY alone may be one of a cache, a sort order, a route.
+_NAMES_ONE_SECRET = re.compile(
+    r"(?:TOKEN|SECRET|PASSWORD|(?:ACCESS|ANON|API|AUTH|ENCRYPTION|EVENT|LICENSE|MASTER|PRIVATE|ROLE|SECRET"
+    r"|SERVICE|SIGNING|WRITE)_?KEY)$"
+)
 _NAMED_CHARACTERS: Mapping[str, str] = MappingProxyType(
     {
         "'": "a quote (')",

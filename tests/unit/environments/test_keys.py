@@ -203,6 +203,9 @@ def test_other_keys_are_no_slips(key: str, more: str) -> None:
         ("OTHER_API_KEY", "sk-xxxxxxxx"),
         ("OTHER_API_KEY", "example"),
         ("SMTP_PASSWORD", "changeme123"),
+        ("STRIPE_SECRET_KEY", "default"),
+        *(("STRIPE_KEY", value) for value in ("changeme", "your-api-key", "<token>")),
+        ("MAIL_FROM", "<your@mail.net>"),
     ],
 )
 def test_unfilled_settings(key: str, value: str) -> None:
@@ -224,10 +227,17 @@ def test_unfilled_settings(key: str, value: str) -> None:
         ("MAX_TOKENS", "1000"),
         ("OTHER_API_KEY", "sk-Zq8mN2vB7cX4"),
         ("COUNTER", "yourself"),
+        ("CACHE_KEY", "caio-production"),
+        ("LEAD_SORT_KEY", "id"),
+        ("TASK_DEFAULT_ROUTING_KEY", "default"),
+        ("MAIL_FROM", "<ops@caio.example>"),
     ],
 )
 def test_settings_that_are_words(key: str, value: str) -> None:
-    """A setting may be any word, a sentence with `your` in it, an address in brackets, a number or a flag."""
+    """A setting may be any word, a sentence with `your` in it, an address in brackets, a number or a flag;
+
+    so may one whose name ends in KEY, unless it is a secret's.
+    """
     assert not is_unfilled(key, value)
 
 
