@@ -14,6 +14,7 @@ from pytest_caio.environments.keys import (
     REQUIRED_KEYS,
     RUNTIME_KEYS,
     SECRETS,
+    SENDING_KEYS,
     entered_at_provider,
     is_unfilled,
     issuer_of,
@@ -65,14 +66,21 @@ def secrets_of_file(environment: Environment) -> list[str]:
 
 
 def revoked_secrets(environment: Environment) -> dict[str, tuple[()]]:
-    """Return the `given_secrets`. Raises NotApplicable if no revoked secrets are listed to compare with."""
+    """Return one test case, without probes, for each given secret, the dashboard's own or another's.
+
+    Raises NotApplicable if no revoked secrets are listed to compare with, and what `given_secrets` raises.
+    """
     if not environment.revoked.tokens and not environment.profile.revoked_sha256:
         raise NotApplicable("no revoked secrets are listed (revoked_sha256, --revoked-tokens)")
-    return given_secrets(environment)
+    return given_secrets(environment) | dict.fromkeys(secrets_of_file(environment), ())
 
 
 def secret_faults(environment: Environment, key: str) -> list[str]:
-    """Judge one secret: it must be strong, and no other key may have the same value."""
+    """Judge one given secret: it must be strong, and serve one purpose.
+
+    No other runtime key may have its value. Nor may any other secret of the file, where this one is the
+    dashboard's own; what others issued, such as the password of Redis, goes by many names.
+    """
     value = environment.value(key)
     weak = weakness(key, value)
     judged = _PARTS.get(key, key) if secret_part(key, value) not in ("", value) else key
@@ -95,12 +103,26 @@ def _by_ease(key: str) -> tuple[bool, bool, str]:
 
 
 def _equal_to(environment: Environment, key: str) -> list[str]:
-    own = secret_part(key, environment.value(key))
+    value = environment.value(key)
+    given = given_secrets(environment)
+    foreign = secrets_of_file(environment) if key in SECRETS and key not in SENDING_KEYS else []
+    rivals = [*given, *(one for one in foreign if one not in given and not _same_thing(key, one))]
     return [
         other
-        for other in given_secrets(environment)
-        if other != key and own and secret_part(other, environment.value(other)) == own
+        for other in rivals
+        if other != key and _forms(key, value) & _forms(other, environment.value(other))
     ]
+
+
+def _same_thing(key: str, other: str) -> bool:
+    """Return whether two keys name one thing: all words of one are in the other, but for KEY and AUTH."""
+    one, two = ({*name.upper().split("_")} - {"KEY", "AUTH"} for name in (key, other))
+    return one <= two or two <= one
+
+
+def _forms(key: str, value: str) -> set[str]:
+    """Return every text that is a secret's value: it as it stands, without blanks, and its secret part."""
+    return {value, value.strip(), secret_part(key, value)} - {""}
 
 
 def placeholders(environment: Environment) -> list[str]:
@@ -114,7 +136,7 @@ def revoked_fault(environment: Environment, key: str) -> str:
     """Judge whether a secret, or its secret part, was revoked."""
     value = environment.value(key)
     hashes = {digest.lower() for digest in environment.profile.revoked_sha256}
-    for text in {value, value.strip(), secret_part(key, value)} - {""}:
+    for text in _forms(key, value):
         if Secret(text) in environment.revoked.tokens or hashlib.sha256(text.encode()).hexdigest() in hashes:
             return f"{key} was revoked"
     return ""

@@ -188,7 +188,9 @@ HEALTHY: Mapping[str, Slip] = {
         'PEM_PRIVATE_KEY="-----BEGIN PRIVATE KEY-----\\nMIIE vQ\\n-----END PRIVATE KEY-----\\n"\n'
         "LIST=todo\nMAX_TOKENS=1000\nFALLBACK=${NOWHERE:-none}\nALIAS=${DASHBOARD_AUTH_STRICT}\n"
         "CLAY_TABLE=/t/xx-y/your1\nJWT_ALGORITHM=HS256\n"
-        "ROUTING_KEY=default\nCACHE_KEY=caio-production\nLEAD_SORT_KEY=id\nMAIL_FROM=<ops@caio.example>\n",
+        "ROUTING_KEY=default\nCACHE_KEY=caio-production\nLEAD_SORT_KEY=id\nMAIL_FROM=<ops@caio.example>\n"
+        # Two names of one thing.
+        "REDIS_PRIVATE_URL=${REDIS_URL}\nCAIO_DASHBOARD_TOKEN=${DASHBOARD_AUTH_TOKEN}\n",
     ),
     "clean": Slip({"ENV-09": "not-run"}, profile={"revoked_sha256": []}),
 }

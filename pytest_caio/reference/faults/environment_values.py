@@ -8,7 +8,7 @@ import redis
 
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.faults.fault import Faults, fault
-from pytest_caio.reference.faults.verbs import publish
+from pytest_caio.reference.faults.verbs import publish, using
 
 __all__ = ["VALUES"]
 
@@ -18,6 +18,10 @@ VALUES = Faults([
           publish("SLACK_CHANNEL", "your-channel-here"), place="env file"),
     fault("address-placeholder", "An address still has the template's word in it.", "ENV-08",
           publish("ALERTS_URL", "https://your-host.alerts.example/hook"), place="env file"),
+    fault("token-of-another-service", "Another service has the dashboard's token as its secret.", "ENV-08",
+          using(lambda d: publish("JWT_SECRET", d.published["DASHBOARD_AUTH_TOKEN"])), place="env file"),
+    fault("key-revoked", "A key of another service is in use, although it was revoked.", "ENV-09",
+          using(lambda d: publish("OPENAI_API_KEY", d.revoked[0])), place="OPENAI_API_KEY"),
     fault("secret-curly-quote", "A secret was pasted with a curly quote.", "ENV-15",
           publish("INNGEST_EVENT_KEY", lambda was: f"{was}\u201d"), place="without the character named"),
     fault("secret-quoted", "A secret has a straight quote at its end.", "ENV-15",

@@ -13,6 +13,7 @@ from pytest_caio.environments.profiles import Profile
 from pytest_caio.environments.secret_rules import (
     given_secrets,
     revoked_fault,
+    revoked_secrets,
     secret_faults,
     shared_database,
     shared_secrets,
@@ -182,6 +183,47 @@ def test_secrets_of_two_purposes(make_environment: Make) -> None:
 def test_a_weak_part_of_a_value_is_named(make_environment: Make, key: str, value: str, fault: str) -> None:
     """Of a long URL or a prefixed key, the fault names the part that is too short."""
     assert secret_faults(make_environment(**{key: value}), key) == [fault]
+
+
+def test_a_secret_of_the_dashboard_has_one_purpose_in_the_whole_file(make_environment: Make) -> None:
+    """Another service's key with the value of a secret of the dashboard's own is told of."""
+    values = {"DASHBOARD_AUTH_TOKEN": ONE, "INNGEST_SIGNING_KEY": f"signkey-prod-{TWO}"}
+    environment = make_environment(**values, JWT_SECRET=ONE, SUPABASE_SERVICE_ROLE_KEY=f"signkey-prod-{TWO}")
+    assert secret_faults(environment, "DASHBOARD_AUTH_TOKEN") == [
+        "DASHBOARD_AUTH_TOKEN and JWT_SECRET hold the same value"
+    ]
+    assert secret_faults(environment, "INNGEST_SIGNING_KEY") == [
+        "INNGEST_SIGNING_KEY and SUPABASE_SERVICE_ROLE_KEY hold the same value"
+    ]
+
+
+def test_a_secret_may_have_two_names(make_environment: Make) -> None:
+    """What is named twice is used once, and so is what another service issued, under whatever name."""
+    values = {
+        "DASHBOARD_AUTH_TOKEN": ONE,
+        "CAIO_DASHBOARD_TOKEN": ONE,
+        "SESSION_SECRET_KEY": f"{ONE}s",
+        "SECRET_KEY": f"{ONE}s",
+        "REDIS_URL": f"redis://default:{TWO}@h/0",
+        "REDIS_PRIVATE_URL": f"redis://default:{TWO}@h/0",
+        "REDISPASSWORD": TWO,
+        "GHL_API_KEY": f"{TWO}g",
+        "HIGHLEVEL_TOKEN": f"{TWO}g",
+        "SUPABASE_ANON_KEY": f"{TWO}p",
+        "NEXT_PUBLIC_SUPABASE_ANON_KEY": f"{TWO}p",
+    }
+    environment = make_environment(**values)
+    assert [fault for key in given_secrets(environment) for fault in secret_faults(environment, key)] == []
+
+
+def test_every_secret_of_the_file_may_be_revoked(make_environment: Make) -> None:
+    """Each secret is compared with the revoked ones, another service's too; what is no secret is not."""
+    environment = make_environment(
+        revoked=(TWO,), DASHBOARD_AUTH_TOKEN=ONE, OPENAI_API_KEY=TWO, LOG_LEVEL="info"
+    )
+    cases = revoked_secrets(environment)
+    assert set(cases) == {"DASHBOARD_AUTH_TOKEN", "OPENAI_API_KEY"}
+    assert [revoked_fault(environment, key) for key in cases] == ["", "OPENAI_API_KEY was revoked"]
 
 
 def test_a_url_without_a_password_is_no_secret(make_environment: Make) -> None:
