@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import quote, unquote
-
-import msgspec
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.contract.signing import inngest_signature, webhook_signature
@@ -23,7 +22,9 @@ from pytest_caio.probing.unpacking import UNREADABLE
 __all__ = ["find_leaks", "leaking", "signatures_in"]
 
 _CONNECTION_STRING = re.compile(
-    r"\b(rediss?|postgres(ql)?|mysql|mongodb(\+srv)?|amqps?)://\S+|://[^/\s:@\"'<>]*:[^/\s@\"'<>]+@", re.I
+    r"\b(?:rediss?|postgres(?:ql)?|mysql|mariadb|mssql|oracle|mongodb|amqps?)(?:\+\w{1,20})?://\S+"
+    r"|://[^/\s:@\"'<>]*:[^/\s@\"'<>]+@",
+    re.I,
 )
 # Of Python; of JavaScript, with line and column; of Java.
 _STACK_TRACE = re.compile(
@@ -33,9 +34,14 @@ _STACK_TRACE = re.compile(
     re.M,
 )
 # Tokens of a known form, which no env file needs to name: of Inngest, other services, JSON Web Tokens.
+# Words of a page's style sheet begin with sk- too, but lack a capital or a digit.
 _TOKEN = re.compile(
-    r"\bsignkey-[a-z]+-[0-9a-f]{16,}|\bsk-(?:\w{1,8}-){0,4}[A-Za-z0-9]{20,}|\bpit-[0-9a-f]{8}-[0-9a-f-]{20,}"
-    r"|\bghp_[A-Za-z0-9]{20,}|\bxox[abp]-[\w-]{20,}"
+    r"\bsignkey-[a-z]+-[0-9a-f]{16,}|\bsk-(?:\w{1,8}-){0,4}[A-Za-z0-9]{20,}"
+    r"|\bsk-(?:proj|svcacct|admin|None|ant-[a-z]{2,8}\d\d)-(?=[\w-]{0,40}?[A-Z])(?=[\w-]{0,40}?\d)[\w-]{20,}"
+    r"|\b(?:pit|sk-lf)-[0-9a-f]{8}-[0-9a-f-]{20,}"
+    r"|\b(?:gh[oprsu]_|github_pat_)\w{20,}|\bglpat-[\w-]{20,}|\bxox[abeoprs]-[\w-]{20,}|\bxapp-[\w-]{20,}"
+    r"|\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
+    r"|\bA(?:KI|SI)A[A-Z0-9]{16}\b|\bAIza[\w-]{35}"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
 )
 _Found = TypeVar("_Found")
@@ -50,9 +56,17 @@ _MOST_TIMES = 20
 _ESCAPED = re.compile(r"(?<!\\)\\++(?:u([0-9a-f]{4})|x([0-9a-f]{2})|([/\"'nrt]))", re.I)
 # A number that html.unescape cannot convert: Python converts 4300 digits.
 _ENDLESS = re.compile(r"&#[0-9]{1000,}")
+_LENIENT = json.JSONDecoder(strict=False, parse_int=str)
+_BLANKS = re.compile(r"\s*")
 _SHORT_TEXT = 4096  # characters of a text of which is remembered what was found
 _SHORT = {"n": "\n", "r": "\r", "t": "\t"}
 _ADDRESS = re.compile(r"[\w.%+'-]+@((?:[\w-]+\.)+[^\W\d_]{2,})")
+# The user of a URL, who is no addressee: `://user@host`.
+_USERINFO = re.compile(r"://[^\s/?#@\"'<>]*@")
+# A host that ends so is a file: `logo@2x.png`.
+_FILE = re.compile(
+    r"\.(?:avif|bmp|css|gif|heic|ico|jpe?g|js|json|mjs|pdf|png|svg|tgz|tiff?|ttf|webp|woff)$", re.I
+)
 # Names that belong to nobody (RFC 2606, RFC 6761).
 _NOBODYS = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost)$", re.I)
 
@@ -173,19 +187,29 @@ def _url_safe(code: str) -> str:
 
 def _persons_in(exchange: Exchange, environment: Environment) -> bool:
     """Return whether the body is JSON with an address that is neither the deployment's own nor an example."""
-    if b"@" not in exchange.body and b"\\" not in exchange.body:
-        return False
-    try:
-        msgspec.json.decode(exchange.body, type=msgspec.Raw)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    if (b"@" not in exchange.body and b"\\" not in exchange.body) or not _is_json(exchange.text):
         return False
     # The text, and not what it decodes to: of a field that is there twice, a reader keeps one value.
-    text = _ESCAPED.sub(_character, exchange.text)
+    text = _USERINFO.sub("://", _ESCAPED.sub(_character, exchange.text))
     own = {environment.host, *(url.host for url in map(web_url, environment.usable_origins) if url)}
     return any(
-        not (_NOBODYS.search(host) or any(_related(host.lower(), one) for one in own))
+        not (_NOBODYS.search(host) or _FILE.search(host) or any(_related(host.lower(), one) for one in own))
         for host in _ADDRESS.findall(text)
     )
+
+
+def _is_json(text: str) -> bool:
+    """Return whether a text is one JSON value or several, as lenient readers take it.
+
+    Those pass over a byte order mark, and take NaN, numbers of any length, and characters of control.
+    """
+    place, text = 0, text.lstrip("\ufeff")
+    while (blanks := _BLANKS.match(text, place)) and blanks.end() < len(text):
+        try:
+            _, place = _LENIENT.raw_decode(text, blanks.end())
+        except (ValueError, RecursionError):
+            return False
+    return True
 
 
 def _related(one: str, other: str) -> bool:

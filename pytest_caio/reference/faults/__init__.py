@@ -22,6 +22,7 @@ from pytest_caio.reference.faults.readiness import READINESS
 from pytest_caio.reference.faults.readiness_inngest import INNGEST
 from pytest_caio.reference.faults.readiness_leaks import LEAKS
 from pytest_caio.reference.faults.readiness_reports import REPORTS
+from pytest_caio.reference.faults.readiness_tokens import TOKENS
 from pytest_caio.reference.faults.readiness_truth import TRUTH
 from pytest_caio.reference.faults.state import STATE
 from pytest_caio.reference.faults.webhooks import WEBHOOKS
@@ -33,6 +34,6 @@ __all__ = ["AREAS", "FAULTS", "Fault"]
 AREAS = (
     *(ENVIRONMENT, VALUES, CREDENTIALS, ANSWERS, SESSIONS, PATHS, WORDS, HEADERS, FILES),
     *(SIGNATURES, WEBHOOKS, REPORTS, CORS, CORS_ANSWERS),
-    *(READINESS, TRUTH, INNGEST, LEAKS, STATE, OPERATOR, CARDS),
+    *(READINESS, TRUTH, INNGEST, LEAKS, TOKENS, STATE, OPERATOR, CARDS),
 )
 FAULTS: Mapping[str, Fault] = by_name(*AREAS)

@@ -52,7 +52,23 @@ def leaks(make: Make, body: str, *headers: tuple[str, str], carried: str = "", *
         ("sk-" + "x9" * 24, "a token"),
         ("pit-0a1b2c3d-0a1b-4c2d-8e3f-0a1b2c3d4e5f", "a token"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "a token"),
+        ("sk-proj-aB3_dEfGhIjKlMnOpQrStUvWxYz0123456789-AbCdEfGhIjKlMnOpQrStUvWxYz", "a token"),
+        ("sk-ant-api03-aB3_dEfGhIjKlMnOpQrStUvWxYz0123456789-AbCdEfGhIjKlMn", "a token"),
+        ("sk-svcacct-a-B-3_dEfGhIjKlMnOpQrStUvWxYz", "a token"),
+        ("sk-or-v1-" + "0a" * 32, "a token"),
+        ("sk-lf-0a1b2c3d-0a1b-4c2d-8e3f-0a1b2c3d4e5f", "a token"),
+        ("github_pat_11ABCDEFG0abcdefghijkl_0123456789abcdefghij", "a token"),
+        ("gho_16C7e42F292c6912E7710c838347Ae178B4a", "a token"),
+        ("glpat-x9_x9-x9x9x9x9x9x9x9", "a token"),
+        ("AKIAQ7R2ZK5XW3PLM4NV", "a token"),
+        ("AIzaSyA1234567890abcdefghijklmnopqrstuv", "a token"),
+        ("sk_live_" + "x9" * 12, "a token"),
+        ("xapp-1-A0B1C2D3E4F-0123456789", "a token"),
+        ("SG.x9_x9-x9x9x9x9x9x9x9x9.x9_x9-x9x9x9x9x9x9x9x9x9", "a token"),
         ("rediss://internal:6379/0", "a connection string"),
+        ("postgresql+asyncpg://10.0.3.7:5432/caio", "a connection string"),
+        ("<!-- mysql+pymysql://caio@db.caio.internal/caio -->", "a connection string"),
+        ('{"detail": "postgresql+asyncpg://caio@db.caio.internal:5432/caio"}', "a connection string"),
         ("tcp://caio:hunter2@db:5432", "a connection string"),
         ("Traceback (most recent call last):", "a stack trace"),
         (json.dumps({"detail": 'File "/app/main.py", line 3, in x'}), "a stack trace"),
@@ -75,6 +91,13 @@ def leaks(make: Make, body: str, *headers: tuple[str, str], carried: str = "", *
             "the e-mail address of a person",
         ),
         ('{"jane@northwind-freight.com": 1}', "the e-mail address of a person"),
+        ('{"ms": NaN, "owner": "jane@northwind-freight.com"}', "the e-mail address of a person"),
+        ('\ufeff{"owner": "jane@northwind-freight.com"}', "the e-mail address of a person"),
+        ('\n{"a": 1}\n{"owner": "jane@northwind-freight.com"}\n', "the e-mail address of a person"),
+        (
+            '{"see": "https://x.caio-alpha.com?u=jane@northwind-freight.com"}',
+            "the e-mail address of a person",
+        ),
     ],
 )
 def test_leaks_are_found(body: str, leak: str, make_environment: Make) -> None:
@@ -103,6 +126,9 @@ def test_what_is_almost_a_leak_is_named_once(make_environment: Make) -> None:
         '{"contact": "ops@mail.dashboard.caio-alpha.com", "other": "me@app.caio-other.com"}',
         '{"probe": "probe@example.com", "more": ["a@b.example", "x@y.test", "z@mail.example.org"]}',
         '{"package": "left-pad@1.3.0", "rule": "@media"}',
+        '{"icon": "/static/logo@2x.png", "more": ["a@3x.SVG", "b@2.0.min.js", "c@2x.woff2"]}',
+        '<div class="sk-admin-Panel-container-of-the-sidebar sk-proj-list-of-all-things-2">',
+        "<p>mongodb+srv is a scheme; AKIA begins a key; AIza too</p>",
         "<p>write to jane.doe@northwind-freight.com</p>",
         '{"broken": "jane.doe@northwind-freight.com"',
         "https://dashboard.caio-alpha.com:8443/login",
@@ -243,7 +269,11 @@ def test_what_the_caller_sent_is_no_news(make_environment: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["\\", "\\u", "&#", "&#9", "%", "sk-a-", "\n at /x", "t=", "://a:", 'File "', "a@a."]
+    "piece",
+    [
+        *("\\", "\\u", "&#", "&#9", "%", "sk-a-", "\n at /x", "t=", "://a:", 'File "', "a@a."),
+        *("sk-proj-", "sk-proj-a-", "mysql+", "SG.", "SG.a", "AKIA", '"a@a"', '"a@a"\n', "[", "://a"),
+    ],
 )
 def test_a_long_answer_is_read_in_linear_time(piece: str, make_environment: Make) -> None:
     """A body of 200 KB that consists of the beginnings of leaks is read in a moment."""
