@@ -89,6 +89,8 @@ CONTENT = Faults([
     variation("queues-empty", "Nothing waits and nothing was sent.", edit_store(_forget_cards)),
     variation("health-degraded", "Public health says degraded, which a healthy deployment may.",
               say("/api/health", status="degraded")),
+    variation("icon-named", "Public health names a picture for dense displays, which is no address.",
+              say("/api/health", icon="/static/logo@2x.png")),
     variation("providers-by-bearer", "Instantly and HeyReach send a bearer, the other providers sign.",
               *(verb(f"{name}_WEBHOOK_SECRET", None)
                 for name in ("INSTANTLY", "HEYREACH") for verb in (set_variable, publish))),
