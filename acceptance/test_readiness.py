@@ -377,6 +377,11 @@ PUBLIC = (
     everywhere=True,
     fix='Hand to the developer: "{request} shows callers {leaks}." Set DEBUG=false in Railway; then change what '
     "leaked (a secret that was shown needs a new value, in Railway and in the env file) and redeploy.",
+    fixes={
+        "person": 'Hand to the developer: "{request} shows {leaks} to callers who are not signed in. Leave it out of the answer."',
+        "packed": 'Hand to the developer: "{request} is answered with {leaks}. Send it unpacked, or say in Content-Encoding how it is '
+        'packed."',
+    },
 )
 @cases({probe.label: probe for probe in PUBLIC})
 def test_answers_leak_nothing(response: Exchange, leaks_in: Callable[[Exchange], list[str]]) -> None:

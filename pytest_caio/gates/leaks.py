@@ -44,6 +44,8 @@ _TOKEN = re.compile(
     r"|\bA(?:KI|SI)A[A-Z0-9]{16}\b|\bAIza[\w-]{35}"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
 )
+_PERSON, _PACKED_DATA = "the e-mail address of a person", "packed data that nobody can judge"
+_WAYS = {_PERSON: "person", _PACKED_DATA: "packed"}
 _Found = TypeVar("_Found")
 # Data that no browser unpacks, since no header says that it is packed: gzip, zstd, xz, bzip2, zip.
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"PK\x03\x04")
@@ -84,10 +86,14 @@ def find_leaks(
 
 
 def leaking(exchange: Exchange, leaks: Sequence[str]) -> Mismatch:
-    """Return what is raised for a response that shows these, of which an action names the first."""
+    """Return what is raised for a response that shows these, of which an action names the first.
+
+    What no setting can mend has a way to fail of its own, where nothing else is shown.
+    """
     shown = f"the answer shows {', '.join(leaks)}; {exchange.summary}"
     first = f"{leaks[0]}{' and more' if leaks[1:] else ''}"
-    return exchange.mismatch("nothing in it that its caller may not see", shown, "", leaks=first)
+    way = "" if leaks[1:] else _WAYS.get(leaks[0], "")
+    return exchange.mismatch("nothing in it that its caller may not see", shown, way, leaks=first)
 
 
 def _leaks(
@@ -104,9 +110,9 @@ def _leaks(
         yield "a token"
     yield from _insides(text)
     if not exchange.request.entitled and _persons_in(exchange, environment):
-        yield "the e-mail address of a person"
+        yield _PERSON
     if exchange.error == UNREADABLE or exchange.body.startswith(_PACKED):
-        yield "packed data that nobody can judge"
+        yield _PACKED_DATA
 
 
 def _text(exchange: Exchange, *, cookies: bool = True) -> str:

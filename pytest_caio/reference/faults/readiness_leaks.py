@@ -53,11 +53,11 @@ LEAKS = Faults([
     fault("token-of-others", "A public answer shows the key of another service.", "RDY-10",
           say("/api/health", models={"key": f"sk-{secrets.token_hex(24)}"}), place="change what leaked"),
     fault("person-named", "A public answer names the e-mail address of a person.", "RDY-10",
-          say("/api/health", last_lead=_PERSON), place="change what leaked"),
+          say("/api/health", last_lead=_PERSON), place="Leave it out of the answer"),
     # These leak in answers that only other checks ask for.
     fault("person-in-refusal", "The refusal of an approval names whom the email is for.", "RDY-10",
           answer("/api/emails/caio-probe/approve", was=401, body=json.dumps({"detail": _PERSON}).encode()),
-          place="change what leaked"),
+          place="Leave it out of the answer"),
     fault("connection-in-webhook", "A webhook's refusal shows how a database is reached.", "RDY-10",
           answer("/webhooks/clay", method="POST", was=401, body=b"no secret at postgres://db.internal/caio"),
           place="change what leaked"),

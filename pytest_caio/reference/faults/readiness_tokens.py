@@ -10,6 +10,7 @@ from pytest_caio.reference.faults.verbs import answer
 __all__ = ["TOKENS"]
 
 _PLACE = "change what leaked"
+_LEFT_OUT = "Leave it out of the answer"
 
 
 def _refuse(body: str) -> Apply:
@@ -28,8 +29,8 @@ TOKENS = Faults([
     fault("driver-leaked", "A refusal shows how a database is reached, with the name of a driver.", "RDY-10",
           _refuse('{"detail": "down: postgresql+asyncpg://10.0.3.7:5432/caio"}'), place=_PLACE),
     fault("person-in-nan", "A refusal in JSON that has a NaN names a person.", "RDY-10",
-          _refuse('{"latency_ms": NaN, "owner": "jane.doe@northwind-freight.com"}'), place=_PLACE),
+          _refuse('{"latency_ms": NaN, "owner": "jane.doe@northwind-freight.com"}'), place=_LEFT_OUT),
     fault("person-in-lines", "A refusal in lines of JSON, after a byte order mark, names a person.", "RDY-10",
-          _refuse('\ufeff{"owner": "jane.doe@northwind-freight.com"}\n{"owner": null}\n'), place=_PLACE),
+          _refuse('\ufeff{"owner": "jane.doe@northwind-freight.com"}\n{"owner": null}\n'), place=_LEFT_OUT),
 ])
 # fmt: on
