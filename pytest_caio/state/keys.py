@@ -72,11 +72,23 @@ def record_key(prefix: str, kind: Kind, fields: Mapping[str, object], stem: str)
 
 
 def family(prefix: str, key: str) -> Family | None:
-    """Return what a key under `prefix` names; None for a name that is not one of the state's."""
+    """Return what a key under `prefix` names; None for a name that is not one of the state's.
+
+    A name by which no state or batch is ever looked up is foreign.
+    """
     name = key.removeprefix(f"{prefix}:")
     if name == key:
         return None
-    return next((found for found, pattern in _FAMILIES if pattern.fullmatch(name)), None)
+    found = next((found for found, pattern in _FAMILIES if pattern.fullmatch(name)), None)
+    try:
+        match found:
+            case "operator_state":
+                _day(name.removeprefix("operator:state:"))
+            case "operator_batch":
+                _word(name.removeprefix("operator:batch:"))
+    except ValueError:
+        return "foreign"
+    return found
 
 
 def _identity(fields: Mapping[str, object], field: str) -> str:

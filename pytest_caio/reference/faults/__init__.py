@@ -25,6 +25,7 @@ from pytest_caio.reference.faults.readiness_reports import REPORTS
 from pytest_caio.reference.faults.readiness_tokens import TOKENS
 from pytest_caio.reference.faults.readiness_truth import TRUTH
 from pytest_caio.reference.faults.state import STATE
+from pytest_caio.reference.faults.state_names import NAMES
 from pytest_caio.reference.faults.webhooks import WEBHOOKS
 from pytest_caio.reference.faults.webhooks_signatures import SIGNATURES
 
@@ -34,6 +35,6 @@ __all__ = ["AREAS", "FAULTS", "Fault"]
 AREAS = (
     *(ENVIRONMENT, VALUES, CREDENTIALS, ANSWERS, SESSIONS, PATHS, WORDS, HEADERS, FILES),
     *(SIGNATURES, WEBHOOKS, REPORTS, CORS, CORS_ANSWERS),
-    *(READINESS, TRUTH, INNGEST, LEAKS, TOKENS, STATE, OPERATOR, CARDS),
+    *(READINESS, TRUTH, INNGEST, LEAKS, TOKENS, STATE, NAMES, OPERATOR, CARDS),
 )
 FAULTS: Mapping[str, Fault] = by_name(*AREAS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -27,11 +28,16 @@ def test_any_address_makes_the_key_the_rule_says(email: str) -> None:
     assert family("p", lead_key("p", email)) == "cadence_lead"
 
 
-@given(_ENCODABLE, _ENCODABLE)
-def test_any_id_makes_a_key_of_its_own_family(prefix: str, identity: str) -> None:
-    """Keys of states and batches are told apart by their names, whatever prefix and id hold."""
-    assert family(prefix, state_key(prefix, identity)) == "operator_state"
-    assert family(prefix, batch_key(prefix, identity)) == "operator_batch"
+@given(_ENCODABLE, st.dates(), _ENCODABLE)
+def test_any_id_makes_a_key_of_its_own_family(prefix: str, day: date, identity: str) -> None:
+    """Whatever prefix and id hold, a key is a state's or a batch's exactly where a record may have it."""
+    assert family(prefix, state_key(prefix, day.isoformat())) == "operator_state"
+    try:
+        key = record_key(prefix, "operator_batch", {"batch_id": identity}, "")
+    except ValueError:
+        assert family(prefix, batch_key(prefix, identity)) == "foreign"
+    else:
+        assert family(prefix, key) == "operator_batch"
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,11 @@ def test_any_id_makes_a_key_of_its_own_family(prefix: str, identity: str) -> Non
         ("caio:locks:operator:outbound", "lock"),
         ("caio:operator:queue", "foreign"),
         ("caio:operator:state:", "foreign"),
+        ("caio:operator:state:yesterday", "foreign"),
+        ("caio:operator:state:2026-02-30", "foreign"),
+        ("caio:operator:state:2026-02-24:backup", "foreign"),
+        ("caio:operator:batch:tmp x:swap", "foreign"),
+        ("caio:operator:batch:2026-02-24:a", "operator_batch"),
         ("caio:cadence:lead:jane@customer.example", "foreign"),
         ("caio:cadence:lead:" + "A" * 24, "foreign"),
         ("caio:locks:cadence:x", "foreign"),
