@@ -21,6 +21,7 @@ __all__ = [
     "card_key",
     "index_key",
     "moment_of",
+    "read_card",
     "unrendered_texts",
     "zoned",
 ]
@@ -154,7 +155,7 @@ class Queue(Struct):
     @property
     def cards(self) -> list[Card]:
         """The cards, in the deployment's order."""
-        return list(map(_card, self.pending_emails))
+        return list(map(read_card, self.pending_emails))
 
     @property
     def real(self) -> list[Card]:
@@ -192,7 +193,8 @@ def unrendered_texts(raw: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(filter(_TEXT.fullmatch, texts))
 
 
-def _card(raw: dict[str, Any]) -> Card:
+def read_card(raw: dict[str, Any]) -> Card:
+    """Return the card that a deployment shows, or Redis holds, as this object."""
     known = {key: raw[key] for key in Card.__struct_fields__ if key in raw}
     return Card(**known | {"unrendered": unrendered_texts(raw), "fields": tuple(raw)})
 

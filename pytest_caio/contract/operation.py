@@ -92,7 +92,10 @@ class CleanDays(Struct):
 
 
 class Email(Struct):
-    """A card as the history or Redis has it; any field may be missing or of an unexpected type."""
+    """A card as the history or Redis has it; any field may be missing or of an unexpected type.
+
+    `blocked` is whether nobody could act on it, as `Card.state` says.
+    """
 
     email_id: Any = None
     to: Any = None
@@ -106,6 +109,7 @@ class Email(Struct):
     proof_timestamp: Any = UNSET
     proof_evidence_id: Any = UNSET
     unrendered: Any = ()
+    blocked: Any = False
 
     @property
     def decided(self) -> bool:

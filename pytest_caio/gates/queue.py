@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_caio.contract.cards import Card, Queue, card_key, index_key, moment_of, unrendered_texts
+from pytest_caio.contract.cards import Card, Queue, card_key, index_key, moment_of, read_card
 from pytest_caio.contract.operation import Email
 from pytest_caio.environments.environment import Environment
 from pytest_caio.errors import InputError
@@ -69,9 +69,9 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def against(self, queue: Queue) -> CardView:
         """Compare the cards that a deployment shows with these. Raises Mismatch when Redis did not answer.
 
-        A deployment may show cards for training that are nowhere kept, and leave out what nobody could act
-        on, and other tiers than those that it says it shows. A card that was decided waits no longer, also
-        where its id is still in the index.
+        A deployment may show cards for training that are nowhere kept. It may leave out as many cards that
+        nobody could act on as it counts, and other tiers than those that it says it shows. A card that was
+        decided waits no longer, also where its id is still in the index.
         """
         if self.silence:
             raise unanswered(self.silence)
@@ -83,12 +83,12 @@ class QueueFindings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if not card.synthetic and (not queue.tiers or str(card.tier).lower() in queue.tiers)
         ]
         unseen = [one for one in wanted if one not in shown]
+        blocked = [one for one in unseen if self.pending[one].blocked]
+        if len(blocked) <= queue.excluded:
+            unseen = [one for one in unseen if one not in blocked]
         waiting = set(self.index) - {str(card.email_id) for card in self.cards if card.decided}
-        return CardView(
-            unseen=tuple(unseen if len(unseen) > queue.excluded else ()),
-            unknown=tuple(sorted(real - waiting)),
-            nothing=not (real or wanted),
-        )
+        unknown = tuple(sorted(real - waiting))
+        return CardView(unseen=tuple(unseen), unknown=unknown, nothing=not (real or wanted))
 
     def compare(self, queue: Queue, environment: Environment) -> CardView:
         """Compare the shown cards with Redis, read once more where they differ: a card may have come or gone.
@@ -126,7 +126,9 @@ def examine_queue(environment: Environment) -> QueueFindings:
 def _card(key: str, text: bytes | None) -> Email | None:
     try:
         raw = decode_json(text or b"", dict[str, Any])
-        card = msgspec.convert({**raw, "unrendered": unrendered_texts(raw)}, Email)
+        shown = read_card(raw)
+        told = {"unrendered": shown.unrendered, "blocked": shown.state[0] == "blocked"}
+        card = msgspec.convert({**raw, **told}, Email)
     except NotJson as error:
         if REPEATED in str(error):
             raise StoreError(f"{mask_identifier(key)} cannot be judged: {REPEATED}") from None

@@ -50,7 +50,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     ),
     # A missing secret has no blank in it, and a card that is not shown has no date.
     **dict.fromkeys(("event-key-empty", "secret-placeholder"), ("ENV-15",)),
-    "card-dropped": ("OPS-06",),
+    **dict.fromkeys(("card-dropped", "card-hidden"), ("OPS-06",)),
     "redis-emptied": ("OPS-05", "OPS-06", "OPS-07", "OPS-11", "STATE-03", "STATE-06"),
     # Without a session the page behind the login cannot be seen.
     **dict.fromkeys(("sales-unwired-inside", "sales-broken-inside", "sales-asks-again"), ("AUTH-14",)),
@@ -126,8 +126,6 @@ LEAKING_INTO: Mapping[str, tuple[str, ...]] = {
 _EITHER = (
     {"refusals-empty", "refusals-html", "refusals-challenge"},
     {"providers-sign", "providers-by-bearer"},
-    # Together they would leave no card of a real lead that is shown.
-    {"card-for-training", "card-excluded"},
     {"redirects-absolute", "redirects-https", "redirects-capitals"},
     {"firewall", "headers-otherwise"},
     {"queues-empty", "fields-left-out"},

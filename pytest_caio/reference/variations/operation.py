@@ -85,7 +85,8 @@ OPERATION = Faults([
     variation("card-of-another-tier", "A card of another tier is held, and the ramp's filter leaves it out.",
               edit_card("email-002", tier="tier_2")),
     variation("card-excluded", "A card that nobody could act on is left out, and counted as such.",
-              _cards(lambda cards: cards.pop((len(cards) - 1) // 2)),
+              edit_card("email-003", synthetic=False, contact_id=None, to=None),
+              _cards(lambda cards: cards.remove(next(c for c in cards if c["email_id"] == "email-003"))),
               say(_PENDING, "_shadow_queue_debug", excluded_non_actionable_count=1)),
 ])
 # fmt: on
