@@ -13,8 +13,9 @@ import msgspec
 from pytest_caio.checks.probe import Request
 from pytest_caio.checks.words import word
 from pytest_caio.environments.urls import Url, local_redirect
-from pytest_caio.outcomes import JUDGING, Mismatch, Way
+from pytest_caio.outcomes import JUDGING, Mismatch, NoAnswer, Way
 from pytest_caio.probing.causes import Cause, cause_of
+from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.redaction.personal import EXCERPT_LENGTH, mask_personal_json
 from pytest_caio.system.strictjson import REPEATED, NotJson, decode_json, in_words
 from pytest_caio.text import beginning, printable
@@ -23,6 +24,10 @@ __all__ = ["Attempt", "Exchange", "Tls"]
 
 _Report = TypeVar("_Report")
 _SUMMARY = 120  # characters
+_UNPACKED = (
+    'Hand to the developer: "Have the dashboard, or the proxy in front of it, send its answers without '
+    'Content-Encoding to requests that say Accept-Encoding: identity."'
+)
 # What a route says that has tried to read the body, for which it let the caller in.
 _OF_BODY = re.compile("(?i)json|body|payload")
 _SESSION = "caio_session="
@@ -170,6 +175,10 @@ class Exchange:
         known = {"request": request, "path": path, "status": self.status_code or "nothing", **named}
         seen = observed or self.answered
         return Mismatch(expected, seen, "", *ways, *self._ways, **known)
+
+    def unanswered(self, label: str) -> NoAnswer:
+        """Return what is raised where this response is not whole; `label` is what its request is called."""
+        return NoAnswer(f"{label}: {self.error}", _UNPACKED if self.error == UNREADABLE else "")
 
     @property
     def answered(self) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Generator
 import pytest
 
 from pytest_caio.errors import InputError
-from pytest_caio.outcomes import Mismatch, MissingInput, NoAnswer, NotApplicable
+from pytest_caio.outcomes import Mismatch, MissingInput, NotApplicable
 from pytest_caio.probing.asker import ProberGoneError
-from pytest_caio.probing.unpacking import UNREADABLE
 from pytest_caio.session.failures import without_traceback
 from pytest_caio.session.fixtures import ANSWERS, TABLES, CheckFixtures
 from pytest_caio.session.leaks import LeakWatch
@@ -20,11 +19,6 @@ from pytest_caio.verdict.outcome import NEEDS_WRITES, NOT_APPLICABLE, UNREACHABL
 from pytest_caio.verdict.record import results_of
 
 __all__ = ["CaseHooks"]
-
-_UNPACKED = (
-    'Hand to the developer: "Have the dashboard, or the proxy in front of it, send its answers without '
-    'Content-Encoding to requests that say Accept-Encoding: identity."'
-)
 
 
 class CaseHooks:
@@ -70,7 +64,7 @@ class CaseHooks:
             pytest.skip(NEEDS_WRITES)
         for label, answer in pyfuncitem.stash[ANSWERS].items():
             if answer.error and label not in planned.tolerates_silence:
-                raise NoAnswer(f"{label}: {answer.error}", _UNPACKED if answer.error == UNREADABLE else "")
+                raise answer.unanswered(label)
         try:
             if planned.obstacle is not None:
                 raise planned.obstacle  # noqa: TRY301 - as if the check had raised it

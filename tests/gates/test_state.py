@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis
 
+from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
 from pytest_caio.state import connect, lead_key, migrate, write_summary
@@ -352,3 +353,18 @@ def test_section_that_cannot_be_used(tmp_path: Path, keys: str, words: str) -> N
     with pytest.raises(InputError) as error:
         read_profiles(path)
     assert words in str(error.value)
+
+
+def test_more_leads_than_are_read_are_advice(tmp_path: Path) -> None:
+    """A list of leads that is larger than what is read of an answer is not judged, and the check says so."""
+    with HostedDeployment() as process:
+        values = EnvFile.read(process.env_file).values
+        key = lead_key(values["STATE_REDIS_PREFIX"].reveal(), "zoe@example.com")
+        with connect(values["REDIS_URL"].reveal()) as client:
+            client.set(key, json.dumps({"email": "zoe@example.com", "note": "x" * (1 << 20)}))
+        profile = {"base_url": process.base_url, "env_file": str(process.env_file)}
+        many = {"many": {"": {**profile, "environment": "production"}}}
+        gate = ask_gate("state", tmp_path, "-k", "STATE-06", profiles=many)
+    assert gate.outcomes("many") == {"STATE-06": "advised"}
+    assert "was not compared with Redis" in gate.observed("many", "STATE-06")
+    assert "larger than 1 MiB" in gate.shown
