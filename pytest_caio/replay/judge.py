@@ -11,8 +11,8 @@ A *content word* is neither filler nor a negation. Shares are rounded down, so o
 - **groundedness**: a claim is a sentence with a number, or with three or more content words, that the
   question does not contain. It is grounded if 60% of those words and all of its numbers are in the retrieved
   chunks. 1 + 4 x the share of grounded claims; 5 for an answer without claims, such as an empty one. A label
-  at a sentence's start (`Next step: ...`) is no part of the claim, and what is labelled `Intent:` or
-  `Confidence:` is about the answer itself, and none.
+  at a sentence's start (`Next step: ...`) is no part of the claim. About the answer itself, and so none, is
+  what is labelled `Intent:` with at most five content words and no number, or `Confidence:` with at most two.
 - **completeness**: 1 + 4 x the share of positive constraints met; 5 if there are none. A constraint, without
   its opening ("Must mention ..."), is met if its words occur in the answer consecutively, or if 60% of its
   content words and all of its numbers occur; if it is negated, one of those words must also occur in a
@@ -58,13 +58,13 @@ _FAILING = 2  # tools or groundedness at or below this fail the case
 _NO_BASELINE = 4
 _ENOUGH = 0.6  # share of a constraint's or a claim's content words
 _CLAIM_WORDS = 3
+_INTENT_WORDS = 5
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 _TOOL_ENDS = re.compile(r"[(:={\[]")
 _CALL = re.compile(r"[^(={\[]*")  # without its arguments
 _FIRST_PART = re.compile(r"[^(:={\[\s]*")
 _PART_ENDS = re.compile(r"[(:={\[\s]|$")
 _LABEL = re.compile(r"[\W_]*(\w+(?:[ /-]\w+){0,3})[*_`]*:(?=\W|$)")
-_OF_ITSELF = frozenset({"intent", "confidence"})  # labels of what an answer says of itself
 _TOOL_BAN = re.compile(
     r"(?:do not|don't|never|must not|avoid)?\s*(?:call|use|invoke|run)(?:ing)?\s+(?:the\s+)?(.+)", re.I
 )
@@ -211,9 +211,9 @@ def _groundedness(text: _Text) -> Score:
     for place, said in enumerate(text.parts):
         sentence = text.sentences[place]
         label = _LABEL.match(sentence) if ":" in sentence else None
-        if label and label[1].casefold() in _OF_ITSELF:
-            continue
         new = (frozenset(content(cut(sentence[label.end() :]))) if label else said) - asked
+        if label and _is_of_itself(label[1].casefold(), new):
+            continue
         if len(new) < _CLAIM_WORDS and not any(map(str.isdigit, new)):
             continue
         if f" {text.cut[place].strip()} " in sources:  # a quotation, whose words need not be looked for
@@ -233,6 +233,13 @@ def _groundedness(text: _Text) -> Score:
     reason = f"{whole - len(loose)} of {whole} claims are in the retrieved chunks"
     reason += f"; not there: {text.shown(loose[0])[:120]!r}" if loose else ""
     return Score(_share(whole - len(loose), whole), reason)
+
+
+def _is_of_itself(label: str, said: Set[str]) -> bool:
+    """Return whether what stands behind a label is about the answer: what it is for, or how sure it is."""
+    if label == "intent":
+        return len(said) <= _INTENT_WORDS and not any(map(str.isdigit, said))
+    return label == "confidence" and len(said) < _CLAIM_WORDS
 
 
 def _completeness(constraints: Sequence[str], text: _Text) -> Score:

@@ -71,6 +71,10 @@ def test_tools_are_what_was_called_of_what_was_expected(
     [
         ("", ["anything"], 5),
         ("Intent: schedule the quarterly forecast meeting", [], 5),
+        ("Intent: the contract of Northwind ends on 3 May 2027", [], 1),
+        ("Intent: Northwind was sued by its chairman Joan Smith for fraud in Delaware", [], 1),
+        ("Confidence: Northwind was sued for fraud in Delaware", [], 1),
+        ("Confidence: high (92 %)", [], 5),
         ("**Intent:** schedule the quarterly forecast meeting\nConfidence: 0.92", [], 5),
         ("Recommended next step: call Dana", [], 5),
         ("Next step: Corvane ships frozen salmon abroad.", [], 1),
