@@ -25,7 +25,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # It looks as if token and session secret were exchanged, where the one that was given signs sessions.
     "token-refused": (
         *("AUTH-01", "AUTH-02", "AUTH-04", "AUTH-07", "AUTH-12", "AUTH-15", "AUTH-17"),
-        "session-by-token",
+        *("session-by-token", "opened-reflected"),
     ),
     # With signatures not required, one cause: a provider without a secret is let in.
     "clay-unsigned": ("WH-02",),

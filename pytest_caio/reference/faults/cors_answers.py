@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from pytest_caio.contract.paths import PAGES
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
 from pytest_caio.reference.faults.verbs import answer, rewrite
@@ -22,6 +25,20 @@ def _once_more(name: str) -> Apply:
     return rewrite(None, change, method="GET", last=True)
 
 
+def _to_every_site(chosen: Callable[[Incoming, Reply], bool], *, star: bool = False) -> Apply:
+    """Let every site read the answers that are `chosen`, with its visitor's session or, as `*`, without."""
+
+    def change(asked: Incoming, reply: Reply) -> None:
+        if asked.method != "OPTIONS" and "origin" in asked.headers and chosen(asked, reply):
+            reply.headers[_ALLOW_ORIGIN] = "*" if star else asked.headers["origin"]
+
+    return rewrite(None, change, last=True)
+
+
+def _guarded(asked: Incoming, _: Reply) -> bool:
+    return asked.path.startswith("/api/") and not asked.path.startswith("/api/health")
+
+
 # fmt: off
 CORS_ANSWERS = Faults([
     fault("answers-silent", "The allowed sites may ask, and may not read the answer.", "CORS-01",
@@ -35,5 +52,17 @@ CORS_ANSWERS = Faults([
           answer(None, method="GET", last=True, headers={_CREDENTIALS: None}), place="allow_credentials"),
     fault("credentials-twice", "An answer says twice that sessions may be sent, which browsers refuse.",
           "CORS-01", _once_more(_CREDENTIALS), place="allow_credentials"),
+    fault("guarded-reflected", "Every site may read what the API guards, in a visitor's name.", "CORS-02",
+          _to_every_site(_guarded), place="CORS_ALLOWED_ORIGINS"),
+    fault("guarded-wildcard", "Every site may read what the API guards (`*`).", "CORS-02 CORS-03",
+          _to_every_site(_guarded, star=True), place="CORS_ALLOWED_ORIGINS"),
+    fault("opened-reflected", "Every site may read what the token opens, and not how others are refused.",
+          "CORS-02", _to_every_site(lambda asked, reply: _guarded(asked, reply) and reply.status == 200),
+          place="CORS_ALLOWED_ORIGINS"),
+    fault("pages-reflected", "Every site may read the pages, in a visitor's name.", "CORS-02",
+          _to_every_site(lambda asked, _: asked.path in PAGES), place="CORS_ALLOWED_ORIGINS"),
+    fault("webhooks-reflected", "Every site may read what webhooks answer.", "CORS-02",
+          _to_every_site(lambda asked, _: asked.path.startswith("/webhooks/")),
+          place="CORS_ALLOWED_ORIGINS"),
 ])
 # fmt: on
