@@ -40,6 +40,8 @@ CREDENTIALS = (
 )
 ALLOW_ORIGIN = "access-control-allow-origin"
 UNKNOWN = "https://stranger.example"
+# How many of the allowed sites have their look-alikes asked for: each takes a dozen requests and more.
+IMITATED = 5
 
 
 def preflight(origin: str, method: str = "GET", asked: str = "X-Dashboard-Token", name: str = "") -> Probe:
@@ -104,12 +106,20 @@ def test_allowed_origins(response: Exchange) -> None:
 
 
 def strangers(environment: Environment) -> dict[str, str]:
-    """Return origins that must not be allowed: a stranger, look-alikes of the first allowed one, former ones."""
-    origin = allowed(environment)[0]
+    """Return origins that must not be allowed: a stranger, look-alikes of allowed ones, former ones."""
+    listed = {"unknown": UNKNOWN, "null": "null"} | {
+        f"{name} of {origin}": value
+        for origin in allowed(environment)[:IMITATED]
+        for name, value in look_alikes(origin).items()
+    }
+    others = {name: value for name, value in listed.items() if value not in environment.cors_origins}
+    return others | {f"former {origin}": origin for origin in environment.profile.former_origins}
+
+
+def look_alikes(origin: str) -> dict[str, str]:
+    """Return origins that a careless comparison takes for an allowed one."""
     scheme, _, place = origin.partition("://")
-    listed = {
-        "unknown": UNKNOWN,
-        "null": "null",
+    return {
         "http form": f"http://{place}",
         "look-alike suffix": f"{origin}.stranger.example",
         "look-alike prefix": f"{scheme}://stranger-{place}",
@@ -121,8 +131,6 @@ def strangers(environment: Environment) -> dict[str, str]:
             for number, (before, after) in enumerate(around_dots(place), 1)
         },
     }
-    others = {name: value for name, value in listed.items() if value not in environment.cors_origins}
-    return others | {f"former {origin}": origin for origin in environment.profile.former_origins}
 
 
 def around_dots(host: str) -> list[tuple[str, str]]:
