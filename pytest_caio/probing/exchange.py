@@ -123,6 +123,11 @@ class Exchange:
         return allows or (plain and self.status_code in (404, 405))
 
     @property
+    def is_put_off(self) -> bool:
+        """Whether the caller is asked for patience: it is not refused, and may get in later."""
+        return self.status_code in (408, 425, 429)
+
+    @property
     def _detail(self) -> str:
         """What an error of the dashboard says, without the JSON around it; empty if there is more in that."""
         told = re.fullmatch(r'\s*\{\s*"detail"\s*:\s*"([^"\\]+)"\s*\}\s*', self.shown)

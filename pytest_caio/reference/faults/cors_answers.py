@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pytest_caio.contract.paths import PAGES
+from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
 from pytest_caio.reference.faults.verbs import answer, rewrite
@@ -39,6 +40,18 @@ def _guarded(asked: Incoming, _: Reply) -> bool:
     return asked.path.startswith("/api/") and not asked.path.startswith("/api/health")
 
 
+def _limit_strangers(deployment: Deployment) -> None:
+    """Answer the requests of other sites as a limit does (429), before the policy has judged them."""
+
+    def change(asked: Incoming, reply: Reply) -> None:
+        own = (f"http://{asked.headers['host']}", *deployment.cors.origins)
+        if asked.method == "GET" and asked.headers.get("origin", own[0]) not in own:
+            reply.status, reply.body = 429, b"<html>Too many requests</html>"
+            reply.headers["content-type"] = "text/html"
+
+    rewrite(None, change, last=True)(deployment)
+
+
 # fmt: off
 CORS_ANSWERS = Faults([
     fault("answers-silent", "The allowed sites may ask, and may not read the answer.", "CORS-01",
@@ -64,5 +77,7 @@ CORS_ANSWERS = Faults([
     fault("webhooks-reflected", "Every site may read what webhooks answer.", "CORS-02",
           _to_every_site(lambda asked, _: asked.path.startswith("/webhooks/")),
           place="CORS_ALLOWED_ORIGINS"),
+    fault("strangers-limited", "A limit answers other sites (429): what they may read is not seen.",
+          "CORS-02 CORS-03", _limit_strangers, place="--request-rate"),
 ])
 # fmt: on

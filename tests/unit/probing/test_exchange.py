@@ -37,6 +37,11 @@ def test_headers_have_no_case_and_may_repeat() -> None:
     assert exchange.header_values("missing") == []
 
 
+def test_who_is_asked_for_patience_is_put_off() -> None:
+    """A caller is put off by 408, 425 and 429, and by no refusal, success or error."""
+    assert [one for one in range(100, 600) if answer(status=one).is_put_off] == [408, 425, 429]
+
+
 def test_text_replaces_bytes_that_are_not_utf_8() -> None:
     """A body is decoded as UTF-8, and invalid bytes are replaced."""
     assert answer("\u00e9".encode()).text == "\u00e9"
