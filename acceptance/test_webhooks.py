@@ -126,27 +126,32 @@ def wrong_bearers(route: str, environment: Environment) -> Mapping[str, Probe]:
 def wrong_signatures(route: str, environment: Environment) -> Mapping[str, Probe]:
     """Return a route's probes with signatures that its secret did not make, and with almost the right one."""
     provider = ROUTES[route]
-    name, *others = provider.signature_headers
+    wrong = "0123456789abcdef" * 4
     values = {
-        "wrong": "0123456789abcdef" * 4,
-        "wrong with prefix": "sha256=" + "0123456789abcdef" * 4,
+        "wrong": wrong,
+        "wrong with prefix": f"sha256={wrong}",
+        "wrong with prefix hmac-sha256=": f"hmac-sha256={wrong}",
         "empty": "",
         "empty with prefix": "sha256=",
         "malformed": "not-hexadecimal",
         "made without a secret": webhook_signature("", UNREADABLE_BODY),
     }
-    probes = {
-        f"{route} {kind} signature": refused(route, header(name, value, f"a signature, {kind}"))
-        for kind, value in values.items()
-    }
-    for other in others:
-        wrong = header(other, values["wrong"], f"a signature, wrong, in {other}")
-        probes[f"{route} wrong {other}"] = refused(route, wrong)
-    if signs(provider, environment):
+    probes: dict[str, Probe] = {}
+    for name in provider.signature_headers:
+        where = "" if name == provider.signature_headers[0] else f" in {name}"
         probes |= {
-            f"{route} signature, {miss}": refused(route, signed(provider.secret_key, name, miss=miss))
-            for miss in NEAR_SIGNATURES
+            f"{route} {kind} signature{where}": refused(
+                route, header(name, value, f"a signature, {kind}{where}")
+            )
+            for kind, value in values.items()
         }
+        if signs(provider, environment):
+            probes |= {
+                f"{route} signature{where}, {miss}": refused(
+                    route, signed(provider.secret_key, name, miss=miss)
+                )
+                for miss in NEAR_SIGNATURES
+            }
     return probes
 
 

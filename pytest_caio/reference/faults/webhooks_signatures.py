@@ -73,6 +73,15 @@ SIGNATURES = Faults([
     fault("second-header", "RB2B's second signature header is not checked.", "WH-05",
           accept_signature(lambda post: post.provider == "rb2b" and "x-signature" in post.headers),
           place="webhook handler"),
+    fault("second-header-half", "The beginning of a signature is enough in RB2B's second header.", "WH-05",
+          using(lambda d: accept_signature(
+              lambda post: post.provider == "rb2b" and "x-signature" in post.headers
+              and _right(d, post).startswith(post.headers["x-signature"]))),
+          place="webhook handler"),
+    fault("hmac-prefixed-signature", "A signature with the prefix hmac-sha256= is not checked.", "WH-05 WH-08",
+          accept_signature(lambda post: any(
+              post.headers.get(name, "").startswith("hmac-sha256=") for name in _HEADERS)),
+          place="webhook handler"),
     fault("signature-half", "The first half of a signature is enough.", "WH-05 WH-08",
           _almost(lambda given, right: len(given) >= 8 and right.startswith(given)), place="webhook handler"),
     fault("signature-and-more", "Anything that begins with the right signature is taken for it.",
