@@ -21,6 +21,7 @@ from pytest_caio.checks.credentials import (
     NEAR_MISSES,
     NEAR_SIGNATURES,
     TOKEN_HEADER,
+    TOKEN_KEY,
     bearer,
     bearer_in_query,
     header,
@@ -174,6 +175,7 @@ def foreign_credentials(route: str, environment: Environment) -> Mapping[str, Pr
     probes = {
         f"{route} dashboard token as bearer": refused(route, token_as("Authorization", "Bearer {}")),
         f"{route} dashboard token": refused(route, token_as(TOKEN_HEADER, "{}")),
+        f"{route} signed with the dashboard token": refused(route, signed(TOKEN_KEY, name)),
     }
     for other in PROVIDERS.values():
         if other != provider and environment.value(other.secret_key):

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_caio.checks.credentials import NEAR_MISSES, NEAR_SIGNATURES
-from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS, UNREADABLE_BODY
+from pytest_caio.contract.providers import BEARER_KEYS, PROVIDERS, ROUTES, UNREADABLE_BODY
 from tests.support.bad_servers import http, requests
 from tests.support.places import CHECKOUT
 from tests.support.planted import made
@@ -209,7 +209,7 @@ def signatures(watched: Watched) -> Counter[tuple[str, str, str]]:
         body = one.body.encode("latin-1")
         words = _words_of(one)
         overs = {"": body, " over another body": ANOTHER_BODY, " over an empty body": b""}
-        for key in NEVER:
+        for key in (TOKEN, *NEVER):
             secret = watched.values[key].encode()
             stamp = re.search(rb"t=(\d+)&s=", one.raw)
             forms: dict[str, str] = {}
@@ -245,6 +245,7 @@ def test_signatures_are_sent_only_where_declared(whole: Watched) -> None:
     }
     routes = {name: {target for one, _, target in arrived if one == name} for name, *_ in arrived}
     assert routes.pop("signature by INNGEST_SIGNING_KEY") == {"/inngest"}
+    assert routes.pop(f"signature by {TOKEN}") == {*ROUTES}
     assert all(target.startswith("/webhooks/") for targets in routes.values() for target in targets)
     # A valid signature goes to its own route, and once to each other one, which must refuse it.
     for name, targets in routes.items():

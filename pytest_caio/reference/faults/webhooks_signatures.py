@@ -82,6 +82,11 @@ SIGNATURES = Faults([
           accept_signature(lambda post: any(
               post.headers.get(name, "").startswith("hmac-sha256=") for name in _HEADERS)),
           place="webhook handler"),
+    fault("signed-with-token", "A signature made with the dashboard's token is taken for a provider's.",
+          "WH-07 WH-08", using(lambda d: accept_signature(
+              lambda post: given_signature(post) == webhook_signature(
+                  d.settings["DASHBOARD_AUTH_TOKEN"], post.body))),
+          place="_WEBHOOK_SECRET"),
     fault("signature-half", "The first half of a signature is enough.", "WH-05 WH-08",
           _almost(lambda given, right: len(given) >= 8 and right.startswith(given)), place="webhook handler"),
     fault("signature-and-more", "Anything that begins with the right signature is taken for it.",
