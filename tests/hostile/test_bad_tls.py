@@ -247,17 +247,44 @@ def test_the_certificate_case_requires_modern_tls(readiness: ModuleType) -> None
         judge(replace(exchange, tls=Tls("TLSv1.3", None)), "certificate")
 
 
-@pytest.mark.parametrize(("scheme", "passes"), [("http", True), ("https", False)])
-def test_hsts_is_required_over_https_only(scheme: str, passes: bool, readiness: ModuleType) -> None:
-    """RDY-14 requires Strict-Transport-Security over https only, where browsers heed it."""
+PROTECTED = ("X-Content-Type-Options: nosniff", "X-Frame-Options: DENY")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "headers", "lacking"),
+    [
+        ("http", PROTECTED, ""),
+        ("https", PROTECTED, "Strict-Transport-Security"),
+        ("https", (*PROTECTED, "Strict-Transport-Security: max-age=0"), "Strict-Transport-Security"),
+        ("https", (*PROTECTED, "Strict-Transport-Security: includeSubDomains"), "Strict-Transport-Security"),
+        ("https", (*PROTECTED, 'Strict-Transport-Security: includeSubDomains; Max-Age="600"'), ""),
+        # Browsers heed the first one alone (RFC 6797, 8.1).
+        (
+            "https",
+            (*PROTECTED, *(f"Strict-Transport-Security: max-age={age}" for age in (0, 600))),
+            "Strict-Transport-Security",
+        ),
+        ("http", (*PROTECTED, *PROTECTED), ""),
+        ("http", (*PROTECTED, "X-Frame-Options: SAMEORIGIN"), ""),
+        ("http", (PROTECTED[0], "X-Frame-Options: ALLOWALL"), "X-Frame-Options"),
+        ("http", (*PROTECTED, "Content-Security-Policy: frame-ancestors *"), "frame-ancestors"),
+        ("http", (*PROTECTED, "Content-Security-Policy: a; Frame-Ancestors https://*"), "frame-ancestors"),
+        ("http", (PROTECTED[0], "Content-Security-Policy: frame-ancestors"), ""),
+        ("http", (PROTECTED[0], "Content-Security-Policy: frame-ancestors 'self' *.a.example"), ""),
+        ("http", (PROTECTED[0], "Content-Security-Policy: frame-ancestors *, frame-ancestors 'self'"), ""),
+        ("http", (PROTECTED[0], "Content-Security-Policy: report-uri /frame-ancestors"), "X-Frame-Options"),
+    ],
+)
+def test_security_headers_protect(
+    scheme: str, headers: tuple[str, ...], lacking: str, readiness: ModuleType
+) -> None:
+    """RDY-14 takes headers as browsers do, and Strict-Transport-Security over https only."""
     judge: Callable[..., None] = inspect.unwrap(readiness.test_security_headers)
-    with serving(
-        bad.answering(bad.http(200, b"", "X-Content-Type-Options: nosniff", "X-Frame-Options: DENY"))
-    ) as url:
+    with serving(bad.answering(bad.http(200, b"", *headers))) as url:
         exchange = ask_plainly(url)
     environment = Environment("production", f"{scheme}://caio.example.com", Profile(), {})
-    if passes:
+    if not lacking:
         judge(exchange, environment)
     else:
-        with pytest.raises(AssertionError):
+        with pytest.raises(AssertionError, match=lacking):
             judge(exchange, environment)

@@ -81,5 +81,9 @@ READINESS = Faults([
           lambda d: d.security_headers.pop("X-Content-Type-Options"), place="X-Content-Type-Options"),
     fault("framing-allowed", "Pages can be shown inside other sites' pages.", "RDY-14",
           lambda d: d.security_headers.pop("X-Frame-Options"), place="X-Frame-Options"),
+    fault("framing-by-policy", "A policy lets all sites show the pages inside theirs, whatever else is sent.",
+          "RDY-14", lambda d: d.security_headers.update(
+              {"Content-Security-Policy": "default-src 'self'; frame-ancestors https: *"}),
+          place="frame-ancestors"),
 ])
 # fmt: on

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, variation
-from pytest_caio.reference.faults.verbs import answer, rewrite
+from pytest_caio.reference.faults.verbs import add_header, answer, rewrite
 
 __all__ = ["FORMAT"]
 
@@ -56,6 +56,10 @@ FORMAT = Faults([
                   "cache-control": "no-cache, stale-if-error=60", "server-timing": "cdn-cache; desc=MISS"})),
     variation("date-twice", "A proxy adds a second Date, and a third that nobody can read.",
               rewrite(None, _date_again, last=True)),
+    variation("protected-twice", "A proxy sends the headers that protect pages too, and a policy.",
+              *(add_header(None, name, value, last=True) for name, value in (
+                  ("x-content-type-options", "NoSniff"), ("x-frame-options", "deny"),
+                  ("content-security-policy", "frame-ancestors 'self' https://*.caio.example")))),
     variation("connections-closed", "Every connection is closed after one answer.",
               answer(None, last=True, headers={"connection": "close"})),
 ])
