@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import runpy
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pytest_caio.checks.probe import Request
+from pytest_caio.environments.environment import Environment
+from pytest_caio.environments.profiles import Profile
+from pytest_caio.outcomes import Mismatch, NotApplicable
+from pytest_caio.probing.exchange import Exchange
 from tests.support.gate_runs import SUITE, ask_gate
 from tests.support.hosted import HostedDeployment
 
@@ -120,3 +128,29 @@ def test_leaks_are_judged_where_the_check_is_asked(tmp_path: Path) -> None:
         )
     assert "RDY-10" not in alone.outcomes("one")
     assert gate.outcomes("one")["RDY-10"] == "passed"
+
+
+def sample(elapsed_ms: float, status: int = 200, body: bytes = b'{"status": "ready"}') -> Exchange:
+    """Return an answer to who asks for readiness."""
+    request = Request("GET", "http://a.example", "/api/health/ready")
+    return Exchange(request, datetime.now(UTC), elapsed_ms, status, (), body)
+
+
+def judge_samples(*samples: Exchange) -> None:
+    """Judge samples as RDY-12 does, with a budget of 500 ms."""
+    judge: Callable[..., None] = inspect.unwrap(
+        runpy.run_path(str(SUITE / "test_readiness.py"))["test_readiness_is_quick"]
+    )
+    environment = Environment("production", "http://a.example", Profile(ready_budget_ms=500), {})
+    judge({f"sample {number}": one for number, one in enumerate(samples)}, environment)
+
+
+def test_only_reports_are_samples() -> None:
+    """A limit's quick answers hide no slow report, and where they are the most there is nothing to judge."""
+    limited = sample(1, 429, b"<html>Too many requests</html>")
+    judge_samples(*[sample(400)] * 10, *[limited] * 10)
+    with pytest.raises(Mismatch, match="p95 of 19 samples is 900 ms"):
+        judge_samples(*[sample(900)] * 19, limited)
+    for other in (limited, sample(1, 200, b"<html>"), sample(1, 503, b'{"detail": "not ready"}')):
+        with pytest.raises(NotApplicable, match="9 of 20 answers are reports of readiness; another is: "):
+            judge_samples(*[sample(900)] * 9, *[other] * 11)

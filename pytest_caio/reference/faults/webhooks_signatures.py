@@ -78,7 +78,8 @@ SIGNATURES = Faults([
               lambda post: post.provider == "rb2b" and "x-signature" in post.headers
               and _right(d, post).startswith(post.headers["x-signature"]))),
           place="webhook handler"),
-    fault("hmac-prefixed-signature", "A signature with the prefix hmac-sha256= is not checked.", "WH-05 WH-08",
+    fault("hmac-prefixed-signature", "A signature with the prefix hmac-sha256= is not checked.",
+          "WH-05 WH-08",
           accept_signature(lambda post: any(
               post.headers.get(name, "").startswith("hmac-sha256=") for name in _HEADERS)),
           place="webhook handler"),
