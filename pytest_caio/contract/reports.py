@@ -199,6 +199,7 @@ def denies(part: object) -> bool:
 
 
 _COMMIT = re.compile("[0-9A-Fa-f]{7,64}")
+_DIGITS = re.compile("[0-9A-Fa-f]+")
 _COMMIT_KEYS = ("commit", "commit_sha", "git_commit", "git_sha", "revision", "sha")
 
 
@@ -210,11 +211,12 @@ def is_commit(text: str) -> bool:
 def reported_commit(report: object) -> str:
     """Return the commit that a decoded report names, at any depth, or an empty string.
 
-    No report has to name its commit; those that do use one of a few keys.
+    No report has to name its commit; those that do use one of a few keys. `unknown` there names none, and
+    too few digits to identify a commit are returned as they are.
     """
     if not isinstance(report, dict):
         return ""
     for key in _COMMIT_KEYS:
-        if isinstance(report.get(key), str) and report[key]:
+        if isinstance(report.get(key), str) and _DIGITS.fullmatch(report[key]):
             return str(report[key])
     return next(filter(None, map(reported_commit, report.values())), "")

@@ -196,6 +196,8 @@ def test_the_queue_s_own_view_of_redis(told: dict[str, Any], connected: object) 
         ({"commit": "", "sha": "abc1234"}, "abc1234"),
         ({"commit": 7, "x": {"commit": None}}, ""),
         ({"message": "commit"}, ""),
+        ({"commit": "unknown"}, ""),
+        ({"commit": "unknown", "build": {"sha": "c0ffee5"}}, "c0ffee5"),
         ([], ""),
         ("commit", ""),
         (None, ""),
