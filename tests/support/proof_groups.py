@@ -136,6 +136,7 @@ _EITHER = (
     *({"fields-left-out", name} for name in ("history-proved", "history-silent")),
     {"spellings-refused", "spellings-forbidden", "spellings-not-found"},
     {"pages-for-everything", "files-not-found"},
+    *({"paths-cleaned", name} for name in ("firewall", "pages-for-everything", "files-not-found")),
     {"times-in-z", "times-elsewhere", "times-without-zone"},
     {"json-charset", "json-typed"},
     {"json-indented", "json-escaped", "headers-otherwise"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 
@@ -41,6 +42,16 @@ def _firewall(asked: Incoming, reply: Reply) -> None:
         del reply.headers["location"]
 
 
+def _cleaned(asked: Incoming, reply: Reply) -> None:
+    """Redirect to the path without doubled or encoded slashes and dot segments."""
+    slashed = re.sub("%2f", "/", asked.raw_path, flags=re.IGNORECASE)
+    clean = posixpath.normpath(re.sub("/+", "/", slashed))
+    clean += "/" if slashed.endswith("/") and clean != "/" else ""
+    if clean != asked.raw_path:
+        reply.status, reply.body = 301 if slashed == asked.raw_path else 307, b""
+        reply.headers["location"] = clean
+
+
 def _forged(asked: Incoming) -> bool:
     return any(name in asked.headers for name in ("x-forwarded-host", "x-original-url", "x-rewrite-url"))
 
@@ -73,6 +84,8 @@ ACCESS = Faults([
               _answer(_odd_spelling, 404, b'{"detail": "Not Found"}', "application/json")),
     variation("firewall", "A firewall refuses odd spellings and methods, each with another status code.",
               rewrite(None, _firewall, last=True)),
+    variation("paths-cleaned", "An edge sends odd spellings of a path on to the usual one.",
+              rewrite(None, _cleaned)),
     variation("headers-misdirected", "A proxy does not know a host or an address that a header claims.",
               _answer(_forged, 421, b"<h1>Misdirected Request</h1>")),
     variation("pages-for-everything", "Whatever is not there is the start page.",
