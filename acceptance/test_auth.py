@@ -665,6 +665,7 @@ def test_headers_of_proxies(response: Exchange, case: str) -> None:
 FOLDERS = tuple(
     """
     / /static/ /static/../ /static/../../ /static/%2e%2e/ /static/%2e%2e/%2e%2e/ /static/..%2f /static/..%2f..%2f
+    /static/%2e%2e%2f /static/%2e%2e%2f%2e%2e%2f
     """.split()
 )
 

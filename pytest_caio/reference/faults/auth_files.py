@@ -48,6 +48,8 @@ FILES = Faults([
     fault("static-left-encoded", "Encoded dots lead from the static files to the project.", "AUTH-20",
           _serve("fastapi\n", lambda asked: asked.raw_path.startswith("/static/%2e%2e/%2e%2e/requirements")),
           place="dot segments"),
+    fault("static-left-all-encoded", "Dots and slashes, all encoded, lead from static files to the project.",
+          "AUTH-20", _at("LOG_LEVEL=info\n", "/static/%2e%2e%2f.env"), place="dot segments"),
     fault("static-left-by-slash", "Encoded slashes lead from the static files to the project.", "AUTH-20",
           _serve("[deploy]\n", lambda asked: asked.raw_path == "/static/..%2frailway.toml"),
           place="dot segments"),
