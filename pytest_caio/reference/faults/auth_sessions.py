@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE, new_session, signed_session
 from pytest_caio.reference.dashboard.deployment import Deployment
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
-from pytest_caio.reference.faults.verbs import add_header, admit, answer, assign, crash, using
+from pytest_caio.reference.faults.verbs import add_header, admit, answer, assign, crash, rewrite, using
 
 __all__ = ["SESSIONS"]
 
@@ -89,3 +91,19 @@ def session_beside_form(deployment: Deployment) -> None:
     """Set a session cookie when the login form is shown again."""
     cookie = f"{SESSION_COOKIE}={new_session(deployment.settings)}; HttpOnly; Secure; SameSite=Lax"
     add_header("/login", "set-cookie", cookie, method="POST", was=200)(deployment)
+
+
+@SESSIONS.add(
+    "The login page has `next` in single quotes, and escapes the double ones alone.",
+    "AUTH-18",
+    place="escape",
+)
+def next_in_single_quotes(deployment: Deployment) -> None:
+    """Add a form whose action, in single quotes, ends with `next`."""
+
+    def change(asked: Incoming, reply: Reply) -> None:
+        target = parse_qs(asked.query).get("next", [""])[0]
+        text = html.escape(target, quote=False).replace('"', "&quot;")
+        reply.body += f"<form action='/login?next={text}'></form>".encode()
+
+    rewrite("/login", change, method="GET")(deployment)
