@@ -325,6 +325,12 @@ def is_refused(response: Exchange) -> bool:
     )
 
 
+def must_be_decided(response: Exchange) -> None:
+    """Require that the deployment decided: who is put off, or meets a failure of the server, may get in later."""
+    if response.status_code in NOT_YET or response.status_code >= 500:
+        raise response.mismatch("must be decided, neither put off nor met by a failure of the server")
+
+
 def must_refuse(response: Exchange, case: str = "") -> None:
     """Require that a caller was refused, by the dashboard or by a firewall in front of it."""
     if not is_refused(response):
@@ -534,6 +540,7 @@ MALFORMED = (
 def test_malformed_credentials(response: Exchange) -> None:
     """A malformed credential is refused as the caller's mistake, and crashes nothing."""
     response.must_answer(range(400, 500), to="be refused as the caller's mistake")
+    must_be_decided(response)
 
 
 @check(
@@ -697,6 +704,8 @@ def test_no_project_file(
         if is_file(response):
             way = "dots" if re.search(r"\.\./|%2e%2e|\.\.%2f", path) else ""
             raise response.mismatch("must not be served", f"{path} is served: {response.summary}", way)
+    for response in responses.values():
+        must_be_decided(response)
 
 
 def is_file(response: Exchange) -> bool:

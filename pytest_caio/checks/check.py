@@ -47,6 +47,7 @@ _BROKEN = f'{HAND_OVER}, with the deploy logs from Railway: "{{request}} is answ
 GENERAL_FIXES: Mapping[Way, str] = {
     "3xx": _IN_FRONT,
     **dict.fromkeys((403, 404, 405), _IN_FRONT),
+    **dict.fromkeys((408, 425), "Run again: the deployment asked for {request} to be sent again."),
     429: "Wait five minutes, then run again with --request-rate 5: the deployment limits its callers.",
     500: _BROKEN,
     503: "Open the deploy logs in Railway, mend what they name for {request} (503), then redeploy.",

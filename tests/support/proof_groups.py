@@ -108,6 +108,8 @@ APART: Mapping[str, tuple[str, ...]] = {
     ),
     # One cause: a page that crashes shows nothing of who may open it.
     "pages-open": ("sales-broken-inside",),
+    # One cause: a limit on how often the deployment is asked.
+    "files-put-off": ("malformed-put-off",),
     # One cause: readiness that asks for a token is not judged by its time.
     "slow-readiness": ("readiness-guarded",),
     # One cause: a Redis database that is not the deployment's lacks its queue as well.

@@ -8,9 +8,17 @@ from urllib.parse import parse_qs
 
 from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.deployment import Deployment
-from pytest_caio.reference.dashboard.messages import Incoming
+from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
-from pytest_caio.reference.faults.verbs import accept_token, admit, crash, report, set_variable, using
+from pytest_caio.reference.faults.verbs import (
+    accept_token,
+    admit,
+    crash,
+    report,
+    rewrite,
+    set_variable,
+    using,
+)
 
 __all__ = ["CREDENTIALS"]
 
@@ -35,6 +43,13 @@ def _in_query(asked: Incoming) -> str | None:
 
 def _webhook_bearers(deployment: Deployment) -> set[str]:
     return {deployment.settings[key] for key in ("WEBHOOK_BEARER_TOKEN", "HEYREACH_BEARER_TOKEN")}
+
+
+def _put_off(asked: Incoming, reply: Reply) -> None:
+    """Ask for patience, as a proxy does, where the token has a control character in it."""
+    if "\x01" in _in_header(asked):
+        reply.status, reply.body = 429, b"<h1>Too many requests</h1>"
+        reply.headers["content-type"] = "text/html"
 
 
 # fmt: off
@@ -99,6 +114,8 @@ CREDENTIALS = Faults([
           crash(lambda asked, _: len(_in_header(asked)) > 4096), place="compare"),
     fault("control-token-500", "A token with a control character in it crashes the server (500).", "AUTH-17",
           crash(lambda asked, _: "\x01" in _in_header(asked)), place="compare"),
+    fault("malformed-put-off", "Whoever sends a malformed token is asked to wait (429).", "AUTH-17",
+          rewrite("/api/operator/status", _put_off), place="--request-rate"),
 ])
 # fmt: on
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
-from pytest_caio.reference.faults.verbs import rewrite, using
+from pytest_caio.reference.faults.verbs import answer, rewrite, using
 
 __all__ = ["FILES"]
 
@@ -53,5 +53,10 @@ FILES = Faults([
     fault("static-left-by-slash", "Encoded slashes lead from the static files to the project.", "AUTH-20",
           _serve("[deploy]\n", lambda asked: asked.raw_path == "/static/..%2frailway.toml"),
           place="dot segments"),
+    fault("files-put-off", "Whoever asks for the environment file is asked to wait (429).", "AUTH-20",
+          answer("/.env", status=429, headers={"location": None}), place="--request-rate"),
+    fault("files-unavailable", "A file of the static folder cannot be had for now (503).", "AUTH-20",
+          answer("/static/.env.production", status=503, body=b"<html>", headers={"location": None}),
+          place="deploy logs"),
 ])
 # fmt: on
