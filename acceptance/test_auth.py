@@ -48,7 +48,7 @@ from pytest_caio.contract.reports import Auth, Dependencies, OperatorStatus, Rea
 from pytest_caio.contract.signing import KNOWN_SESSION_SECRETS
 from pytest_caio.environments.rules import let_in_unsigned
 from pytest_caio.environments.secret_rules import secrets_of_file
-from pytest_caio.gates.markup import elements
+from pytest_caio.gates.markup import elements, is_page
 
 STATUS = "/api/operator/status"
 STRICT = (
@@ -710,7 +710,5 @@ def test_no_project_file(
 
 def is_file(response: Exchange) -> bool:
     """Say whether a response is a file: it has content, and is no page."""
-    content = response.text.strip().lower()
-    return (
-        200 <= response.status_code < 300 and bool(content) and not content.startswith(("<!doctype", "<html"))
-    )
+    content = response.text
+    return 200 <= response.status_code < 300 and bool(content.strip()) and not is_page(content)

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 
-__all__ = ["elements"]
+__all__ = ["elements", "is_page"]
 
 # No part gives back what it took, and an open tag ends where the page does: the time is that of one reading.
 _VALUE = r"""(?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\s>]*+))"""
@@ -17,6 +17,12 @@ _TAG = re.compile(
 )
 # What stands in these is text.
 _TEXTS = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}
+_PAGE = re.compile(r"\ufeff?\s*+(?:<!--.*?-->\s*+)*+<(?:!doctype|html)\b", re.IGNORECASE | re.DOTALL)
+
+
+def is_page(text: str) -> bool:
+    """Say whether a text begins as a page does, after a byte order mark and comments."""
+    return bool(_PAGE.match(text))
 
 
 def elements(page: str) -> Iterator[tuple[str, dict[str, str]]]:

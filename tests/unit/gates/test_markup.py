@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pytest_caio.gates.markup import elements
+from pytest_caio.gates.markup import elements, is_page
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,18 @@ def test_no_page_takes_long(part: str) -> None:
 
     short = max(seconds(5_000), 0.005)
     assert seconds(50_000) < 100 * short
+
+
+@pytest.mark.parametrize("begin", ["", "\ufeff", " \n", "<!-- a -->", "\ufeff<!-- <b>\n-->\n<!-- -->\n"])
+@pytest.mark.parametrize("page", ["<!DOCTYPE html><title>CAIO</title>", "<html lang=en>", "<HTML><BODY>"])
+def test_a_page_may_have_a_mark_and_comments_first(begin: str, page: str) -> None:
+    """A page is one also with a byte order mark, blanks and comments before it."""
+    assert is_page(begin + page)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "A=1", "<!-- A=1", "<!-- a -->A=1", '{"html": 1}', "<htmlx>", "<!--" * 50_000, "A=<html>"]
+)
+def test_a_file_is_no_page(text: str) -> None:
+    """What begins in another way is no page, whatever stands in it."""
+    assert not is_page(text)
