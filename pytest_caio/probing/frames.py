@@ -13,7 +13,7 @@ __all__ = ["listen", "payloads"]
 _SECONDS = 0.5
 _MOST = 65536  # bytes
 _CLOSE = 0x8
-_CODE = 2  # bytes of the status in a frame that closes, before its reason
+_CODE = 2  # bytes of the code in a frame that closes, before its reason
 
 
 async def listen(stream: httpcore.AsyncNetworkStream) -> bytes:
@@ -29,7 +29,7 @@ async def listen(stream: httpcore.AsyncNetworkStream) -> bytes:
 def payloads(raw: bytes) -> Iterator[bytes]:
     """Yield the payload of each frame that a server sent, which are unmasked; of the last, what is there.
 
-    A message in several frames is several payloads. Of a frame that closes, it is the reason.
+    A message in several frames is several payloads. Of a frame that closes, it is `closed with CODE: REASON`.
     """
     place = 0
     while len(raw) - place > 1:
@@ -39,4 +39,8 @@ def payloads(raw: bytes) -> Iterator[bytes]:
         if longer:
             size = int.from_bytes(raw[place + 2 : start], "big")
         place = start + size
-        yield raw[start + (_CODE if opcode == _CLOSE else 0) : place]
+        payload = raw[start:place]
+        if opcode == _CLOSE and len(payload) >= _CODE:
+            code, reason = int.from_bytes(payload[:_CODE], "big"), payload[_CODE:]
+            payload = b"closed with %d" % code + (b": " + reason if reason else b"")
+        yield payload

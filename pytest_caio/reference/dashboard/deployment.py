@@ -80,6 +80,8 @@ class Deployment:
             settings, post
         )
         self.websocket_guarded = True
+        # Whether it is accepted before a caller is refused, who is then told a code.
+        self.websocket_refuses_later = False
         # Login and redirects.
         self.local_next: Callable[[str], str] = decisions.local_next
         self.escape: Callable[[str], str] = html.escape

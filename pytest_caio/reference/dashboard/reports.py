@@ -137,7 +137,9 @@ def add_reports(app: FastAPI, deployment: Deployment, state: State) -> None:
             deployment.session_accepted(socket.cookies.get(SESSION_COOKIE, ""))
             or (token is not None and deployment.token_accepted(token.encode("latin-1")))
         ):
-            await socket.close(1008)  # before it is accepted, so the handshake is answered 403
+            if deployment.websocket_refuses_later:
+                await socket.accept()
+            await socket.close(4401)  # before it is accepted, the handshake is answered 403
             return
         await socket.accept()
         report = await dependency_report(deployment, state)

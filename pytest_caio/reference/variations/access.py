@@ -10,7 +10,7 @@ from pytest_caio.contract.providers import BEARER_KEYS
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, variation
-from pytest_caio.reference.faults.verbs import publish, rewrite, set_variable
+from pytest_caio.reference.faults.verbs import assign, publish, rewrite, set_variable
 
 __all__ = ["ACCESS"]
 
@@ -93,6 +93,8 @@ ACCESS = Faults([
                       b"\xef\xbb\xbf<!-- CAIO -->\n<!DOCTYPE html><html><title>CAIO</title></html>")),
     variation("files-not-found", "Files that are not there are not found.",
               _answer(_project_file, 404, b'{"detail": "Not Found"}', "application/json")),
+    variation("websocket-closes", "The websocket is accepted, then closed at once with a code.",
+              assign(websocket_refuses_later=True)),
     variation("few-connections", "It takes fewer than 20 connections at once, and refuses others in a text.",
               _few_connections),
     variation("providers-sign", "Every webhook provider signs, and there is no bearer.",

@@ -598,7 +598,7 @@ def test_errors_quote_neither_address_nor_headers(
 
 
 def test_a_101_ends_the_response(server: Loopback, send: Callable[..., list]) -> None:
-    """A 101 is the response, and what the websocket says by itself is its body, without frames."""
+    """A 101 is the response, and its body is what the websocket sends by itself, and how it closes."""
 
     async def upgrade(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
@@ -613,7 +613,7 @@ def test_a_101_ends_the_response(server: Loopback, send: Callable[..., list]) ->
     asked = get(server, "/ws", *headers)
     upgraded, after = send(asked, get(server))
     assert (upgraded.status_code, upgraded.error) == (101, "")
-    assert upgraded.body.split(b"\n") == [b"hello", b"x" * 128, b"bye"]
+    assert upgraded.body.split(b"\n") == [b"hello", b"x" * 128, b"closed with 1008: bye"]
     assert after.status_code == 200
 
 
