@@ -33,6 +33,10 @@ RAMP_TIER = "tier_1"
 """The tier that emails go out to while the ramp is active."""
 _CLASSIFIED = ("target_platform", "queue_origin", "sync_state")
 _VISITOR = re.compile(r"visitor|website|rb2b", re.IGNORECASE)
+# The basic form of ISO 8601, which has no signs between the parts of a date.
+_BASIC = re.compile(r"\d{8}T\d{4}", re.ASCII)
+_NUMBER = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
+_LATEST = 1e11  # seconds since 1970
 _COMPLIANT = ("unsubscribe_present", "signature_present", "cta_present", "footer_present")
 _TEXT = re.compile(r"(?:\w+_)?(?:subject|body|html|text|content|message)")
 _UNRENDERED = re.compile(r"\{\{[^{}]*\}\}")
@@ -53,12 +57,19 @@ def index_key(prefix: str) -> str:
 class Poll(Struct):
     """A poll of the pending queue, with its time."""
 
-    refreshed_at: datetime
+    refreshed_at: Any
+
+    def __post_init__(self) -> None:
+        """Read the time. Raises ValueError if it is none."""
+        self.refreshed_at = moment_of(self.refreshed_at)
+        if self.refreshed_at is None:
+            raise ValueError("`refreshed_at` is no time")
 
     @property
     def moment(self) -> datetime:
         """The time when the queue was read; UTC if it has no zone."""
-        return zoned(self.refreshed_at)
+        moment: datetime = self.refreshed_at
+        return moment
 
 
 class Card(Struct):
@@ -200,10 +211,18 @@ def read_card(raw: dict[str, Any]) -> Card:
 
 
 def moment_of(value: object) -> datetime | None:
-    """Return a time that a deployment reported, or None if `value` is not a time; UTC if it has no zone."""
+    """Return a time that a deployment reported, or None if `value` is not a time; UTC if it has no zone.
+
+    A time is a text in a form of ISO 8601, or the seconds or milliseconds since 1970, as a number or a text.
+    """
     try:
+        if isinstance(value, str) and _BASIC.match(value):
+            return zoned(datetime.fromisoformat(value))
+        if isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+            # Later than this, in seconds, is thousands of years ahead.
+            value = float(value) / 1000 if float(value) > _LATEST else value
         return zoned(msgspec.convert(value, datetime, strict=False))
-    except (msgspec.ValidationError, UnicodeEncodeError):  # of half a surrogate pair
+    except (ValueError, OverflowError):  # also a msgspec.ValidationError, and half a surrogate pair
         return None
 
 

@@ -6,10 +6,11 @@ An error about a report quotes the first line of its class's docstring (see `Exc
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
+
+from pytest_caio.contract.cards import moment_of
 
 __all__ = [
     "Auth",
@@ -114,7 +115,13 @@ class Dependencies(Struct):
 class CheckedAt(Struct):
     """The moment at which a deployment looked at its dependencies."""
 
-    checked_at: datetime
+    checked_at: Any
+
+    def __post_init__(self) -> None:
+        """Read the time, which is a text. Raises ValueError if it is none."""
+        self.checked_at = moment_of(self.checked_at) if isinstance(self.checked_at, str) else None
+        if self.checked_at is None:
+            raise ValueError("`checked_at` is no time")
 
 
 class _Ramp(Struct):

@@ -75,6 +75,12 @@ OPERATION = Faults([
     variation("history-proved", "The history tells of what was sent, with its proof.",
               _tell(sent_via_ghl=True, proof_status="live_verified", proof_source="ghl",
                     proof_timestamp=datetime.now(UTC).isoformat(), proof_evidence_id="conversation-9")),
+    variation("times-in-numbers", "Times of the queue and of proof are numbers: seconds, and milliseconds.",
+              edit_json(_PENDING, lambda body: body.update(refreshed_at=datetime.now(UTC).timestamp())),
+              edit_json(_HISTORY, lambda body: body["emails"].append({
+                  "email_id": "email-077", "to": "lead7@example.com", "status": "sent", "sent_via_ghl": True,
+                  "proof_status": "verified", "proof_source": "ghl", "proof_evidence_id": "conversation-77",
+                  "proof_timestamp": int(datetime.now(UTC).timestamp() * 1000)}))),
     variation("history-silent", "The history tells of what was sent, and of no proof.", _tell()),
     variation("cards-of-visitors", "The cards are of website visitors, who belong to no campaign.",
               _each_card(campaign_ref={"internal_id": ""}, classifier={
