@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from pytest_caio import Environment, Exchange, NotApplicable, Probe, cases, check, get, must, no, says
+from pytest_caio import Advice, Environment, Exchange, NotApplicable, Probe, cases, check, get, must, no, says
 from pytest_caio.checks.credentials import SESSION, TOKEN
 from pytest_caio.checks.shared import LOG_IN, OPERATOR_STATUS, PENDING_EMAILS
 from pytest_caio.checks.words import word
 from pytest_caio.contract.cards import CARD_COLUMNS, RAMP_TIER, Card, Poll, Queue
 from pytest_caio.contract.operation import CleanDays, DryRun, EmailHistory, Gatekeeper, Ramp, Sent
 from pytest_caio.contract.paths import LOGIN
+from pytest_caio.environments.urls import local_redirect
 from pytest_caio.gates.freshness import answered_at
+from pytest_caio.gates.markup import elements
 from pytest_caio.gates.operator import (
     EMAIL_HISTORY,
     POLL_AGAIN,
@@ -46,6 +48,7 @@ PROOF = (
     'Hand to the developer: "An email counts as sent without proof: {wrong}." Approve no more before.'
 )
 PAGE = 'Hand to the developer, with the deploy logs from Railway: "{request} must {wanted}: it is answered {status}."'
+LOOK = "Open /sales, and see that its list of pending emails is refreshed by itself, within a minute."
 
 
 def status(when: str, sample: int) -> Probe:
@@ -245,9 +248,12 @@ def test_sales_page_is_alive(responses: Mapping[str, Exchange], case: str) -> No
         return
     response.must_answer(200, to="be shown", wanted="be shown, or lead to the login")
     page = response.text
-    login = re.search(r"<form\b[^<>]*\baction\s*=\s*[\"']?/login\b", page, re.IGNORECASE) and not before
+    login = re.search(r"<form\b[^<>]*\baction\s*=\s*[\"']?/login\b", page, re.IGNORECASE)
     wired = "<script" in page.lower() and PENDING_EMAILS.target in page
-    if not (login or wired):
+    file = script_file(response)
+    if file and not (login or wired):
+        raise Advice(f"the script of the page is in a file, {file}, which was not read", LOOK)
+    if not (wired or (login and not before)):
         wanted = "be the login, or have the script that asks for /api/pending-emails"
         raise response.mismatch(f"the page must {wanted}", "it is neither", wanted=wanted)
 
@@ -270,6 +276,17 @@ def real_cards(queue: Queue) -> list[Card]:
     if not queue.real:
         raise NotApplicable("no card waits but for training" if queue.cards else "no card waits")
     return queue.real
+
+
+def script_file(response: Exchange) -> str:
+    """Return the path of the first script of a page that is a file of this host; empty if there is none.
+
+    All that is asked is known before the first answer, so that no check reads the file.
+    """
+    asked = response.request.origin + response.request.target
+    sources = (attributes.get("src", "") for name, attributes in elements(response.text) if name == "script")
+    files = (local_redirect(asked, source) for source in sources if source)
+    return next((file.path for file in files if file), "")
 
 
 def leads_to(response: Exchange, *paths: str) -> bool:

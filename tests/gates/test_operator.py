@@ -126,6 +126,15 @@ def wired(deployment: Deployment) -> None:
     open_door(lambda asked: asked.path == "/sales")(deployment)
 
 
+def scripted(deployment: Deployment) -> None:
+    """Have the sales page's script in a file of its own."""
+
+    def change(_: Incoming, reply: Reply) -> None:
+        reply.body = b"<!doctype html><script src=/static/sales.js defer></script><table></table>"
+
+    rewrite("/sales", change, was=200)(deployment)
+
+
 # What a queue without a card about a person shows nothing of.
 UNSEEN = dict.fromkeys(("OPS-05", "OPS-06", "OPS-11"), "not-run")
 VARIATIONS: Mapping[Callable[[Deployment], None], dict[str, str]] = {
@@ -137,6 +146,8 @@ VARIATIONS: Mapping[Callable[[Deployment], None], dict[str, str]] = {
     zoneless: {},
     absolute: {},
     wired: {},
+    # The file is not read, since nobody knows of it before the page is: a person has to look.
+    scripted: {"OPS-10": "advised"},
 }
 
 

@@ -53,7 +53,10 @@ APART: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("card-dropped", "card-hidden"), ("OPS-06",)),
     "redis-emptied": ("OPS-05", "OPS-06", "OPS-07", "OPS-11", "STATE-03", "STATE-06"),
     # Without a session the page behind the login cannot be seen.
-    **dict.fromkeys(("sales-unwired-inside", "sales-broken-inside", "sales-asks-again"), ("AUTH-14",)),
+    **dict.fromkeys(
+        ("sales-unwired-inside", "sales-script-elsewhere", "sales-broken-inside", "sales-asks-again"),
+        ("AUTH-14",),
+    ),
     # A guard in front of the CORS policy lets preflights of unguarded paths pass.
     "preflight-guarded": ("AUTH-01",),
     # These use what the others remove: bearers, a secret, the configured Redis.
