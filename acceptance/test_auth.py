@@ -80,8 +80,6 @@ LOCKED_OUT = (
     "the login has locked this address out after five wrong tokens: wait five minutes, and run this again"
 )
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-# Who is asked for patience is not refused: the request may get in later.
-NOT_YET = (408, 425, 429)
 # A websocket can tell a code only to a caller whom it has accepted: policy, unauthorized, forbidden, or one of its own.
 CLOSED_TO_THE_CALLER = re.compile(r"closed with (1008|3000|3003|4\d{3})(: .*)?")
 LOGIN_FIX = 'Hand to the developer, with the deploy logs from Railway: "The login answers {status} where it must open a session."'
@@ -322,14 +320,12 @@ def is_refused(response: Exchange) -> bool:
     """
     if response.status_code in (400, 401, 403):
         return True
-    return 400 <= response.status_code < 500 and not (
-        response.status_code in NOT_YET or response.is_own_error
-    )
+    return 400 <= response.status_code < 500 and not (response.is_put_off or response.is_own_error)
 
 
 def must_be_decided(response: Exchange) -> None:
     """Require that the deployment decided: who is put off, or meets a failure of the server, may get in later."""
-    if response.status_code in NOT_YET or response.status_code >= 500:
+    if response.is_put_off or response.status_code >= 500:
         raise response.mismatch("must be decided, neither put off nor met by a failure of the server")
 
 
