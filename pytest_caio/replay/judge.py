@@ -12,7 +12,7 @@ A *content word* is neither filler nor a negation. Shares are rounded down, so o
   question does not contain. It is grounded if 60% of those words and all of its numbers are in the retrieved
   chunks. 1 + 4 x the share of grounded claims; 5 for an answer without claims, such as an empty one. A label
   at a sentence's start (`Next step: ...`) is no part of the claim. About the answer itself, and so none, is
-  what is labelled `Intent:` with at most five content words and no number, or `Confidence:` with at most two.
+  what is labelled `Intent:` with at most six content words and no number, or `Confidence:` with at most two.
 - **completeness**: 1 + 4 x the share of positive constraints met; 5 if there are none. A constraint, without
   its opening ("Must mention ..."), is met if its words occur in the answer consecutively, or if 60% of its
   content words and all of its numbers occur; if it is negated, one of those words must also occur in a
@@ -58,7 +58,7 @@ _FAILING = 2  # tools or groundedness at or below this fail the case
 _NO_BASELINE = 4
 _ENOUGH = 0.6  # share of a constraint's or a claim's content words
 _CLAIM_WORDS = 3
-_INTENT_WORDS = 5
+_INTENT_WORDS = 6
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 _TOOL_ENDS = re.compile(r"[(:={\[]")
 _CALL = re.compile(r"[^(={\[]*")  # without its arguments

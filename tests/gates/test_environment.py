@@ -590,7 +590,7 @@ def test_revoked_list_of_no_digests(tmp_path: Path, digest: str) -> None:
     gate = ask_gate("environment", tmp_path, profiles=profile)
     assert gate.status == 4
     assert "(key revoked_sha256[0])" in gate.shown
-    assert "regex" in gate.shown
+    assert "write the 64 hex digits" in gate.shown
 
 
 def test_each_secret_s_fix_says_where_its_value_comes_from(

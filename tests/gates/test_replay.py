@@ -160,7 +160,7 @@ def test_dead_runner_passes_nothing(gate: Gate) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("shapeless", "a shape that the suite does not know: Object missing required field `actual_output`"),
+        ("shapeless", "a shape that the suite does not know: it lacks actual_output"),
         ("unstartable", "the program './no-such-runner' was not found"),
         ("mute", "every answer is empty"),
     ],

@@ -155,7 +155,7 @@ def test_another_table_counts_no_days(rows: list[list[str]]) -> None:
     """A table that is not the one row of two counts, as in a file that was edited, says nothing of days."""
     made = record(check("OPS-09", "passed"))
     made.environments[0].checks[0].cases[0].tables = [Table("Clean supervised days", [], rows)]
-    assert entry_of(made, whole=True).environments[0].clean_days is None
+    assert entry_of(made).environments[0].clean_days is None
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_answers_arrive_before_the_last_is_asked(tmp_path: Path) -> None:
     [
         (["--replay-executor", "10.0.0.1"], "--replay-executor 10.0.0.1: write dask://HOST:PORT"),
         (["--replay-executor", "tcp://h:1"], "--replay-executor tcp://h:1: write dask://HOST:PORT"),
-        (["--replay-executor", ""], "--replay-executor : write dask://HOST:PORT"),
+        (["--replay-executor", ""], "--replay-executor: is empty"),
     ],
 )
 def test_an_executor_that_is_none(capsys: pytest.CaptureFixture[str], options: list[str], words: str) -> None:

@@ -119,7 +119,7 @@ def test_a_step_summary_that_nobody_reads(tmp_path: Path) -> None:
 def test_an_env_file_may_be_a_pipe() -> None:
     """An env file is read from a pipe too, as a shell's `<(...)` is one."""
     reader, writer = os.pipe()
-    with os.fdopen(writer, "w") as file:
-        file.write("ENVIRONMENT=production\n")
-    with os.fdopen(reader):
+    with os.fdopen(writer, "wb") as file:
+        file.write(b"ENVIRONMENT=production\n")
+    with os.fdopen(reader, "rb"):
         assert EnvFile.read(Path(f"/dev/fd/{reader}")).values["ENVIRONMENT"].reveal() == "production"
