@@ -10,7 +10,7 @@ from typing import Any
 from pytest_caio.evidence import since
 from pytest_caio.text import beginning, printable
 from pytest_caio.verdict.causes import once
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import Outcome, word_of
 from pytest_caio.verdict.record import CauseRecord, CheckRecord, EnvironmentRecord, Record, WaiverRecord
 from pytest_caio.verdict.summary import not_asked, seen, what_to_do
 
@@ -142,9 +142,10 @@ def _counts(environment: EnvironmentRecord) -> str:
 
 
 def _advice(check: CheckRecord, terminal: Any) -> None:
-    seen = next(case for case in check.cases if case.outcome is Outcome.ADVISED)
-    more = sum(case.outcome is Outcome.ADVISED for case in check.cases) - 1
-    also = f" (and {more} more)" if more else ""
+    seen, *more = (
+        case for case in check.cases if word_of(case.outcome, case.advised_because) == Outcome.ADVISED
+    )
+    also = f" (and {len(more)} more)" if more else ""
     terminal.write_line(
         beginning(printable(f"  Does not block: {check.id} {check.title}: {seen.observed}{also}"), _LINE),
         yellow=True,

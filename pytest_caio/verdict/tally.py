@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pytest_caio.checks.check import GATES
 from pytest_caio.environments.environment import Environment
 from pytest_caio.verdict.judge import judge
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import (
     CaseRecord,
     CheckRecord,
@@ -81,13 +81,18 @@ def _order(gate: str) -> int:
     return GATES.index(gate) if gate in GATES else len(GATES)
 
 
+def _place(result: Result) -> tuple[str, bool, str]:
+    """Return what to sort results by: the cases of a check that were not asked come last."""
+    return result.check, result.advised_because is AdvisedBecause.NEEDS_WRITES, result.nodeid
+
+
 def _environment(
     environment: Environment, results: list[Result], narrowed: Sequence[str], waivers: Sequence[WaiverRecord]
 ) -> EnvironmentRecord:
     numbers: dict[int, int] = {}
     exchanges: list[ExchangeRecord] = []
     checks: dict[str, CheckRecord] = {}
-    for result in sorted(results, key=lambda r: (r.check, r.nodeid)):
+    for result in sorted(results, key=_place):
         for key, exchange in result.exchanges.items():
             if key not in numbers:
                 numbers[key] = exchange.n = len(numbers) + 1

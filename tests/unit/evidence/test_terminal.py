@@ -149,6 +149,14 @@ def test_what_the_developer_does_is_said() -> None:
     assert rendered(record([alone]))[2].startswith("For the developer: In Railway")
 
 
+def test_advice_counts_the_cases_that_were_asked() -> None:
+    """Cases that were not asked are not counted among those that advise."""
+    advised = check(1, Outcome.ADVISED, AdvisedBecause.CHECK_ADVISES, blocking=False)
+    advised.cases += check(1, Outcome.ADVISED, AdvisedBecause.NEEDS_WRITES).cases
+    (line,) = [line for line in rendered(record([advised], verdict="GO")) if "Does not block" in line]
+    assert line.endswith("was let in (200) (and 1 more)")
+
+
 def test_what_was_not_asked_is_one_line() -> None:
     """Checks that would change something are named together, also those that were asked in part."""
     part = check(2, Outcome.ADVISED, AdvisedBecause.NEEDS_WRITES)

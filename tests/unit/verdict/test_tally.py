@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_caio.checks.check import GATES
-from pytest_caio.verdict.outcome import Outcome
+from pytest_caio.verdict.outcome import AdvisedBecause, Outcome
 from pytest_caio.verdict.record import ExchangeRecord, Record, Result, RunRecord
 from pytest_caio.verdict.tally import Tally
 
@@ -74,6 +74,15 @@ def test_a_check_is_as_bad_as_its_worst_case(close: Callable[..., Record]) -> No
         ("B", "failed"),
         ("c", "missing-input"),
     ]
+
+
+def test_what_was_not_asked_is_not_the_advice_of_its_check(close: Callable[..., Record]) -> None:
+    """A case that was not asked comes after those that were: its words are not what its check advises."""
+    unasked = {"advised_because": AdvisedBecause.NEEDS_WRITES, "observed": "not asked", "fix": "Another."}
+    asked = {"advised_because": AdvisedBecause.CHECK_ADVISES, "observed": "it is open", "fix": "Close it."}
+    [check] = close(result("a", "advised", **unasked), result("b", "advised", **asked)).environments[0].checks
+    assert (check.observed, check.fix) == ("it is open", "Close it.")
+    assert [case.id for case in check.cases] == ["b", "a"]
 
 
 @pytest.mark.parametrize(
