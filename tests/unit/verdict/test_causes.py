@@ -525,12 +525,27 @@ def test_an_open_webhook_is_one_cause() -> None:
 def test_a_check_that_explains_another() -> None:
     """A check of the table takes what it explains; another that fails for itself stays a cause."""
     seen = Seen()
-    seen.fails("RDY-08", seen.answer(REPORT, 200, '{"query_token_enabled": true}', TOKEN))
+    seen.fails("RDY-08", observed="it says query_token_enabled: true")
     seen.fails("AUTH-04", seen.answer(f"{STATUS}?token=x", 200))
     seen.fails("RDY-09", seen.answer("/docs", 200))
     first, second = seen.causes
     assert (first.action, first.checks) == ("Mend AUTH-04.", ["AUTH-04", "RDY-08"])
     assert (second.sentence, second.action) == ("This does not hold: Title of RDY-09.", "Mend RDY-09.")
+
+
+@pytest.mark.parametrize(
+    ("first", "variable"),
+    [("AUTH-04", "query_token_enabled: true"), ("WH-01", "webhook_signature_required: false")],
+)
+def test_another_variable_of_one_report_is_a_cause_of_its_own(first: str, variable: str) -> None:
+    """What the report says of one variable explains no failure that is about another one."""
+    for said, causes in ((variable, [[first, "RDY-08"]]), ("strict_mode: false", [[first], ["RDY-08"]])):
+        seen = Seen()
+        body = '{"strict_mode": false, "query_token_enabled": true, "webhook_signature_required": false}'
+        report = seen.answer(REPORT, 200, body, TOKEN)
+        seen.fails(first, seen.answer(f"{STATUS}?token=x", 200))
+        seen.fails("RDY-08", report, observed=f"it says {said}")
+        assert [cause.checks for cause in seen.causes] == causes
 
 
 def test_a_check_that_broke_is_a_cause_even_if_it_advises() -> None:
