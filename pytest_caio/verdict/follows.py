@@ -178,7 +178,7 @@ FOLLOWS = (
     Follow("WH-08", "WH-12 WH-02", _heyreach, "HeyReach's webhook is not guarded as it must be."),
     Follow("WH-02", "RDY-07 RDY-01 RDY-02 AUTH-03", _part("webhooks"), "The webhooks are not ready."),
     # The guard: what is wrong gets in, and so does what was withdrawn.
-    Follow("AUTH-07", "AUTH-12 AUTH-15 AUTH-17", _same_credential, "A wrong token opens the dashboard."),
+    Follow("AUTH-07", "AUTH-12 AUTH-15 AUTH-17", _case("wrong"), "A wrong token opens the dashboard."),
     Follow("AUTH-08", "AUTH-12", _case("made-up session"), "Any session is believed."),
     Follow("AUTH-10", "OPS-10", _capitals),
     Follow("AUTH-20", "RDY-10", _same_request, "A file that only the server may read is served."),

@@ -548,6 +548,15 @@ def test_another_variable_of_one_report_is_a_cause_of_its_own(first: str, variab
         assert [cause.checks for cause in seen.causes] == causes
 
 
+@pytest.mark.parametrize(("name", "causes"), [("wrong", 1), ("its first half", 3)])
+def test_only_a_wholly_wrong_token_explains_others(name: str, causes: int) -> None:
+    """Where any token opens the dashboard, a revoked one does too; a half of the right one explains none."""
+    seen = Seen()
+    for check, case in (("AUTH-07", name), ("AUTH-12", "revoked token 1"), ("AUTH-15", "A as token")):
+        seen.fails(check, seen.answer(STATUS, 200, sent={TOKEN_HEADER: f"[{case}]"}), name=case)
+    assert len(seen.causes) == causes
+
+
 def test_a_check_that_broke_is_a_cause_even_if_it_advises() -> None:
     """Checks that broke are one cause, for whoever maintains the suite; advice is none."""
     seen = Seen()
