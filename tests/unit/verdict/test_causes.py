@@ -557,6 +557,15 @@ def test_only_a_wholly_wrong_token_explains_others(name: str, causes: int) -> No
     assert len(seen.causes) == causes
 
 
+@pytest.mark.parametrize(("name", "causes"), [("leads", 1), ("cards", 2)])
+def test_a_lost_lead_explains_no_card(name: str, causes: int) -> None:
+    """Leads are migrated and cards are not: a card that is not shown is no consequence of a lost lead."""
+    seen = Seen()
+    seen.fails("STATE-01", observed="a.json: key is missing in Redis")
+    seen.fails("STATE-06", name=name, observed="key")
+    assert len(seen.causes) == causes
+
+
 def test_a_check_that_broke_is_a_cause_even_if_it_advises() -> None:
     """Checks that broke are one cause, for whoever maintains the suite; advice is none."""
     seen = Seen()
