@@ -66,6 +66,12 @@ def _other_prefix(root: Failure, other: Failure) -> bool:
     )
 
 
+def _queue_elsewhere(root: Failure, other: Failure) -> bool:
+    """Return whether the queue is under another prefix, and the other case is about the cards in it."""
+    cards = other.case.name == "cards" if other.id == "STATE-06" else _shows(r'"count":\s*0')(root, other)
+    return root.case.observed.startswith("it is under ") and cards
+
+
 def _case(name: str) -> Callable[[Failure, Failure], bool]:
     """Return whether the first check fails in this case."""
     return lambda root, other: root.case.name == name and _same_credential(root, other)
@@ -202,6 +208,8 @@ FOLLOWS = (
     Follow("STATE-06", "STATE-01 STATE-05", _other_redis,
             "The env file's Redis, or its STATE_REDIS_PREFIX, is not the one that the deployment uses."),
     Follow("STATE-01", "STATE-05 STATE-06", _migrated, "Redis does not hold what was migrated."),
+    Follow("RDY-15", "STATE-06 OPS-06", _queue_elsewhere,
+            "The deployment keeps its queue under another CONTEXT_REDIS_PREFIX than the env file's."),
     Follow("STATE-06", "OPS-06 RDY-15", _shows(r'"count":\s*0'),
             "The deployment does not show the state that Redis holds."),
     Follow("OPS-07", "OPS-08", _same_request, "An email counts as sent, and is not proved."),

@@ -566,6 +566,20 @@ def test_a_lost_lead_explains_no_card(name: str, causes: int) -> None:
     assert len(seen.causes) == causes
 
 
+def test_leads_and_cards_under_other_prefixes_are_two_causes() -> None:
+    """The prefix of the queue explains the cards that are not shown, and not the leads."""
+    seen = Seen()
+    queue = seen.answer("/api/pending-emails", 200, '{"count": 0}', TOKEN)
+    seen.fails("STATE-06", seen.answer("/api/leads", 200, "[]", TOKEN), name="leads", fix="Mend the leads.")
+    seen.fails("STATE-06", queue, name="cards")
+    seen.fails("RDY-15", queue, expected="the queue must be under a in Redis", observed="it is under b")
+    seen.fails("OPS-06", queue, blocking=False, outcome="advised")
+    assert [(cause.action, cause.checks) for cause in seen.causes] == [
+        ("Mend RDY-15.", ["RDY-15", "STATE-06", "OPS-06"]),
+        ("Mend the leads.", ["STATE-06"]),
+    ]
+
+
 def test_a_check_that_broke_is_a_cause_even_if_it_advises() -> None:
     """Checks that broke are one cause, for whoever maintains the suite; advice is none."""
     seen = Seen()
