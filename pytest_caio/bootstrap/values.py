@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.environments.environment import checked_url
-from pytest_caio.environments.keys import SECRETS, SENDING_KEYS, expected_values
+from pytest_caio.environments.keys import SECRETS, expected_values, issuer_of
 from pytest_caio.errors import InputError
 
 __all__ = ["GENERATED", "OF_PROVIDERS", "chosen_ways", "credentials_to_make", "defaults", "ways_in"]
@@ -15,9 +15,8 @@ __all__ = ["GENERATED", "OF_PROVIDERS", "chosen_ways", "credentials_to_make", "d
 SIGNATURE, BEARER = "signature", "bearer"
 OF_PROVIDERS = {key for provider in PROVIDERS.values() for key in provider.keys}
 
-# Only Inngest and GHL can generate their keys. Of the webhook credentials, those are generated that
-# `credentials_to_make` returns.
-GENERATED = tuple(key for key in SECRETS if not key.startswith("INNGEST_") and key not in SENDING_KEYS)
+# Of the webhook credentials, those are generated that `credentials_to_make` returns.
+GENERATED = tuple(key for key in SECRETS if not issuer_of(key))
 
 
 def defaults(mode: str, base_url: str) -> dict[str, str]:

@@ -88,7 +88,7 @@ def _test(environment: EnvironmentRecord, check: CheckRecord, case: CaseRecord) 
     }
     if case.outcome is not Outcome.PASSED:
         test["message"] = told(case.expected, case.observed)
-        test["labels"]["fix"] = case.fix
+        test["labels"] |= {"fix": case.fix} if case.fix else {}
     elif case.retried:
         test["flaky"] = True
     return test

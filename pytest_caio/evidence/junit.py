@@ -105,7 +105,7 @@ def _case(environment: EnvironmentRecord, check: CheckRecord, case: CaseRecord) 
         ("environment", environment.name),
         ("outcome", case.outcome),
         ("blocking", "yes" if check.blocking else "no, it advises"),
-        *([] if case.outcome is Outcome.PASSED else [("fix", case.fix)]),
+        *([("fix", case.fix)] if case.fix and case.outcome is not Outcome.PASSED else []),
         *([("waived", check.waiver.sentence)] if case.outcome is Outcome.WAIVED and check.waiver else []),
     )
     if kind := _KINDS.get(case.outcome):

@@ -21,9 +21,9 @@ _LONGEST_GAP = timedelta(hours=36)  # a run each night, and half a day for one t
 
 # The runbook says how long the stays last; how they are counted from runs is decided here.
 RULES = (
-    "stable: from the start of the first to the end of the latest of an unbroken row of runs that were GO, "
-    f"of one commit, without {_LONGEST_GAP / timedelta(hours=1):.0f} hours between two runs; {HOURS_NEEDED} "
-    "hours are needed, on staging before production",
+    "stable: the time that consecutive GO runs of one commit cover, with gaps under "
+    f"{_LONGEST_GAP / timedelta(hours=1):.0f} hours; {HOURS_NEEDED} hours are needed, on staging before "
+    "production",
     "clean day: a day (UTC) with at least one run, and only runs that were GO; "
     f"{DAYS_NEEDED} in a row are needed, in production, until today or yesterday",
     "only whole runs count, and a NO-GO of any run; GO with a waiver is GO",

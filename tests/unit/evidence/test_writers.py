@@ -76,7 +76,7 @@ def test_ctrf_tells_outcomes_apart(tmp_path: Path) -> None:
 
 
 def test_each_file_names_the_fix_of_the_case(tmp_path: Path) -> None:
-    """CTRF and JUnit XML have the fix of each case, which need not be that of the check's worst case."""
+    """CTRF and JUnit XML have the fix of each case, if it has one: not that of the check's worst case."""
     one = check("AUTH-01", "failed")
     one.cases[0].fix = "fix of this case"
     made = json.loads(text_of(ctrf.write, record(one), tmp_path / "a.ctrf.json"))["results"]
@@ -84,6 +84,11 @@ def test_each_file_names_the_fix_of_the_case(tmp_path: Path) -> None:
     suite = ElementTree.fromstring(text_of(JunitReport().write, record(one), tmp_path / "a.junit.xml"))
     told = {each.get("name"): each.get("value") for each in suite.iter("property")}
     assert told["fix"] == "fix of this case"
+    one.cases[0].fix = ""
+    made = json.loads(text_of(ctrf.write, record(one), tmp_path / "b.ctrf.json"))["results"]
+    assert "fix" not in made["tests"][0]["labels"]
+    suite = ElementTree.fromstring(text_of(JunitReport().write, record(one), tmp_path / "b.junit.xml"))
+    assert [each for each in suite.iter("property") if each.get("name") == "fix"] == []
 
 
 def test_ctrf_names_a_flake(tmp_path: Path) -> None:
