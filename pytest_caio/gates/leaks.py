@@ -19,7 +19,7 @@ from pytest_caio.outcomes import Mismatch
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.unpacking import UNREADABLE
 
-__all__ = ["find_leaks", "leaking", "signatures_in"]
+__all__ = ["find_leaks", "leaking", "signatures_in", "tokens_in"]
 
 _CONNECTION_STRING = re.compile(
     r"\b(?:rediss?|postgres(?:ql)?|mysql|mariadb|mssql|oracle|mongodb|amqps?)(?:\+\w{1,20})?://\S+"
@@ -166,6 +166,11 @@ def _without_sent(exchange: Exchange, text: str) -> str:
 def signatures_in(exchange: Exchange, environment: Environment) -> list[str]:
     """Return every signature in a response that a right secret made of what was sent, or of the response."""
     return list(dict.fromkeys(_signatures(exchange, environment, _text(exchange))))
+
+
+def tokens_in(exchange: Exchange) -> list[str]:
+    """Return every token of a known form in a response, whosever it is."""
+    return list(dict.fromkeys(found[0] for found in _TOKEN.finditer(_text(exchange))))
 
 
 def _signatures(exchange: Exchange, environment: Environment, text: str) -> Iterator[str]:

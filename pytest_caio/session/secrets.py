@@ -15,7 +15,7 @@ from pytest_caio.contract.paths import ACTING_PATHS, NAMED_PATHS, READING_PATHS
 from pytest_caio.contract.signing import signed_part
 from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.keys import RUNTIME_KEYS
-from pytest_caio.gates.leaks import signatures_in
+from pytest_caio.gates.leaks import signatures_in, tokens_in
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.redactor import Redactor
 from pytest_caio.redaction.secret import names_path, names_secret
@@ -36,7 +36,7 @@ class RunSecrets:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._learning = threading.Lock()
-        self._learned = 0  # characters of cookies and signatures seen
+        self._learned = 0  # characters of cookies, tokens and signatures seen
         self._environments: tuple[Environment, ...] = ()
 
     def learn_environments(self, environments: Iterable[Environment]) -> None:
@@ -73,16 +73,19 @@ class RunSecrets:
             self._redactor.add(name, value, reported=name != SESSION.name)
 
     def learn_answer(self, exchange: Exchange) -> None:
-        """Register the cookies that a response sets, and the signatures in it, whichever secret made them."""
+        """Register the cookies that a response sets, and the tokens and signatures in it, also of others."""
         for environment in self._environments:
             for signature in signatures_in(exchange, environment):
                 self._redactor.add("a signature", signature, reported=False)
+        found = [("a token", token) for token in tokens_in(exchange)]
         for name, value in exchange.headers:
-            for signature in _SIGNATURE.findall(value) if "signature" in name.lower() else ():
-                with self._learning:
-                    self._learned += len(signature)
-                    if self._learned <= _MOST_LEARNED:
-                        self._redactor.add("a signature", signature, reported=False)
+            if "signature" in name.lower():
+                found += [("a signature", signature) for signature in _SIGNATURE.findall(value)]
+        for shown, value in found:
+            with self._learning:
+                self._learned += len(value)
+                if self._learned <= _MOST_LEARNED:
+                    self._redactor.add(shown, value, reported=False)
         for header in exchange.header_values("set-cookie"):
             name, _, value = header.partition(";")[0].partition("=")
             shown = f"cookie {name.strip()}" if re.fullmatch(r"[\w-]{1,40}", name.strip()) else "a cookie"

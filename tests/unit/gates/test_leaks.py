@@ -220,6 +220,25 @@ def test_signatures_in_answers_are_redacted(make_environment: Make) -> None:
     assert redactor.secrets_in(shown) == []
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        "sk-proj-aB3_dE5-fG7hI9jK1lM3nO5p",
+        "ghp_0123456789abcdefghijABCD",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl",
+    ],
+)
+def test_tokens_in_answers_are_redacted(token: str, make_environment: Make) -> None:
+    """A token that a response shows is known by its form before it is shown, and is a leak all the same."""
+    environment = make_environment()
+    request = Request("GET", "http://127.0.0.1:9", "/api/health")
+    exchange = Exchange(request, datetime.now(UTC), 1.0, 200, (), json.dumps({"key": token}).encode())
+    redactor = Redactor()
+    RunSecrets(redactor).learn_answer(exchange)
+    assert redactor.redact(f"it says {token}") == "it says [redacted: a token]"
+    assert find_leaks(exchange, environment, redactor.secrets_in) == ["a token"]
+
+
 def test_a_header_cannot_have_the_report_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
     """What headers may call a signature is bounded in total, so that words of the report stay."""
     monkeypatch.setattr("pytest_caio.session.secrets._MOST_LEARNED", 100)
