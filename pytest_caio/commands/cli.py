@@ -59,6 +59,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, printable(f"{self.prog}: {message}; {self.prog} --help shows what it takes") + "\n")
 
 
+def _named(unknown: Sequence[str]) -> str:
+    """Return what was given and is not known, by name: what follows an option may be a secret."""
+    options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+    return ", ".join(dict.fromkeys(options)) or "place for a further argument"
+
+
 def _filled(convert: Callable[[str], object], name: str) -> Callable[[str], object]:
     """Return the conversion of an option's value that refuses an empty one: `Path("")` would be a folder."""
 
@@ -100,7 +106,9 @@ def _run(argv: Sequence[str] | None) -> int:
         if name == asked:
             importlib.import_module(module).configure(command)
     try:
-        args = parser.parse_args(arguments)
+        args, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            commands.choices[asked].error(f"there is no {_named(unknown)}")
         status: int = importlib.import_module(_COMMANDS[args.command][0]).run(args)
     except InputError as error:
         parser.exit(2, f"{parser.prog} {asked}: {printable(str(error))}\n")

@@ -1,4 +1,4 @@
-"""The commands where nobody reads what they say, as with `| head`."""
+"""The command line: outputs that nobody reads, as with `| head`, and options that are not there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_caio.commands.cli import main
 from tests.support.evidence_sets import Written, record_of, write_set
 
 
@@ -59,3 +60,23 @@ def test_a_full_output_is_told(evidence: Written) -> None:
             0,
             "standard output takes no more (No space left on device)\n",
         )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--redis_url=rediss://u:hunter2hunter2@h/0"], "there is no --redis_url; "),
+        (["--redis_url", "rediss://u:hunter2hunter2@h/0"], "there is no --redis_url; "),
+        (["hunter2hunter2"], "there is no place for a further argument; "),
+    ],
+)
+def test_an_unknown_option_is_told_without_its_value(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelled option is told by its name alone, with the command whose help has the right one."""
+    with pytest.raises(SystemExit) as left:
+        main(["verify", "evidence", "--key=caio-evidence.pub", *words])
+    assert left.value.code == 2
+    err = capsys.readouterr().err
+    assert told + "python -m pytest_caio verify --help" in err
+    assert "hunter2" not in err

@@ -784,7 +784,7 @@ def test_what_is_empty_or_not_there_is_named(attach: Attach, evidence: Written, 
         ),
         (
             ("--unverified", "--wrong", evidence.json),
-            "unrecognized arguments: --wrong; python -m pytest_caio",
+            "there is no --wrong; python -m pytest_caio attach --help",
         ),
     ):
         status, lines = attach(GITHUB, *words, key=None)
