@@ -82,6 +82,7 @@ LOCKED_OUT = (
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # A websocket can tell a code only to a caller whom it has accepted: policy, unauthorized, forbidden, or one of its own.
 CLOSED_TO_THE_CALLER = re.compile(r"closed with (1008|3000|3003|4\d{3})(: .*)?")
+REFUSED = "be refused (400, 401 or 403)"
 LOGIN_FIX = 'Hand to the developer, with the deploy logs from Railway: "The login answers {status} where it must open a session."'
 NO_SESSION = (
     'Hand to the developer, with the deploy logs from Railway: "A wrong token at the login must open no session, and show the '
@@ -297,11 +298,12 @@ def test_other_spellings(response: Exchange, case: str) -> None:
     """A protected path is refused in every spelling."""
     if leads_to_the_status(response):
         return
-    if case in GUARDED_SPELLINGS:
-        must_refuse(response)
-    elif case in OTHER_SPELLINGS and response.status_code in (302, 303, 307):
+    if case in OTHER_SPELLINGS and response.status_code in (302, 303, 307):
         must_go_to_login(response, "be refused, or sent to the login of this host", "sent")
-    elif response.status_code != 404:
+    elif 300 <= response.status_code < 400:
+        sent = response.header("location") or "nowhere"
+        raise response.mismatch(f"must {REFUSED}", f"sent to {sent}", "sent", target=sent)
+    elif case in GUARDED_SPELLINGS or response.status_code != 404:
         must_refuse(response)
 
 
@@ -332,7 +334,7 @@ def must_be_decided(response: Exchange) -> None:
 def must_refuse(response: Exchange, case: str = "") -> None:
     """Require that a caller was refused, by the dashboard or by a firewall in front of it."""
     if not is_refused(response):
-        raise response.mismatch("must be refused (400, 401 or 403)", "", "", case=case)
+        raise response.mismatch(f"must {REFUSED}", "", "", case=case)
 
 
 def must_go_to_login(response: Exchange, to: str, *ways: str) -> None:

@@ -216,10 +216,10 @@ OTHER_KEYS = "all other keys"
 
 def source_of(key: str) -> str:
     """Return the way to a new value of a secret: how it is made, and where else it must be known."""
-    if key.endswith("_URL"):
-        return "url"
     if issuer_of(key):
         return "issued"
+    if key.endswith("_URL"):
+        return "url"
     return "provider" if entered_at_provider(key) else ""
 
 

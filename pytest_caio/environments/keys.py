@@ -196,7 +196,7 @@ def canonical(environment: str) -> str:
 
 def issuer_of(key: str) -> str:
     """Return the service that issues the value of a secret, or an empty string if it can be generated."""
-    return _ISSUERS.get(key, "")
+    return _ISSUERS.get(key, "" if key in RUNTIME_KEYS else "the service that issues it")
 
 
 def entered_at_provider(key: str) -> bool:
