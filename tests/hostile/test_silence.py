@@ -110,6 +110,7 @@ def test_a_part_that_hangs_costs_one_deadline(
     assert outcome.checks["RDY-01"] == ("failed" if hangs("/api/health/ready") else "passed")
 
 
+@pytest.mark.nightly
 def test_late_resets_are_within_the_deadline(ask_at: Ask, deployment: Deployment, pace: Pace) -> None:
     """Connections that are reset late are retried, and all retries stay within one timeout."""
     relay = bad.relaying(deployment.address)

@@ -80,6 +80,7 @@ def test_the_tour_is_the_same_each_time(healthy: Site, hosted: Hosted) -> None:
         assert face(healthy) == face(other)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("group", variation_groups(VARIATIONS))
 def test_each_variation_of_a_group_shows(group: Sequence[str], hosted: Hosted) -> None:
     """A deployment with a group of variations answers something otherwise than without any one of them."""

@@ -47,7 +47,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(
-    "way", some_nightly(WAYS, "not captured", "quiet, with logs", "full trace", "fixtures", "workers")
+    "way", some_nightly(WAYS, "everything", "not captured", "full trace", "fixtures", "workers")
 )
 def test_no_output_contains_a_secret(way: str, tmp_path: Path) -> None:
     """With an echoing deployment and tests that print every secret, no output of the run contains one."""
@@ -121,6 +121,7 @@ OPTIONS = st.lists(
 
 
 # Each example is a run of the plugin, so there are few of them, and hypothesis does not shrink them.
+@pytest.mark.nightly
 @settings(max_examples=3, deadline=None, derandomize=False, database=None, phases=["explicit", "generate"])
 # An example in which no line holds eight characters of the secret.
 @example(string.ascii_letters, [["HEX", "wrapped"]] * 3, "", [], False)

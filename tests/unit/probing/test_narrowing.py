@@ -19,7 +19,7 @@ from pytest_caio.probing.prober import Prober
 from pytest_caio.reference.hosting.listening import loopback_socket
 from pytest_caio.reference.hosting.server import Server
 
-LIMITS = (17, 20, 40, 100)
+LIMITS = (20, *(pytest.param(limit, marks=pytest.mark.nightly) for limit in (17, 40, 100)))
 
 
 async def fit(scope: Scope, receive: Receive, send: Send) -> None:

@@ -168,6 +168,7 @@ def held(client: redis.Redis) -> dict[bytes, bytes]:
     return dict(zip(keys, client.mget(keys), strict=True)) if keys else {}
 
 
+@pytest.mark.nightly
 def test_killed_at_any_point_and_run_again_it_is_whole(
     make_hive: MakeHive, command: Command, redis_server: RedisServer, client: redis.Redis, tmp_path: Path
 ) -> None:
