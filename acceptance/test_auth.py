@@ -9,6 +9,7 @@ from pytest_caio import (
     Effect,
     Environment,
     Exchange,
+    Mismatch,
     MissingInput,
     NotApplicable,
     Probe,
@@ -301,8 +302,7 @@ def test_other_spellings(response: Exchange, case: str) -> None:
     if case in OTHER_SPELLINGS and response.status_code in (302, 303, 307):
         must_go_to_login(response, "be refused, or sent to the login of this host", "sent")
     elif 300 <= response.status_code < 400:
-        sent = response.header("location") or "nowhere"
-        raise response.mismatch(f"must {REFUSED}", f"sent to {sent}", "sent", target=sent)
+        raise sent_elsewhere(response, f"must {REFUSED}", "sent")
     elif case in GUARDED_SPELLINGS or response.status_code != 404:
         must_refuse(response)
 
@@ -325,12 +325,6 @@ def is_refused(response: Exchange) -> bool:
     return 400 <= response.status_code < 500 and not (response.is_put_off or response.is_own_error)
 
 
-def must_be_decided(response: Exchange) -> None:
-    """Require that the deployment decided: who is put off, or meets a failure of the server, may get in later."""
-    if response.is_put_off or response.status_code >= 500:
-        raise response.mismatch("must be decided, neither put off nor met by a failure of the server")
-
-
 def must_refuse(response: Exchange, case: str = "") -> None:
     """Require that a caller was refused, by the dashboard or by a firewall in front of it."""
     if not is_refused(response):
@@ -341,8 +335,13 @@ def must_go_to_login(response: Exchange, to: str, *ways: str) -> None:
     """Require a redirect that stays on this deployment and goes to its login."""
     target = response.local_redirect
     if target is None or target.path != LOGIN:
-        sent = response.header("location") or "nowhere"
-        raise response.mismatch(f"must {to}", f"sent to {sent}", *ways, target=sent)
+        raise sent_elsewhere(response, f"must {to}", *ways)
+
+
+def sent_elsewhere(response: Exchange, expected: str, *ways: str) -> Mismatch:
+    """Return what is raised for a redirect, which says where it leads."""
+    sent = response.header("location") or "nowhere"
+    return response.mismatch(expected, f"sent to {sent}", *ways, target=sent)
 
 
 @check("AUTH-11", fix=METHOD)
@@ -540,7 +539,7 @@ MALFORMED = (
 def test_malformed_credentials(response: Exchange) -> None:
     """A malformed credential is refused as the caller's mistake, and crashes nothing."""
     response.must_answer(range(400, 500), to="be refused as the caller's mistake")
-    must_be_decided(response)
+    response.must_be_decided()
 
 
 @check(
@@ -706,7 +705,7 @@ def test_no_project_file(
             way = "dots" if re.search(r"\.\./|%2e%2e|\.\.%2f", path) else ""
             raise response.mismatch("must not be served", f"{path} is served: {response.summary}", way)
     for response in responses.values():
-        must_be_decided(response)
+        response.must_be_decided()
 
 
 def is_file(response: Exchange) -> bool:

@@ -173,6 +173,12 @@ class Exchange:
             codes = " or ".join(f"{s.start} to {s[-1]}" if isinstance(s, range) else str(s) for s in statuses)
             raise self.mismatch(f"must {to} ({codes})" if to else f"must answer {codes}", "", **named)
 
+    def must_be_decided(self) -> None:
+        """Raise Mismatch unless the deployment decided: who is put off, or meets a 5xx, may get in later."""
+        __tracebackhide__ = JUDGING
+        if self.is_put_off or self.status_code >= 500:
+            raise self.mismatch("must be decided, neither put off nor met by a failure of the server")
+
     def mismatch(self, expected: str, observed: str = "", *ways: Way, **named: object) -> Mismatch:
         """Return what a check raises for this response; by default, what was observed is the whole answer."""
         path = self.request.target.partition("?")[0]
