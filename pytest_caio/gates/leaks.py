@@ -106,7 +106,7 @@ def _leaks(
     if any(_signatures(exchange, environment, text)):
         yield "a right signature of what was sent"
     # A cookie that holds a token is the session of the caller who is sent it.
-    if not named and _TOKEN.search(text) and _TOKEN.search(_text(exchange, cookies=False)):
+    if not named and _tokens(text) and _tokens(_text(exchange, cookies=False)):
         yield "a token"
     yield from _insides(text)
     if not exchange.request.entitled and _persons_in(exchange, environment):
@@ -144,6 +144,11 @@ def _may_have_digest(text: str) -> bool:
 
 
 @_short_remembered
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(found[0] for found in _TOKEN.finditer(text))
+
+
+@_short_remembered
 def _insides(text: str) -> tuple[str, ...]:
     """Return what a text shows of the server's insides, in words."""
     shown = ((_CONNECTION_STRING, "a connection string"), (_STACK_TRACE, "a stack trace"))
@@ -170,7 +175,7 @@ def signatures_in(exchange: Exchange, environment: Environment) -> list[str]:
 
 def tokens_in(exchange: Exchange) -> list[str]:
     """Return every token of a known form in a response, whosever it is."""
-    return list(dict.fromkeys(found[0] for found in _TOKEN.finditer(_text(exchange))))
+    return list(dict.fromkeys(_tokens(_text(exchange))))
 
 
 def _signatures(exchange: Exchange, environment: Environment, text: str) -> Iterator[str]:
