@@ -46,13 +46,14 @@ def test_connections_are_bounded(ask: Ask, deployment: Deployment, tmp_path: Pat
         "from pytest_caio.probing import origin\norigin._PATIENCE = 60\n", "utf-8"
     )
     asked = ("acceptance/test_cors.py", *deployment.arguments, "-p", "patient")
-    for options in (("--max-connections=3",), ()):
+    for options in (("--max-connections=3",), ("--max-connections=32",), ()):
         slow = Slow(0.05)
         with serving(slow) as url:
             ask(*asked, f"--base-url={url}", *options, path=[tmp_path])
         most.append(slow.most)
     assert most[0] == 3
-    assert 32 < most[1] <= 128  # the default
+    assert 3 < most[1] <= 32
+    assert most[2] > 3
 
 
 def busiest(outcome: Outcome, window: float) -> int:
