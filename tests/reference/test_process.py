@@ -189,18 +189,22 @@ def test_start_that_hangs() -> None:
         ReferenceProcess(start_seconds=0.01).start()
 
 
+def started(temporary: Path, *before: str, **streams: int) -> subprocess.Popen[str]:
+    """Start `serve`, behind the words `before`, with its temporary files in a folder."""
+    return subprocess.Popen(
+        [*before, *SERVE],
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        env={**os.environ, "TMPDIR": str(temporary)},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, **streams},
+    )
+
+
 @posix
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signal_ends_it(name: str, tmp_path: Path) -> None:
     """A signal ends it in order: exit status 0, one line on stdout, no Redis left, no temporary file."""
-    running = subprocess.Popen(
-        SERVE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        encoding="utf-8",
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
+    running = started(tmp_path, stderr=subprocess.PIPE)
     assert running.stdout is not None
     told = json.loads(running.stdout.readline())
     assert told["ok"] is True
@@ -220,14 +224,7 @@ def test_signal_ends_it(name: str, tmp_path: Path) -> None:
 @posix
 def test_a_terminal_that_is_closed_after_nohup(tmp_path: Path) -> None:
     """Started with SIGHUP ignored, as by nohup, it goes on when its terminal is closed."""
-    running = subprocess.Popen(
-        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *SERVE],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        encoding="utf-8",
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
+    running = started(tmp_path, "sh", "-c", 'trap "" HUP; exec "$@"', "sh")
     assert running.stdout is not None
     url = json.loads(running.stdout.readline())["base_url"]
     running.send_signal(signal.Signals["SIGHUP"])
@@ -243,13 +240,7 @@ def test_a_terminal_that_is_closed_after_nohup(tmp_path: Path) -> None:
 def test_signal_while_starting(tmp_path: Path) -> None:
     """A signal before it serves leaves neither a Redis nor a file."""
     for wait in (0.1, 0.3, 0.5):
-        running = subprocess.Popen(
-            SERVE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": str(tmp_path)},
-        )
+        running = started(tmp_path, stdout=subprocess.DEVNULL)
         time.sleep(wait)
         children = psutil.Process(running.pid).children()
         running.send_signal(signal.SIGTERM)
