@@ -63,7 +63,7 @@ def test_no_output_contains_a_secret(way: str, tmp_path: Path) -> None:
         assert outcome.status == 0, outcome.stdout + outcome.stderr
         assert len(outcome.lines) > 20
     else:
-        assert outcome.lines[-1] == "NO-GO", outcome.stdout[-3000:] + outcome.stderr[-3000:]
+        assert outcome.lines[-1:] == ["NO-GO"], outcome.stdout[-3000:] + outcome.stderr[-3000:]
         assert "[redacted: " in outcome.stdout
     assert planted.leaks(outcome, cookies) == {}
 
@@ -150,7 +150,7 @@ def test_any_secret_in_any_form(
             texts=texts,
         )
         assert "INTERNALERROR" not in outcome.stdout + outcome.stderr, outcome.stdout[-3000:]
-        assert outcome.lines[-1] == "NO-GO", outcome.stdout[-3000:] + outcome.stderr[-3000:]
+        assert outcome.lines[-1:] == ["NO-GO"], outcome.stdout[-3000:] + outcome.stderr[-3000:]
         assert planted.leaks(outcome, cookies) == {}
 
 
