@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
+from pytest_caio.environments.urls import web_url
 from pytest_caio.errors import InputError
 from pytest_caio.system.strictjson import misfit
 from pytest_caio.system.textfile import native_path, read_text
@@ -77,13 +78,14 @@ class StateSection(_Section, frozen=True, forbid_unknown_fields=True):
         return self._anchored(folder, "hive_dir", "summary")
 
 
-_EXECUTOR = r"^(dask://([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}/?)?$"
+_EXECUTOR = r"^(dask://(([\w-]{1,63}(\.[\w-]{1,63})*\.?|\[[0-9a-fA-F:.]+\]):\d{1,5})/?)?\Z"
 _Executor = Annotated[str, msgspec.Meta(pattern=_EXECUTOR)]
 
 
 def executor_fault(address: str) -> str:
     """Return why an address names no executor of a replay, or an empty string."""
-    usable = address and re.match(_EXECUTOR, address)
+    form = re.match(_EXECUTOR, address)
+    usable = form and form[2] and web_url(f"http://{form[2]}")
     return "" if usable else "write dask://HOST:PORT, the address of a Dask scheduler"
 
 
@@ -104,9 +106,11 @@ class ReplaySection(_Section, frozen=True, forbid_unknown_fields=True):
     executor: _Executor = ""  # dask://HOST:PORT: where the runner runs, and recorded answers are judged
 
     def __post_init__(self) -> None:
-        """Raise ValueError if `runner` and `answers` are both given: it is unclear which one counts."""
+        """Raise ValueError for both `runner` and `answers`, and for an `executor` that is no address."""
         if self.runner and self.answers:
             raise ValueError("give runner or answers, not both")
+        if self.executor and (fault := executor_fault(self.executor)):
+            raise ValueError(f"executor: {fault}")
 
     @property
     def runner_options(self) -> dict[str, Any]:

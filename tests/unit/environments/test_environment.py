@@ -163,6 +163,11 @@ def test_a_number_that_nothing_could_miss_is_named(write: Write, key: str, numbe
             4,
             "[b.replay] the value has another form (key executor); write dask://HOST:PORT, the address of",
         ),
+        (
+            "[b.replay]\nexecutor = 'dask://[::::]:1'",
+            3,
+            "[b] executor: write dask://HOST:PORT, the address of a Dask scheduler (key replay)",
+        ),
         ("[b.replay]\nprotocol = 'proc'", 4, '(key protocol); write "process" or "lines"'),
         ("[b.replay]\nmin_pass_rate = 1.5", 4, "[b.replay] the value must be 1 or less (key min_pass_rate)"),
         ("[b.pack]\nseconds = 0", 4, "[b.pack] the value must be above 0 (key seconds)"),

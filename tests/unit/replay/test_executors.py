@@ -142,6 +142,14 @@ def test_answers_arrive_before_the_last_is_asked(tmp_path: Path) -> None:
     [
         (["--replay-executor", "10.0.0.1"], "--replay-executor 10.0.0.1: write dask://HOST:PORT"),
         (["--replay-executor", "tcp://h:1"], "--replay-executor tcp://h:1: write dask://HOST:PORT"),
+        (
+            ["--replay-executor", "dask://[::::]:1"],
+            "--replay-executor dask://[::::]:1: write dask://HOST:PORT",
+        ),
+        (["--replay-executor", "dask://a..b:1"], "--replay-executor dask://a..b:1: write dask://HOST:PORT"),
+        (["--replay-executor", "dask://h:65536"], "--replay-executor dask://h:65536: write dask://HOST:PORT"),
+        (["--replay-executor", "dask://h:1\n"], "--replay-executor dask://h:1\\n: write dask://HOST:PORT"),
+        (["--replay-executor", f"dask://{'a' * 64}:1"], ":1: write dask://HOST:PORT"),
         (["--replay-executor", ""], "--replay-executor: is empty"),
     ],
 )
