@@ -27,7 +27,7 @@ from pytest_caio.session.leaks import LeakWatch, polled
 from pytest_caio.session.narrowing import may_deselect, narrowings, part_of
 from pytest_caio.session.pytest_options import asks_for_tracebacks, pass_over_strictness
 from pytest_caio.session.run import Run
-from pytest_caio.session.xdist import Assignment, WorkerHooks, report_back
+from pytest_caio.session.xdist import Assignment, WorkerHooks, is_stop_at_failure, report_back
 from pytest_caio.text import encodable, printable
 from pytest_caio.verdict.judge import NO_GO
 
@@ -53,6 +53,7 @@ class AcceptanceSession:
         )
         self._signals = beginning.signals
         self._interrupted = ""
+        self._stopped_at_failure = False  # with workers, which are stopped as at an interruption
         self._quiet = options.plan or asks_nothing(config.option)
         # Long jobs that have not begun, by fixture: each begins when a test that needs it is collected,
         # or before the first test if checks may still be left out until then.
@@ -250,6 +251,9 @@ class AcceptanceSession:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note what interrupted the run: a signal, pytest.exit, or a plugin."""
         self._signals.ending = True
+        if not self._signals.arrived and is_stop_at_failure(excinfo.value):
+            self._stopped_at_failure = True
+            return
         reason = self._signals.arrived or next(iter(str(excinfo.value).splitlines()), "")
         self._interrupted = self._run.redactor.redact(reason) or "SIGINT"
 
@@ -265,6 +269,8 @@ class AcceptanceSession:
         self._signals.ending = True
         run, config = self._run, self._config
         run.beginning.keep()
+        if self._stopped_at_failure and not self._stopped_by():
+            exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self._assignment.worker:
             report_back(config, run)

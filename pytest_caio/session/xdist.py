@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from pytest_caio.session.leaks import LeakWatch, polled
 from pytest_caio.session.run import Given, Run
 from pytest_caio.verdict.record import Result
 
-__all__ = ["Assignment", "WorkerHooks", "report_back"]
+__all__ = ["Assignment", "WorkerHooks", "is_stop_at_failure", "report_back"]
 
 
 class Assignment:
@@ -71,3 +72,9 @@ def report_back(config: pytest.Config, run: Run) -> None:
     places = msgspec.to_builtins(LeakWatch(run).places())
     output = {"narrowed": run.narrowed, "planned": run.planned, "places": places}
     config.workeroutput["caio"] = output  # type: ignore[attr-defined]  # xdist sends it to the controller
+
+
+def is_stop_at_failure(error: BaseException) -> bool:
+    """Return whether -x or --maxfail stopped the workers, which pytest-xdist tells as an interruption."""
+    told = re.fullmatch(r"stopping after \d+ failures", str(error))
+    return told is not None and type(error).__module__.startswith("xdist.")

@@ -225,9 +225,11 @@ def test_a_run_that_is_timed_out(broken: Broken) -> None:
     assert broken.files() == []
 
 
-@pytest.mark.nightly  # a check that is timed out stops a run in the same way
-def test_a_run_that_stops_at_the_first_failure(broken: Broken) -> None:
-    """With -x a failure is NO-GO, and the run says how many cases did not run."""
-    assert broken.run(CORS, "-x", "--fault=origin-reflected") == 1, broken.stdout
+# A check that is timed out stops a run without workers in the same way.
+@pytest.mark.parametrize("workers", [pytest.param((), marks=pytest.mark.nightly), ("-n", "1")], ids=len)
+def test_a_run_that_stops_at_the_first_failure(broken: Broken, workers: tuple[str, ...]) -> None:
+    """With -x a failure is NO-GO, the run says how many cases did not run, and it was not interrupted."""
+    assert broken.run(CORS, "-x", "--fault=origin-reflected", *workers) == 1, broken.stdout
     broken.says("cases did not run: the run was stopped early", ["NO-GO"])
+    assert "was interrupted" not in broken.stdout
     assert broken.leaves_nothing()
