@@ -165,14 +165,15 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
-def _number(flag: str, given: str | float, least: float, most: float) -> float:
+def _number(flag: str, given: str | float, least: float, most: float, *, whole: bool = False) -> float:
     """Return an option's number. Raises InputError, one line, where argparse would print five."""
+    kind = "whole number" if whole else "number"
     try:
         value = float(given)
     except ValueError:
         value = math.nan
-    if not least <= value <= most:
-        raise InputError(f"{flag} {beginning(str(given), 240)}: give a number from {least:g} to {most:g}")
+    if not least <= value <= most or (whole and not value.is_integer()):
+        raise InputError(f"{flag} {beginning(str(given), 240)}: give a {kind} from {least:g} to {most:g}")
     return value
 
 
@@ -265,7 +266,7 @@ class Options:
             writes=option.caio_writes,
             plan=option.caio_plan,
             wait_ready=_number("--wait-ready", option.caio_wait_ready, 0, 86_400),
-            connections=int(_number("--max-connections", option.caio_connections, 1, 1000)),
+            connections=int(_number("--max-connections", option.caio_connections, 1, 1000, whole=True)),
             rate=_number("--request-rate", option.caio_rate, 0, 1_000_000),
             timeout=_number("--http-timeout", option.caio_timeout, 0.1, 3600),
             faults=faults,

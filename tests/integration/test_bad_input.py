@@ -75,6 +75,7 @@ CASES = {
     "timeout": Bad(("--http-timeout=abc",), ("--http-timeout abc", "number")),
     "negative timeout": Bad(("--http-timeout=-1",), ("--http-timeout -1", "number")),
     "connections": Bad(("--max-connections=0",), ("--max-connections 0", "number")),
+    "part of a connection": Bad(("--max-connections=1.5",), ("--max-connections 1.5", "whole number")),
     "rate": Bad(("--request-rate=nan",), ("--request-rate nan", "number")),
     "wait": Bad(("--wait-ready=soon",), ("--wait-ready soon", "number")),
     **{
