@@ -70,11 +70,9 @@ class Planted:
         lines |= {"EXTRA_DSN": f"https://{made(string.ascii_lowercase)}@o1.ingest.example/12345"}
         self.env_file = folder / "caio.env"
         # The last CLAY_WEBHOOK_SECRET counts, and `--token` takes precedence over the file's token.
+        older = made(string.ascii_letters)
         # What begins like NAME= or NAME: is refused as a token: it looks like a line of an env file.
-        older, self.token = (
-            made(string.ascii_letters),
-            f"t{made(alphabet.translate(str.maketrans('', '', '=:')))}",
-        )
+        self.token = "t" + made(alphabet.replace("=", "").replace(":", ""))
         pairs = [("CLAY_WEBHOOK_SECRET", older), *lines.items()]
         self.env_file.write_text("".join(f"{k}='{v}'\n" for k, v in pairs), "utf-8")
         self.revoked_file = folder / "revoked"
