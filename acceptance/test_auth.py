@@ -93,14 +93,24 @@ COOKIE = 'Hand to the developer: "Set the session cookie once, as Secure cookies
 WAIT = "Wait five minutes, then run again: the login lets this address in again then."
 
 
-@check("AUTH-01", fix=STRICT, fixes=STRICTLY)
+@check(
+    "AUTH-01",
+    wrong="The operator status does not refuse a caller without a token.",
+    fix=STRICT,
+    fixes=STRICTLY,
+)
 @get(STATUS)
 def test_status_needs_a_token(response: Exchange) -> None:
     """The operator status refuses a caller without a token."""
     response.must_be_refused()
 
 
-@check("AUTH-02", fix=STRICT, fixes=STRICTLY)
+@check(
+    "AUTH-02",
+    wrong="The operator trigger does not refuse a caller without a token.",
+    fix=STRICT,
+    fixes=STRICTLY,
+)
 @REFUSED_TRIGGER
 def test_trigger_needs_a_token(response: Exchange) -> None:
     """The operator trigger refuses a dry run without a token."""
@@ -109,6 +119,7 @@ def test_trigger_needs_a_token(response: Exchange) -> None:
 
 @check(
     "AUTH-03",
+    wrong="The readiness report is not shown to a caller without a token.",
     fix="In Railway, add /api/health/ready to DASHBOARD_AUTH_ALLOWLIST, then redeploy.",
     fixes={
         503: "In the deploy logs in Railway, see which dependency is not ready, mend it, then redeploy (RDY-01)."
@@ -129,6 +140,7 @@ def query_token_cases(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "AUTH-04",
+    wrong="With the token in the address (?token=), the deployment does not do what the profile says.",
     fix="In Railway, set DASHBOARD_QUERY_TOKEN_ENABLED=false, then redeploy. If it is false there, hand to the developer: "
     '"The auth guard takes the token from ?token=."',
     fixes={
@@ -150,21 +162,29 @@ def test_query_token(response: Exchange, case: str, environment: Environment) ->
         response.must_be_refused()
 
 
-@check("AUTH-05", fix=SAME_TOKEN)
+@check(
+    "AUTH-05",
+    wrong="The token does not open the operator status, or the answer is not the report.",
+    fix=SAME_TOKEN,
+)
 @OPERATOR_STATUS
 def test_status_opens_with_the_token(response: Exchange) -> None:
     """The token opens the operator status, and the answer is the report."""
     response.report(OperatorStatus)
 
 
-@check("AUTH-06", fix=SAME_TOKEN)
+@check(
+    "AUTH-06",
+    wrong="The token does not open the report on the runtime dependencies, or the answer is not that report.",
+    fix=SAME_TOKEN,
+)
 @DEPENDENCIES
 def test_dependencies_open_with_the_token(response: Exchange) -> None:
     """The token opens the report on the runtime dependencies, and the answer is that report."""
     response.report(Dependencies)
 
 
-@check("AUTH-07", fix=EXACT)
+@check("AUTH-07", wrong="A token that is nearly right is not refused.", fix=EXACT)
 @cases(
     {
         "wrong": get(STATUS, header(TOKEN_HEADER, "caio-acceptance-wrong-token", "a wrong token")),
@@ -182,6 +202,7 @@ def test_near_misses_of_the_token(response: Exchange) -> None:
 
 @check(
     "AUTH-08",
+    wrong="The token in the wrong place, or a session that another secret signed, is not refused.",
     fix='Hand to the developer: "Have the auth guard take the token from the header X-Dashboard-Token alone, and believe '
     'only sessions signed with SESSION_SECRET_KEY: it let in the case: {case}."',
 )
@@ -220,7 +241,12 @@ def test_token_elsewhere(response: Exchange) -> None:
     response.must_be_refused()
 
 
-@check("AUTH-09", fix=STRICT, fixes={**STRICTLY, 404: PATH_WITH_ID, 405: PATH_WITH_ID, 422: PATH_WITH_ID})
+@check(
+    "AUTH-09",
+    wrong="A protected path does not refuse a caller without a token.",
+    fix=STRICT,
+    fixes={**STRICTLY, 404: PATH_WITH_ID, 405: PATH_WITH_ID, 422: PATH_WITH_ID},
+)
 @cases({path: get(path) for path in (*READING_PATHS, *NAMED_PATHS, *ACTING_PATHS)})
 def test_every_protected_path(response: Exchange) -> None:
     """Every protected path refuses a caller without a token."""
@@ -288,6 +314,7 @@ OTHER_SPELLINGS = (
 
 @check(
     "AUTH-10",
+    wrong="A protected path is not refused in another spelling.",
     fix='Hand to the developer: "Have the auth guard judge the path that the application will serve, and refuse all under '
     '/api/: {request} walks past it without a token."',
     fixes={
@@ -344,7 +371,7 @@ def sent_elsewhere(response: Exchange, expected: str, *ways: str) -> Mismatch:
     return response.mismatch(expected, f"sent to {sent}", *ways, target=sent)
 
 
-@check("AUTH-11", fix=METHOD)
+@check("AUTH-11", wrong="A protected path does not refuse every method without a token.", fix=METHOD)
 @cases(
     {
         f"{method} {path}": probe(method, path)
@@ -370,6 +397,7 @@ def revoked_cases(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "AUTH-12",
+    wrong="A revoked token, or an old session, is not refused.",
     fix="In Railway, set DASHBOARD_AUTH_TOKEN to a new value (python -m pytest_caio bootstrap --generate-secrets writes one), "
     "then redeploy.",
     fixes={
@@ -390,6 +418,7 @@ LOGIN_FIRST = 'Hand to the developer: "Have {request} send anyone without a sess
 
 @check(
     "AUTH-13",
+    wrong="A page does not send people without a session to the login, or not back to this host after it.",
     fix=LOGIN_FIRST,
     fixes={
         "next": 'Hand to the developer: "Have {request} send people to /login with next={case}: a path of this host, and no '
@@ -472,6 +501,7 @@ def bearer_cases(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "AUTH-15",
+    wrong="The API does not refuse a webhook's bearer.",
     fix="In Railway, give DASHBOARD_AUTH_TOKEN a value that no other variable has, then redeploy. If it is unlike {key} "
     'already, hand to the developer: "The auth guard lets in {key}."',
 )
@@ -481,7 +511,12 @@ def test_webhook_bearers(response: Exchange, case: str) -> None:
     response.must_be_refused(key=case.partition(" ")[0])
 
 
-@check("AUTH-16", fix=NO_SESSION, fixes={"5xx": NO_SESSION, 500: NO_SESSION})
+@check(
+    "AUTH-16",
+    wrong="The login does not refuse a wrong token.",
+    fix=NO_SESSION,
+    fixes={"5xx": NO_SESSION, 500: NO_SESSION},
+)
 @post(
     LOGIN,
     headers=FORM,
@@ -648,6 +683,7 @@ def headers_of_proxies(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "AUTH-19",
+    wrong="A header that proxies set keeps the API from refusing a caller without a token.",
     fix='Hand to the developer: "Have the auth guard decide by the token or session alone, and believe no header that a '
     'caller may set: it believed the case: {case}."',
     fixes={
@@ -681,6 +717,7 @@ FOLDERS = tuple(
 
 @check(
     "AUTH-20",
+    wrong="A file of the project is served, or what is served in its place holds a secret.",
     fix='Hand to the developer: "{request} is served to everybody: keep it out of the static folder." Replace every secret in '
     "that file, in Railway and in the env file, then redeploy.",
     fixes={

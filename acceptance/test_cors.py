@@ -73,6 +73,7 @@ def allowed(environment: Environment) -> tuple[str, ...]:
 
 @check(
     "CORS-01",
+    wrong="An allowed site cannot ask the API with a session, or cannot read the answer.",
     fix=ORIGINS,
     fixes={
         "answer": ANSWERS,
@@ -153,7 +154,12 @@ def stranger_cases(environment: Environment) -> Mapping[str, Probe]:
     }
 
 
-@check("CORS-02", fix=STRANGERS, fixes=dict.fromkeys((500, "5xx"), CRASHES))
+@check(
+    "CORS-02",
+    wrong="A site that is not on the list is not kept out.",
+    fix=STRANGERS,
+    fixes=dict.fromkeys((500, "5xx"), CRASHES),
+)
 @cases(stranger_cases)
 def test_other_origins(response: Exchange) -> None:
     """No other site is allowed, neither before a request nor in it."""
@@ -176,7 +182,12 @@ def wildcard_cases(environment: Environment) -> Mapping[str, Probe]:
     }
 
 
-@check("CORS-03", fix=WILDCARD, fixes=dict.fromkeys((500, "5xx"), CRASHES))
+@check(
+    "CORS-03",
+    wrong="An answer allows everything with a *.",
+    fix=WILDCARD,
+    fixes=dict.fromkeys((500, "5xx"), CRASHES),
+)
 @cases(wildcard_cases)
 def test_no_wildcard(response: Exchange) -> None:
     """No answer allows everything with a *."""
@@ -191,7 +202,12 @@ def listed(response: Exchange, name: str) -> set[str]:
     return {value.strip() for value in (response.header(name) or "").split(",") if value.strip()}
 
 
-@check("CORS-04", fix=METHODS, fixes=dict.fromkeys((500, "5xx"), CRASHES))
+@check(
+    "CORS-04",
+    wrong="The allowed methods are not exactly GET, POST and OPTIONS.",
+    fix=METHODS,
+    fixes=dict.fromkeys((500, "5xx"), CRASHES),
+)
 @cases(
     lambda environment: {
         "asked for GET": preflight(allowed(environment)[0]),
@@ -209,7 +225,12 @@ def test_methods(response: Exchange, case: str) -> None:
         response.must_be_decided()
 
 
-@check("CORS-05", fix=HEADERS, fixes=dict.fromkeys((500, "5xx"), CRASHES))
+@check(
+    "CORS-05",
+    wrong="The allowed headers are not exactly Content-Type, X-Dashboard-Token and those that are always safe.",
+    fix=HEADERS,
+    fixes=dict.fromkeys((500, "5xx"), CRASHES),
+)
 @cases(
     lambda environment: {
         "asked for the token": preflight(allowed(environment)[0]),
@@ -230,7 +251,12 @@ def test_headers(response: Exchange, case: str) -> None:
         response.must_be_decided()
 
 
-@check("CORS-06", fix=GUARD, fixes={"silent": SILENT, **dict.fromkeys((500, "5xx"), CRASHES)})
+@check(
+    "CORS-06",
+    wrong="A browser's preflight is not answered by the CORS policy.",
+    fix=GUARD,
+    fixes={"silent": SILENT, **dict.fromkeys((500, "5xx"), CRASHES)},
+)
 @cases(
     lambda environment: {
         "allowed": preflight(allowed(environment)[0]),

@@ -131,14 +131,18 @@ def is_set(key: str, value: str, wrong: str, told: str = "") -> None:
     must(not wrong, f"{key} must be {value}", told or wrong, key=key, value=value)
 
 
-@check("ENV-01", fix=KEYS)
+@check("ENV-01", wrong="A required variable has no value.", fix=KEYS)
 @cases(dict.fromkeys(REQUIRED_KEYS, ()))
 def test_required_keys(environment: Environment, case: str) -> None:
     """Every required variable has a value."""
     is_given(environment, case)
 
 
-@check("ENV-02", fix=SET)
+@check(
+    "ENV-02",
+    wrong="A guard of the deployment is not switched on, or it is not the environment asked for.",
+    fix=SET,
+)
 @cases(dict.fromkeys((*STRICT_FLAGS, "ENVIRONMENT"), ()))
 def test_strict_mode(environment: Environment, case: str) -> None:
     """Every guard of the deployment is switched on, and it is the environment asked for."""
@@ -151,14 +155,14 @@ def test_strict_mode(environment: Environment, case: str) -> None:
         is_set(case, word(wanted), flag_fault(environment, case, wanted=wanted))
 
 
-@check("ENV-03", fix=ORIGINS)
+@check("ENV-03", wrong="The allowed origins are not an explicit list of https origins.", fix=ORIGINS)
 def test_cors_origins(environment: Environment) -> None:
     """The allowed origins are an explicit list of https origins."""
     wrong = origin_faults(environment)
     must(not wrong, "every origin must be https:// and a host", "; ".join(wrong))
 
 
-@check("ENV-04", fix=INNGEST)
+@check("ENV-04", wrong="Inngest is not told to call this deployment's /inngest over https.", fix=INNGEST)
 def test_inngest_url(environment: Environment) -> None:
     """Inngest is told to call this deployment's /inngest over https."""
     wrong = inngest_fault(environment)
@@ -167,7 +171,7 @@ def test_inngest_url(environment: Environment) -> None:
     )
 
 
-@check("ENV-05", waivable=True, fix=SET)
+@check("ENV-05", wrong="State is not kept in Redis alone.", waivable=True, fix=SET)
 @cases(dict.fromkeys(REDIS_ONLY, ()))
 def test_redis_is_the_only_store(environment: Environment, case: str) -> None:
     """State is kept in Redis, and neither read from files nor written to them."""
@@ -176,6 +180,7 @@ def test_redis_is_the_only_store(environment: Environment, case: str) -> None:
 
 @check(
     "ENV-06",
+    wrong="A namespace in Redis does not name this environment, or another environment has it.",
     fix=BOTH + "set {key}=caio:{environment}:{part}, then redeploy.",
     fixes={
         "shared": BOTH
@@ -225,6 +230,7 @@ def source_of(key: str) -> str:
 
 @check(
     "ENV-08",
+    wrong="A secret is short, used twice or still the template's, or another value is still the template's.",
     fix=NEW_SECRET,
     fixes={
         "placeholder": FILLED,
@@ -254,6 +260,7 @@ def test_secrets_are_strong(environment: Environment, case: str) -> None:
 
 @check(
     "ENV-09",
+    wrong="A secret of the env file was revoked.",
     fix=NEW_SECRET,
     fixes={"url": NEW_PASSWORD, "issued": ISSUE, "provider": AT_PROVIDER},
 )
@@ -279,6 +286,7 @@ def separate_things(environment: Environment) -> Mapping[str, tuple[()]]:
 
 @check(
     "ENV-10",
+    wrong="Another environment has one of the secrets, or the Redis database.",
     fix=APART,
     fixes={"database": DATABASE, "issued": APART_COPY, "provider": APART_AT_PROVIDER},
 )
@@ -299,7 +307,7 @@ def test_environments_are_apart(
     must(not shared, expected, "; ".join(shared), way, key=case, issuer=issuer_of(case))
 
 
-@check("ENV-11", waivable=True, fix=ALLOWLIST)
+@check("ENV-11", wrong="HeyReach is let in without a signature.", waivable=True, fix=ALLOWLIST)
 def test_heyreach_is_not_allowlisted(environment: Environment) -> None:
     """HeyReach is not let in without a signature."""
     key = "HEYREACH_UNSIGNED_ALLOWLIST"
@@ -312,7 +320,12 @@ def redis_parts(environment: Environment) -> Mapping[str, tuple[()]]:
     return dict.fromkeys(("answers", "evicts nothing", "takes writes", "is not full", "keeps on disk"), ())
 
 
-@check("ENV-12", fix=REDIS, fixes={"evicts": EVICTS, "writes": WRITER, "full": MEMORY})
+@check(
+    "ENV-12",
+    wrong="Redis does not answer, takes no writes, has no room for them, or throws something away.",
+    fix=REDIS,
+    fixes={"evicts": EVICTS, "writes": WRITER, "full": MEMORY},
+)
 @cases(redis_parts)
 def test_redis_answers_and_keeps(redis_server: RedisFindings, case: str) -> None:
     """Redis answers, takes writes, has room for them, and throws nothing away.
@@ -346,7 +359,7 @@ def test_redis_answers_and_keeps(redis_server: RedisFindings, case: str) -> None
         raise Advice("Redis keeps nothing on disk: a restart loses the state; turn appendonly on", APPENDS)
 
 
-@check("ENV-13", fix=PROVIDER)
+@check("ENV-13", wrong="A webhook provider has neither a secret nor a bearer.", fix=PROVIDER)
 @cases(dict.fromkeys(PROVIDERS, ()))
 def test_providers_have_a_secret(
     environment: Environment, case: str, show_table: Callable[..., None]
@@ -378,7 +391,12 @@ def first_key(faults: Sequence[str]) -> str:
     return word(faults[:1]).partition(" ")[0]
 
 
-@check("ENV-15", fix=CHARACTERS, fixes={"reference": REFERENCE})
+@check(
+    "ENV-15",
+    wrong="A value cannot be used as it stands: it has a character or a reference that does not belong in it.",
+    fix=CHARACTERS,
+    fixes={"reference": REFERENCE},
+)
 def test_values_can_be_used(environment: Environment) -> None:
     """Every value can be used as it stands, without a stray quote, blank, invisible character or reference."""
     wrong = unusable_values(environment)

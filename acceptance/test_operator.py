@@ -71,7 +71,13 @@ def test_dry_run_is_dry(response: Exchange, case: str, show_table: Callable[...,
     no("errors", errors, wrong="ends with errors")
 
 
-@check("OPS-02", writes=True, fix=COUNTED, fixes={"shape": COUNTERS})
+@check(
+    "OPS-02",
+    wrong="What went out today is not the same before and after a dry run.",
+    writes=True,
+    fix=COUNTED,
+    fixes={"shape": COUNTERS},
+)
 @cases(
     {
         motion: (
@@ -99,6 +105,7 @@ def test_dry_run_sends_nothing(responses: Mapping[str, Exchange]) -> None:
 
 @check(
     "OPS-03",
+    wrong="The gatekeeper or the ramp does not hold back what it must.",
     fix=RAMP.replace("{act}", "require the gatekeeper, and keep the ramp active on tier_1"),
     fixes={
         "required": RAMP.replace("{act}", "require the gatekeeper"),
@@ -122,6 +129,7 @@ def test_operation_is_supervised(response: Exchange, environment: Environment) -
 
 @check(
     "OPS-04",
+    wrong="A poll of the pending queue does not read it anew.",
     fix='Hand to the developer, with the deploy logs from Railway: "The pending queue is a stored copy: refreshed_at stays the same."',
 )
 @PENDING_EMAILS
@@ -133,7 +141,11 @@ def test_queue_is_fresh(responses: Mapping[str, Exchange]) -> None:
     must(second > first, "refreshed_at must move on", told)
 
 
-@check("OPS-05", fix=CARDS)
+@check(
+    "OPS-05",
+    wrong="A pending card does not say where it would be sent or for which campaign, or is not counted.",
+    fix=CARDS,
+)
 @PENDING_EMAILS
 def test_cards_are_classified(response: Exchange) -> None:
     """Pending cards say where they would be sent and for which campaign, and are all counted."""
@@ -175,7 +187,7 @@ def test_cards_are_recent(response: Exchange, queue: QueueFindings, show_table: 
     must(not overdue, "no card may be older than two hours, or without a date", told)
 
 
-@check("OPS-07", fix=PROOF)
+@check("OPS-07", wrong="An email counts as sent without proof, in the history or in Redis.", fix=PROOF)
 @EMAIL_HISTORY
 def test_sent_emails_are_proved(response: Exchange, queue: QueueFindings) -> None:
     """No email counts as sent without proof, in the history or in Redis."""
@@ -223,6 +235,7 @@ def test_days_were_clean(response: Exchange, show_table: Callable[..., None]) ->
 
 @check(
     "OPS-10",
+    wrong="The sales page has neither the login nor its refresh wiring, or the old bookmark does not lead there.",
     fix=PAGE,
     fixes=dict.fromkeys((404, 405, 500, "5xx", "3xx"), PAGE),
 )
@@ -258,7 +271,11 @@ def test_sales_page_is_alive(responses: Mapping[str, Exchange], case: str) -> No
         raise response.mismatch(f"the page must {wanted}", "it is neither", wanted=wanted)
 
 
-@check("OPS-11", fix=LAWFUL)
+@check(
+    "OPS-11",
+    wrong="A pending card lacks a part that the law asks for, has unrendered text, or is not of the ramp's tier.",
+    fix=LAWFUL,
+)
 @PENDING_EMAILS
 def test_cards_may_go_out(response: Exchange, queue: QueueFindings) -> None:
     """Every pending card has the parts that the law asks for, no unrendered text, and the ramp's tier."""

@@ -9,6 +9,7 @@ from pytest_caio.gates.requirements import needs_pack
 
 @check(
     "PACK-01",
+    wrong="A critical test of the product does not pass, or too few of them ran.",
     fix="Hand to the developer: \"Mend what the critical tests show in the product's checkout (`tests` of the profile's pack "
     'section): {wrong}." Then redeploy.',
     fixes={

@@ -95,7 +95,12 @@ UNCACHED = replace(REFUSED_TRIGGER, tolerates_silence=True)
 JUDGED_APART = ("redis", "inngest", "webhooks")
 
 
-@check("RDY-01", fix=UNREADY, fixes={503: READY, "page": UNREADY, 500: UNREADY})
+@check(
+    "RDY-01",
+    wrong="The deployment does not say that it is ready.",
+    fix=UNREADY,
+    fixes={503: READY, "page": UNREADY, 500: UNREADY},
+)
 @READINESS
 def test_readiness_is_ready(response: Exchange) -> None:
     """The deployment says that it is ready."""
@@ -124,7 +129,12 @@ def unready_parts(response: Exchange) -> list[str]:
     return [name for name, part in checks.items() if re.fullmatch(r"[\w-]{1,40}", name) and denies(part)]
 
 
-@check("RDY-02", fix=READY, fixes={"unready": UNREADY, "shape": UNREADY, 503: READY})
+@check(
+    "RDY-02",
+    wrong="A dependency is not ready, or something that is required failed.",
+    fix=READY,
+    fixes={"unready": UNREADY, "shape": UNREADY, 503: READY},
+)
 @DEPENDENCIES
 def test_dependencies_are_ready(response: Exchange) -> None:
     """The dependencies are ready, and nothing that is required failed."""
@@ -139,6 +149,7 @@ def test_dependencies_are_ready(response: Exchange) -> None:
 
 @check(
     "RDY-03",
+    wrong="Redis is not required, not connected or not healthy.",
     fix=REDIS,
     fixes={
         "required": "In Railway, set REDIS_REQUIRED=true, then redeploy.",
@@ -158,6 +169,7 @@ def test_redis_is_healthy(response: Exchange) -> None:
 
 @check(
     "RDY-04",
+    wrong="Inngest is not required, lacks a key, or is not mounted or not healthy.",
     fix=INNGEST,
     fixes={
         "required": "In Railway, set INNGEST_REQUIRED=true, then redeploy.",
@@ -192,6 +204,7 @@ def introspection(responses: Mapping[str, Exchange]) -> Introspection:
 
 @check(
     "RDY-05",
+    wrong="Inngest does not run in cloud mode with the signing key that was given, or believes an empty one.",
     waivable=True,
     waivable_in_production=False,
     fix=KEY,
@@ -236,6 +249,7 @@ def test_inngest_runs_in_cloud_mode(responses: Mapping[str, Exchange], environme
 
 @check(
     "RDY-06",
+    wrong="Inngest does not serve as many functions as the profile expects.",
     fix='Hand to the developer, with the deploy logs from Railway: "/inngest serves {served} functions, and {wanted} are expected." If '
     "{served} is right, correct inngest_functions in {profiles} instead.",
     fixes={404: INNGEST_KEYS},
@@ -253,6 +267,7 @@ def test_inngest_functions(responses: Mapping[str, Exchange], environment: Envir
 
 @check(
     "RDY-07",
+    wrong="Readiness and dependencies do not agree, contradict themselves, or are not from this run.",
     fix=DISAGREE,
     fixes={
         "cached": CACHED,
@@ -316,6 +331,7 @@ FROM_ITS_KEY = {"session_secret_source": "SESSION_SECRET_KEY"}
 
 @check(
     "RDY-08",
+    wrong="The deployment does not say that its authentication is strict, or names another environment.",
     fix=UNREADY.replace("must say that it is ready", "must say how callers are authenticated"),
     fixes={
         "strict_mode": "In Railway, set DASHBOARD_AUTH_STRICT=true, then redeploy.",
@@ -350,6 +366,7 @@ def canonical(name: str) -> str:
 
 @check(
     "RDY-09",
+    wrong="The API's documents are not switched off.",
     fix="In Railway, set ENVIRONMENT={environment}, which turns the API's documents off, then redeploy.",
 )
 @cases({path: get(path) for path in ("/docs", "/redoc", "/openapi.json")})
@@ -374,6 +391,7 @@ PUBLIC = (
 
 @check(
     "RDY-10",
+    wrong="Somebody without a right credential is shown a secret, an inside of the server, or a person's address.",
     everywhere=True,
     fix='Hand to the developer: "{request} shows callers {leaks}." Set DEBUG=false in Railway; then change what '
     "leaked (a secret that was shown needs a new value, in Railway and in the env file) and redeploy.",
@@ -403,6 +421,7 @@ def transport_cases(environment: Environment) -> Mapping[str, Probe]:
 
 @check(
     "RDY-11",
+    wrong="The deployment is not reached over TLS 1.2 or later, its certificate ends, or plain http shows something.",
     fix="Give the base URL with https:// (--base-url, base_url of the profile or CAIO_BASE_URL), and run again.",
     fixes={
         "version": "On the domain's page of Railway (or the proxy in front of it), require TLS 1.2 or later.",
@@ -569,6 +588,7 @@ def test_security_headers(response: Exchange, environment: Environment) -> None:
 
 @check(
     "RDY-15",
+    wrong="Something else that the deployment says contradicts its readiness.",
     fix="In Railway, set REDIS_URL to the value in the env file, then redeploy: the queue of pending emails does not reach Redis.",
     fixes={
         "prefix": "In Railway, set CONTEXT_REDIS_PREFIX to the value in the env file, then redeploy: the queue is kept under "

@@ -29,7 +29,7 @@ HONEST = (
 FALLEN = 'Hand to the developer: "{missed} passed with the earlier release (`baseline` of the profile), and fail now: mend what changed."'
 
 
-@check("RPL-01", fix=GOLDEN)
+@check("RPL-01", wrong="The golden set is malformed, or has too few cases.", fix=GOLDEN)
 @cases(needs_golden_set)
 def test_golden_set_is_well_formed(environment: Environment) -> None:
     """The golden set is well formed and has enough cases."""
@@ -54,7 +54,12 @@ def needed(result: Replay) -> int:
     return count - 1 if result.asked and (count - 1) / result.asked >= result.min_pass_rate else count
 
 
-@check("RPL-03", fix=QUALITY, fixes={"golden": GOLDEN})
+@check(
+    "RPL-03",
+    wrong="The pass rate does not reach the threshold, below which the build is blocked.",
+    fix=QUALITY,
+    fixes={"golden": GOLDEN},
+)
 @cases(needs_replay)
 def test_pass_rate_is_enough(replay: ReplayFindings, show_table: Callable[..., None]) -> None:
     """The pass rate reaches the threshold, below which the build is blocked."""
@@ -82,7 +87,7 @@ def unanswered(result: Replay) -> str:
     return f"{len(result.unanswered)} got no answer, {first.id} because {first.failure}"
 
 
-@check("RPL-04", fix=GROUND, fixes={"golden": GOLDEN})
+@check("RPL-04", wrong="An answer claims what its sources do not say.", fix=GROUND, fixes={"golden": GOLDEN})
 @cases(needs_replay)
 def test_answers_are_grounded(replay: ReplayFindings) -> None:
     """No answer claims what its sources do not say."""
@@ -95,7 +100,7 @@ def test_answers_are_grounded(replay: ReplayFindings) -> None:
     no("answers that claim what no source says", result.ungrounded, missed=listed(result.ungrounded))
 
 
-@check("RPL-05", fix=HONEST)
+@check("RPL-05", wrong="The runner is not shown to answer from the question alone.", fix=HONEST)
 @cases(needs_runner)
 def test_runner_is_honest(replay: ReplayFindings) -> None:
     """The runner answers from the question alone, without knowing what is expected."""

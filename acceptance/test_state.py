@@ -47,14 +47,18 @@ CARDS = (
 COMPARE = "On /leads, see that the newest leads are there: the whole list is larger than 1 MiB, and was not compared with Redis."
 
 
-@check("STATE-01", fix=MIGRATE)
+@check("STATE-01", wrong="A file-state record is missing in Redis, or not there as it must be.", fix=MIGRATE)
 @cases(needs_twins)
 def test_records_have_twins(state: StateFindings) -> None:
     """Every file-state record is in Redis: equal until the cutover, and from then on as it was migrated."""
     no("records that are not in Redis as they should be", state.unequal)
 
 
-@check("STATE-02", fix=READABLE)
+@check(
+    "STATE-02",
+    wrong="A file-state record is unreadable, or has no id by which it is looked up.",
+    fix=READABLE,
+)
 @cases(needs_files)
 def test_records_are_readable(state: StateFindings) -> None:
     """No file-state record is unreadable or lacks its id."""
@@ -74,6 +78,7 @@ def test_records_are_readable(state: StateFindings) -> None:
 
 @check(
     "STATE-03",
+    wrong="State expires, a lock does not, or something else is kept under the names of the state.",
     fix="In Redis, rename or delete what sits under the state's names and is no state of this deployment: {key}.",
     fixes={
         "expires": "In Redis, PERSIST {key}: state must not expire.",
@@ -91,14 +96,19 @@ def test_keys_are_kept(state: StateFindings) -> None:
     no("keys under the state's names that are no state", keys.foreign, key=word(keys.foreign[:1]))
 
 
-@check("STATE-04", fix=CUTOVER)
+@check("STATE-04", wrong="A file-state record changed after the cutover.", fix=CUTOVER)
 @cases(needs_cutover)
 def test_files_rest_since_the_cutover(state: StateFindings) -> None:
     """No file-state record changed after the cutover."""
     no("files of state that changed after the cutover", state.files.late)
 
 
-@check("STATE-05", fix=SUMMARY, fixes={"prefix": PREFIX})
+@check(
+    "STATE-05",
+    wrong="The last migration is not shown to be whole, or what it counted is not in Redis.",
+    fix=SUMMARY,
+    fixes={"prefix": PREFIX},
+)
 @cases(needs_summary)
 def test_migration_is_vouched_for(state: StateFindings, environment: Environment) -> None:
     """The last migration ended without errors, and what it counted is in Redis."""
@@ -110,7 +120,12 @@ def test_migration_is_vouched_for(state: StateFindings, environment: Environment
     must(not faults, expected, "; ".join(faults), way, **named)
 
 
-@check("STATE-06", fix=SIGHT, fixes={"cards": CARDS})
+@check(
+    "STATE-06",
+    wrong="The deployment does not show the leads and the pending cards that Redis holds, or shows others.",
+    fix=SIGHT,
+    fixes={"cards": CARDS},
+)
 @cases(lambda environment: needs_redis(environment) and {"leads": CADENCE_LEADS, "cards": PENDING_EMAILS})
 def test_deployment_sees_the_state(
     response: Exchange, case: str, environment: Environment, state: StateFindings, queue: QueueFindings

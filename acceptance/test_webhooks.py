@@ -215,7 +215,7 @@ def on_others(
     }
 
 
-@check("WH-01", fix=REQUIRE)
+@check("WH-01", wrong="The deployment does not say that webhook signatures are required.", fix=REQUIRE)
 @DEPENDENCIES
 def test_signatures_are_required(response: Exchange) -> None:
     """The deployment says that webhook signatures are required."""
@@ -230,6 +230,7 @@ def titles_and_keys(providers: Sequence[WebhookProvider]) -> tuple[str, str]:
 
 @check(
     "WH-02",
+    wrong="The deployment does not say that its webhooks are ready and that every provider authenticates.",
     fix=SAID,
     fixes={
         "unauthenticated": "In Railway, set {secret} to the value in the env file, then redeploy: said not to authenticate: "
@@ -260,28 +261,38 @@ def test_no_provider_is_unauthenticated(response: Exchange) -> None:
     must(well, "webhooks must be ready and well", f"the report {unready}", wrong=unready)
 
 
-@check("WH-03", fix=OPEN, fixes={503: MISSING})
+@check("WH-03", wrong="A webhook does not refuse an unsigned post.", fix=OPEN, fixes={503: MISSING})
 @cases(on_others(unsigned))
 def test_unsigned_posts(response: Exchange, case: str) -> None:
     """An unsigned post is refused."""
     must_refuse(response, case)
 
 
-@check("WH-04", fix=BEARER, fixes={503: MISSING})
+@check("WH-04", wrong="A webhook does not refuse a wrong bearer.", fix=BEARER, fixes={503: MISSING})
 @cases(on_others(wrong_bearers))
 def test_wrong_bearers(response: Exchange, case: str) -> None:
     """A wrong bearer is refused."""
     must_refuse(response, case)
 
 
-@check("WH-05", fix=VERIFY, fixes={503: MISSING})
+@check(
+    "WH-05",
+    wrong="A webhook does not refuse a signature that is wrong, empty, malformed or nearly right.",
+    fix=VERIFY,
+    fixes={503: MISSING},
+)
 @cases(on_others(wrong_signatures))
 def test_wrong_signatures(response: Exchange, case: str) -> None:
     """A wrong, an empty or a malformed signature is refused, and so is one that is nearly right."""
     must_refuse(response, case)
 
 
-@check("WH-06", fix=VERIFY, fixes={503: MISSING})
+@check(
+    "WH-06",
+    wrong="A webhook does not refuse a good signature with another body than the one it signs.",
+    fix=VERIFY,
+    fixes={503: MISSING},
+)
 @cases(on_others(replayed_signatures))
 def test_signatures_of_other_bodies(response: Exchange, case: str) -> None:
     """A good signature is refused with another body than the one it signs."""
@@ -290,6 +301,7 @@ def test_signatures_of_other_bodies(response: Exchange, case: str) -> None:
 
 @check(
     "WH-07",
+    wrong="A webhook does not refuse the dashboard's token, or the credentials of another provider.",
     fix=OTHERS_FIX,
     fixes={503: MISSING},
 )
@@ -301,6 +313,7 @@ def test_credentials_of_others(response: Exchange, case: str) -> None:
 
 @check(
     "WH-08",
+    wrong="HeyReach's webhook is not as strict as the others, or is on the unsigned allowlist.",
     waivable=True,
     fix=HEYREACH,
     fixes={
@@ -397,6 +410,7 @@ def test_signed_nonsense(response: Exchange, case: str) -> None:
 
 @check(
     "WH-11",
+    wrong="A provider's health does not say that strict mode is on.",
     fix=REQUIRE,
     fixes={
         401: "In Railway, put {path} on DASHBOARD_AUTH_ALLOWLIST, then redeploy: it asks for a token.",
@@ -423,6 +437,7 @@ def agreement_cases(environment: Environment) -> Mapping[str, tuple[Probe, ...]]
 
 @check(
     "WH-12",
+    wrong="What the deployment says of a provider is not what its route does.",
     fix=DISAGREE,
     fixes={
         "open": OPEN,
@@ -477,6 +492,7 @@ def test_report_and_route_agree(
 
 @check(
     "WH-13",
+    wrong="A right signature or bearer is not refused in the address, where every log keeps it.",
     fix=HEADERS,
     fixes={503: MISSING},
 )

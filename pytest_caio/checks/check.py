@@ -128,11 +128,11 @@ class Case:
 class Check:
     """The declaration of a check.
 
-    `title` is a statement that is true if the check passes; `fix` tells the operator what to change, and
-    where, or what to hand to the developer. `fixes` has another action for each way to fail that needs one,
-    and under the empty name the check's own, both with words in braces that a failure fills in. `gate` is the
-    gate of the runbook that the check's module is for. `everywhere`: what may not be in the responses of its
-    cases may be in no other response of the run (see `session.leaks`).
+    `title` is a statement that is true if the check passes, `wrong` one that is true if it fails. `fix` tells
+    the operator what to change, and where, or what to hand to the developer. `fixes` has another action for
+    each way to fail that needs one, and under the empty name the check's own, both with words in braces that
+    a failure fills in. `gate` is the gate of the runbook that the check's module is for. `everywhere`: what
+    may not be in the responses of its cases may be in no other response of the run (see `session.leaks`).
     """
 
     id: str
@@ -144,6 +144,7 @@ class Check:
     everywhere: bool = False
     writes: bool = False
     gate: str = ""
+    wrong: str = ""
     probes: tuple[Probe, ...] = field(default=(), repr=False)
     cases: _Cases | None = field(default=None, repr=False)
     fixes: Mapping[Way, str] = field(default_factory=dict, repr=False)
@@ -202,6 +203,7 @@ def check(
     check_id: str,
     *,
     fix: str,
+    wrong: str = "",
     fixes: Mapping[Way, str] | None = None,
     blocking: bool = True,
     waivable: bool = False,
@@ -211,7 +213,9 @@ def check(
 ) -> Callable[[_Function], _Function]:
     """Declare a test function as the check `check_id`; this must be the outermost decorator.
 
-    The first sentence of the docstring is the title. `fix` is what to do, and `fixes` what to do instead for
+    The first sentence of the docstring is the title. `wrong` is what a failure shows first: what is wrong
+    with the deployment, in a sentence that is true however the check fails; without it, that the title does
+    not hold. A check that only advises needs none. `fix` is what to do, and `fixes` what to do instead for
     each way to fail: a status code, `5xx`, `page`, the name of a field, a word of the check's own. Words in
     braces, such as `{key}`, are filled in by what failed. A text with "Hand to the developer" is for the
     developer: only a change of the product's code helps. `blocking=False`: a failure is advice.
@@ -236,6 +240,7 @@ def check(
             everywhere,
             writes,
             gate_of(inspect.getfile(function)),
+            wrong,
             getattr(function, "caio_probes", ()),
             getattr(function, "caio_cases", None),
             {**(fixes or {}), "": fix},

@@ -76,6 +76,7 @@ class LeakWatch:
             check=check.id,
             gate=check.gate,
             title=check.title,
+            wrong=check.wrong,
             fix=check.fix,
             by=who_acts(check.fix),
             blocking=check.blocking,

@@ -67,6 +67,7 @@ def observe(  # noqa: PLR0917 - what pytest and the plan know of one case
         check=check.id,
         gate=check.gate,
         title=check.title,
+        wrong=check.wrong,
         fix=printable(redact((cause.fix if cause else "") or _fix(check, error, decision.outcome))),
         cause=cause.sentence if cause else "",
         missing=[printable(redact(n)) for n in error.names] if isinstance(error, MissingInput) else [],

@@ -234,7 +234,7 @@ def _followed(follows: Sequence[Follow], left: _Failures) -> Iterable[Cause]:
             if explained:
                 root, taken = roots[0], [*roots, *explained]
                 left = [failure for failure in left if failure not in taken]
-                sentence = follow.sentence or _not(root.check.title)
+                sentence = follow.sentence or _wrong(root.check)
                 yield Cause(sentence, _action(roots), root.case.by, taken, _rank(root.check))
 
 
@@ -242,7 +242,7 @@ def _each(left: _Failures) -> Iterable[Cause]:
     """What no other row explains: the check itself, with its fix."""
     for failures in _with_one_action(left):
         first = failures[0]
-        yield Cause(_not(first.check.title), _action(failures), first.case.by, failures, _rank(first.check))
+        yield Cause(_wrong(first.check), _action(failures), first.case.by, failures, _rank(first.check))
 
 
 def _with_one_action(failures: Iterable[Failure]) -> list[list[Failure]]:
@@ -269,8 +269,8 @@ def _action(failures: _Failures) -> str:
     return _VARIABLE.sub(lambda _: next(words), first)
 
 
-def _not(title: str) -> str:
-    return f"This does not hold: {title}."
+def _wrong(check: CheckRecord) -> str:
+    return check.wrong or f"This does not hold: {check.title}."
 
 
 def _rank(check: CheckRecord) -> int:

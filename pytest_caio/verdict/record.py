@@ -92,6 +92,7 @@ class Result(Struct):
     unreachable: str = ""
     cause: str = ""  # what made it fail, if that is nothing that the check judges
     missing: list[str] = field(default_factory=list)  # the inputs that it lacks, as the check names them
+    wrong: str = ""  # what is wrong with the deployment if the check fails
     by: str = "you"  # who can do what `fix` says: `you` or `developer`
     commit: str = ""
     of: int = 1  # number of cases of the check in this environment
@@ -153,7 +154,10 @@ class WaiverRecord(Struct):
 
 
 class CheckRecord(Struct):
-    """One check in one environment; outcome, fix, `expected` and `observed` are of its worst case."""
+    """One check in one environment; outcome, fix, `expected` and `observed` are of its worst case.
+
+    `wrong` says what is wrong with the deployment if the check fails; it may be empty if it only advises.
+    """
 
     id: str
     gate: str
@@ -166,6 +170,7 @@ class CheckRecord(Struct):
     by: str = "you"
     expected: str = ""
     observed: str = ""
+    wrong: str = ""
 
     @property
     def needs_writes(self) -> bool:

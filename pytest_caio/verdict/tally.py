@@ -108,6 +108,7 @@ def _environment(
                 fix=result.fix,
                 waiver=None,
                 cases=[],
+                wrong=result.wrong,
             )
         if check.waiver is None and result.outcome is Outcome.WAIVED:
             check.waiver = next((w for w in waivers if w.number == result.waivers[0]), None)

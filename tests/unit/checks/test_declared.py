@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from docs.checks_table import declared
 from pytest_caio.checks.declared import declared_checks
 from tests.support.catalogue import BLOCKS, WAIVABLE
 from tests.support.places import CHECKOUT
@@ -16,6 +18,14 @@ def test_the_suite_s_checks_are_those_of_the_catalogue() -> None:
     assert {name for name, check in declared.items() if check.may_be_waived("staging")} == WAIVABLE
     in_production = {name for name, check in declared.items() if check.may_be_waived("prod")}
     assert in_production == WAIVABLE - {"RDY-05"}
+
+
+def test_each_check_that_blocks_says_what_is_wrong() -> None:
+    """A check that blocks says in a sentence of its own, which no other check has, what a failure means."""
+    sentences = {check.id: check.wrong for check in declared(CHECKOUT / "acceptance") if check.blocking}
+    assert sentences.keys() == {name for name, blocks in BLOCKS.items() if blocks}
+    assert {name for name, text in sentences.items() if not re.fullmatch(r"[A-Z].{20,120}\.", text)} == set()
+    assert len(set(sentences.values())) == len(sentences)
 
 
 def test_a_module_that_cannot_be_read_declares_none(tmp_path: Path) -> None:

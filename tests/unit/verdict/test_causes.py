@@ -52,7 +52,10 @@ class Seen:
         fix = case.pop("fix", f"Mend {check}.")
         blocking = case.pop("blocking", True)
         known = self.checks.setdefault(
-            check, CheckRecord(check, gate, f"Title of {check}", blocking, outcome, fix, None, [])
+            check,
+            CheckRecord(
+                check, gate, f"Title of {check}", blocking, outcome, fix, None, [], wrong=f"{check} fails."
+            ),
         )
         expected = case.pop("expected", "a thing")
         known.cases.append(
@@ -530,7 +533,7 @@ def test_a_check_that_explains_another() -> None:
     seen.fails("RDY-09", seen.answer("/docs", 200))
     first, second = seen.causes
     assert (first.action, first.checks) == ("Mend AUTH-04.", ["AUTH-04", "RDY-08"])
-    assert (second.sentence, second.action) == ("This does not hold: Title of RDY-09.", "Mend RDY-09.")
+    assert (second.sentence, second.action) == ("RDY-09 fails.", "Mend RDY-09.")
 
 
 @pytest.mark.parametrize(
