@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from pytest_caio.checks.probe import Request
 from pytest_caio.probing.exchange import Exchange
@@ -47,6 +47,7 @@ class Origin:
         self._slowest = 0.0
         self._sent: dict[Request, float] = {}
         self._hanging: set[Request] = set()
+        self._apart = 0
         self._owed = 0  # slots opened beyond `connections`, to be closed as requests end
 
     @asynccontextmanager
@@ -73,6 +74,15 @@ class Origin:
         if not reason:
             self._sent[request] = time.monotonic()
         return reason
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Count a request that is sent whatever the others show, and is never taken for hanging."""
+        self._apart += 1
+        try:
+            yield
+        finally:
+            self._apart -= 1
 
     def record_outcome(self, exchange: Exchange, *, taken: bool) -> None:
         """Record how a request ends, and set `first` once it is known whether the origin responds.
@@ -140,7 +150,7 @@ class Origin:
 
     @property
     def _under_way(self) -> int:
-        return len(self._sent) + len(self._hanging)
+        return len(self._sent) + len(self._hanging) + self._apart
 
     def helps_to_narrow(self, crowd: int) -> bool:
         """Return whether what was refused in a crowd of this size may be taken in a smaller one."""

@@ -64,8 +64,7 @@ class Prober:
             new = [request for request in dict.fromkeys(requests) if request not in self._futures]
             for request in new:
                 self._futures[request] = concurrent.futures.Future()
-            names = dict.fromkeys(request.origin for request in new if request.origin not in self._origins)
-            origins = [self._origins.setdefault(name, Origin(self._connections)) for name in names]
+            origins = self._new_origins(new)
         if new:
             self._ready.wait()
             self._loop.call_soon_threadsafe(self._begin, new, origins)
@@ -82,7 +81,10 @@ class Prober:
 
     def begin_send(self, request: Request) -> concurrent.futures.Future[Exchange]:
         """Send `request` as `send` does; return the future of its exchange."""
+        with self._lock:
+            origins = self._new_origins([request])
         self._ready.wait()
+        self._loop.call_soon_threadsafe(self._begin, (), origins)
         return self._submit(self._send(request))
 
     def reached(self, origin: str) -> concurrent.futures.Future[str]:
@@ -111,6 +113,11 @@ class Prober:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5)
             self._loop.close()
+
+    def _new_origins(self, requests: Iterable[Request]) -> list[Origin]:
+        """Make the origins of requests that have none yet; return these."""
+        names = dict.fromkeys(request.origin for request in requests if request.origin not in self._origins)
+        return [self._origins.setdefault(name, Origin(self._connections)) for name in names]
 
     def _submit(self, work: Coroutine[Any, Any, _Result]) -> concurrent.futures.Future[_Result]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -193,25 +200,28 @@ class Prober:
         assert task is not None
         self._tasks.add(task)
         await self._wait_for_room(request)
-        if request.sent_once:
-            await self._make_room(request, 1)
-        await self._pace()
-        return self._numbered(await self._transport.send(request))
+        origin = self._origins[request.origin]
+        async with origin.slot(request):
+            await self._pace()
+            with origin.apart():
+                if request.sent_once:
+                    await self._make_room(request, 1)
+                exchange = await self._transport.send(request)
+                await self._make_room(request, -1)
+        return self._numbered(exchange)
 
     async def _wait_for_room(self, request: Request) -> None:
         """Wait until what is sent once only, and opens a connection of its own, is not one too many."""
-        origin = self._origins.get(request.origin)
-        if not request.sent_once or origin is None:
+        if not request.sent_once:
             return
+        origin = self._origins[request.origin]
         # A login waits until the origin has taken as many as it may be given; what it acts on, for quiet.
         while not (request.effect is Effect.ONCE and origin.proven) and self._is_asking(request.origin):
             await asyncio.sleep(_GLANCE)
 
     async def _make_room(self, request: Request, more: int) -> None:
-        """Close idle connections where there may not be too many, if so many more are to be in use."""
-        origin = self._origins.get(request.origin)
-        if origin is not None and origin.narrowed:
-            await self._transport.keep(origin.spare - more, request.origin)
+        """Close idle connections beyond those allowed, if so many more are to be in use."""
+        await self._transport.keep(self._origins[request.origin].spare - more, request.origin)
 
     def _is_asking(self, origin: str) -> bool:
         with self._lock:

@@ -179,6 +179,62 @@ def test_connections_are_few(server: Loopback, make_prober: Callable[..., Prober
 
 
 @pytest.mark.usefixtures("_nothing_hangs")
+@pytest.mark.parametrize("known", [True, False])
+def test_requests_sent_now_are_bounded(
+    server: Loopback, make_prober: Callable[..., Prober], known: bool
+) -> None:
+    """Requests that are sent now, by several workers at once, count among those under way."""
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.03)
+        writer.write(http())
+        await writer.drain()
+
+    asked = [get(server, f"/{n}") for n in range(6 if known else 0)]
+    written = [get(server, f"/written/{n}", method="POST") for n in range(6)]
+    for request in (*asked, *written):
+        server.on(request.target, slowly)
+    prober = make_prober(connections=2)
+    prober.ask(asked)
+    sent = [prober.begin_send(request) for request in written]
+    assert {answer_of(prober, request).status_code for request in asked} <= {200}
+    assert {future.result(60).status_code for future in sent} == {200}
+    assert server.most_open == 2
+
+
+@pytest.mark.usefixtures("_nothing_hangs")
+def test_an_origin_that_was_written_to_is_watched(
+    server: Loopback, make_prober: Callable[..., Prober], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the first request to an origin is sent now, later ones that hang still delay no others."""
+    monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", 0.05)
+    prober = make_prober(connections=1, timeout=stretched(3))
+    assert prober.send(get(server)).status_code == 200
+    hanging = get(server, "/hanging")
+    server.on(hanging.target, _hang)
+    prober.ask([get(server, "/first"), hanging, get(server, "/other")])
+    assert answer_of(prober, get(server, "/other")).status_code == 200
+    assert not prober.exchange(hanging).done()
+
+
+@pytest.mark.usefixtures("_nothing_hangs")
+@pytest.mark.parametrize("again", [True, False])
+def test_idle_connections_are_bounded(
+    server: Loopback, make_prober: Callable[..., Prober], again: bool
+) -> None:
+    """Requests that open a connection of their own, as retries do, leave no more idle ones than allowed."""
+    prober = make_prober(connections=2)
+    requests = [get(server, f"/{n}", effect=Effect.NONE if again else Effect.WRITE) for n in range(8)]
+    if again:
+        for request in requests:
+            server.on(request.target, http(502), http())
+    prober.ask(requests)
+    assert {answer_of(prober, request).status_code for request in requests} == {200}
+    idle = prober._transport._connections._idle
+    wait_for(lambda: len(idle[server.origin]) <= 2, stretched(2))
+
+
+@pytest.mark.usefixtures("_nothing_hangs")
 def test_requests_are_sent_in_order(server: Loopback, make_prober: Callable[..., Prober]) -> None:
     """Requests are sent in the order in which they were asked for."""
     prober = make_prober(connections=1)
