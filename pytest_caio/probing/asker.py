@@ -21,6 +21,9 @@ _PART = 64  # requests that are told at once
 class ProberGoneError(Exception):
     """The process that sends the requests has ended, as for lack of memory, or could not begin to."""
 
+    def __init__(self, reason: str = "the process that sends the requests has ended: run again") -> None:
+        super().__init__(reason)
+
 
 class Asker:
     """The methods of a prober that is at the other end of `connection`.
@@ -44,7 +47,7 @@ class Asker:
         self._waiting: dict[int | str, Future[Any]] = {}
         self._sent = 0
         self._closing = self._ended = False
-        self._reason = "the process that sends the requests has ended: run again"
+        self._error = ProberGoneError()
         self._thread = threading.Thread(target=self._receive, name="caio-asker", daemon=True)
         self._thread.start()
 
@@ -116,7 +119,7 @@ class Asker:
             while True:
                 told = pickle.loads(self._connection.recv_bytes())  # noqa: S301 - of our own run
                 if isinstance(told, str):
-                    self._reason = told
+                    self._error = ProberGoneError(told)
                     break
                 for outcome in told:
                     self._settle(*outcome)
@@ -142,4 +145,4 @@ class Asker:
         if self._closing:
             future.cancel()
         else:
-            future.set_exception(ProberGoneError(self._reason))
+            future.set_exception(self._error)

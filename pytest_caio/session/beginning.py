@@ -75,12 +75,15 @@ class Beginning:
 
     def prober(self, learn: Callable[[Exchange], None]) -> Prober | Asker:
         """Return the prober of this run; `learn` is called with each response that this process gets."""
-        from pytest_caio.probing.asker import Asker  # noqa: PLC0415 - the fork needs it not
+        from pytest_caio.probing.asker import Asker, ProberGoneError  # noqa: PLC0415 - the fork needs it not
 
         if self._fork is not None:
             return Asker(self._fork.connection, learn, self._fork.end)
         if self.desk and self._desk is None:
-            return Asker(connect(self.desk), learn)
+            try:
+                return Asker(connect(self.desk), learn)
+            except (OSError, EOFError):
+                raise ProberGoneError from None
         prober = _make_prober(self._options, learn)
         if self._desk is not None:
             self._desk.serve(prober)
@@ -94,6 +97,8 @@ class Beginning:
         if may_fork():
             with suppress(OSError):  # there may be no more processes: then it is a thread
                 self._fork = Fork(self._make_forked_prober, self._desk)
+                if self._desk is not None:
+                    self._desk.close()  # this copy: nobody would answer a worker here after the fork's end
 
     def _make_forked_prober(self) -> Prober:
         if self._ahead is not None:

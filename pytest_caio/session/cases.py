@@ -37,11 +37,11 @@ class CaseHooks:
         planned = self._run.plan.cases.get(item.nodeid)
         if planned is None:
             return
-        if self._to_ask:
-            self._to_ask = False
-            self._run.ask_ahead()
         self._run.comparison = None
         try:
+            if self._to_ask:
+                self._to_ask = False
+                self._run.ask_ahead()
             reason = self._run.unreachable(planned)
             answers = item.stash[ANSWERS] = {} if reason else self._run.answers(planned)
         except ProberGoneError as gone:

@@ -254,7 +254,8 @@ class AcceptanceSession:
         if not self._signals.arrived and is_stop_at_failure(excinfo.value):
             self._stopped_at_failure = True
             return
-        reason = self._signals.arrived or next(iter(str(excinfo.value).splitlines()), "")
+        told = self._run.worker_stopped_by or str(excinfo.value)  # xdist says only which worker was stopped
+        reason = self._signals.arrived or next(iter(told.splitlines()), "")
         self._interrupted = self._run.redactor.redact(reason) or "SIGINT"
 
     @pytest.hookimpl(tryfirst=True)
@@ -273,7 +274,7 @@ class AcceptanceSession:
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self._assignment.worker:
-            report_back(config, run)
+            report_back(config, run, self._stopped_by())
         asked = not self._assignment.worker and not self._quiet
         narrowed: list[str] = []
         record = None

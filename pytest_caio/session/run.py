@@ -94,6 +94,7 @@ class Run:
         sign_from(int(self.started.timestamp()))
         self.id = uuid.uuid4().hex
         self.planned = 0  # number of cases; a run with workers takes it from them
+        self.worker_stopped_by = ""
         self.comparison: tuple[str, Any, Any] | None = None
         # Answers to --wait-ready that show what they may not, by environment, status code and what it is.
         self.leaking_polls: dict[tuple[str, int, tuple[str, ...]], Exchange] = {}

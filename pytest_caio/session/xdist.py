@@ -59,6 +59,7 @@ class WorkerHooks:
         """Take over what only a worker knows: what was deselected, and which cases were planned."""
         output = getattr(node, "workeroutput", {}).get("caio")
         if output:
+            self._run.worker_stopped_by = self._run.worker_stopped_by or output["stopped_by"]
             self._run.narrowed += output["narrowed"]
             self._run.planned = max(self._run.planned, output["planned"])
             for result in polled(self._run, msgspec.convert(output["places"], list[Result])):
@@ -67,10 +68,10 @@ class WorkerHooks:
             self._run.narrowed.append("a worker of the run died")
 
 
-def report_back(config: pytest.Config, run: Run) -> None:
-    """Send the controller what only this worker knows."""
+def report_back(config: pytest.Config, run: Run, stopped_by: str) -> None:
+    """Send the controller what only this worker knows, such as what stopped it."""
     places = msgspec.to_builtins(LeakWatch(run).places())
-    output = {"narrowed": run.narrowed, "planned": run.planned, "places": places}
+    output = {"narrowed": run.narrowed, "planned": run.planned, "places": places, "stopped_by": stopped_by}
     config.workeroutput["caio"] = output  # type: ignore[attr-defined]  # xdist sends it to the controller
 
 

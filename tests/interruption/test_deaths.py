@@ -149,12 +149,20 @@ def pytest_{hook}():
 @pytest.mark.skipif(
     sys.platform != "linux" or os.cpu_count() == 1, reason="the prober is no process of its own"
 )
-@pytest.mark.parametrize("hook", ["runtest_logfinish", "collection_finish"])
-def test_a_killed_prober(broken: Broken, deployment: Deployment, hook: str) -> None:
+@pytest.mark.parametrize(
+    ("hook", "options"),
+    [
+        ("runtest_logfinish", ("--wait-ready", "5")),
+        ("collection_finish", ("--wait-ready", "5")),
+        ("runtest_logfinish", ("-n", "1")),
+        ("sessionstart", ("-n", "2")),  # before the workers reach it
+    ],
+)
+def test_a_killed_prober(broken: Broken, deployment: Deployment, hook: str, options: tuple[str, ...]) -> None:
     """After the process that sends the requests is killed, the run ends at once, and says so."""
-    slow = ("--request-rate", "5", "--wait-ready", "5")  # so that not all is answered yet
+    slow = ("--request-rate", "5")  # so that not all is answered yet
     killing = plugin(broken, KILLS_PROBER.format(hook=hook))
-    status = broken.run(CORS, *deployment.arguments, *slow, *killing)
+    status = broken.run(CORS, *deployment.arguments, *slow, *options, *killing)
     assert status == 2, broken.stdout
     broken.says("the process that sends the requests has ended: run again", ["INCOMPLETE"])
     assert "Traceback" not in broken.stdout + broken.stderr
