@@ -21,6 +21,7 @@ from pytest_caio.state.server import (
     inspect_server,
     keep,
     replace,
+    write_refusals,
 )
 from pytest_caio.state.summary import Summary
 from pytest_caio.system.diskmap import DiskMap
@@ -28,6 +29,7 @@ from pytest_caio.system.diskmap import DiskMap
 __all__ = ["migrate", "unfinished"]
 
 _ERRORS_SHOWN = 100
+_NO_STRING = "holds something that is no string: delete it first"
 
 
 @dataclass
@@ -180,13 +182,14 @@ class _Run:
         self.tally.already_equal += len(keys)
         left = expiries(self.client, keys) if keys else []
         expiring = [key for key, milliseconds in zip(keys, left, strict=True) if milliseconds >= 0]
-        self.tally.unexpired += len(expiring)
         if expiring and not self.dry_run:
             keep(self.client, expiring)
+        self.tally.unexpired += len(expiring)
 
     def _insert(self, batch: dict[str, IndexEntry]) -> None:
         texts = self._texts(batch)
         if not texts or self.dry_run:
+            self._rehearse({key: batch[key] for key in texts})
             return
         written, failure = insert(self.client, texts)
         self.tally.migrated += len(written)
@@ -197,18 +200,30 @@ class _Run:
     def _replace(self, batch: dict[str, IndexEntry], seen: dict[str, bytes | None]) -> None:
         texts = self._texts(batch)
         if not texts or self.dry_run:
+            self._rehearse({key: batch[key] for key in texts}, there=True)
             return
         replaced = replace(self.client, {key: (seen[key], text) for key, text in texts.items()})
         self.tally.migrated += len(replaced)
         self.tally.overwritten += len(replaced)
         self._settle({key: batch[key] for key in texts if key not in replaced})
 
+    def _rehearse(self, batch: dict[str, IndexEntry], *, there: bool = False) -> None:
+        """Find out what would keep a dry run's records from being written; nothing is written."""
+        if not batch:
+            return
+        (refusal,) = write_refusals(self.client, [self.prefix])
+        if refusal:
+            raise StoreError(refusal)
+        for (key, entry), left in zip(batch.items(), expiries(self.client, list(batch)), strict=True):
+            if not there and left != -2:
+                self.tally.conflict(key, entry, _NO_STRING)
+
     def _settle(self, taken: dict[str, IndexEntry]) -> None:
         """Read again what was not written: another client was first, or the reply to our write was lost."""
         values = fetch(self.client, list(taken)) if taken else []
         for (key, entry), value in zip(taken.items(), values, strict=True):
             if value is None:
-                self.tally.conflict(key, entry, "holds something that is no string: delete it first")
+                self.tally.conflict(key, entry, _NO_STRING)
             elif unlike(entry, value):
                 self.tally.conflict(key, entry, "was given other data by somebody else meanwhile")
             else:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_caio.reference.hosting.redis_server import RedisServer
-from pytest_caio.state import Summary, compare, lead_key, migrate, state_key, survey
+from pytest_caio.state import Summary, compare, connect, lead_key, migrate, state_key, survey
 from tests.support.pace import within
 
 MakeHive = Callable[..., Path]
@@ -95,6 +95,60 @@ def test_a_key_that_is_no_string_is_a_conflict(make_hive: MakeHive, client: redi
     assert (summary.ok, summary.conflicts, summary.migrated) == (False, 1, 5)
     assert "delete it first" in summary.errors[0]
     assert client.type(_LEAD0) == b"hash"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_dry_run_finds_a_key_that_is_no_string(
+    make_hive: MakeHive, client: redis.Redis, overwrite: bool
+) -> None:
+    """A dry run is not ok where the migration would find a key that holds no string."""
+    key = lead_key("caio", "lead0@customer.example")
+    client.hset(key, "step", "1")
+    summary = migrate(make_hive(), client, "caio", dry_run=True, overwrite=overwrite)
+    assert (summary.ok, summary.conflicts) == (False, 1)
+    assert f"conflict: {key} holds something that is no string: delete it first" in summary.errors[0]
+    assert client.keys() == [key.encode()]
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_a_dry_run_says_that_nothing_may_be_written(
+    make_hive: MakeHive, client: redis.Redis, present: bool
+) -> None:
+    """A dry run is not ok where Redis would refuse the writes, unless all records are there already."""
+    hive = make_hive()
+    if present:
+        migrate(hive, client, "caio")
+    user = {"passwords": ["+reads"], "keys": ["*"], "categories": ["+@read", "+@connection"]}
+    client.acl_setuser("reader", enabled=True, reset=True, **user)
+    place = client.connection_pool.connection_kwargs
+    try:
+        with connect(f"redis://reader:reads@{place['host']}:{place['port']}/0") as reader:
+            summary = migrate(hive, reader, "caio", dry_run=True)
+    finally:
+        client.acl_deluser("reader")
+    assert summary.ok is present, summary.errors
+    refused = [error for error in summary.errors if "does not permit this user" in error and "(SET)" in error]
+    assert len(refused) == (0 if present else 1)
+
+
+def test_an_expiry_that_may_not_be_taken_off_is_not_said_to_be(
+    make_hive: MakeHive, client: redis.Redis
+) -> None:
+    """Where Redis refuses to take an expiry off, no note says that it was taken off."""
+    hive = make_hive()
+    migrate(hive, client, "caio")
+    client.expire(state_key("caio", "2026-02-24"), 1000)
+    rights = {"passwords": ["+some"], "keys": ["*"], "categories": ["+@all"], "commands": ["-persist"]}
+    client.acl_setuser("some", enabled=True, reset=True, **rights)
+    place = client.connection_pool.connection_kwargs
+    try:
+        with connect(f"redis://some:some@{place['host']}:{place['port']}/0") as limited:
+            summary = migrate(hive, limited, "caio")
+    finally:
+        client.acl_deluser("some")
+    assert not summary.ok
+    assert "(PERSIST)" in summary.errors[0]
+    assert not [note for note in summary.notes if "taken off" in note]
 
 
 def test_an_expiry_on_an_equal_twin_is_taken_off(make_hive: MakeHive, client: redis.Redis) -> None:
