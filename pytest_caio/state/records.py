@@ -29,6 +29,7 @@ _FOLDERS: dict[Kind, tuple[str, str]] = {
     "operator_batch": ("operator_batches", "batch_*.json"),
     "cadence_lead": ("cadence_state", "*.json"),
 }
+_TOO_LARGE = "too large for the memory of this machine"
 _BATCH_RECORDS = 500
 _BATCH_BYTES = 8 * 2**20
 _CACHE_MIB = 32  # of the records of a hive: their keys are digests, and so come in no order
@@ -223,6 +224,8 @@ def read_text(hive_dir: Path, path: str) -> tuple[bytes, float]:
         text = file.read_bytes()
     except OSError as error:
         raise ValueError(f"unreadable: {error.strerror or type(error).__name__}") from None
+    except MemoryError:
+        raise ValueError(_TOO_LARGE) from None
     return text.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n"), status.st_mtime
 
 
@@ -236,6 +239,8 @@ def _read_record(hive_dir: Path, path: str, kind: Kind, prefix: str) -> Record |
         key = record_key(prefix, kind, value, PurePosixPath(path).stem)
     except ValueError as error:
         return Problem(mask_identifier(path), str(error))
+    except MemoryError:
+        return Problem(mask_identifier(path), _TOO_LARGE)
     return Record(kind=kind, path=path, key=key, value=value, text=text, data_sha256=digest, mtime=mtime)
 
 

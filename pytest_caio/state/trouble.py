@@ -85,6 +85,8 @@ _LOGIN_REFUSED = (
 def describe(error: Exception, client: redis.Redis) -> str:
     """Return in words why a command failed, and what to do about it."""
     said = str(error)
+    if isinstance(error, MemoryError):
+        return "a value is too large for the memory of this machine: run this on one with more"
     if isinstance(error, redis.ResponseError | redis.ConnectionError):
         for words, text in _WORDS:
             if re.search(words, said):

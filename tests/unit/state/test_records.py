@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_caio.errors import InputError
-from pytest_caio.state import Problem, Record, read_index, read_records
+from pytest_caio.state import Problem, Record, read_index, read_records, records
 from tests.support.places import encoded_name
 
 MakeHive = Callable[..., Path]
@@ -51,6 +51,26 @@ def test_a_file_that_is_no_record_is_a_problem(make_hive: MakeHive, content: byt
     assert [problem.path for problem in index.problems] == ["cadence_state/j***@customer.example.json"]
     assert reason in str(index.problems[0])
     assert index.counts == {"operator_state": 1, "operator_batch": 0, "cadence_lead": 2}
+
+
+@pytest.mark.parametrize("step", ["read_text", "parse", "canonical"])
+def test_a_file_too_large_for_the_memory_is_a_problem(
+    make_hive: MakeHive, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A file that does not fit into memory is reported by name, and the others are still read."""
+    hive = make_hive(leads=3, batches=0)
+    original, calls = getattr(records, step), iter(range(10))
+
+    def failing(*given: object) -> object:
+        if next(calls) == 1:
+            raise MemoryError
+        return original(*given)
+
+    monkeypatch.setattr(records, step, failing)
+    index = read_index(hive, "caio")
+    (problem,) = index.problems
+    assert str(problem) == "cadence_state/lead0.json: too large for the memory of this machine"
+    assert sum(index.counts.values()) == 3
 
 
 def test_what_cannot_be_opened_is_a_problem(make_hive: MakeHive) -> None:

@@ -98,6 +98,20 @@ def test_a_full_redis_cannot_be_overwritten(make_hive: MakeHive, spoilt: redis.R
     assert not any(word in "".join(summary.errors) for word in ("private", "xxx", "customer.example"))
 
 
+def test_a_value_too_large_for_the_memory_is_told(
+    make_hive: MakeHive, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a record does not fit into memory on its way to Redis, the error does not blame Redis."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(redis.client.Pipeline, "execute", fail)
+    summary = migrate(make_hive(), client, "caio")
+    assert not summary.ok
+    assert summary.errors[0].startswith("a value is too large for the memory of this machine: ")
+
+
 def test_a_replica_is_not_ok(make_hive: MakeHive, spoilt: redis.Redis) -> None:
     """A replica is refused before anything is written to it, whether it takes writes or not."""
     spoilt.execute_command("REPLICAOF", "127.0.0.1", "1")
