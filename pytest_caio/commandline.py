@@ -133,7 +133,8 @@ def add_options(parser: pytest.Parser) -> None:
         dest="caio_connections",
         default=128,
         metavar="N",
-        help="requests under way at once (default: 128); fewer where the deployment refuses some as too many",
+        help="requests under way at once to each deployment, beside those that hang (default: 128); fewer "
+        "where it refuses some as too many",
     )
     add(
         "--request-rate",
