@@ -75,7 +75,7 @@ def narrowings(config: pytest.Config, run: Run, exitstatus: int, stopped_by: str
         narrowed.append(f"these gates were not asked: {', '.join(missing)}")
     lacking = run.planned - len({result.nodeid for result in run.tally.results})
     if lacking > 0:
-        narrowed.append(f"{lacking} cases did not run: the run was stopped early")
+        narrowed.append(f"{lacking} case{'s' * (lacking > 1)} did not run: the run was stopped early")
     if exitstatus not in (0, 1, 5) or stopped_by:
         broke = "an internal error" if exitstatus == pytest.ExitCode.INTERNAL_ERROR else ""
         by = stopped_by or broke

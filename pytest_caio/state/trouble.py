@@ -28,6 +28,7 @@ TROUBLE = (
 
 # The client's own messages are not shown: they may quote the connection string or values of the command.
 _NOT_PERMITTED = "Redis does not permit this user what the state needs"
+_NO_MEMORY = "Redis is out of memory: give it more (maxmemory)"
 _CLUSTER = (
     "Redis is a cluster, and the dashboard needs a single server: give REDIS_URL one without cluster mode"
 )
@@ -35,7 +36,7 @@ _CLUSTER = (
 _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (redis.BusyLoadingError, "Redis is still loading its data: wait, and run this again"),
     (redis.ReadOnlyError, "Redis is read-only: it is a replica; use the primary"),
-    (redis.OutOfMemoryError, "Redis is out of memory (maxmemory)"),
+    (redis.OutOfMemoryError, _NO_MEMORY),
     (redis.exceptions.NoPermissionError, _NOT_PERMITTED),
     (redis.exceptions.MasterDownError, "Redis is a replica that has lost its primary; use the primary"),
     (redis.exceptions.AskError, _CLUSTER),
@@ -44,11 +45,14 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (redis.exceptions.TryAgainError, _CLUSTER),
 )
 _CODES: Mapping[str, str] = {
-    "NOREPLICAS": "Redis has fewer replicas than it needs to take writes (min-replicas-to-write)",
-    "MISCONF": "Redis cannot save to its disk, and so takes no writes",
+    "NOREPLICAS": (
+        "Redis has fewer replicas than it needs to take writes: start them, or ask for fewer "
+        "(min-replicas-to-write)"
+    ),
+    "MISCONF": "Redis cannot save to its disk, and so takes no writes: make room there, or see its log",
     "READONLY": "Redis is read-only: it is a replica; use the primary",
     "NOPERM": _NOT_PERMITTED,
-    "OOM": "Redis is out of memory (maxmemory)",
+    "OOM": _NO_MEMORY,
     "BUSY": "Redis is busy with a script that does not end: end it (SCRIPT KILL), or restart Redis",
     "DENIED": (
         "Redis is in protected mode, and takes no connection from other machines: give it a password "

@@ -80,7 +80,7 @@ def test_a_full_redis_is_not_ok_until_there_is_room(make_hive: MakeHive, spoilt:
     summary = migrate(hive, spoilt, "caio")
     assert not summary.ok
     assert summary.migrated < 1503
-    assert summary.errors[0].startswith("Redis is out of memory (maxmemory): stopped")
+    assert summary.errors[0].startswith("Redis is out of memory: give it more (maxmemory): stopped")
     assert len(compare(hive, spoilt, "caio").unequal) == 1503 - summary.migrated
     spoilt.config_set("maxmemory", 0)
     assert migrate(hive, spoilt, "caio").ok
