@@ -6,10 +6,12 @@ what is counted, and the whole judgements only where they are kept.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import partial
+from functools import cache, partial
 from operator import index
+from pathlib import Path
 from pickle import PickleBuffer
 from typing import NamedTuple, SupportsIndex
 
@@ -22,7 +24,7 @@ from pytest_caio.replay.honesty import CaseResult
 from pytest_caio.replay.judge import Judgement, judge
 from pytest_caio.system.diskmap import DiskList, DiskMap
 
-__all__ = ["UNRECORDED", "Counted", "judge_recorded"]
+__all__ = ["UNRECORDED", "Counted", "Verdict", "judge_recorded", "rules"]
 
 UNRECORDED = "there is no recorded answer for this case"
 """Why a case that no recorded answer belongs to has failed."""
@@ -58,7 +60,7 @@ def judge_recorded(
 ) -> Generator[Counted]:
     """Yield each case once, judged; `before` are the baseline's answers, `whole` adds the results.
 
-    What the executor loses is judged here.
+    What the executor loses, or judges by other rules, is judged here.
     """
     if executor is None:
         answer_to, answer_before = _finder(answers), _finder(before)
@@ -68,24 +70,27 @@ def judge_recorded(
         return
     yield from each_done(
         executor,
-        partial(_judge_part, whole=whole),
+        partial(_judge_part, whole=whole, wanted=rules()),
         _parts(cases, answers, before),
         sent=lambda part: part.packed,
         got=partial(_arrived, whole=whole),
-        instead=lambda part, _: _arrived(part, _judge_part(part.packed, whole=whole), whole=whole),
+        instead=lambda part, _: _arrived(part, _judge_lines(part.packed, whole=whole), whole=whole),
         ahead=_AHEAD,
         idle=_IDLE_SECONDS,
     )
 
 
-class _Verdict(msgspec.Struct, frozen=True, array_like=True):
+class Verdict(msgspec.Struct, frozen=True, array_like=True):
+    """What comes back from a worker of one case."""
+
     why: str
     grounded: bool
     sound: bool
     judgement: Judgement | None
 
-    def counted(self) -> _Verdict:
-        return _Verdict(self.why, self.grounded, self.sound, None)
+    def counted(self) -> Verdict:
+        """Return it without the judgement, which is wanted only where results are kept."""
+        return Verdict(self.why, self.grounded, self.sound, None)
 
 
 class _Packed:
@@ -114,15 +119,15 @@ _Lines = tuple[bytes, bytes, bytes]
 """A case, its answer and the baseline's answer as JSON, empty where there is none."""
 
 
-def _judged(case: GoldenCase, answer: Answer | None, then: Answer | None) -> _Verdict:
+def _judged(case: GoldenCase, answer: Answer | None, then: Answer | None) -> Verdict:
     judgement = judge(case, answer, then.actual_output if then else "") if answer is not None else None
     sound = then is not None and judge(case, then).passed
     if judgement is None:
-        return _Verdict(UNRECORDED, grounded=True, sound=sound, judgement=None)
-    return _Verdict(judgement.why, judgement.grounded, sound, judgement)
+        return Verdict(UNRECORDED, grounded=True, sound=sound, judgement=None)
+    return Verdict(judgement.why, judgement.grounded, sound, judgement)
 
 
-def _counted(place: int, case: GoldenCase, answer: Answer | None, found: _Verdict, *, whole: bool) -> Counted:
+def _counted(place: int, case: GoldenCase, answer: Answer | None, found: Verdict, *, whole: bool) -> Counted:
     result = None
     if whole:
         result = CaseResult(
@@ -186,8 +191,21 @@ def _raw_finder(answers: Mapping[str, Answer]) -> Callable[[str], bytes]:
     return lambda key: msgspec.json.encode(answers[key]) if key in answers else b""
 
 
-def _judge_part(packed: _Packed, *, whole: bool) -> bytes:
-    """Judge a part in another process or on another machine."""
+@cache
+def rules() -> str:
+    """Return what identifies the code that judges: two versions may judge an answer differently."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256("".join(path.read_text("utf-8") for path in sources).encode()).hexdigest()
+
+
+def _judge_part(packed: _Packed, *, whole: bool, wanted: str) -> bytes:
+    """Judge a part in another process or on another machine. Raises RuntimeError where the rules differ."""
+    if wanted != rules():
+        raise RuntimeError("this worker has another version of pytest-caio")
+    return _judge_lines(packed, whole=whole)
+
+
+def _judge_lines(packed: _Packed, *, whole: bool) -> bytes:
     judged = (_judged(*_decoded(lines)) for lines in packed.lines())
     return msgspec.msgpack.encode([each if whole else each.counted() for each in judged])
 
@@ -213,4 +231,4 @@ def _decoded(lines: _Lines) -> tuple[GoldenCase, Answer | None, Answer | None]:
 
 
 _CASE, _ANSWER = msgspec.json.Decoder(GoldenCase), msgspec.json.Decoder(Answer)
-_LINES, _VERDICTS = msgspec.msgpack.Decoder(list[_Lines]), msgspec.msgpack.Decoder(list[_Verdict])
+_LINES, _VERDICTS = msgspec.msgpack.Decoder(list[_Lines]), msgspec.msgpack.Decoder(list[Verdict])

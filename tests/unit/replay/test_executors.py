@@ -7,10 +7,8 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +16,19 @@ import msgspec
 import pytest
 
 from pytest_caio.commands.cli import main
-from pytest_caio.errors import InputError
 from pytest_caio.replay import (
     CommandRunner,
-    Figures,
     Question,
-    RecordedRunner,
     RunnerFailure,
     load_answers,
-    load_golden,
-    replay_each,
+    recorded,
     save_answers,
 )
-from pytest_caio.replay.executors import executor_at
-from pytest_caio.replay.honesty import CaseResult
+from tests.support.judged import judged
 from tests.support.places import CHECKOUT, SUPPORT, as_toml
 from tests.support.recorded import MISSED, write_recorded
 
 ASLEEP = 'python -c "import time; time.sleep(0.3); print(1)"'
-
-
-def judged(
-    folder: Path, executor: Executor | None, *, kept: bool = True
-) -> tuple[Figures, dict[int, CaseResult]]:
-    """Judge the recorded answers of a folder; return the figures and, if `kept`, each result, once."""
-    results: dict[int, CaseResult] = {}
-
-    def keep(place: int, result: CaseResult) -> None:
-        assert place not in results
-        results[place] = result
-
-    answers = load_answers(folder / "answers.jsonl")
-    golden = load_golden(folder / "golden.jsonl")
-    figures = replay_each(
-        golden, RecordedRunner(answers), keep if kept else None, baseline=answers, executor=executor
-    )
-    return msgspec.structs.replace(figures, duration_s=0.0), results
 
 
 class Losing(ThreadPoolExecutor):
@@ -89,6 +64,33 @@ def test_recorded_answers_are_judged_alike_everywhere(tmp_path: Path) -> None:
         assert judged(tmp_path, losing) == (here, results)
         assert losing.given == 12
         assert judged(tmp_path, losing, kept=False) == (here, {})
+
+
+class Older(Executor):
+    """An executor whose workers have another version of the package, which lets every answer pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Do the work at once, with the other version."""
+        done: Future[Any] = Future()
+        lenient = recorded.Verdict("", grounded=True, sound=True, judgement=None)
+        with self._monkeypatch.context() as other:
+            other.setattr(recorded, "_judged", lambda *_: lenient)
+            other.setattr(recorded, "rules", lambda: "of the other version")
+            try:
+                done.set_result(work(*arguments, **named))
+            except RuntimeError as error:
+                done.set_exception(error)
+        return done
+
+
+def test_workers_with_another_version_do_not_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker whose package judges differently has no say: its part is judged here."""
+    write_recorded(tmp_path, 250)
+    here = judged(tmp_path, None, kept=False)
+    assert judged(tmp_path, Older(monkeypatch), kept=False) == here
 
 
 def test_the_first_hundred_misses_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,78 +163,6 @@ def test_an_executor_that_is_none(capsys: pytest.CaptureFixture[str], options: l
     err = capsys.readouterr().err
     assert words in err
     assert err.count("\n") == 1
-
-
-@contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[tuple[str, Any]]:
-    """A Dask cluster of processes on loopback: its address as an executor's, and itself."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        local_directory=str(folder / "dask"),
-    ) as local:
-        yield local.scheduler_address.replace("tcp://", "dask://"), local
-
-
-@pytest.mark.nightly
-@pytest.mark.filterwarnings("default")  # of Dask's own threads and sockets, at its end
-def test_a_dask_worker_may_be_killed(tmp_path: Path) -> None:
-    """With a worker killed in the middle nothing is lost or judged twice, and all is as it is here."""
-    write_recorded(tmp_path, 10_000)
-    here = judged(tmp_path, None)
-    with cluster(tmp_path) as (address, local), executor_at(address) as executor:
-        assert executor is not None
-        results: dict[int, CaseResult] = {}
-
-        def keep(place: int, result: CaseResult) -> None:
-            assert place not in results
-            results[place] = result
-            if len(results) == 2500:
-                local.workers[0].process.process._process.kill()
-
-        answers = load_answers(tmp_path / "answers.jsonl")
-        golden = load_golden(tmp_path / "golden.jsonl")
-        figures = replay_each(golden, RecordedRunner(answers), keep, baseline=answers, executor=executor)
-        assert (msgspec.structs.replace(figures, duration_s=0.0), results) == here
-
-
-@pytest.mark.nightly
-@pytest.mark.filterwarnings("default")
-def test_a_dask_cluster_runs_the_runner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command replays the demo's cases on a cluster, also if a worker is killed meanwhile."""
-    profile = tmp_path / "p.toml"
-    profile.write_text("[one]\n", "utf-8")
-    golden = CHECKOUT / "pytest_caio" / "reference" / "golden" / "golden_set.json"
-    agent = "python -m pytest_caio.reference.golden.agent"
-    with cluster(tmp_path) as (address, local), ThreadPoolExecutor(1) as beside:
-        victim = local.workers[1]
-
-        def kill() -> None:
-            time.sleep(1.0)
-            victim.process.process._process.kill()
-
-        killed = beside.submit(kill)
-        asked = ["--golden-set", str(golden), "--runner", agent, "--replay-executor", address]
-        status = main(["replay", "--env", "one", "--profiles", str(profile), *asked])
-        killed.result()
-    summary = json.loads(capsys.readouterr().out)
-    assert (status, summary["cases"], summary["passed"], summary["honest"]) == (0, 50, 49, True)
-
-
-@pytest.mark.nightly
-@pytest.mark.filterwarnings("default")
-def test_no_dask_scheduler_answers() -> None:
-    """A scheduler that is not there, or has no worker, is said in one line."""
-    pytest.importorskip("distributed")
-    with (
-        pytest.raises(InputError, match="no Dask scheduler answers there"),
-        executor_at("dask://127.0.0.1:9"),
-    ):
-        pass
 
 
 PEAK = """
