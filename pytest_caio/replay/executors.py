@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_caio.errors import InputError
@@ -17,6 +19,7 @@ __all__ = ["each_done", "executor_at"]
 
 _STEP = 0.5  # seconds of one wait: on Windows a signal is handled only when it ends
 _CONNECT_SECONDS = 10.0
+_CLOSE_SECONDS = 5.0
 _Part = TypeVar("_Part")
 _Sent = TypeVar("_Sent")
 _Got = TypeVar("_Got")
@@ -98,25 +101,43 @@ def executor_at(address: str) -> Iterator[Executor | None]:
         raise InputError(
             f'replay.executor {address}: needs the extra "dask": pip install "pytest-caio[dask]"'
         ) from None
-    where = urlsplit(address)
+    place = f"tcp://{urlsplit(address).netloc}"
+    # It logs each lost connection with a traceback. What that means for the replay is told by the replay.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL + 1)
     try:
-        client = Client(f"tcp://{where.netloc}", timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
+        workers = asyncio.run(_workers(place))
+        # Not before: it waits for ever for a service that accepts the connection and says nothing.
+        client = Client(place, timeout=_CONNECT_SECONDS, set_as_default=False) if workers else None
+    except Exception as error:  # noqa: BLE001 - another service's words are taken for lengths, names and more
         raise InputError(
             f"replay.executor {address}: no Dask scheduler answers there ({type(error).__name__}): start it "
-            f"(dask scheduler), and its workers (dask worker tcp://{where.netloc})"
+            f"(dask scheduler), and its workers (dask worker {place})"
         ) from None
-    with client, client.get_executor(pure=False) as executor:
-        try:
-            if not client.scheduler_info().get("workers"):
-                raise InputError(
-                    f"replay.executor {address}: the Dask scheduler has no worker: start some "
-                    f"(dask worker tcp://{where.netloc})"
-                )
-            yield executor
-        finally:
-            executor.shutdown(wait=False)
+    if client is None:
+        raise InputError(
+            f"replay.executor {address}: the Dask scheduler has no worker: start some (dask worker {place})"
+        )
+    try:
+        yield client.get_executor(pure=False)
+    finally:
+        # With the client the scheduler forgets what it was given. It is not asked to cancel it: it may hang.
+        with contextlib.suppress(TimeoutError):
+            client.close(_CLOSE_SECONDS)
+
+
+async def _workers(place: str) -> dict[str, Any]:
+    """Return the workers of the Dask scheduler at an address, by theirs."""
+    from distributed import rpc  # noqa: PLC0415 - the extra `dask`
+
+    async def ask() -> dict[str, Any]:
+        async with rpc(place) as scheduler:
+            return dict((await scheduler.identity(n_workers=-1))["workers"])
+
+    return await asyncio.wait_for(ask(), _CONNECT_SECONDS)
 
 
 def _lost(error: BaseException) -> str:
-    return f"the executor lost the case: {type(error).__name__}"
+    return (
+        f"the executor lost the case ({type(error).__name__}): see that its scheduler and workers run, with "
+        "this version of pytest-caio, and replay"
+    )
