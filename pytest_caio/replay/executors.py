@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pytest_caio.errors import InputError
 
-__all__ = ["each_done", "executor_at"]
+__all__ = ["abandoned", "each_done", "executor_at"]
 
 _STEP = 0.5  # seconds of one wait: on Windows a signal is handled only when it ends
 _CONNECT_SECONDS = 10.0
@@ -123,6 +124,27 @@ def executor_at(address: str) -> Iterator[Executor | None]:
         # With the client the scheduler forgets what it was given. It is not asked to cancel it: it may hang.
         with contextlib.suppress(TimeoutError):
             client.close(_CLOSE_SECONDS)
+
+
+def abandoned() -> Callable[[], bool]:
+    """Return a function that says whether nobody waits any more for the work that calls this.
+
+    It is known of a Dask worker's task alone, which goes on after the end of the replay that sent it.
+    """
+    dask = sys.modules.get("distributed")
+    try:
+        worker = dask.get_worker() if dask else None
+    except ValueError:  # this is no worker
+        worker = None
+    if worker is None:
+        return lambda: False
+    tasks, key = worker.state.tasks, worker.get_current_task()
+
+    def over() -> bool:
+        task = tasks.get(key)
+        return task is None or task.state == "cancelled"
+
+    return over
 
 
 async def _workers(place: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from pytest_caio.errors import InputError
 from pytest_caio.replay.answers import Answer, Answered, Question, RunnerFailure
-from pytest_caio.replay.executors import each_done
+from pytest_caio.replay.executors import abandoned, each_done
 from pytest_caio.replay.protocols import Launch, ask_each, ask_lines
 from pytest_caio.replay.recorded import UNRECORDED
 from pytest_caio.system.child import script_fault
@@ -285,10 +285,11 @@ def _unasked(question: Question, reason: str) -> Answered:
 
 
 def _ask_part(
-    work: Callable[[Launch, Iterable[Question]], Iterator[Answered]],
+    work: Callable[..., Iterator[Answered]],
     launch: Launch,
     part: Sequence[_Placed],
 ) -> list[tuple[int, Answered]]:
     """Return the outcomes of a part, in another process or on another machine."""
-    places = [one.place for one in part]
-    return list(zip(places, work(launch, [one.question for one in part]), strict=True))
+    places, questions = [one.place for one in part], [one.question for one in part]
+    with closing(Watchdog()) as watchdog:
+        return list(zip(places, work(launch, questions, abandoned(), watchdog), strict=True))

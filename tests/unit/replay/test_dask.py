@@ -19,12 +19,13 @@ import pytest
 
 from pytest_caio.commands.cli import main
 from pytest_caio.errors import InputError
-from pytest_caio.replay import RecordedRunner, executors, load_answers, load_golden, replay_each
+from pytest_caio.replay import Question, RecordedRunner, executors, load_answers, load_golden, replay_each
 from pytest_caio.replay.executors import executor_at
 from pytest_caio.replay.honesty import CaseResult
 from tests.support.judged import judged
 from tests.support.pace import wait_for
 from tests.support.places import CHECKOUT
+from tests.support.processes import runs
 from tests.support.recorded import write_recorded
 
 
@@ -98,6 +99,33 @@ def test_no_dask_scheduler_answers() -> None:
         executor_at("dask://127.0.0.1:9"),
     ):
         pass
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("default")
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are looked for as POSIX systems do")
+@pytest.mark.parametrize("ending", ["the replay is left", "its worker is killed"])
+@pytest.mark.parametrize("protocol", ["process", "lines"])
+def test_no_runner_outlives_its_replay(tmp_path: Path, misfit: Any, protocol: str, ending: str) -> None:
+    """After Ctrl-C, or the end of a worker, a hanging runner is soon gone from the cluster's machines."""
+    pids = tmp_path / "pids"
+    environment = os.environ | {"MISFIT_PIDS": str(pids)}
+    with cluster(tmp_path, 1) as (address, local):
+        with executor_at(address) as executor, ThreadPoolExecutor(1) as beside:
+            runner = misfit("hang", protocol, executor=executor, case_seconds=600, env=environment)
+            asked = beside.submit(runner.ask, [Question("Q", "?")])
+            wait_for(lambda: pids.exists() and pids.read_text("utf-8"))
+            first = _numbers(pids)
+            if ending == "its worker is killed":
+                local.workers[0].process.process._process.kill()
+                wait_for(lambda: not any(map(runs, first)))
+            runner.end()
+            asked.result()
+        wait_for(lambda: not any(map(runs, first + _numbers(pids))))
+
+
+def _numbers(pids: Path) -> list[int]:
+    return list(map(int, pids.read_text("utf-8").split()))
 
 
 @contextmanager
