@@ -22,6 +22,10 @@ RUNNER = (
     "Start the runner by hand with one question, as `runner` and `cwd` of the profile's replay section say, and mend what it "
     "prints; it must answer with actual_output, tool_trace_log, rag_context_chunks and metadata as JSON."
 )
+RECORDED = (
+    "Record the swarm's answer to each case of the golden set, with its `id`, in the file that `answers` of the profile's replay "
+    "section names: actual_output, tool_trace_log, rag_context_chunks and metadata as JSON. Then run again."
+)
 HONEST = (
     'Hand to the developer: "Have the runner answer from the question alone." Keep the golden set (`golden_set` of the profile) where '
     "the runner cannot read it."
@@ -61,7 +65,9 @@ def needed(result: Replay) -> int:
     fixes={"golden": GOLDEN},
 )
 @cases(needs_replay)
-def test_pass_rate_is_enough(replay: ReplayFindings, show_table: Callable[..., None]) -> None:
+def test_pass_rate_is_enough(
+    replay: ReplayFindings, environment: Environment, show_table: Callable[..., None]
+) -> None:
     """The pass rate reaches the threshold, below which the build is blocked."""
     result = replay.result
     show_table("Scores of the golden set", ("case", "mean", "needed", "outcome"), result.scores)
@@ -71,7 +77,7 @@ def test_pass_rate_is_enough(replay: ReplayFindings, show_table: Callable[..., N
     wanted = f"{result.min_pass_rate:.0%} of the cases must pass"
     usable(result)
     if result.block_build and len(result.unanswered) == len(result.cases) - passed:
-        raise Mismatch(wanted, f"{said}; missed: {missed}; {unanswered(result)}", RUNNER)
+        raise Mismatch(wanted, f"{said}; missed: {missed}; {unanswered(result)}", to_answer(environment))
     must(not result.block_build, wanted, f"{said}; missed: {missed}", missed=missed)
 
 
@@ -79,6 +85,12 @@ def usable(result: Replay) -> None:
     """Require that the golden set has a case to judge by."""
     wrong = "no case is usable"
     must(result.cases, "the golden set must have cases", wrong, "golden", wrong=wrong)
+
+
+def to_answer(environment: Environment) -> str:
+    """Return what to do where nothing is answered: a runner does, or answers were recorded."""
+    section = environment.profile.replay
+    return RECORDED if section is not None and section.answers else RUNNER
 
 
 def unanswered(result: Replay) -> str:
@@ -89,14 +101,14 @@ def unanswered(result: Replay) -> str:
 
 @check("RPL-04", wrong="An answer claims what its sources do not say.", fix=GROUND, fixes={"golden": GOLDEN})
 @cases(needs_replay)
-def test_answers_are_grounded(replay: ReplayFindings) -> None:
+def test_answers_are_grounded(replay: ReplayFindings, environment: Environment) -> None:
     """No answer claims what its sources do not say."""
     result = replay.result
     usable(result)
     if len(result.unanswered) == len(result.cases):
-        raise Mismatch("the runner must answer", unanswered(result), RUNNER)
+        raise Mismatch("the cases must be answered", unanswered(result), to_answer(environment))
     if not any(answer.actual_output.strip() for answer in result.answers.values()):
-        raise Mismatch("the runner must answer", "every answer is empty", RUNNER)
+        raise Mismatch("the cases must be answered", "every answer is empty", to_answer(environment))
     no("answers that claim what no source says", result.ungrounded, missed=listed(result.ungrounded))
 
 

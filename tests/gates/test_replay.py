@@ -72,6 +72,10 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
         for case in cases
     ]
     (folder / "colons.json").write_text(json.dumps(colons), "utf-8")
+    first, *others = answers.read_text("utf-8").splitlines()
+    (folder / "first.jsonl").write_text(first, "utf-8")
+    said_nothing = [json.dumps({**json.loads(line), "actual_output": ""}) for line in (first, *others)]
+    (folder / "hushed.jsonl").write_text("\n".join(said_nothing), "utf-8")
     (folder / "unreadable.jsonl").write_text("no answers\n", "utf-8")
     copier = SUPPORT / "copier.py"
     return ask_gate(
@@ -98,6 +102,8 @@ def gate(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Gate:
             "ungrounded": small(runner=wayward("ungrounded", "OUT-101")),
             "copier": small(runner=f'python "{copier}" id'),
             "recorded": small(runner=None, answers=str(answers)),
+            "unrecorded": small(runner=None, answers="first.jsonl"),
+            "hushed": small(runner=None, answers="hushed.jsonl"),
             "garbled": small(runner=None, answers="unreadable.jsonl"),
             "nothing": {"": {"base_url": "http://127.0.0.1:9"}},
             "absent": small(golden_set="not-there.json"),
@@ -169,6 +175,15 @@ def test_runner_that_gives_no_answer_is_told(gate: Gate, name: str, words: str) 
     """A runner that does not start, or answers in another shape, or nothing, is told: nobody escalates it."""
     assert words in gate.observed(name, "RPL-04")
     assert "Escalate" not in gate.fix(name, "RPL-04")
+
+
+def test_what_was_not_recorded_is_to_be_recorded(gate: Gate) -> None:
+    """Where recorded answers lack a case, or all are empty, they are to be recorded: there is no runner."""
+    assert "there is no recorded answer for this case" in gate.observed("unrecorded", "RPL-03")
+    assert "every answer is empty" in gate.observed("hushed", "RPL-04")
+    for fix in (gate.fix("unrecorded", "RPL-03"), gate.fix("hushed", "RPL-04")):
+        assert "Record the swarm's answer to each case" in fix
+        assert "Start the runner" not in fix
 
 
 @pytest.mark.parametrize("name", ["silent", "labelling"])
