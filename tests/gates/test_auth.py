@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import time
 from datetime import UTC, datetime
@@ -18,19 +17,14 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.environments.profiles import Profile
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.redaction.secret import Secret
-from tests.support.gate_runs import SUITE, Gate, ask_gate
+from tests.support.gate_runs import Gate, ask_gate, gate_module
 from tests.support.sessions import read_session
 
 
 @pytest.fixture(scope="module")
 def auth() -> ModuleType:
     """The gate as a module."""
-    spec = importlib.util.spec_from_file_location("auth_gate", SUITE / "test_auth.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return gate_module("auth")
 
 
 def environment(**values: str) -> Environment:

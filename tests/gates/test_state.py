@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from pytest_caio.checks.probe import Request
 from pytest_caio.environments.envfile import EnvFile
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
+from pytest_caio.outcomes import NoAnswer
+from pytest_caio.probing.exchange import Exchange
 from pytest_caio.state import connect, lead_key, migrate, write_summary
-from tests.support.gate_runs import Gate, ask_gate
+from tests.support.gate_runs import Gate, ask_gate, gate_module
 from tests.support.hosted import HostedDeployment
 
 LEAD = "cadence_state/lead_001.json"
@@ -353,6 +358,15 @@ def test_section_that_cannot_be_used(tmp_path: Path, keys: str, words: str) -> N
     with pytest.raises(InputError) as error:
         read_profiles(path)
     assert words in str(error.value)
+
+
+def test_leads_that_are_not_answered_are_no_difference() -> None:
+    """Where the list of leads gets no answer, nothing is compared, and that is said."""
+    judge: Callable[..., None] = inspect.unwrap(gate_module("state").test_deployment_sees_the_state)
+    asked = Request("GET", "http://127.0.0.1:9", "/api/cadence/leads")
+    silent = Exchange(asked, datetime.now(UTC), 1.0, error="no whole answer within 1 s")
+    with pytest.raises(NoAnswer, match="cadence leads: no whole answer within 1 s"):
+        judge(silent, "leads", None, None, None)
 
 
 def test_more_leads_than_are_read_are_advice(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import inspect
 import socket
 import ssl
@@ -23,9 +22,9 @@ from pytest_caio.probing.exchange import Exchange, Tls
 from pytest_caio.probing.transport import Transport
 from tests.support import bad_servers as bad
 from tests.support.deadlines import Pace
+from tests.support.gate_runs import gate_module
 from tests.support.judging import GATES, must_be_no_go, must_be_whole
 from tests.support.nightly import some_nightly
-from tests.support.places import CHECKOUT
 from tests.support.suite_runs import SHORT, Ask, Deployment, serving
 
 NOW = datetime.now(UTC)
@@ -174,14 +173,7 @@ def test_a_certificate_must_last(
 @pytest.fixture(scope="module")
 def readiness() -> ModuleType:
     """The readiness gate as a module."""
-    spec = importlib.util.spec_from_file_location(
-        "readiness_gate", CHECKOUT / "acceptance" / "test_readiness.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return gate_module("readiness")
 
 
 def ask_plainly(url: str) -> Exchange:
@@ -265,6 +257,7 @@ PROTECTED = ("X-Content-Type-Options: nosniff", "X-Frame-Options: DENY")
             "Strict-Transport-Security",
         ),
         ("http", (*PROTECTED, *PROTECTED), ""),
+        ("http", (PROTECTED[1],), "X-Content-Type-Options"),
         ("http", (*PROTECTED, "X-Frame-Options: SAMEORIGIN"), ""),
         ("http", (PROTECTED[0], "X-Frame-Options: ALLOWALL"), "X-Frame-Options"),
         ("http", (*PROTECTED, "Content-Security-Policy: frame-ancestors *"), "frame-ancestors"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tests.support import forked
@@ -14,7 +16,7 @@ from tests.support.hosted import READY_BUDGET_MS
 from tests.support.places import CHECKOUT, as_toml
 from tests.support.suite_runs import PATIENT
 
-__all__ = ["SUITE", "Gate", "ask_gate", "toml"]
+__all__ = ["SUITE", "Gate", "ask_gate", "gate_module", "toml"]
 
 SUITE = (
     CHECKOUT / "acceptance" if (CHECKOUT / "acceptance" / "test_state.py").exists() else CHECKOUT / "staged"
@@ -111,3 +113,13 @@ def ask_gate(
         environments |= {environment["name"]: environment for environment in found}
     shown += "".join(path.read_text("utf-8") for path in evidence.glob("*.html"))
     return Gate(done.returncode, shown, environments)
+
+
+def gate_module(gate: str) -> ModuleType:
+    """Return the module of a gate, such as `readiness`, whose checks a test can call by itself."""
+    spec = importlib.util.spec_from_file_location(f"{gate}_gate", SUITE / f"test_{gate}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
