@@ -29,6 +29,7 @@ from pytest_caio.system.diskmap import DiskMap
 __all__ = ["migrate", "unfinished"]
 
 _ERRORS_SHOWN = 100
+_NO_KEY = -2  # what Redis says in place of a missing key's time to live
 _NO_STRING = "holds something that is no string: delete it first"
 
 
@@ -188,8 +189,13 @@ class _Run:
 
     def _insert(self, batch: dict[str, IndexEntry]) -> None:
         texts = self._texts(batch)
-        if not texts or self.dry_run:
-            self._rehearse({key: batch[key] for key in texts})
+        if not texts:
+            return
+        if self.dry_run:
+            self._see_that_writes_are_taken()
+            for key, left in zip(texts, expiries(self.client, list(texts)), strict=True):
+                if left != _NO_KEY:  # it is there, and has no text to be compared
+                    self.tally.conflict(key, batch[key], _NO_STRING)
             return
         written, failure = insert(self.client, texts)
         self.tally.migrated += len(written)
@@ -199,24 +205,21 @@ class _Run:
 
     def _replace(self, batch: dict[str, IndexEntry], seen: dict[str, bytes | None]) -> None:
         texts = self._texts(batch)
-        if not texts or self.dry_run:
-            self._rehearse({key: batch[key] for key in texts}, there=True)
+        if not texts:
+            return
+        if self.dry_run:
+            self._see_that_writes_are_taken()
             return
         replaced = replace(self.client, {key: (seen[key], text) for key, text in texts.items()})
         self.tally.migrated += len(replaced)
         self.tally.overwritten += len(replaced)
         self._settle({key: batch[key] for key in texts if key not in replaced})
 
-    def _rehearse(self, batch: dict[str, IndexEntry], *, there: bool = False) -> None:
-        """Find out what would keep a dry run's records from being written; nothing is written."""
-        if not batch:
-            return
+    def _see_that_writes_are_taken(self) -> None:
+        """Raise StoreError where Redis would refuse the records of a dry run; nothing is written."""
         (refusal,) = write_refusals(self.client, [self.prefix])
         if refusal:
             raise StoreError(refusal)
-        for (key, entry), left in zip(batch.items(), expiries(self.client, list(batch)), strict=True):
-            if not there and left != -2:
-                self.tally.conflict(key, entry, _NO_STRING)
 
     def _settle(self, taken: dict[str, IndexEntry]) -> None:
         """Read again what was not written: another client was first, or the reply to our write was lost."""
