@@ -14,14 +14,12 @@ from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
-import msgspec
 import pytest
 
 from pytest_caio.commands.cli import main
 from pytest_caio.errors import InputError
-from pytest_caio.replay import Question, RecordedRunner, executors, load_answers, load_golden, replay_each
+from pytest_caio.replay import Question, executors
 from pytest_caio.replay.executors import executor_at
-from pytest_caio.replay.honesty import CaseResult
 from tests.support.judged import judged
 from tests.support.pace import wait_for
 from tests.support.places import CHECKOUT
@@ -52,18 +50,12 @@ def test_a_dask_worker_may_be_killed(tmp_path: Path) -> None:
     here = judged(tmp_path, None)
     with cluster(tmp_path) as (address, local), executor_at(address) as executor:
         assert executor is not None
-        results: dict[int, CaseResult] = {}
 
-        def keep(place: int, result: CaseResult) -> None:
-            assert place not in results
-            results[place] = result
-            if len(results) == 2500:
+        def kill(results: int) -> None:
+            if results == 2500:
                 local.workers[0].process.process._process.kill()
 
-        answers = load_answers(tmp_path / "answers.jsonl")
-        golden = load_golden(tmp_path / "golden.jsonl")
-        figures = replay_each(golden, RecordedRunner(answers), keep, baseline=answers, executor=executor)
-        assert (msgspec.structs.replace(figures, duration_s=0.0), results) == here
+        assert judged(tmp_path, executor, arrived=kill) == here
 
 
 @pytest.mark.nightly
@@ -188,19 +180,14 @@ def test_a_dask_scheduler_may_go_away(
     with cluster(tmp_path) as (address, local):
         with executor_at(address) as executor:
             client: Any = getattr(executor, "_client")  # noqa: B009 - a name of Dask's own
-            results: dict[int, CaseResult] = {}
 
-            def keep(place: int, result: CaseResult) -> None:
-                assert place not in results
-                results[place] = result
-                if len(results) == 2500:
+            def close(results: int) -> None:
+                if results == 2500:
                     local.close()
                     wait_for(lambda: client.status == "closed")
 
-            answers = load_answers(tmp_path / "answers.jsonl")
-            golden = load_golden(tmp_path / "golden.jsonl")
-            figures = replay_each(golden, RecordedRunner(answers), keep, baseline=answers, executor=executor)
-        assert (msgspec.structs.replace(figures, duration_s=0.0), results) == here
+            found = judged(tmp_path, executor, arrived=close)
+        assert found == here
     assert "distributed.client" not in {record.name for record in caplog.records}
     assert "Traceback" not in capsys.readouterr().err
 
