@@ -124,7 +124,9 @@ class RedactionHooks:
         """Redact the node id of a test, which contains its parameters."""
         # A worker must not change it: the controller identifies the test by it, and redacts it here itself.
         if not hasattr(self._config, "workerinput"):
-            report.nodeid = self._redactor.redact(report.nodeid)
+            named = report.nodeid
+            if (shown := self._redactor.redact(named)) != named:  # pytest takes a new one apart
+                report.nodeid = shown
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:

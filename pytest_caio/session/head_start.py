@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +16,19 @@ __all__ = ["HEAD_START", "HeadStart"]
 
 
 class HeadStart:
-    """The handling of signals, and a reference deployment that is starting, until the run's end at most."""
+    """The handling of signals, and a reference deployment that is starting, until the run's end at most.
+
+    Nothing is searched for garbage while plugins are loaded: what is imported is none.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         from pytest_caio.reference.hosting.process import ReferenceProcess  # noqa: PLC0415 - only demo needs it
 
         self.signals = SignalHandler()
         self.reference: ReferenceProcess = ReferenceProcess(environment="demo", access_log=False)
+        self._threshold = gc.get_threshold()
+        gc.set_threshold(0)
+        config.pluginmanager.register(self, "caio-head-start")
         config.add_cleanup(self._end)
         self.signals.begin()  # first, so that no signal leaves a process or its files behind
         try:
@@ -31,7 +38,14 @@ class HeadStart:
         else:
             config.stash[HEAD_START] = self
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_load_initial_conftests(self) -> None:
+        """Search for garbage as before, now that all plugins are loaded, but not in what they imported."""
+        gc.freeze()
+        gc.set_threshold(*self._threshold)
+
     def _end(self) -> None:
+        gc.set_threshold(*self._threshold)
         try:
             self.reference.stop()
         finally:

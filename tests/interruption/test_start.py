@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from pytest_caio.state import connect
 from tests.support.broken_runs import Broken
 from tests.support.nightly import some_nightly
 from tests.support.pace import wait_for
-from tests.support.places import as_toml
+from tests.support.places import CHECKOUT, as_toml
+from tests.support.suite_runs import clean_environment
 
 # In place of a package that the deployment's app imports, long after it has said where it is.
 _IN_PLACE = """
@@ -200,3 +202,31 @@ def test_options_that_cannot_be_used(broken: Broken) -> None:
     assert broken.run(CHECK, "-p", "pytest_caio.plugin", "--no-such-option") == 4
     assert broken.leaves_nothing()
     assert broken.left == []
+
+
+# Prints the garbage collector's threshold while a plugin is loaded, and whether it is the old one at last.
+_WATCHING = """
+import gc, sys, pytest
+before, seen = gc.get_threshold(), {}
+class Watching:
+    def pytest_plugin_registered(self, plugin_name):
+        seen[plugin_name] = gc.get_threshold()[0]
+pytest.main(sys.argv[1:], [Watching()])
+print(seen["late"], gc.get_threshold() == before)
+"""
+
+
+@pytest.mark.parametrize("option", ["--env=demo", "--no-such-option"])
+def test_garbage_is_searched_for_as_before(option: str, tmp_path: Path) -> None:
+    """While other plugins are imported nothing is searched for garbage; after the run all is as it was."""
+    (tmp_path / "late.py").write_text("", "utf-8")
+    arguments = (CHECK, option, "-p", "pytest_caio.plugin", "-p", "late", f"--evidence-dir={tmp_path}")
+    done = subprocess.run(
+        [sys.executable, "-c", _WATCHING, "-q", *arguments],
+        cwd=CHECKOUT,
+        env=clean_environment(PYTHONPATH=os.pathsep.join((str(CHECKOUT), str(tmp_path)))),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == "0 True", done.stdout + done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from starlette.datastructures import Headers
 
 from pytest_caio.contract.providers import PROVIDERS
 from pytest_caio.reference.dashboard.decisions import local_next, webhook_signature
@@ -20,9 +19,7 @@ def deployment() -> Deployment:
 
 def asked(path: str, **headers: str) -> Incoming:
     """Return a GET of a path."""
-    return Incoming(
-        "GET", path, path, "", Headers({name.replace("_", "-"): v for name, v in headers.items()})
-    )
+    return Incoming("GET", path, path, "", {name.replace("_", "-"): v for name, v in headers.items()})
 
 
 def test_the_token_opens_the_api(deployment: Deployment) -> None:
@@ -50,7 +47,7 @@ def test_webhooks_are_signed(deployment: Deployment, provider: str) -> None:
 
     def refusal(signed: str, sent: bytes = body) -> int | None:
         return deployment.webhook_refusal(
-            WebhookPost(provider, f"/webhooks/{provider}", Headers({header: signed}), sent)
+            WebhookPost(provider, f"/webhooks/{provider}", {header: signed}, sent)
         )
 
     assert refusal(signature) is None
