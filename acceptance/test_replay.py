@@ -26,6 +26,7 @@ RECORDED = (
     "Record the swarm's answer to each case of the golden set, with its `id`, in the file that `answers` of the profile's replay "
     "section names: actual_output, tool_trace_log, rag_context_chunks and metadata as JSON. Then run again."
 )
+AGAIN = "Run again when nobody writes to the golden set (`golden_set` of the profile's replay section)."
 HONEST = (
     'Hand to the developer: "Have the runner answer from the question alone." Keep the golden set (`golden_set` of the profile) where '
     "the runner cannot read it."
@@ -45,8 +46,10 @@ def test_golden_set_is_well_formed(environment: Environment) -> None:
 @cases(golden_cases)
 def test_golden_case(replay: ReplayFindings, case: str) -> None:
     """Each golden case is answered as expected."""
-    failed = "; ".join(result.why for result in replay.results[case] if not result.passed)
     result = replay.result
+    if case not in replay.results:  # it was collected from what the file held then
+        raise Mismatch("the case must be replayed", "the golden set was changed during the run", AGAIN)
+    failed = "; ".join(one.why for one in replay.results[case] if not one.passed)
     told = f"{result.passed} of {result.asked} sample questions were answered as expected; {needed(result)} are needed. "
     must(not failed, "the answer must be as expected", f"{told}Missed: {case}, {failed}", wrong=failed)
 

@@ -67,9 +67,11 @@ def run(args: argparse.Namespace) -> int:
             overwrite=args.overwrite,
             progress=_Lines(),
         )
-    if args.summary:
-        write_summary(args.summary, summary)
-    sys.stdout.write(dump_summary(summary) + "\n")
+    try:
+        if args.summary:
+            write_summary(args.summary, summary)
+    finally:  # a disk may be full by now, and the migration is done
+        sys.stdout.write(dump_summary(summary) + "\n")
     return 0 if summary.ok else 1
 
 

@@ -21,6 +21,7 @@ from pytest_caio.state.server import (
     inspect_server,
     keep,
     replace,
+    see_transactions,
     write_refusals,
 )
 from pytest_caio.state.summary import Summary
@@ -207,6 +208,7 @@ class _Run:
         texts = self._texts(batch)
         if not texts:
             return
+        see_transactions(self.client)
         if self.dry_run:
             self._see_that_writes_are_taken()
             return

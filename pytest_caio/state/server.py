@@ -32,6 +32,7 @@ __all__ = [
     "members",
     "replace",
     "scan",
+    "see_transactions",
     "storage_of",
     "write_refusals",
 ]
@@ -215,6 +216,20 @@ def replace(client: redis.Redis, wanted: Mapping[str, tuple[bytes | None, bytes]
                 pipe.execute()
                 return set(pending)
     return set()
+
+
+def see_transactions(client: redis.Redis) -> None:
+    """Raise StoreError where this user may not use transactions: `replace` would write without protection.
+
+    Redis then refuses MULTI alone, and does at once what follows it. This transaction is empty.
+    """
+    with _guarded(client), client.pipeline(transaction=False) as pipe:
+        for command in ("MULTI", "EXEC", "DISCARD"):  # the last ends it where only EXEC is refused
+            pipe.execute_command(command)  # type: ignore[no-untyped-call]
+        answers = pipe.execute(raise_on_error=False)[:2]
+    refusal = next((answer for answer in answers if isinstance(answer, Exception)), None)
+    if refusal is not None:
+        raise StoreError(describe(refusal, client))
 
 
 def keep(client: redis.Redis, keys: Sequence[str]) -> None:

@@ -95,10 +95,11 @@ def describe(error: Exception, client: redis.Redis) -> str:
         for words, text in _WORDS:
             if re.search(words, said):
                 return text
+        if denied := re.search(r"no permissions to run the '([a-z|]{1,20})' command", said):  # also at EXEC
+            return f"{_NOT_PERMITTED} ({denied[1].upper()})"
     for refusal, text in _REFUSALS:
         if isinstance(error, refusal):
-            command = re.search(r"run the '([a-z|]{1,20})' command", said)
-            return f"{text} ({command[1].upper()})" if command and text == _NOT_PERMITTED else text
+            return text
     given = client.connection_pool.connection_kwargs
     if isinstance(error, redis.AuthenticationError | redis.exceptions.AuthenticationWrongNumberOfArgsError):
         return _LOGIN_REFUSED if given.get("password") or given.get("username") else _NOT_LOGGED_IN

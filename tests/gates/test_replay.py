@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest_caio.reference.golden as demo
 from pytest_caio.commands.cli import main
 from pytest_caio.environments.profiles import read_profiles
 from pytest_caio.errors import InputError
-from tests.support.gate_runs import Gate, ask_gate, toml
+from pytest_caio.gates.replay import ReplayFindings
+from pytest_caio.outcomes import Mismatch
+from pytest_caio.replay import RecordedRunner, load_golden, run_replay
+from tests.support.gate_runs import Gate, ask_gate, gate_module, toml
 from tests.support.places import CHECKOUT, SUPPORT
 
 GOLDEN = Path(str(demo.__file__)).with_name("golden_set.json")
@@ -241,6 +245,15 @@ def test_lacking_input_is_named(gate: Gate, name: str, key: str) -> None:
     assert gate.apart(name, "advised", "not-run") == dict.fromkeys(lacking, "missing-input")
     assert f"{key} of [{name}.replay]" in gate.observed(name, "RPL-03")
     assert set(gate.outcomes(name)) == set(CHECKS)
+
+
+def test_a_golden_set_that_changes_during_the_run_is_told() -> None:
+    """A case that was collected, and is not in the golden set that was replayed, is no broken check."""
+    judge: Callable[..., None] = inspect.unwrap(gate_module("replay").test_golden_case)
+    found = ReplayFindings(run_replay(load_golden(GOLDEN), RecordedRunner({})))
+    with pytest.raises(Mismatch, match="the golden set was changed during the run") as wrong:
+        judge(found, "a case that was there before")
+    assert "Run again when nobody writes to the golden set" in wrong.value.fix
 
 
 def asked(log: Path) -> list[Any]:

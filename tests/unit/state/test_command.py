@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -54,6 +57,30 @@ def test_stdout_is_one_json_object(
     assert len(written.pop("digests")) == sum(summary["counts"].values())
     assert written == summary
     assert summary_faults(read_summary(place), "caio", survey(client, "caio")) == ()
+
+
+def test_a_summary_that_can_no_longer_be_written_is_printed(
+    make_hive: MakeHive,
+    redis_server: RedisServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where the disk is full at the end of a migration, its summary is printed before the error is raised."""
+    env_file, place = tmp_path / "caio.env", tmp_path / "summary.json"
+    env_file.write_text(f"REDIS_URL={redis_server.url}\nSTATE_REDIS_PREFIX=caio\n", "utf-8")
+    monkeypatch.setattr(migrate_state, "migrate", partial(_filling_the_disk, place))
+    with pytest.raises(InputError, match=re.escape(str(place))):
+        migrate_state.run(_parse("--env-file", env_file, "--hive-dir", make_hive(), "--summary", place))
+    assert json.loads(capsys.readouterr().out)["ok"]
+
+
+def _filling_the_disk(place: Path, *given: Any, **named: Any) -> Any:
+    """Migrate, and leave no file that can be written in place of the summary."""
+    summary = migrate(*given, **named)
+    place.unlink()
+    place.mkdir()
+    return summary
 
 
 def test_a_run_that_is_not_ok_exits_1(make_hive: MakeHive, command: Command, tmp_path: Path) -> None:

@@ -163,6 +163,25 @@ def test_a_user_who_may_only_read_is_told(
     assert "Redis does not permit this user what the state needs (SET)" in summary.errors[0]
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("command", ["multi", "exec"])
+def test_a_user_without_transactions_replaces_nothing(
+    make_hive: MakeHive, own_server: RedisServer, spoilt: redis.Redis, command: str, dry_run: bool
+) -> None:
+    """Where Redis refuses MULTI alone it would do the rest at once: nothing is replaced, and that is told."""
+    hive = make_hive()
+    assert migrate(hive, spoilt, "caio").ok
+    other = dict.fromkeys(spoilt.scan_iter("caio:*"), b'{"email": "of somebody else"}')
+    spoilt.mset(other)
+    _hide(spoilt, f"-{command}")
+    with connect(f"redis://app:secret@127.0.0.1:{own_server.port}/0") as client:
+        summary = migrate(hive, client, "caio", overwrite=True, dry_run=dry_run)
+    assert [error.partition(":")[0] for error in summary.errors] == [
+        f"Redis does not permit this user what the state needs ({command.upper()})"
+    ]
+    assert dict(zip(other, spoilt.mget(other), strict=True)) == other
+
+
 def test_a_busy_redis_is_told(make_hive: MakeHive, own_server: RedisServer, spoilt: redis.Redis) -> None:
     """A Redis whose script does not end is not ok, and the line says how to end it."""
     spoilt.config_set("lua-time-limit", 1)
