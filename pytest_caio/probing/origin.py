@@ -14,8 +14,9 @@ from pytest_caio.probing.transport import FINAL, SILENCE, UNSENDABLE
 
 __all__ = ["Origin"]
 
-_PATIENCE = 0.5  # seconds after which a request may count as hanging ...
+_PATIENCE = 0.3  # seconds after which a request may count as hanging ...
 _SLOWER = 2.0  # ... if that is also so many times the slowest response so far
+_AT_FIRST = 0.5, 0.25  # seconds, and the share of the timeout, after which the first one may: all may be slow
 _PLACES = 3  # slots to open for each hanging request, so that all others are soon sent
 _LOOK = 0.1  # seconds between two checks for hanging requests
 _MORE = 24  # slots to open, once, if the first requests hang and there was no response yet
@@ -28,7 +29,8 @@ class Origin:
     Hanging requests would keep the others waiting, one deadline after another. So a request that takes much
     longer than every response so far opens three slots, one of them in place of its own: however many hang,
     all requests are soon sent, each with its whole deadline, and together they take little more than one
-    deadline. An origin that never responded gets more slots once, in case only the first requests hang.
+    deadline. An origin that never responded gets more slots once, in case only the first requests hang. Until
+    a request has hung for a quarter of the timeout, none counts as hanging: the origin may be slow.
 
     An origin that refuses requests for being too many at once gets half as many slots, and again, down to
     sixteen, and none beyond them. If it then takes none of sixteen it has another reason, and gets all back.
@@ -109,15 +111,19 @@ class Origin:
         if not self.first.done():
             self.first.set_exception(fault)
 
-    async def watch(self) -> None:
-        """Open slots for others while requests hang, until the prober cancels this."""
+    async def watch(self, timeout: float) -> None:
+        """Open slots for others while requests hang, until the prober cancels this; `timeout` in seconds."""
         searched = False
+        least, share = _AT_FIRST
+        patience = max(_PATIENCE, least, share * timeout)
         while True:
             await asyncio.sleep(_LOOK)
             if self.narrowed:
                 continue
-            overdue = time.monotonic() - max(_PATIENCE, _SLOWER * self._slowest)
+            overdue = time.monotonic() - max(patience, _SLOWER * self._slowest)
             hanging = [request for request, sent in self._sent.items() if sent < overdue]
+            if hanging:
+                patience = _PATIENCE
             if self._answered:
                 for request in hanging:
                     del self._sent[request]

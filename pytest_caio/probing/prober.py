@@ -123,7 +123,8 @@ class Prober:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _begin(self, requests: Sequence[Request], origins: Sequence[Origin]) -> None:
-        self._tasks.update(self._loop.create_task(origin.watch()) for origin in origins)
+        watching = (origin.watch(self._transport.timeout) for origin in origins)
+        self._tasks.update(map(self._loop.create_task, watching))
         self._tasks.update(self._loop.create_task(self._resolve(request)) for request in requests)
 
     async def _resolve(self, request: Request) -> None:

@@ -488,11 +488,8 @@ def test_hanging_requests_do_not_delay_others(server: Loopback, make_prober: Cal
     assert len(server.received) == 120
 
 
-def test_slow_answers_are_not_taken_for_hanging(
-    server: Loopback, make_prober: Callable[..., Prober], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_answers_are_not_taken_for_hanging(server: Loopback, make_prober: Callable[..., Prober]) -> None:
     """If every response is slow, no more requests are under way than connections are allowed."""
-    monkeypatch.setattr("pytest_caio.probing.origin._PATIENCE", stretched(2))
 
     async def slowly(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(1.6)
@@ -502,7 +499,7 @@ def test_slow_answers_are_not_taken_for_hanging(
     requests = [get(server, f"/{n}") for n in range(12)]
     for request in requests:
         server.on(request.target, slowly)
-    prober = make_prober(connections=3)
+    prober = make_prober(connections=3, timeout=stretched(10))
     prober.ask(requests)
     assert {answer_of(prober, request).status_code for request in requests} == {200}
     assert server.most_open == 3
