@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -22,7 +22,6 @@ from pytest_caio.probing.tls import authorities
 __all__ = ["Client", "NotDelivered", "Reply", "Uncertain"]
 
 Reply = requests.Response
-_Value = TypeVar("_Value")
 _TIMEOUT = (5, 30)  # seconds to connect, and for each part of the response
 _TRIES = 3
 _PATIENCE = 60.0  # seconds of waiting for one delivery
@@ -127,17 +126,19 @@ class Client:
                 return
         raise NotDelivered(f"{self._tracker} lists more than {_MOST_PAGES} pages: use another issue")
 
-    def change(self, method: str, path: str, **details: Any) -> Reply:
+    def change(self, method: str, path: str, **details: Any) -> None:
         """Send a request that may be repeated: PUT, PATCH, DELETE. Raises NotDelivered."""
-        return self._repeat(lambda: self._once(method, path, **details))
+        reply = self._repeat(lambda: self._once(method, path, **details))
+        if method != "DELETE":  # which is answered with nothing
+            _made(reply, self._tracker)
 
-    def create(self, path: str, arrived: Callable[[], _Value | None], **details: Any) -> _Value | Reply:
+    def create(self, path: str, arrived: Callable[[], Any], **details: Any) -> Any:
         """POST; where it is not known whether the server took it, look with `arrived` before another try.
 
         A server may take a request long after its answer was lost, so that it is looked for several times. If
         a second one was sent, the first may still arrive: `arrived` must return the first of what it finds,
         and remove what is there twice; it is called once more then, and `repeated` is set. Returns what
-        `arrived` finds, else the response. Raises NotDelivered.
+        `arrived` finds, else what the response says was made. Raises NotDelivered.
         """
         unsure, reason = False, ""
         for number in range(_TRIES):
@@ -164,10 +165,10 @@ class Client:
                 raise
             else:
                 if not unsure:
-                    return reply
+                    return _made(reply, self._tracker)
                 self.repeated = True
                 self._pause(min(_LOOKS[-1], _PATIENCE - self._waited), reason)
-                return arrived() or reply
+                return arrived() or _made(reply, self._tracker)
         ended = "and nothing arrived: run this again" if unsure else "run this again later"
         raise NotDelivered(f"{self._tracker}: {reason}, {_TRIES} times{', ' if unsure else '; '}{ended}")
 
@@ -334,3 +335,15 @@ def _json(reply: Reply, tracker: str) -> Any:
         raise NotDelivered(
             f"{tracker} answered {reply.status_code} without JSON: see that its address is that of the API"
         ) from None
+
+
+def _made(reply: Reply, tracker: str) -> Any:
+    """Return what was made, from the response to its request: without an id it is that of another page."""
+    made = _json(reply, tracker)
+    several = made if isinstance(made, list) else [made]
+    if not several or not all(isinstance(one, dict) and "id" in one for one in several):
+        raise NotDelivered(
+            f"{tracker} answered {reply.status_code} without what was made: see that its address is that of "
+            "the API, and run this again"
+        )
+    return made

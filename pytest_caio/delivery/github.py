@@ -121,8 +121,7 @@ def _comment(client: Client, root: str, issue: int, delivery: Delivery, body: st
 
     found = arrived()
     if found is None:
-        made = client.create(path, arrived, json={"body": body})
-        return _fields(made)["html_url"], "written"
+        return client.create(path, arrived, json={"body": body})["html_url"], "written"
     if _text(found) == body.strip():
         return found["html_url"], "is there already"
     client.change("PATCH", f"{root}/issues/comments/{found['id']}", json={"body": body})
@@ -155,7 +154,7 @@ def _issue(
             "title": _title(environment),
             "body": f"{first}\n{body}",
         }
-        made = _fields(client.create(f"{root}/issues", arrived, json=content))
+        made = client.create(f"{root}/issues", arrived, json=content)
         return made["html_url"], f"#{made['number']} opened"
     number = found["number"]
     if marker(delivery.record) not in found["body"]:
@@ -200,7 +199,7 @@ def _asset(client: Client, root: str, release: Any, file: Attachment) -> tuple[A
         data=file.content,
         headers={"Content-Type": "application/octet-stream"},
     )
-    return _fields(made), "attached"
+    return made, "attached"
 
 
 def _status(client: Client, root: str, environment: EnvironmentRecord, target: str) -> str:
@@ -235,8 +234,3 @@ def _text(one: Any) -> str:
 
 def _same(one: Any, status: dict[str, str]) -> bool:
     return all(one.get(name) == value for name, value in status.items())
-
-
-def _fields(made: Any) -> Any:
-    """Return what was created: as a later look found it, or from the response to the POST."""
-    return made if isinstance(made, dict) else made.json()

@@ -367,6 +367,32 @@ def test_an_answer_of_another_program(tracker: Tracker, attach: Attach, evidence
                     assert "is right" in told or "that of the API" in told, told
 
 
+def test_only_what_the_api_made_is_delivered(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """A page, or nothing, in place of what a request makes or changes is no delivery, whichever it is of."""
+    places = (
+        (GITHUB, "POST", "comments|statuses"),
+        (GITHUB, "POST", "statuses"),
+        (f"github:{PROJECT}", "POST", "issues$"),
+        (f"github:{PROJECT}", "POST", "statuses"),
+        (GITLAB, "POST", "uploads"),
+        (GITLAB, "POST", "notes"),
+        ("jira:OPS-7", "POST", "attachments"),
+        ("jira:OPS-7", "POST", "comment"),
+        ("jira:OPS-7", "POST", "remotelink"),
+    )
+    for to, method, path in places:
+        for code, body in ((200, "<html>"), (202, "{}"), (204, ""), (200, "[]"), (200, "[1]"), (200, "null")):
+            tracker.forget()
+            tracker.faults.append(Fault(method, path, code, body=body))
+            status, lines = attach(to, evidence.json)
+            told = lines[-1]
+            assert (status, told.startswith("not delivered: ")) == (1, True), (to, path, code, body, lines)
+            assert "address is that of the API" in told, told
+            assert attach(to, evidence.json)[0] == 0
+            if to in TARGETS[2:]:
+                delivered(tracker, evidence, to)
+
+
 def test_slack_must_say_ok(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """A page in the place of Slack's `ok` is no delivery."""
     tracker.faults.append(Fault("POST", "services", 200, body="<html>"))
