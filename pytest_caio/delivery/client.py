@@ -294,7 +294,8 @@ def _limit(reply: Reply) -> float | None:
     if given is not None:
         return given
     if reply.headers.get("x-ratelimit-remaining") == "0":
-        return max(1.0, _number(reply.headers.get("x-ratelimit-reset", "")) - time.time() + 1)
+        reset = _number(reply.headers.get("x-ratelimit-reset", "")) - time.time() + 1
+        return min(max(1.0, reset), _LONGEST_WAIT)
     if "secondary rate limit" in reply.text.lower():
         return _SECONDARY
     return _PAUSES[-1] if reply.status_code == 429 else None
@@ -307,7 +308,7 @@ def _seconds(reply: Reply) -> float | None:
         return min(float(given), _LONGEST_WAIT)
     try:
         until = parsedate_to_datetime(given)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return min(max(0.0, (until - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
@@ -331,7 +332,7 @@ def _number(text: str) -> float:
 def _json(reply: Reply, tracker: str) -> Any:
     try:
         return reply.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotDelivered(
             f"{tracker} answered {reply.status_code} without JSON: see that its address is that of the API"
         ) from None

@@ -393,6 +393,22 @@ def test_only_what_the_api_made_is_delivered(tracker: Tracker, attach: Attach, e
                 delivered(tracker, evidence, to)
 
 
+def test_an_answer_beyond_all_bounds(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """JSON that is nested without end, and a time that no clock reaches, are no faults of this program."""
+    tracker.faults.append(Fault("GET", "comments", 200, body="[" * 200_000))
+    status, lines = attach(GITHUB, evidence.json)
+    assert (status, "without JSON: see that its address" in lines[-1]) == (1, True), lines
+    for headers, fits in (
+        ({"Retry-After": "Fri, 01 Jan 99999999999999999999 00:00:00 GMT"}, True),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 400}, False),
+    ):
+        tracker.forget()
+        tracker.faults.append(Fault("POST", "comments", 429, headers))
+        status, lines = attach(GITHUB, evidence.json)
+        assert fits is (status == 0), lines
+        assert fits or "run this again in 1000000 seconds" in lines[-1], lines
+
+
 def test_slack_must_say_ok(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """A page in the place of Slack's `ok` is no delivery."""
     tracker.faults.append(Fault("POST", "services", 200, body="<html>"))
