@@ -6,8 +6,6 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -16,6 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from pytest_caio.delivery.limits import limit_of, seconds_of
 from pytest_caio.errors import InputError
 from pytest_caio.probing.tls import authorities
 
@@ -29,10 +28,10 @@ _PAUSES = (1.0, 4.0)  # seconds before the second and the third try, where the s
 _LOOKS = (1.0, 4.0, 10.0)  # seconds before each look for what a request without an answer may have created
 _TOLD = 3.0  # seconds: a longer pause is told
 _SECONDARY = 60.0  # seconds that GitHub asks to wait where a secondary rate limit names no time
-_LONGEST_WAIT = 1e6  # seconds: what is longer is as good as never
 _MOST_REDIRECTS = 3
 _MOST_PAGES = 100
 _TRANSIENT = (500, 502, 503, 504)
+_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -121,9 +120,10 @@ class Client:
         for _ in range(_MOST_PAGES):
             reply = self._repeat(partial(self._once, "GET", url))
             yield from _json(reply, self._tracker)
-            url = reply.links.get("next", {}).get("url", "")
-            if not url:
+            following = reply.links.get("next", {}).get("url", "")
+            if not following:
                 return
+            url = self._joined(reply.url, following)
         raise NotDelivered(f"{self._tracker} lists more than {_MOST_PAGES} pages: use another issue")
 
     def change(self, method: str, path: str, **details: Any) -> None:
@@ -178,10 +178,9 @@ class Client:
 
     def allows(self, url: str) -> bool:
         """Return whether an address that the API gave belongs to it, so that it may get the credentials."""
-        own, other = urlsplit(self._base), urlsplit(url)
-        if (own.scheme, own.netloc) == (other.scheme, other.netloc):
-            return True
-        return (own.netloc, other.scheme, other.netloc) == ("api.github.com", "https", "uploads.github.com")
+        own, other = _origin(self._base), _origin(url)
+        github = (own[1], other) == ("api.github.com", ("https", "uploads.github.com", 443))
+        return own == other or github
 
     def _repeat(self, send: Callable[[], Reply], *, again: bool = True) -> Reply:
         """Return the response of `send`; try again after a rate limit and, with `again`, after a failure."""
@@ -214,7 +213,7 @@ class Client:
         url = path if "://" in path else f"{self._base}{path}"
         for _ in range(_MOST_REDIRECTS + 1):
             if not self.allows(url):
-                host = urlsplit(url).netloc
+                host = urlsplit(url).netloc.rpartition("@")[2]
                 raise NotDelivered(
                     f"{self._tracker} sends on to another host ({host}), to which nothing was sent: give the "
                     "address that is meant"
@@ -229,10 +228,11 @@ class Client:
         code = reply.status_code
         if code < 300 or code in missing:
             return reply
-        if (seconds := _limit(reply)) is not None:
+        waits = {"secondary": _SECONDARY, "unsaid": _PAUSES[-1]}
+        if code in (403, 429) and (seconds := limit_of(code, reply.headers, reply.text, **waits)) is not None:
             raise _NotTaken("its rate limit is reached", seconds)
         if code in _TRANSIENT or code == 303:  # 303: what was sent is done, and is to be read elsewhere
-            raise Uncertain(f"it answered {code}", _seconds(reply))
+            raise Uncertain(f"it answered {code}", seconds_of(reply.headers))
         known = self._meanings.get(
             code, f"see that its address is right, and whether {self._tracker} is down"
         )
@@ -240,11 +240,13 @@ class Client:
 
     def _joined(self, url: str, location: str) -> str:
         try:
-            return urljoin(url, location)
+            joined = urljoin(url, location)
+            _origin(joined)
         except ValueError:
             raise NotDelivered(
-                f"{self._tracker} redirects to no address: see that its address is right"
+                f"{self._tracker} leads to no address: see that its address is right"
             ) from None
+        return joined
 
     def _send(self, method: str, url: str, **details: Any) -> Reply:
         try:
@@ -282,38 +284,6 @@ class _NotTaken(Exception):
         self.seconds = seconds
 
 
-def _limit(reply: Reply) -> float | None:
-    """Return how long to wait where a response is a rate limit's, else None.
-
-    GitHub answers 403 or 429, with `retry-after`, or with `x-ratelimit-remaining: 0`, or for a secondary
-    limit with neither (docs.github.com, "Rate limits for the REST API").
-    """
-    if reply.status_code not in (403, 429):
-        return None
-    given = _seconds(reply)
-    if given is not None:
-        return given
-    if reply.headers.get("x-ratelimit-remaining") == "0":
-        reset = _number(reply.headers.get("x-ratelimit-reset", "")) - time.time() + 1
-        return min(max(1.0, reset), _LONGEST_WAIT)
-    if "secondary rate limit" in reply.text.lower():
-        return _SECONDARY
-    return _PAUSES[-1] if reply.status_code == 429 else None
-
-
-def _seconds(reply: Reply) -> float | None:
-    """Return the seconds of `Retry-After`, which may be a date (RFC 9110, 10.2.3); None without them."""
-    given = reply.headers.get("retry-after", "").strip()
-    if given.isascii() and given.isdigit():
-        return min(float(given), _LONGEST_WAIT)
-    try:
-        until = parsedate_to_datetime(given)
-    except (ValueError, OverflowError):
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(0.0, (until - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
-
-
 class _Adapter(HTTPAdapter):
     """Connections that trust the authorities of a TLS context."""
 
@@ -325,8 +295,10 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **details, ssl_context=self._trust)
 
 
-def _number(text: str) -> float:
-    return float(text) if text.isascii() and text.isdigit() else 0.0
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return the scheme, host and port of a URL, in whichever case and form they are written (RFC 3986)."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _json(reply: Reply, tracker: str) -> Any:

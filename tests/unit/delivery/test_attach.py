@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -477,6 +478,56 @@ def test_nothing_follows_a_redirect_to_another_host(
         assert other.received == []
     finally:
         other.close()
+
+
+def test_one_address_in_other_forms(
+    tracker: Tracker, attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host in capitals, an address with a login in it, and a relative next page are the same server."""
+    port = urlsplit(tracker.base).port
+    tracker.base = f"http://localhost:{port}"  # as which the server links to itself
+    try:
+        for base in (f"http://LocalHost:{port}", f"http://user:pw@localhost:{port}"):
+            for name in ("GITHUB_API_URL", "CI_API_V4_URL"):
+                monkeypatch.setenv(name, base)
+            for to in (GITHUB, GITLAB):
+                tracker.forget()
+                tracker.comments = [{"id": n + 1, "html_url": "x", "body": "x"} for n in range(120)]
+                for _ in range(2):
+                    release = ("--release", "v1") if to == GITHUB else ()
+                    status, lines = attach(to, evidence.json, *release)
+                    assert status == 0, (base, lines)
+                delivered(tracker, evidence, to)
+    finally:
+        tracker.base = f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("link", ["?sort=asc&page=2", "{path}?page=2", "//{host}{path}?page=2"])
+def test_a_relative_next_page(tracker: Tracker, attach: Attach, evidence: Written, link: str) -> None:
+    """A next page is found by a link that is relative to the page before (RFC 8288, 3.2)."""
+    assert attach(GITHUB, evidence.json)[0] == 0
+    path = next(one.path for one in tracker.received if one.method == "POST" and "comments" in one.path)
+    tracker.comments[:0] = [{"id": n + 900, "html_url": "x", "body": "x"} for n in range(100)]
+    given = link.format(path=path, host=tracker.base.partition("://")[2])
+    tracker.faults.append(Fault("GET", "comments", 200, {"Link": f'<{given}>; rel="next"'}, "[]"))
+    status, lines = attach(GITHUB, evidence.json)
+    assert (status, lines[0].endswith("is there already")) == (0, True), lines
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://127.0.0.1:99999999/x", "http://127.0.0.1:x/"])
+def test_an_address_that_is_none(tracker: Tracker, attach: Attach, evidence: Written, address: str) -> None:
+    """A next page whose address cannot be read is one sentence."""
+    tracker.faults.append(Fault("GET", "comments", 200, {"Link": f'<{address}>; rel="next"'}, "[]"))
+    said = ["not delivered: GitHub leads to no address: see that its address is right"]
+    assert attach(GITHUB, evidence.json) == (1, said)
+
+
+def test_a_login_in_a_redirect_is_not_shown(tracker: Tracker, attach: Attach, evidence: Written) -> None:
+    """Of an address on another host, which may have a login in it, only the host is told."""
+    where = {"Location": "http://user:hidden@127.0.0.2/x"}
+    tracker.faults.append(Fault("GET", "comments", 302, where))
+    status, lines = attach(GITHUB, evidence.json)
+    assert (status, "(127.0.0.2)" in lines[0], "hidden" in lines[0]) == (1, True, False), lines
 
 
 def test_a_private_authority(
