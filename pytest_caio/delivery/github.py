@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from pytest_caio.delivery.client import Client, NotDelivered
 from pytest_caio.delivery.summary import Attachment, Delivery, comment, marker
@@ -47,7 +48,7 @@ def deliver(
     root = f"/repos/{repository}"
     links: list[str] = []
     if release:
-        found = client.get(f"{root}/releases/tags/{release}")
+        found = client.get(f"{root}/releases/tags/{quote(release, safe='')}")
         for file in delivery.files:
             asset, done = _asset(client, root, found, file)
             links.append(f"[{file.name}]({asset['browser_download_url']})")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 import trustme
@@ -573,6 +573,17 @@ def test_files_on_a_release(tracker: Tracker, attach: Attach, evidence: Written)
     assert all(one["browser_download_url"] in tracker.comments[0]["body"] for one in tracker.assets)
     status, lines = attach(GITHUB, "--release", "v1", evidence.json)
     assert (status, len(tracker.assets)) == (0, len(evidence.files))
+
+
+@pytest.mark.parametrize("tag", ["v1#draft", "v1?draft", "v1/../v1", "%761", "v1/"])
+def test_only_the_release_that_is_named(
+    tracker: Tracker, attach: Attach, evidence: Written, tag: str
+) -> None:
+    """A tag with characters that an address uses is that tag, and never another release gets the files."""
+    status, lines = attach(GITHUB, evidence.json, "--release", tag)
+    assert (status, tracker.assets, " answered 404: " in lines[-1]) == (1, [], True), lines
+    (asked,) = tracker.received
+    assert asked.path == f"/repos/{PROJECT}/releases/tags/{quote(tag, safe='')}"
 
 
 def test_a_half_made_asset_is_replaced(tracker: Tracker, attach: Attach, evidence: Written) -> None:
