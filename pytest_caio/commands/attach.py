@@ -185,12 +185,12 @@ def _deliver(
         yield from markdown.deliver(Path(target["file"] or ""), delivery)
         return
     if tracker == "github":
-        base, source = given.get("GITHUB_API_URL") or github.API, "GITHUB_API_URL"
+        base, source = given.get("GITHUB_API_URL", "").strip() or github.API, "GITHUB_API_URL"
         sent = github.headers(need("GITHUB_TOKEN", "a token with `issues: write`"))
         client = Client("GitHub", base, source, github.MEANINGS, headers=sent, trust=trust, tell=tell)
         lines = github.deliver(client, project, int(issue) if issue else None, delivery, args.release or "")
     elif tracker == "gitlab":
-        base, source = given.get("CI_API_V4_URL") or gitlab.API, "CI_API_V4_URL"
+        base, source = given.get("CI_API_V4_URL", "").strip() or gitlab.API, "CI_API_V4_URL"
         sent = gitlab.headers(need("GITLAB_TOKEN", "a token with the scope `api`"))
         client = Client("GitLab", base, source, gitlab.MEANINGS, headers=sent, trust=trust, tell=tell)
         lines = gitlab.deliver(client, project, int(issue), delivery)

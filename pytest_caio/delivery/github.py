@@ -21,7 +21,8 @@ _LONGEST_DESCRIPTION = 140
 MEANINGS = {
     401: "the token is refused: see that GITHUB_TOKEN is right and has not expired",
     403: "the token may not do that: give it the permissions `issues`, `contents` and `statuses`, to write",
-    404: "there is no such repository, issue or release, or the token may not see it: see that --to is right",
+    404: "there is no such repository, issue or release, or the token may not see it: see that --to is "
+    "right, and so is GITHUB_API_URL where it is set (a server's ends with /api/v3)",
     410: "issues are turned off in this repository, or the issue was deleted: name another one",
     413: "the file is too large for a release: attach it by hand",
     422: "it does not accept the content: see that the issue is not locked, the release not immutable, and "

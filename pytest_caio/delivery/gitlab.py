@@ -19,7 +19,8 @@ _UPLOAD = re.compile(r"/uploads/\w+(?=/)")  # a file that is uploaded again has 
 MEANINGS = {
     401: "the token is refused: see that GITLAB_TOKEN is right and has not expired",
     403: "the token may not do that: give it the scope `api` and at least the role Reporter in this project",
-    404: "there is no such project or issue, or the token may not see it: see that --to is right",
+    404: "there is no such project or issue, or the token may not see it: see that --to is right, and "
+    "so is CI_API_V4_URL where it is set (it ends with /api/v4)",
     410: "this project is being deleted: name another one",
     413: "the file is too large for this server: attach it by hand, or have its limit raised",
     422: "it does not accept the content: see that the issue is not locked",

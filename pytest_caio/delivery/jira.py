@@ -25,7 +25,8 @@ LONGEST = 32_767  # characters of a comment
 MEANINGS = {
     401: "the login is refused: see that JIRA_EMAIL and JIRA_API_TOKEN are right",
     403: "this account may not do that: let it add comments and attachments and link issues in this project",
-    404: "there is no such issue, or this account may not see it: see that --to is right",
+    404: "there is no such issue, or this account may not see it: see that --to is right, and that "
+    "JIRA_BASE_URL is that of a Jira Cloud site, without a path",
     410: "the address is no longer served: see that JIRA_BASE_URL is that of a Jira Cloud site",
     413: "the file is larger than this site allows: attach it by hand, or have the limit raised",
     422: "it does not accept the content: see that the issue may be edited",

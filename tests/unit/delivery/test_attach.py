@@ -340,6 +340,20 @@ def test_a_refusal_is_one_sentence(tracker: Tracker, attach: Attach, evidence: W
             assert len(tracker.sent("POST")) == 1
 
 
+def test_an_address_that_is_not_the_api(
+    tracker: Tracker, attach: Attach, evidence: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address with a part too many or too few names its key; white space around it changes nothing."""
+    for to, key in ((GITHUB, "GITHUB_API_URL"), (GITLAB, "CI_API_V4_URL"), ("jira:OPS-7", "JIRA_BASE_URL")):
+        tracker.forget()
+        monkeypatch.setenv(key, f"{tracker.base}/somewhere")
+        status, lines = attach(to, evidence.json)
+        assert (status, "404" in lines[0], key in lines[0]) == (1, True, True), lines
+        monkeypatch.setenv(key, f" {tracker.base}/ \n")
+        assert attach(to, evidence.json)[0] == 0
+        delivered(tracker, evidence, to)
+
+
 def test_a_server_that_is_down(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """After three tries without an answer one sentence says so."""
     for to, name in ((GITHUB, "GitHub"), (GITLAB, "GitLab"), ("jira:OPS-7", "Jira")):
