@@ -89,4 +89,4 @@ def _linked(path: Path, delivery: Delivery, shown: str) -> str:
         way = os.path.relpath(report.resolve(), path.resolve().parent)
     except ValueError:  # on another drive of Windows
         return shown
-    return f"[{shown}]({quote(Path(way).as_posix())})"
+    return f"[{shown}]({quote(os.fsencode(Path(way).as_posix()))})"  # as bytes: a name need not be text

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -996,6 +997,15 @@ def test_the_rest_of_a_markdown_tracker_stays(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name of a file is text")
+def test_a_markdown_tracker_links_to_any_folder(attach: Attach, keys: Keys, tmp_path: Path) -> None:
+    """Evidence in a folder whose name is no text of this system is linked by its bytes."""
+    written = write_set(tmp_path / os.fsdecode(b"reports \xff"), record_of("GO"), keys)
+    tracker = tmp_path / "tracker.md"
+    assert attach(f"markdown:{tracker}", written.json)[0] == 0
+    assert f"(reports%20%FF/{written.json.stem}.html)" in tracker.read_text("utf-8")
+
+
 def test_a_markdown_tracker_that_is_no_file(attach: Attach, evidence: Written, tmp_path: Path) -> None:
     """A pipe, which nobody may ever write to, is refused."""
     path = tmp_path / "pipe"
