@@ -31,6 +31,9 @@ def deliver(path: Path, delivery: Delivery) -> Iterator[str]:
         need_file(path)  # anything else may have no end
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
+    report, real = _report(delivery).resolve(), path.resolve()
+    if real.parent == report.parent and real.name.startswith(f"{report.stem}."):
+        raise InputError(f"{path}: has the name of evidence of this run, which must stay: name another file")
     text = read_text(path, str(path), optional=True)
     raw = path.read_bytes() if is_file(path) else b""
     lines = list(StringIO(text, newline="\n"))  # each with its end; nothing else than LF ends one
@@ -59,7 +62,7 @@ def deliver(path: Path, delivery: Delivery) -> Iterator[str]:
     content = (b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b"") + "".join(lines).encode()
     if content != raw:
         try:
-            mode = stat.S_IMODE(path.stat().st_mode) if raw else 0o666
+            mode = stat.S_IMODE(path.stat().st_mode) if is_file(path) else 0o666
             write_atomically(path, content, mode)
         except OSError as error:
             missing = not is_folder(path.resolve().parent)
@@ -82,11 +85,15 @@ def _line(path: Path, delivery: Delivery) -> str:
 
 def _linked(path: Path, delivery: Delivery, shown: str) -> str:
     """Return the text as a link to the report, relative to the tracker."""
-    report = next((file.path for file in delivery.files if file.path.suffix == ".html"), None)
-    if report is None:
-        raise InputError("the report is missing in this evidence")
     try:
-        way = os.path.relpath(report.resolve(), path.resolve().parent)
+        way = os.path.relpath(_report(delivery).resolve(), path.resolve().parent)
     except ValueError:  # on another drive of Windows
         return shown
     return f"[{shown}]({quote(os.fsencode(Path(way).as_posix()))})"  # as bytes: a name need not be text
+
+
+def _report(delivery: Delivery) -> Path:
+    report = next((file.path for file in delivery.files if file.path.suffix == ".html"), None)
+    if report is None:
+        raise InputError("the report is missing in this evidence")
+    return report

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -1012,6 +1013,34 @@ def test_a_markdown_tracker_that_is_no_file(attach: Attach, evidence: Written, t
     os.mkfifo(path)
     status, lines = attach(f"markdown:{path}", evidence.json)
     assert (status, f"{path}: is no file" in lines[0]) == (2, True)
+
+
+def test_a_markdown_tracker_is_no_evidence(attach: Attach, keys: Keys, tmp_path: Path) -> None:
+    """No file of the evidence is taken for a tracker, and none is added to it, also through a link."""
+    written = write_set(tmp_path / "reports", record_of("GO"), keys)
+    before = {path: path.read_bytes() for path in written.files}
+    named = [*before, written.json.with_suffix(".md")]
+    if os.name == "posix":  # Windows makes links for administrators alone
+        named.append(tmp_path / "tracker.md")
+        named[-1].symlink_to(written.json.with_suffix(".html"))
+    for path in named:
+        status, lines = attach(f"markdown:{path}", written.json)
+        assert (status, "evidence of this run" in lines[0]) == (2, True), lines
+        assert {path: path.read_bytes() for path in written.files} == before
+    assert attach(f"markdown:{written.json.parent / 'tracker.md'}", written.json)[0] == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize("text", ["", "# Runs\n"])
+def test_the_rights_to_a_markdown_tracker_stay(
+    attach: Attach, evidence: Written, tmp_path: Path, text: str
+) -> None:
+    """A file that only its owner may read stays so, also an empty one."""
+    path = tmp_path / "tracker.md"
+    path.write_text(text, "utf-8")
+    path.chmod(0o600)
+    assert attach(f"markdown:{path}", evidence.json)[0] == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_markdown_tracker_is_made(attach: Attach, evidence: Written, tmp_path: Path) -> None:
