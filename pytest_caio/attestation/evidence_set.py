@@ -49,13 +49,22 @@ class EvidenceSet:
             whole = [one for one in {cls(path, name["stem"]) for name in names if name} if is_file(one.json)]
             if not whole:
                 raise InputError(f"{path}: there is no evidence in this folder")
-            return max(whole, key=lambda one: _STAMP.search(one.stem)[1])  # type: ignore[index]
+            return cls._latest(whole)
         if is_missing(path):
             raise InputError(f"{path}: there is no such file or folder")
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise InputError(f"{path}: is no evidence; its name is ENVIRONMENT-TIME.json, .html and so on")
         return cls(path.parent, match["stem"])
+
+    @classmethod
+    def _latest(cls, whole: Sequence[EvidenceSet]) -> EvidenceSet:
+        """Return the set with the latest time. Raises InputError if it is that of several runs."""
+        times = {one.stem: _STAMP.search(one.stem)[1] for one in whole}  # type: ignore[index]
+        last = sorted(stem for stem, time in times.items() if time == max(times.values()))
+        if not all(stem.startswith(last[0]) for stem in last):
+            raise InputError(f"several runs are the latest ({', '.join(last)}): give the files of one run")
+        return cls(whole[0].folder, last[-1])  # with -2 where there is one, which was written after the other
 
     @property
     def json(self) -> Path:

@@ -807,6 +807,20 @@ def test_only_verified_evidence_is_attached(
     assert "not verified when it was attached" in tracker.comments[0]["body"]
 
 
+def test_the_latest_run_of_a_folder_is_one(attach: Attach, keys: Keys, tmp_path: Path) -> None:
+    """The latest run is delivered, and none is picked where two runs, as two jobs of CI, have one second."""
+    for number in range(8):
+        write_set(tmp_path, record_of("GO", run_id=f"early{number}"), keys, at=f"2026010{number + 1}T000000Z")
+    write_set(tmp_path, record_of("GO", run_id="first"), keys)
+    write_set(tmp_path, record_of("GO", run_id="second"), keys, at="20260224T031700Z-2")
+    status, lines = attach(f"markdown:{tmp_path / 'tracker.md'}", tmp_path)
+    assert (status, "run=second" in (tmp_path / "tracker.md").read_text("utf-8")) == (0, True), lines
+    write_set(tmp_path, record_of("GO", ["staging"], run_id="third"), keys)
+    status, lines = attach(f"markdown:{tmp_path / 'tracker.md'}", tmp_path)
+    said = "several runs are the latest (production-20260224T031700Z, production-20260224T031700Z-2, staging-"
+    assert (status, said in lines[0]) == (2, True), lines
+
+
 def test_a_dry_run_sends_nothing(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """--dry-run prints what each tracker would get, with the files that it takes; it needs no credentials."""
     for to in (*TARGETS, "markdown:tracker.md", f"{GITHUB} --release v1"):
