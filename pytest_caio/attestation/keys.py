@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_caio.errors import InputError
 from pytest_caio.system.atomicfile import write_atomically
+from pytest_caio.system.textfile import UTF16, is_utf16
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, SSlibKey
@@ -111,9 +112,12 @@ def load_public(path: Path, option: str) -> SSlibKey:
 def _content(path: Path, option: str) -> bytes:
     try:
         with path.open("rb") as file:  # it may be a pipe, as a shell's <(...) is, or a device without an end
-            return file.read(_LARGEST)
+            raw = file.read(_LARGEST)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         raise InputError(f"{option} {path}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
+    if is_utf16(raw):
+        raise InputError(f"{option} {path}: {UTF16}")
+    return raw
 
 
 def _need_library(option: str) -> None:

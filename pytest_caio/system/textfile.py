@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pytest_caio.errors import InputError
 
-__all__ = ["decode_text", "is_utf16", "native_path", "read_text"]
+__all__ = ["UTF16", "decode_text", "is_utf16", "native_path", "read_text"]
 
 _LARGEST = 16 * 1024 * 1024  # bytes; people write no such file by hand
-_UTF16 = "is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)"
+UTF16 = "is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)"
 
 
 def is_utf16(raw: bytes) -> bool:
@@ -24,7 +24,7 @@ def decode_text(raw: bytes, source: str) -> str:
     Raises InputError, starting with `source` and naming the line, if it is not UTF-8, or has a NUL in it.
     """
     if is_utf16(raw):
-        raise InputError(f"{source}: {_UTF16}")
+        raise InputError(f"{source}: {UTF16}")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

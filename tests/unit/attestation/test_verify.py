@@ -700,6 +700,7 @@ def test_keys_are_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (b"", "is no Ed25519 public key; give caio-evidence.pub"),
         (b"private", "but a private key, which must not be handed on"),
         (b"endless", "is no Ed25519 public key; give caio-evidence.pub"),
+        (b"of PowerShell 5", "key: is UTF-16; save it as UTF-8 (Set-Content -Encoding utf8)"),
     ],
 )
 def test_a_key_that_cannot_be_used(
@@ -710,6 +711,8 @@ def test_a_key_that_cannot_be_used(
     key = tmp_path / "key"
     if content == b"endless" and Path("/dev/zero").exists():
         key.symlink_to("/dev/zero")
+    elif content == b"of PowerShell 5":  # as its > writes the variable of a CI
+        key.write_text(keys.public.read_text("ascii"), "utf-16")
     elif content is not None:
         key.write_bytes(keys.private.read_bytes() if content == b"private" else content)
     status, line = verify(written.statement, key=key)
