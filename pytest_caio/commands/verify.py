@@ -98,6 +98,8 @@ def _ledger(given: str | None, folder: Path) -> Ledger | None:
         return ledger
     if given:
         raise InputError(f"--ledger {path}: has no run")
+    if path.is_symlink():  # as to a share that is not there now
+        raise InputError(f"--ledger {path}: is a link to no ledger: put that back, or remove the link")
     return None
 
 

@@ -451,6 +451,20 @@ def test_a_run_must_be_in_an_unchanged_ledger(tmp_path: Path, keys: Keys, verify
     assert verify(written.statement, "--ledger", "")[0] == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes links for administrators alone")
+def test_a_ledger_behind_a_link_is_asked(tmp_path: Path, keys: Keys, verify: Verify) -> None:
+    """A ledger on a share, to which a link leads, is asked, and is not passed over while it is not there."""
+    written = write_set(tmp_path / "reports", record_of(run_id="own"), keys)
+    (tmp_path / "share").mkdir()
+    (written.json.parent / "ledger.jsonl").symlink_to(tmp_path / "share" / "runs.jsonl")
+    status, line = verify(written.statement)
+    assert (status, "ledger.jsonl: is a link to no ledger" in line) == (2, True), line
+    listed(written.json.parent, written.record, record_of("NO-GO", run_id="later"))
+    assert verify(written.statement)[0] == 1
+    (tmp_path / "share").rename(tmp_path / "elsewhere")
+    assert verify(written.statement)[0] == 2
+
+
 def test_an_older_run_is_refused(tmp_path: Path, keys: Keys, verify: Verify) -> None:
     """A GO is refused if its environment was NO-GO later; another GO or environment changes nothing."""
     written = write_set(tmp_path, record_of(run_id="own"), keys)
