@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +13,7 @@ from pytest_caio.arguments import asks_for_reference, find_suite, join_files, jo
 from pytest_caio.checks.check import GATES, MARK
 from pytest_caio.commandline import Options, add_options
 from pytest_caio.errors import InputError, own_fault
+from pytest_caio.system.streams import open_streams
 from pytest_caio.text import printable
 
 __all__ = [
@@ -45,7 +44,7 @@ def load_needed(plugins: pytest.PytestPluginManager) -> None:
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the options of the acceptance suite."""
-    _open_streams()
+    open_streams()
     add_options(parser)
     config = pluginmanager.get_plugin("pytestconfig")
     assert isinstance(config, pytest.Config)
@@ -53,17 +52,6 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         from pytest_caio.session.head_start import HeadStart  # noqa: PLC0415 - other runs need no import
 
         HeadStart(config)
-
-
-def _open_streams() -> None:
-    """Open the standard streams that are closed, as by some services: pytest could not even end."""
-    if None in (sys.stdin, sys.stdout, sys.stderr):
-        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-            pass  # else another file would get the number of a standard stream, and what is printed into it
-        os.close(number)
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
 
 
 @pytest.hookimpl(tryfirst=True)

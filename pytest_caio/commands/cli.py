@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from pytest_caio.errors import InputError, own_fault, refuse_empty
 from pytest_caio.redaction.lasting import lasting
+from pytest_caio.system.streams import open_streams
 from pytest_caio.text import printable
 
 __all__ = ["main"]
@@ -81,8 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     What a command does, it does to its end, also where nobody reads on.
     """
+    open_streams()
     with ExitStack() as stack:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
+        for stream in (sys.stdout, sys.stderr):
             stack.enter_context(lasting(getattr(stream, "buffer", stream), _tell))
             stack.callback(stream.flush)
         return _run(argv)
@@ -90,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tell(error: OSError) -> None:
     """Say why an output takes no more, but for a closed pipe, which is EINVAL on Windows."""
-    if error.errno not in (errno.EPIPE, errno.EINVAL) and sys.stderr is not None:
+    if error.errno not in (errno.EPIPE, errno.EINVAL):
         sys.stderr.write(f"standard output takes no more ({error.strerror})\n")
 
 

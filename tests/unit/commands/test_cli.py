@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from pytest_caio.attestation.keys import load_private
 from pytest_caio.commands.cli import main
 from tests.support.evidence_sets import Written, record_of, write_set
 
@@ -49,6 +51,27 @@ def test_a_closed_pipe_is_no_fault(evidence: Written, tmp_path: Path, errors: bo
     status, said = unread("verify", evidence.json, "--key", tmp_path / "none.pub", errors=errors)
     assert status == 2
     assert ("none.pub" in said) is not errors
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell of Windows closes no streams")
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_fault(evidence: Written, tmp_path: Path, closed: str) -> None:
+    """A command that is started without standard streams does its work, and writes into no file of it."""
+
+    def ended(*words: object) -> tuple[int, str]:
+        line = f"{shlex.join([sys.executable, '-m', 'pytest_caio', *map(str, words)])} {closed}"
+        done = subprocess.run(
+            ["sh", "-c", line], capture_output=True, encoding="utf-8", timeout=60, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    tracker, folder = tmp_path / "tracker.md", tmp_path / "keys"
+    assert ended("attach", "--to", f"markdown:{tracker}", "--unverified", evidence.json) == (0, "")
+    assert tracker.read_text("utf-8").count("NO-GO") == 1
+    assert ended("keygen", "--out", folder) == (0, "")
+    assert load_private(folder / "caio-evidence.key", "--sign")
+    assert ended("verify", evidence.json, "--key", folder / "caio-evidence.pub")[0] == 2
+    assert ended("attach", "--help") == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")
