@@ -30,7 +30,6 @@ _TOLD = 3.0  # seconds: a longer pause is told
 _SECONDARY = 60.0  # seconds that GitHub asks to wait where a secondary rate limit names no time
 _MOST_REDIRECTS = 3
 _MOST_PAGES = 100
-_TRANSIENT = (500, 502, 503, 504)
 _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -231,7 +230,7 @@ class Client:
         waits = {"secondary": _SECONDARY, "unsaid": _PAUSES[-1]}
         if code in (403, 429) and (seconds := limit_of(code, reply.headers, reply.text, **waits)) is not None:
             raise _NotTaken("its rate limit is reached", seconds)
-        if code in _TRANSIENT or code == 303:  # 303: what was sent is done, and is to be read elsewhere
+        if code >= 500 or code in (303, 408):  # 303: what was sent is done, and is to be read elsewhere
             raise Uncertain(f"it answered {code}", seconds_of(reply.headers))
         known = self._meanings.get(
             code, f"see that its address is right, and whether {self._tracker} is down"

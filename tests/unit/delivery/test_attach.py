@@ -356,6 +356,22 @@ def test_an_address_that_is_not_the_api(
         delivered(tracker, evidence, to)
 
 
+@pytest.mark.parametrize("code", [408, 500, 502, 504, 507, 520, 522, 524, 599])
+def test_a_proxy_that_gives_up(tracker: Tracker, attach: Attach, evidence: Written, code: int) -> None:
+    """Whatever a proxy says in place of an answer that it did not get, what it passed on may be done."""
+    for to in TARGETS:
+        for done in (True, False):
+            tracker.forget()
+            tracker.faults.append(Fault("POST", "comment|notes|services", code, done=done))
+            status, lines = attach(to, evidence.json)
+            if to == "slack:":
+                said = f"it answered {code}: the message is perhaps delivered; look into the channel"
+                assert (status, said in lines[-1], len(tracker.sent("POST"))) == (1, True, 1), lines
+            else:
+                assert status == 0, lines
+                delivered(tracker, evidence, to)
+
+
 def test_a_server_that_is_down(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """After three tries without an answer one sentence says so."""
     for to, name in ((GITHUB, "GitHub"), (GITLAB, "GitLab"), ("jira:OPS-7", "Jira")):
