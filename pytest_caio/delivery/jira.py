@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from pytest_caio.delivery.client import Client, NotDelivered
-from pytest_caio.delivery.summary import CUT, Delivery, plain
+from pytest_caio.delivery.summary import CUT, Delivery, plain, provenance
 from pytest_caio.delivery.twice import first_of
 from pytest_caio.text import printable
 from pytest_caio.verdict.judge import GO
@@ -69,8 +69,9 @@ def deliver(client: Client, issue: str, delivery: Delivery) -> Iterator[str]:
         yield f"{file.name}: attached"
 
     def commented() -> Any:
-        # As text, wherever in the document it stands: the id of a run is unique.
-        own = (one for one in _comments(client, root) if delivery.record.run.id in json.dumps(one["body"]))
+        # As text, wherever in the document it stands. People may name the run, but not in these words.
+        words = provenance(delivery.record)
+        own = (one for one in _comments(client, root) if words in json.dumps(one["body"], ensure_ascii=False))
         return first_of(
             sorted(own, key=_number),
             "comment",

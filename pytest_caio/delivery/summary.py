@@ -18,7 +18,17 @@ from pytest_caio.text import markdown, printable
 from pytest_caio.verdict.record import CauseRecord, Record
 from pytest_caio.verdict.summary import seen
 
-__all__ = ["CUT", "Attachment", "Delivery", "comment", "load_delivery", "marker", "one_line", "plain"]
+__all__ = [
+    "CUT",
+    "Attachment",
+    "Delivery",
+    "comment",
+    "load_delivery",
+    "marker",
+    "one_line",
+    "plain",
+    "provenance",
+]
 
 CUT = "… the report has the rest."
 
@@ -74,6 +84,12 @@ def load_delivery(evidence: EvidenceSet, signed_by: str) -> Delivery:
 def marker(record: Record) -> str:
     """Return the first line of a comment, by which the comment of this run is found again."""
     return f"<!-- caio-acceptance run={record.run.id} -->"
+
+
+def provenance(record: Record) -> str:
+    """Return which run it was, in the words by which a comment without a marker is found again."""
+    run = record.run
+    return f"Run {run.id}, {run.started} to {run.finished}, pytest-caio {run.tool.get('version', '')}"
 
 
 def comment(delivery: Delivery, longest: int, links: Sequence[str] = ()) -> str:
@@ -178,12 +194,10 @@ def _foot(delivery: Delivery, links: Sequence[str]) -> Iterator[str]:
 
 
 def _provenance(delivery: Delivery) -> Iterator[str]:
-    run = delivery.record.run
     signed = (
         f"signed by key {delivery.signed_by}" if delivery.signed_by else "not verified when it was attached"
     )
-    version = run.tool.get("version", "")
-    yield f"Run {run.id}, {run.started} to {run.finished}, pytest-caio {version}; {signed}."
+    yield f"{provenance(delivery.record)}; {signed}."
 
 
 def _code(text: str) -> str:

@@ -597,6 +597,21 @@ def test_the_link_of_jira_has_the_latest_verdict(
     assert link["object"]["status"] == {"resolved": True}
 
 
+def test_what_people_write_about_a_run_is_not_its_comment(
+    tracker: Tracker, attach: Attach, evidence: Written
+) -> None:
+    """A comment in which somebody names the run, or answers to it, neither counts as its comment nor goes."""
+    said = f"Checked: run {evidence.record.run.id}. <!-- caio-acceptance run={evidence.record.run.id} -->"
+    people = {"type": "doc", "version": 1, "content": [{"type": "text", "text": said}]}
+    for to in TARGETS[:3]:
+        tracker.forget()
+        own = {"id": 1, "html_url": "x", "body": people if to.startswith("jira") else f"> {said}"}
+        tracker.comments.append(dict(own))
+        for _ in range(2):
+            assert attach(to, evidence.json)[0] == 0
+        assert (tracker.comments[0], len(tracker.comments)) == (own, 2), to
+
+
 def test_files_on_a_release(tracker: Tracker, attach: Attach, evidence: Written) -> None:
     """With --release, GitHub gets the files as assets, and the comment links them; a second run adds none."""
     status, lines = attach(GITHUB, "--release", "v1", evidence.json)
