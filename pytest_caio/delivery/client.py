@@ -178,8 +178,9 @@ class Client:
     def allows(self, url: str) -> bool:
         """Return whether an address that the API gave belongs to it, so that it may get the credentials."""
         own, other = _origin(self._base), _origin(url)
-        github = (own[1], other) == ("api.github.com", ("https", "uploads.github.com", 443))
-        return own == other or github
+        prefix, _, site = (own[1] or "").partition(".")
+        github = prefix == "api" and (site == "github.com" or site.endswith(".ghe.com"))
+        return own == other or (github and other == ("https", f"uploads.{site}", 443))
 
     def _repeat(self, send: Callable[[], Reply], *, again: bool = True) -> Reply:
         """Return the response of `send`; try again after a rate limit and, with `again`, after a failure."""

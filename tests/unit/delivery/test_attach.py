@@ -23,6 +23,7 @@ import pytest
 import trustme
 
 from pytest_caio.commands.cli import main
+from pytest_caio.delivery.client import Client
 from pytest_caio.verdict.record import CauseCase, CauseRecord, WaiverRecord
 from tests.support.evidence_sets import COMMIT, Keys, Written, record_of, write_set
 from tests.support.places import encoded_name
@@ -631,6 +632,26 @@ def test_only_the_release_that_is_named(
     assert (status, tracker.assets, " answered 404: " in lines[-1]) == (1, [], True), lines
     (asked,) = tracker.received
     assert asked.path == f"/repos/{PROJECT}/releases/tags/{quote(tag, safe='')}"
+
+
+@pytest.mark.parametrize(
+    ("api", "url", "allowed"),
+    [
+        ("https://api.github.com", "https://uploads.github.com/x", True),
+        ("https://api.octocorp.ghe.com", "https://uploads.octocorp.ghe.com/x", True),
+        ("https://github.example.com/api/v3", "https://github.example.com/api/uploads/x", True),
+        ("https://api.octocorp.ghe.com", "https://uploads.other.ghe.com/x", False),
+        ("https://api.octocorp.ghe.com", "http://uploads.octocorp.ghe.com/x", False),
+        ("https://api.octocorp.ghe.com", "https://uploads.octocorp.ghe.com:8443/x", False),
+        ("https://api.example.com", "https://uploads.example.com/x", False),
+        ("https://api.evilghe.com", "https://uploads.evilghe.com/x", False),
+        ("https://github.example.com", "https://uploads.github.com/x", False),
+    ],
+)
+def test_where_a_release_takes_files(api: str, url: str, allowed: bool) -> None:
+    """Only the host for uploads that belongs to GitHub's API gets the token with the files."""
+    with Client("GitHub", api, "GITHUB_API_URL", {}, tell=str) as client:
+        assert client.allows(url) is allowed
 
 
 def test_a_half_made_asset_is_replaced(tracker: Tracker, attach: Attach, evidence: Written) -> None:
