@@ -311,10 +311,10 @@ def _json(reply: Reply, tracker: str) -> Any:
 
 
 def _made(reply: Reply, tracker: str) -> Any:
-    """Return what was made, from the response to its request: without an id it is that of another page."""
+    """Return what was made, from the response to its request: an object or several, and none is empty."""
     made = _json(reply, tracker)
     several = made if isinstance(made, list) else [made]
-    if not several or not all(isinstance(one, dict) and "id" in one for one in several):
+    if not several or not all(isinstance(one, dict) and one for one in several):
         raise NotDelivered(
             f"{tracker} answered {reply.status_code} without what was made: see that its address is that of "
             "the API, and run this again"

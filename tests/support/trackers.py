@@ -241,7 +241,7 @@ class Tracker:
 
     def _open_issue(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
         number = 101 + len(self.issues)
-        made = {"id": number, "number": number, "state": "open", "html_url": f"{self.base}/i/{number}"}
+        made = {"number": number, "state": "open", "html_url": f"{self.base}/i/{number}"}
         self.issues.append({**made, **json.loads(request.body)})
         return 201, {}, self.issues[-1]
 
@@ -282,7 +282,7 @@ class Tracker:
         return 200, {}, {"sha": sha, "state": "pending", "statuses": list(latest.values())}
 
     def _set_status(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
-        self.statuses.append({"id": len(self.statuses) + 1, **json.loads(request.body)})
+        self.statuses.append(json.loads(request.body))
         return 201, {}, self.statuses[-1]
 
     def _gitlab_upload(self, request: Received, *_: object) -> tuple[int, dict[str, str], Any]:
