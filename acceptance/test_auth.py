@@ -33,6 +33,7 @@ from pytest_caio.checks.credentials import (
     session_signed_by,
     session_signed_with,
     token_as,
+    token_as_password,
 )
 from pytest_caio.checks.shared import DEPENDENCIES, OPERATOR_STATUS, READINESS, REFUSED_TRIGGER
 from pytest_caio.checks.words import word
@@ -80,6 +81,7 @@ EXACT = (
 LOCKED_OUT = (
     "the login has locked this address out after five wrong tokens: wait five minutes, and run this again"
 )
+MADE_UP = header("Cookie", "caio_session=eyJhdXRoZW50aWNhdGVkIjogdHJ1ZX0=.made.up", "a made-up session")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # A websocket can tell a code only to a caller whom it has accepted: policy, unauthorized, forbidden, or one of its own.
 CLOSED_TO_THE_CALLER = re.compile(r"closed with (1008|3000|3003|4\d{3})(: .*)?")
@@ -200,6 +202,13 @@ def test_near_misses_of_the_token(response: Exchange) -> None:
     response.must_be_refused()
 
 
+# Where other products take a token from: all of one kind are sent together.
+HEADERS_FOR_KEYS = ("X-API-Key", "X-Auth-Token", "X-Access-Token", "X-Admin-Token", "X-Token", "Token")
+COOKIES_FOR_TOKENS = "; ".join(
+    f"{name}={{0}}" for name in (TOKEN_HEADER, "dashboard_token", "auth_token", "access_token", "session")
+)
+
+
 @check(
     "AUTH-08",
     wrong="The token in the wrong place, or a session that another secret signed, is not refused.",
@@ -211,12 +220,13 @@ def test_near_misses_of_the_token(response: Exchange) -> None:
         "as bearer": get(STATUS, token_as("Authorization", "Bearer {}")),
         "empty bearer": get(STATUS, header("Authorization", "Bearer", "a bearer, empty")),
         "as basic password": get(STATUS, token_as("Authorization", "Basic {}")),
+        "as the password of a user": get(STATUS, token_as_password()),
+        "without a scheme": get(STATUS, token_as("Authorization", "{}")),
+        "in a header for keys": get(STATUS, token_as(HEADERS_FOR_KEYS, "{}")),
         "as session cookie": get(STATUS, token_as("Cookie", "caio_session={}")),
         "as token cookie": get(STATUS, token_as("Cookie", "token={}")),
-        "made-up session": get(
-            STATUS,
-            header("Cookie", "caio_session=eyJhdXRoZW50aWNhdGVkIjogdHJ1ZX0=.made.up", "a made-up session"),
-        ),
+        "as another cookie": get(STATUS, token_as("Cookie", COOKIES_FOR_TOKENS)),
+        "made-up session": get(STATUS, MADE_UP),
         "unsigned session": get(
             STATUS, header("Cookie", "caio_session=eyJhdXRoZW50aWNhdGVkIjogdHJ1ZX0=", "an unsigned session")
         ),
@@ -268,6 +278,13 @@ GUARDED_SPELLINGS = (
     "/api/health/ready/operator/status",
     "/api/operator/status?next=/api/health",
     "/api/operator/status?/login",
+    # A static file: its folder, its end, its name.
+    "/api/agents/static",
+    "/api/agents/caio-probe.css",
+    "/api/agents/caio-probe.js",
+    "/api/agents/caio-probe.png",
+    "/api/agents/favicon.ico",
+    "/api/operator/status?next=/static/caio-probe.css",
 )
 # Where these are not found, they are taken for paths that do not exist, and reach nothing.
 ODD_SPELLINGS = (
@@ -421,22 +438,26 @@ LOGIN_FIRST = 'Hand to the developer: "Have {request} send anyone without a sess
     wrong="A page does not send people without a session to the login, or not back to this host after it.",
     fix=LOGIN_FIRST,
     fixes={
-        "next": 'Hand to the developer: "Have {request} send people to /login with next={case}: a path of this host, and no '
+        "next": 'Hand to the developer: "Have {request} send people to /login with next={path}: a path of this host, and no '
         'other."',
         "3xx": LOGIN_FIRST,
     },
 )
-@cases({page: get(page) for page in PAGES})
-def test_pages_go_to_the_login(response: Exchange, case: str) -> None:
+@cases(
+    {
+        **{page: get(page) for page in PAGES},
+        **{f"{page} with a made-up session": get(page, MADE_UP) for page in PAGES},
+    }
+)
+def test_pages_go_to_the_login(response: Exchange) -> None:
     """Pages send people without a session to the login, and back to this host after it."""
-    response.must_answer(302, 303, 307, to="send people to the login", case=case)
+    response.must_answer(302, 303, 307, to="send people to the login")
     must_go_to_login(response, "send people to /login on this host")
     target = response.local_redirect
     back = parse_qs(target.query if target else "").get("next", [])
-    if back != [case]:
-        raise response.mismatch(
-            f"next must be {case}, and be there once", f"it is {word(back)}", "next", case=case
-        )
+    page = response.request.target
+    if back != [page]:
+        raise response.mismatch(f"next must be {page}, and be there once", f"it is {word(back)}", "next")
 
 
 def looked_at(response: Exchange) -> None:
@@ -672,6 +693,11 @@ def headers_of_proxies(environment: Environment) -> Mapping[str, Probe]:
     claims["other headers of a method"] = dict.fromkeys(("X-HTTP-Method", "X-Method-Override"), "OPTIONS")
     claims["headers of a user"] = dict.fromkeys(("X-Forwarded-User", "X-Remote-User", "Remote-User"), "admin")
     claims["headers of a browser"] = {"Sec-Fetch-Site": "same-origin", "X-Requested-With": "XMLHttpRequest"}
+    claims["headers of a preflight"] = {
+        "Origin": environment.base_url,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": TOKEN_HEADER,
+    }
     asked = {name: get(STATUS, headers=headers) for name, headers in claims.items()}
     # The other way round: the guard sees a public path, and the application another.
     rewritten = {

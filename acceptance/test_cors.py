@@ -40,6 +40,8 @@ CREDENTIALS = (
 )
 ALLOW_ORIGIN = "access-control-allow-origin"
 UNKNOWN = "https://stranger.example"
+# Of a developer's machine, and of whatever a visitor has running on his own.
+LOCAL = ("http://localhost", "http://localhost:3000", "http://localhost:5173", "http://127.0.0.1:8000")
 # How many of the allowed sites have their look-alikes asked for: each takes a dozen requests and more.
 IMITATED = 5
 
@@ -107,13 +109,14 @@ def test_allowed_origins(response: Exchange) -> None:
 
 
 def strangers(environment: Environment) -> dict[str, str]:
-    """Return origins that must not be allowed: a stranger, look-alikes of allowed ones, former ones."""
-    listed = {"unknown": UNKNOWN, "null": "null"} | {
+    """Return origins that must not be allowed: strangers, look-alikes of allowed ones, former ones."""
+    listed = {"unknown": UNKNOWN, "null": "null", **{f"local {origin}": origin for origin in LOCAL}} | {
         f"{name} of {origin}": value
         for origin in allowed(environment)[:IMITATED]
         for name, value in look_alikes(origin).items()
     }
-    others = {name: value for name, value in listed.items() if value not in environment.cors_origins}
+    known = (*environment.cors_origins, environment.base_url)
+    others = {name: value for name, value in listed.items() if value not in known}
     return others | {f"former {origin}": origin for origin in environment.profile.former_origins}
 
 
@@ -124,6 +127,8 @@ def look_alikes(origin: str) -> dict[str, str]:
         "http form": f"http://{place}",
         "look-alike suffix": f"{origin}.stranger.example",
         "look-alike prefix": f"{scheme}://stranger-{place}",
+        # As the previews of the same project are named, or whoever takes such a name.
+        "longer name": f"{scheme}://{re.sub('(?=[.:]|$)', '-stranger', place, count=1)}",
         "subdomain": f"{scheme}://stranger.{place}",
         "other port": f"{scheme}://{re.sub(':[0-9]+$', '', place)}:8443",
         # A dot of a pattern matches any character.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -36,6 +37,7 @@ __all__ = [
     "signed",
     "signed_in_query",
     "token_as",
+    "token_as_password",
 ]
 
 TOKEN_HEADER = "X-Dashboard-Token"  # noqa: S105 - the header's name
@@ -109,10 +111,25 @@ def _almost(kind: str, value: str) -> str:
     return missed if missed != value else secrets.token_urlsafe(24)
 
 
-def token_as(header_name: str, template: str) -> Credential:
-    """Send the right token in a wrong header; `template` is the header's value, with `{}` for the token."""
-    label = f"{TOKEN_KEY} as {header_name}: {template.format('...')}"
-    return _from_keys(label, (TOKEN_KEY,), lambda token: (header_name, template.format(token)))
+def token_as(header_name: str | tuple[str, ...], template: str) -> Credential:
+    """Send the right token in a wrong header, or several; `template` is their value, `{}` the token in it."""
+    names = (header_name,) if isinstance(header_name, str) else header_name
+    label = f"{TOKEN_KEY} as {', '.join(names)}: {template.format('...')}"
+
+    def apply(request: Request, environment: Environment) -> Request:
+        value = template.format(environment.value(TOKEN_KEY))
+        return request.carry(label, *((name, value) for name in names))
+
+    return Credential(label, (TOKEN_KEY,), apply)
+
+
+def token_as_password() -> Credential:
+    """Send the right token as a browser sends the password of a user (RFC 7617)."""
+
+    def make(token: str) -> tuple[str, str]:
+        return "Authorization", f"Basic {base64.b64encode(f'caio:{token}'.encode()).decode()}"
+
+    return _from_keys(f"{TOKEN_KEY}, as the password of a user", (TOKEN_KEY,), make)
 
 
 def revoked_token(index: int) -> Credential:

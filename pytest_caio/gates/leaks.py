@@ -42,6 +42,7 @@ _TOKEN = re.compile(
     r"|\b(?:gh[oprsu]_|github_pat_)\w{20,}|\bglpat-[\w-]{20,}|\bxox[abeoprs]-[\w-]{20,}|\bxapp-[\w-]{20,}"
     r"|\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
     r"|\bA(?:KI|SI)A[A-Z0-9]{16}\b|\bAIza[\w-]{35}"
+    r"|-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY-----[^-]{16,}"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
 )
 _PERSON, _PACKED_DATA = "the e-mail address of a person", "packed data that nobody can judge"

@@ -11,7 +11,7 @@ from pytest_caio.checks.probe import Request
 from pytest_caio.contract.paths import LOGIN
 from pytest_caio.environments.urls import Url
 
-__all__ = ["CACHED", "Cause", "cause_of"]
+__all__ = ["CACHED", "UNREACHED", "Cause", "cause_of"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ _EDGE = Cause(
     "the host's edge cannot reach the dashboard, or the dashboard does not run",
     "In Railway, see in the deploy logs that the service runs, and that its domain leads to the port on "
     "which it listens; then run again.",
+)
+_EDGE_TLS = Cause(
+    "the host's edge and what is behind it do not agree on TLS",
+    "On the page of the domain's host (at Cloudflare: SSL/TLS), choose an encryption that Railway can answer "
+    "(Full), and see in Railway that this domain has its certificate; then run again.",
 )
 _LIMIT = Cause(
     "the deployment limits how often it is asked",
@@ -85,6 +90,8 @@ _NOBODY = re.compile(
 )
 _PASSWORDS = re.compile(r"\s*(basic|digest|negotiate|ntlm)\b", re.IGNORECASE)
 _AGE = re.compile(r"\s*0*[1-9]\d*\s*")  # seconds; 0 is a response that was just fetched
+# Those of 520 and more are Cloudflare's.
+UNREACHED = (502, 503, 504, 520, 521, 522, 523, 524, 530)
 _API = ("/api/", "/webhooks/", "/inngest")
 
 
@@ -115,8 +122,10 @@ def cause_of(
         return None
     if status == 404 and (header("x-railway-fallback") or header("x-render-routing") or _NOBODY.search(body)):
         return _NOT_DEPLOYED
-    if status in (502, 503, 504):
+    if status in UNREACHED:
         return _EDGE
+    if status in (525, 526):
+        return _EDGE_TLS
     if status in (408, 425):
         return _AGAIN
     if redirect and (request.origin[:5], redirect.scheme, redirect.path) == ("http:", "https", path):

@@ -29,6 +29,8 @@ APART: Mapping[str, tuple[str, ...]] = {
     ),
     # With signatures not required, one cause: a provider without a secret is let in.
     "clay-unsigned": ("WH-02",),
+    # One cause: what is said of a provider whose route is open.
+    **dict.fromkeys(("plain-unsigned", "inside-unsigned"), ("WH-02",)),
     # And an open route takes a wrong signature too.
     "unsigned-webhooks": ("WH-02", "WH-05", "WH-06"),
     # Webhooks that refuse everything accept no wrong signature.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from collections.abc import Callable
 from urllib.parse import parse_qs
@@ -30,6 +31,15 @@ def _token_as(given: Callable[[Incoming], str | None], scheme: str = "") -> Appl
 
 def _authorization(asked: Incoming) -> str:
     return asked.headers.get("authorization", "")
+
+
+def _password(asked: Incoming) -> str | None:
+    """Return the password of HTTP's basic scheme (RFC 7617), or None if there is none."""
+    scheme, _, code = _authorization(asked).partition(" ")
+    try:
+        return base64.b64decode(code, validate=True).decode().partition(":")[2] if scheme == "Basic" else None
+    except ValueError:
+        return None
 
 
 def _in_header(asked: Incoming) -> str:
@@ -82,6 +92,14 @@ CREDENTIALS = Faults([
           _token_as(lambda asked: asked.cookies.get(SESSION_COOKIE)), place="auth guard"),
     fault("token-as-password", "The token is also taken as a password (Basic).", "AUTH-08",
           _token_as(_authorization, "Basic "), place="auth guard"),
+    fault("token-as-login", "The token is also taken as the password that a browser asks for.", "AUTH-08",
+          _token_as(_password), place="auth guard"),
+    fault("token-without-scheme", "The token is also taken from Authorization, by itself.", "AUTH-08",
+          _token_as(_authorization), place="auth guard"),
+    fault("token-as-key", "The token is also taken from a header for keys of an API.", "AUTH-08",
+          _token_as(lambda asked: asked.headers.get("x-api-key")), place="auth guard"),
+    fault("token-as-named-cookie", "The token is also taken from a cookie that is named like its header.",
+          "AUTH-08", _token_as(lambda asked: asked.cookies.get("X-Dashboard-Token")), place="auth guard"),
     fault("any-session", "Any session cookie is believed, whoever made it.", "AUTH-08",
           admit(lambda asked: bool(asked.cookies.get(SESSION_COOKIE))), then="AUTH-12",
           place="SESSION_SECRET_KEY"),

@@ -53,6 +53,9 @@ HEADERS = Faults([
           using(lambda d: _believe("origin", _origin(d))), place="auth guard"),
     fault("same-origin-believed", "Who claims to be a script of the dashboard comes in.", "AUTH-19",
           _believe("x-requested-with", "XMLHttpRequest"), place="auth guard"),
+    fault("preflight-believed", "Whatever has the headers of a preflight is not guarded, also what reads.",
+          "AUTH-19", admit(lambda asked: "access-control-request-method" in asked.headers),
+          place="auth guard"),
 ])
 # fmt: on
 

@@ -6,6 +6,7 @@ import posixpath
 import re
 from urllib.parse import unquote
 
+from pytest_caio.reference.dashboard.decisions import SESSION_COOKIE
 from pytest_caio.reference.dashboard.deployment import Deployment
 from pytest_caio.reference.dashboard.messages import Incoming, Reply
 from pytest_caio.reference.faults.fault import Apply, Faults, fault
@@ -89,6 +90,8 @@ PATHS = Faults([
           *(answer(path, was=401, status=302, body=b"", headers={"location": "/login?next=/"})
             for path in ("/api/operator/status", "/api/pending-emails")),
           then=STATUS_OPEN, place="auth guard"),
+    fault("pages-by-cookie", "The pages are shown to everybody who sends some session cookie.", "AUTH-13",
+          open_door(lambda asked: asked.path in PAGES and SESSION_COOKIE in asked.cookies), place="/login"),
     fault("login-elsewhere", "Pages send visitors without a session to a login on another host.", "AUTH-13",
           *(answer(page, was=302, headers={"location": f"https://login.example/login?next={page}"})
             for page in PAGES),

@@ -55,6 +55,13 @@ CORS = Faults([
     fault("origin-http", "Allowed sites may call the API over plain http.", "CORS-02",
           lambda d: d.cors.origins.extend([one.replace("https://", "http://") for one in d.cors.origins]),
           place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-of-previews", "Sites that are named like an allowed one and more may call the API.",
+          "CORS-02", lambda d: setattr(d.cors, "origin_regex", re.escape(d.cors.origins[0]).replace(
+              r"\.", r"-[a-z0-9]+\.", 1)), place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-local", "Pages on a visitor's own machine may call the API, from any port.", "CORS-02",
+          _allow(r"http://localhost(:\d+)?"), place="CORS_ALLOWED_ORIGINS"),
+    fault("origin-of-developer", "Pages of a developer's machine may call the API.", "CORS-02",
+          lambda d: d.cors.origins.append("http://localhost:3000"), place="CORS_ALLOWED_ORIGINS"),
     fault("origin-pattern", "The allowed sites are read as patterns: a dot is any letter.", "CORS-02",
           lambda d: setattr(d.cors, "origin_regex", "|".join(d.cors.origins)), place="CORS_ALLOWED_ORIGINS"),
     fault("origin-former", "A site that once was the dashboard's own may still call the API.", "CORS-02",

@@ -18,8 +18,9 @@ OWN = b'{"detail":"no"}'
 RAILWAY = b'{"status":"error","code":404,"message":"Application not found","request_id":"x"}'
 MOMENT = b"<!DOCTYPE html><html><head><title>Just a moment...</title>"
 CHALLENGE, NOBODY = "a challenge for browsers", "no running application at this address"
-EDGE, LIMIT, IN_FRONT = (
+EDGE, EDGE_TLS, LIMIT, IN_FRONT = (
     "the host's edge cannot reach the dashboard",
+    "the host's edge and what is behind it do not agree on TLS",
     "the deployment limits how often",
     "something in front of the dashboard",
 )
@@ -47,6 +48,11 @@ def cause(status: int, body: bytes, *headers: tuple[str, str], target: str = "/a
         (502, b'{"message":"Application failed to respond"}', (JSON,), EDGE),
         (503, b"<html>", (HTML,), EDGE),
         (504, b"", (), EDGE),
+        (520, b"", (), EDGE),
+        (522, b"<html>", (HTML, ("Server", "cloudflare")), EDGE),
+        (530, b"error code: 1016", (("Content-Type", "text/plain; charset=UTF-8"),), EDGE),
+        (525, b"error code: 525", (("Content-Type", "text/plain; charset=UTF-8"),), EDGE_TLS),
+        (526, b"<html>", (HTML,), EDGE_TLS),
         (408, b"<html>", (HTML,), "the deployment asked for the request to be sent again"),
         (425, b"", (), "the deployment asked for the request to be sent again"),
         (429, b"", (), LIMIT),
