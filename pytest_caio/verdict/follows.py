@@ -27,6 +27,11 @@ def _same_request(root: Failure, other: Failure) -> bool:
     return not {e.n for e in root.exchanges}.isdisjoint(e.n for e in other.exchanges)
 
 
+def _same_page(root: Failure, other: Failure) -> bool:
+    """Return whether the other case asked for the same page, with whichever cookie, and was shown it."""
+    return not root.paths.isdisjoint(other.paths) and other.got(200)
+
+
 def _same_variable(root: Failure, other: Failure) -> bool:
     return bool(other.case.name) and other.case.name in root.case.observed
 
@@ -191,8 +196,7 @@ FOLLOWS = (
     Follow("AUTH-20", "RDY-10", _same_request, "A file that only the server may read is served."),
     Follow("RDY-10", "AUTH-13 WH-11", _same_request),
     # Pages.
-    Follow("OPS-10", "AUTH-13", lambda root, other: _same_request(root, other) and other.got(200),
-            "The sales page is not the dashboard's."),
+    Follow("OPS-10", "AUTH-13", _same_page, "The sales page is not the dashboard's."),
     Follow("AUTH-13", "OPS-10", _same_request),
     # Other sites.
     Follow("CORS-02", "CORS-01 CORS-03", _star("origin"), "Every site may call the API (*)."),
