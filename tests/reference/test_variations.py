@@ -40,6 +40,7 @@ def face(site: Site) -> list[str]:
         site.preflight(site.origin),
         site.preflight("https://other.example"),
         site.signed("/webhooks/clay", "clay"),
+        site.knock("/webhooks/clay", Content_Type="text/plain"),
     ]
     # A websocket is not among what is slow, nor what is refused before the dashboard is asked.
     quick = [site.get("/ws", Connection="Upgrade", Upgrade="websocket", **_HANDSHAKE), _in_a_crowd(site)]
