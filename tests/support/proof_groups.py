@@ -66,6 +66,8 @@ APART: Mapping[str, tuple[str, ...]] = {
     "bearer-opens-api": ("secret-missing", "clay-vouched-for", "heyreach-open", "heyreach-unsigned"),
     "session-by-bearer": ("secret-missing", "clay-vouched-for"),
     "secret-leaked": ("secret-missing", "clay-vouched-for"),
+    # What is open then answers 503, also to other sites, of which it decides nothing.
+    "redis-down": ("AUTH-01",),
     "redis-evicts": ("redis-down",),
     "redis-read-only": ("redis-down",),
     # Where all health paths are public, readiness is too.
