@@ -1063,7 +1063,6 @@ def test_the_rest_of_a_markdown_tracker_stays(
         assert re.sub(r"- 20.* -->", "LINE", path.read_bytes().decode()) == after
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name of a file is text")
 def test_a_markdown_tracker_links_to_any_folder(attach: Attach, keys: Keys, tmp_path: Path) -> None:
     """Evidence in a folder whose name is no text of this system is linked by its bytes."""
@@ -1073,6 +1072,7 @@ def test_a_markdown_tracker_links_to_any_folder(attach: Attach, keys: Keys, tmp_
     assert f"(reports%20%FF/{written.json.stem}.html)" in tracker.read_text("utf-8")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_a_markdown_tracker_that_is_no_file(attach: Attach, evidence: Written, tmp_path: Path) -> None:
     """A pipe, which nobody may ever write to, is refused."""
     path = tmp_path / "pipe"
