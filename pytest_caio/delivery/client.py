@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from pytest_caio.delivery.limits import limit_of, seconds_of
+from pytest_caio.environments.urls import web_url
 from pytest_caio.errors import InputError
 from pytest_caio.probing.tls import authorities
 
@@ -30,7 +31,6 @@ _TOLD = 3.0  # seconds: a longer pause is told
 _SECONDARY = 60.0  # seconds that GitHub asks to wait where a secondary rate limit names no time
 _MOST_REDIRECTS = 3
 _MOST_PAGES = 100
-_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -75,18 +75,14 @@ class Client:
         trust: Callable[[], ssl.SSLContext] = authorities,
         tell: Callable[[str], None],
     ) -> None:
-        try:
-            parts = urlsplit(base)
-            _ = parts.port  # raises ValueError for one that is no number
-        except ValueError:
-            parts = urlsplit("")
-        secure = parts.scheme == "https" and bool(parts.hostname)
-        if not secure and (parts.scheme, parts.hostname) not in {("http", h) for h in _LOOPBACK}:
+        own = web_url(base)
+        if own is None or (own.scheme == "http" and own.host not in _LOOPBACK):
             raise InputError(f"{source}: must be a URL that starts with https://")
         # urllib3 logs the path of each request, which for a webhook is a secret.
         logging.getLogger("urllib3").setLevel(logging.WARNING)
         self._tracker = tracker
         self._base = base.rstrip("/")
+        self._own = own
         self._meanings = meanings
         self._tell = tell
         self._waited = 0.0
@@ -95,7 +91,7 @@ class Client:
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": "pytest-caio", **(headers or {})})
         self._session.auth = auth
-        if secure:
+        if own.scheme == "https":
             self._session.mount("https://", _Adapter(trust()))
 
     def __enter__(self) -> Client:
@@ -177,10 +173,12 @@ class Client:
 
     def allows(self, url: str) -> bool:
         """Return whether an address that the API gave belongs to it, so that it may get the credentials."""
-        own, other = _origin(self._base), _origin(url)
-        prefix, _, site = (own[1] or "").partition(".")
+        other = web_url(url)
+        if other is None:
+            return False
+        prefix, _, site = self._own.host.partition(".")
         github = prefix == "api" and (site == "github.com" or site.endswith(".ghe.com"))
-        return own == other or (github and other == ("https", f"uploads.{site}", 443))
+        return other.origin == self._own.origin or (github and other.origin == f"https://uploads.{site}")
 
     def _repeat(self, send: Callable[[], Reply], *, again: bool = True) -> Reply:
         """Return the response of `send`; try again after a rate limit and, with `again`, after a failure."""
@@ -213,7 +211,8 @@ class Client:
         url = path if "://" in path else f"{self._base}{path}"
         for _ in range(_MOST_REDIRECTS + 1):
             if not self.allows(url):
-                host = urlsplit(url).netloc.rpartition("@")[2]
+                other = web_url(url)
+                host = other.authority if other else "none that can be read"
                 raise NotDelivered(
                     f"{self._tracker} sends on to another host ({host}), to which nothing was sent: give the "
                     "address that is meant"
@@ -229,7 +228,7 @@ class Client:
         if code < 300 or code in missing:
             return reply
         waits = {"secondary": _SECONDARY, "unsaid": _PAUSES[-1]}
-        if code in (403, 429) and (seconds := limit_of(code, reply.headers, reply.text, **waits)) is not None:
+        if (seconds := limit_of(code, reply.headers, reply.text, **waits)) is not None:
             raise _NotTaken("its rate limit is reached", seconds)
         if code >= 500 or code in (303, 408):  # 303: what was sent is done, and is to be read elsewhere
             raise Uncertain(f"it answered {code}", seconds_of(reply.headers))
@@ -241,11 +240,10 @@ class Client:
     def _joined(self, url: str, location: str) -> str:
         try:
             joined = urljoin(url, location)
-            _origin(joined)
         except ValueError:
-            raise NotDelivered(
-                f"{self._tracker} leads to no address: see that its address is right"
-            ) from None
+            joined = ""
+        if web_url(joined) is None:
+            raise NotDelivered(f"{self._tracker} leads to no address: see that its address is right")
         return joined
 
     def _send(self, method: str, url: str, **details: Any) -> Reply:
@@ -293,12 +291,6 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **details: Any) -> None:
         super().init_poolmanager(*args, **details, ssl_context=self._trust)
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Return the scheme, host and port of a URL, in whichever case and form they are written (RFC 3986)."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _json(reply: Reply, tracker: str) -> Any:

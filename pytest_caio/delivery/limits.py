@@ -15,12 +15,14 @@ _LONGEST_WAIT = 1e6  # seconds: what is longer is as good as never
 def limit_of(
     code: int, headers: Mapping[str, str], text: str, *, secondary: float, unsaid: float
 ) -> float | None:
-    """Return how long to wait where a response with 403 or 429 is a rate limit's, else None.
+    """Return how long to wait where a response is a rate limit's, else None.
 
     GitHub answers 403 or 429, with `retry-after`, or with `x-ratelimit-remaining: 0`, or for a secondary
     limit with neither (docs.github.com, "Rate limits for the REST API"): it is waited for `secondary` seconds
     then, and `unsaid` seconds for another.
     """
+    if code not in (403, 429):
+        return None
     given = seconds_of(headers)
     if given is not None:
         return given
