@@ -191,8 +191,7 @@ def insert(client: redis.Redis, texts: Mapping[str, bytes]) -> tuple[set[str], S
             pipe.set(key, text, nx=True)
         answers = pipe.execute(raise_on_error=False)  # a raised error would quote the value
     written = {key for key, answer in zip(texts, answers, strict=True) if answer is True}
-    refusal = next((answer for answer in answers if isinstance(answer, Exception)), None)
-    return written, None if refusal is None else StoreError(describe(refusal, client))
+    return written, _first_refusal(answers, client)
 
 
 def replace(client: redis.Redis, wanted: Mapping[str, tuple[bytes | None, bytes]]) -> set[str]:
@@ -227,9 +226,13 @@ def see_transactions(client: redis.Redis) -> None:
         for command in ("MULTI", "EXEC", "DISCARD"):  # the last ends it where only EXEC is refused
             pipe.execute_command(command)  # type: ignore[no-untyped-call]
         answers = pipe.execute(raise_on_error=False)[:2]
+    if refusal := _first_refusal(answers, client):
+        raise refusal
+
+
+def _first_refusal(answers: Sequence[object], client: redis.Redis) -> StoreError | None:
     refusal = next((answer for answer in answers if isinstance(answer, Exception)), None)
-    if refusal is not None:
-        raise StoreError(describe(refusal, client))
+    return None if refusal is None else StoreError(describe(refusal, client))
 
 
 def keep(client: redis.Redis, keys: Sequence[str]) -> None:
