@@ -61,7 +61,8 @@ class EvidenceSet:
     def _latest(cls, whole: Sequence[EvidenceSet]) -> EvidenceSet:
         """Return the set with the latest time. Raises InputError if it is that of several runs."""
         times = {one.stem: _STAMP.search(one.stem)[1] for one in whole}  # type: ignore[index]
-        last = sorted(stem for stem, time in times.items() if time == max(times.values()))
+        latest = max(times.values())
+        last = sorted(stem for stem, time in times.items() if time == latest)
         if not all(stem.startswith(last[0]) for stem in last):
             raise InputError(f"several runs are the latest ({', '.join(last)}): give the files of one run")
         return cls(whole[0].folder, last[-1])  # with -2 where there is one, which was written after the other
