@@ -110,13 +110,13 @@ def test_allowed_origins(response: Exchange) -> None:
 
 def strangers(environment: Environment) -> dict[str, str]:
     """Return origins that must not be allowed: strangers, look-alikes of allowed ones, former ones."""
-    listed = {"unknown": UNKNOWN, "null": "null", **{f"local {origin}": origin for origin in LOCAL}} | {
+    local = {f"local {origin}": origin for origin in LOCAL if origin != environment.base_url}
+    listed = {"unknown": UNKNOWN, "null": "null", **local} | {
         f"{name} of {origin}": value
         for origin in allowed(environment)[:IMITATED]
         for name, value in look_alikes(origin).items()
     }
-    known = (*environment.cors_origins, environment.base_url)
-    others = {name: value for name, value in listed.items() if value not in known}
+    others = {name: value for name, value in listed.items() if value not in environment.cors_origins}
     return others | {f"former {origin}": origin for origin in environment.profile.former_origins}
 
 
