@@ -92,7 +92,7 @@ HEYREACH = (
 def must_refuse(response: Exchange, case: str) -> None:
     """Require that a post was refused, and name the provider and its secret in the fix."""
     # A firewall may take nothing but JSON for a webhook, and believe no address that a caller claims.
-    forbidden = response.status_code in (403, 415, 421) and not response.is_own_error
+    forbidden = response.status_code in (403, 421) and not response.is_own_error
     if case.endswith((PLAIN, INSIDE)) and (forbidden or response.status_code == 415):
         return
     provider = ROUTES[response.request.target.partition("?")[0]]
