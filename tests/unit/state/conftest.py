@@ -18,17 +18,24 @@ from tests.support.places import CHECKOUT
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[RedisServer]:
-    """A Redis for all tests that do it no harm."""
+def running_redis() -> Iterator[RedisServer]:
+    """The process behind `redis_server`, with whatever the tests before left in it."""
     with RedisServer() as server:
         yield server
 
 
 @pytest.fixture
-def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """A client of an empty Redis."""
-    with connect(redis_server.url) as connection:
+def redis_server(running_redis: RedisServer) -> RedisServer:
+    """An empty Redis, one process for all tests that do it no harm."""
+    with connect(running_redis.url) as connection:
         connection.flushall()
+    return running_redis
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    """A client of the empty Redis."""
+    with connect(redis_server.url) as connection:
         yield connection
 
 
