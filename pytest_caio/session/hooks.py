@@ -25,7 +25,11 @@ from pytest_caio.session.failures import without_judged
 from pytest_caio.session.fixtures import CheckFixtures
 from pytest_caio.session.leaks import LeakWatch, polled
 from pytest_caio.session.narrowing import may_deselect, narrowings, part_of
-from pytest_caio.session.pytest_options import asks_for_tracebacks, pass_over_strictness
+from pytest_caio.session.pytest_options import (
+    asks_for_tracebacks,
+    leave_out_hypothesis,
+    pass_over_strictness,
+)
 from pytest_caio.session.run import Run
 from pytest_caio.session.xdist import Assignment, WorkerHooks, is_stop_at_failure, report_back
 from pytest_caio.text import encodable, printable
@@ -270,6 +274,7 @@ class AcceptanceSession:
         self._signals.ending = True
         run, config = self._run, self._config
         run.beginning.keep()
+        leave_out_hypothesis(config)
         if self._stopped_at_failure and not self._stopped_by():
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         carried_through = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)

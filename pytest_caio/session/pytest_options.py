@@ -18,6 +18,7 @@ from pytest_caio.evidence.file import ready_folder
 __all__ = [
     "asks_for_tracebacks",
     "check_options",
+    "leave_out_hypothesis",
     "pass_over_strictness",
     "too_many_workers",
 ]
@@ -102,6 +103,17 @@ def asks_for_tracebacks(config: pytest.Config) -> bool:
     asked = any(one == "--tb" or one.startswith("--tb=") or re.match(r"-[a-z]*r", one) for one in given)
     option = config.option
     return asked or getattr(option, "reportchars", "fE") != "fE" or getattr(option, "verbose", 0) > 1
+
+
+def leave_out_hypothesis(config: pytest.Config) -> None:
+    """Leave out the summary of hypothesis where no test used it, as in most runs.
+
+    It imports all of the library, which takes a tenth of a run, to find that it has nothing to say.
+    """
+    manager, plugin = config.pluginmanager, sys.modules.get("_hypothesis_pytestplugin")
+    used = "hypothesis" in sys.modules or getattr(config.option, "dist", "no") != "no"  # in a worker, perhaps
+    if plugin is not None and manager.is_registered(plugin) and not used:
+        manager.unregister(plugin)
 
 
 def pass_over_strictness(config: pytest.Config) -> None:

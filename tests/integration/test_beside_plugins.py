@@ -83,7 +83,9 @@ THEIRS = set(
     "typing_extensions exceptiongroup"
     # Other plugins of this checkout, and what httpx imports for its command line where that is installed.
     " __main__ __mp_main__ _distutils_hack sitecustomize"
-    " py xdist execnet pytest_timeout click rich markdown_it mdurl".split()
+    " py xdist execnet pytest_timeout click rich markdown_it mdurl"
+    # It imports the library in its summary, wherever it is installed, if a run lets it.
+    " _hypothesis_pytestplugin _hypothesis_globals".split()
 )
 
 
@@ -92,7 +94,8 @@ def one_case(ask: Ask, deployment: Deployment, installed: tuple[Path, ...]) -> O
     """One case in a process of its own, which lists the plugins and all modules that were imported."""
     (installed[0] / "telling.py").write_text(TELLING, "utf-8")
     node = "acceptance/test_auth.py::test_status_needs_a_token"
-    return ask(node, "--trace-config", "-p", "telling", to=deployment, path=installed, fresh=True)
+    plugins = ("-p", "telling", "-p", "_hypothesis_pytestplugin")
+    return ask(node, "--trace-config", *plugins, to=deployment, path=installed, fresh=True)
 
 
 def test_it_is_registered_once(one_case: Outcome) -> None:
@@ -113,6 +116,28 @@ def test_a_narrow_run_imports_only_what_it_uses(one_case: Outcome) -> None:
     theirs = set(sys.stdlib_module_names) | {"pytest_caio", "acceptance", "conftest", "telling"}
     others = {name for name in imported if "." not in name} - theirs
     assert others <= THEIRS, sorted(others - THEIRS)
+
+
+USING_HYPOTHESIS = """
+from hypothesis import given, strategies
+
+@given(strategies.integers())
+def test_ordinary(number):
+    assert number == number
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_what_hypothesis_says_of_an_ordinary_test_is_kept(
+    ask: Ask, deployment: Deployment, suite_copy: Path, workers: tuple[str, ...]
+) -> None:
+    """Where a test beside the checks uses hypothesis, its statistics follow them, also from a worker."""
+    (suite_copy / "acceptance" / "test_ordinary.py").write_text(USING_HYPOTHESIS, "utf-8")
+    asked = "acceptance/test_cors.py", "acceptance/test_ordinary.py", "--hypothesis-show-statistics", *workers
+    outcome = ask(*asked, to=deployment, cwd=suite_copy, plugins=True, fresh=True)
+    assert outcome.status == 0, outcome.stdout
+    assert "Hypothesis Statistics" in outcome.stdout
+    assert re.search(r"test_ordinary\.py::test_ordinary:\s.*\d passing", outcome.stdout, re.DOTALL)
 
 
 TESTS = """
