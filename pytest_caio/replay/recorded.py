@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cache, partial
+from itertools import chain
 from operator import index
 from pathlib import Path
 from pickle import PickleBuffer
@@ -24,15 +25,16 @@ from pytest_caio.replay.honesty import CaseResult
 from pytest_caio.replay.judge import Judgement, judge
 from pytest_caio.system.diskmap import DiskList, DiskMap
 
-__all__ = ["UNRECORDED", "Counted", "Verdict", "judge_recorded", "rules"]
+__all__ = ["PART_BYTES", "UNRECORDED", "Counted", "Passed", "Verdict", "judge_recorded", "rules"]
 
 UNRECORDED = "there is no recorded answer for this case"
 """Why a case that no recorded answer belongs to has failed."""
+PART_BYTES = 4 << 20
+"""How many bytes of cases and answers an executor is given at once at most, unless a single case has more."""
 
 # Each part costs Dask milliseconds, so a large set goes in large parts; a small one occupies all workers too.
 _PARTS = 16
-_FEWEST, _MOST = 100, 2000  # cases of a part
-_PART_BYTES = 2 << 20
+_FEWEST, _MOST = 100, 4000  # cases of a part
 _AHEAD = 8  # parts under way
 _IDLE_SECONDS = 60.0  # without a judgement, after which an executor is no longer waited for
 
@@ -57,15 +59,15 @@ def judge_recorded(
     executor: Executor | None,
     *,
     whole: bool,
-) -> Generator[Counted]:
+) -> Generator[Counted | Passed]:
     """Yield each case once, judged; `before` are the baseline's answers, `whole` adds the results.
 
-    What the executor loses, or judges by other rules, is judged here.
+    What the executor loses, or judges by other rules, is judged here. Cases that an executor judged, and that
+    there is nothing to say of, are told together.
     """
     if executor is None:
-        answer_to, answer_before = _finder(answers), _finder(before)
-        for place, case in enumerate(cases):
-            answer, then = answer_to(case.id), answer_before(case.id)
+        each = chain.from_iterable(lines for _, lines in _pages(cases, answers, before))
+        for place, (case, answer, then) in enumerate(map(_decoded, each)):
             yield _counted(place, case, answer, _judged(case, answer, then), whole=whole)
         return
     yield from each_done(
@@ -80,8 +82,15 @@ def judge_recorded(
     )
 
 
+class Passed(NamedTuple):
+    """Cases that passed with grounded answers; in `sound` of them the baseline's answer passes too."""
+
+    cases: int
+    sound: int
+
+
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
-    """What comes back from a worker of one case."""
+    """What is found of one case."""
 
     why: str
     grounded: bool
@@ -91,6 +100,13 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     def counted(self) -> Verdict:
         """Return it without the judgement, which is wanted only where results are kept."""
         return Verdict(self.why, self.grounded, self.sound, None)
+
+
+class _Judged(msgspec.Struct, frozen=True, array_like=True):
+    """What comes back from a worker of a part: each case by its number in it that is not one of `passed`."""
+
+    passed: Passed
+    told: list[tuple[int, Verdict]]
 
 
 class _Packed:
@@ -149,46 +165,59 @@ def _parts(
     cases: Sequence[GoldenCase], answers: Mapping[str, Answer], before: Mapping[str, Answer]
 ) -> Iterator[_Part]:
     most = min(_MOST, max(_FEWEST, -(-len(cases) // _PARTS)))
-    answer_to, answer_before = _raw_finder(answers), _raw_finder(before)
+    place = size = 0
     ids: list[str] = []
     lines: list[_Lines] = []
-    place = size = 0
-    for key, raw in _raw_cases(cases):
-        ids.append(key)
-        lines.append((raw, answer_to(key), answer_before(key)))
-        size += sum(map(len, lines[-1]))
-        if len(ids) == most or size >= _PART_BYTES:
-            yield _Part(place, ids, _Packed(msgspec.msgpack.encode(lines)))
-            place, size, ids, lines = place + len(ids), 0, [], []
-    if ids:
+    for some_ids, some in _pages(cases, answers, before):
+        for start, end in _bounded(some):
+            added = some[start:end]
+            if lines and (len(lines) + len(added) > most or size + _size(added) > PART_BYTES):
+                yield _Part(place, ids, _Packed(msgspec.msgpack.encode(lines)))
+                place, size, ids, lines = place + len(ids), 0, [], []
+            ids += some_ids[start:end]
+            lines += added
+            size += _size(added)
+    if lines:
         yield _Part(place, ids, _Packed(msgspec.msgpack.encode(lines)))
 
 
-def _raw_cases(cases: Sequence[GoldenCase]) -> Iterable[tuple[str, bytes]]:
+def _pages(
+    cases: Sequence[GoldenCase], answers: Mapping[str, Answer], before: Mapping[str, Answer]
+) -> Iterator[tuple[list[str], list[_Lines]]]:
+    """Yield ids and lines of so many cases at once that few steps are taken for each."""
+    answers_to, answers_before = _finder(answers), _finder(before)
+    for page in _raw_cases(cases):
+        ids = [key for key, _ in page]
+        both = answers_to(ids), answers_before(ids)
+        yield ids, list(zip([raw for _, raw in page], *both, strict=True))
+
+
+def _raw_cases(cases: Sequence[GoldenCase]) -> Iterable[Sequence[tuple[str, bytes]]]:
     if isinstance(cases, DiskList):
-        return cases.raw_items()
-    return ((case.id, msgspec.json.encode(case)) for case in cases)
+        return cases.raw_pages(_FEWEST)
+    return ([(case.id, msgspec.json.encode(case))] for case in cases)
 
 
-def _finder(answers: Mapping[str, Answer]) -> Callable[[str], Answer | None]:
-    """Return a function of an id that returns its answer, None without one."""
-    if not isinstance(answers, DiskMap):
-        return answers.get
-    raw_of = answers.in_turn()  # most times they are in the order of the cases
-
-    def find(key: str) -> Answer | None:
-        raw = raw_of(key)
-        return _ANSWER.decode(raw) if raw is not None else None
-
-    return find
-
-
-def _raw_finder(answers: Mapping[str, Answer]) -> Callable[[str], bytes]:
-    """Return a function of an id that returns its answer as JSON, empty without one."""
+def _finder(answers: Mapping[str, Answer]) -> Callable[[Sequence[str]], list[bytes]]:
+    """Return a function of ids that returns their answers as JSON, empty without one."""
     if isinstance(answers, DiskMap):
-        raw_of = answers.in_turn()
-        return lambda key: raw_of(key) or b""
-    return lambda key: msgspec.json.encode(answers[key]) if key in answers else b""
+        raw_of = answers.in_turn()  # most times they are in the order of the cases
+        return lambda ids: [raw or b"" for raw in raw_of(ids)]
+    return lambda ids: [msgspec.json.encode(answers[key]) if key in answers else b"" for key in ids]
+
+
+def _bounded(lines: Sequence[_Lines], start: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield start and end of pieces of lines that are no larger than a part, or are a single case."""
+    if len(lines) > 1 and _size(lines) > PART_BYTES:
+        half = len(lines) // 2
+        yield from _bounded(lines[:half], start)
+        yield from _bounded(lines[half:], start + half)
+    else:
+        yield start, start + len(lines)
+
+
+def _size(lines: Sequence[_Lines]) -> int:
+    return sum(map(len, chain.from_iterable(lines)))
 
 
 @cache
@@ -206,22 +235,27 @@ def _judge_part(packed: _Packed, *, whole: bool, wanted: str) -> bytes:
 
 
 def _judge_lines(packed: _Packed, *, whole: bool) -> bytes:
-    judged = (_judged(*_decoded(lines)) for lines in packed.lines())
-    return msgspec.msgpack.encode([each if whole else each.counted() for each in judged])
+    passed = sound = 0
+    told = []
+    for number, lines in enumerate(packed.lines()):
+        found = _judged(*_decoded(lines))
+        if whole or found.why or not found.grounded:
+            told.append((number, found if whole else found.counted()))
+        else:
+            passed += 1
+            sound += found.sound
+    return msgspec.msgpack.encode(_Judged(Passed(passed, sound), told))
 
 
-def _arrived(part: _Part, raw: bytes, *, whole: bool) -> Iterator[Counted]:
-    found = enumerate(_VERDICTS.decode(raw))
+def _arrived(part: _Part, raw: bytes, *, whole: bool) -> Iterator[Counted | Passed]:
+    found = _JUDGED.decode(raw)
+    yield found.passed
     if not whole:
-        return (
-            Counted(part.place + number, part.ids[number], each.why, each.grounded, each.sound, None)
-            for number, each in found
-        )
-    both = map(_decoded, part.packed.lines())
-    return (
-        _counted(part.place + number, case, answer, each, whole=True)
-        for (number, each), (case, answer, _) in zip(found, both, strict=True)
-    )
+        for number, each in found.told:
+            yield Counted(part.place + number, part.ids[number], each.why, each.grounded, each.sound, None)
+        return
+    for (number, each), (case, answer, _) in zip(found.told, map(_decoded, part.packed.lines()), strict=True):
+        yield _counted(part.place + number, case, answer, each, whole=True)
 
 
 def _decoded(lines: _Lines) -> tuple[GoldenCase, Answer | None, Answer | None]:
@@ -231,4 +265,4 @@ def _decoded(lines: _Lines) -> tuple[GoldenCase, Answer | None, Answer | None]:
 
 
 _CASE, _ANSWER = msgspec.json.Decoder(GoldenCase), msgspec.json.Decoder(Answer)
-_LINES, _VERDICTS = msgspec.msgpack.Decoder(list[_Lines]), msgspec.msgpack.Decoder(list[Verdict])
+_LINES, _JUDGED = msgspec.msgpack.Decoder(list[_Lines]), msgspec.msgpack.Decoder(_Judged)

@@ -20,7 +20,7 @@ from pytest_caio.replay.figures import Figures, Tally
 from pytest_caio.replay.golden import GoldenSet
 from pytest_caio.replay.honesty import CaseResult
 from pytest_caio.replay.judge import MEAN_NEEDED, Judgement, judge
-from pytest_caio.replay.recorded import judge_recorded
+from pytest_caio.replay.recorded import Passed, judge_recorded
 from pytest_caio.replay.runners import RecordedRunner, Runner
 
 __all__ = ["Replay", "replay_each", "result_of", "run_replay"]
@@ -119,7 +119,11 @@ def replay_each(
         with closing(
             judge_recorded(golden.cases, runner.answers, before, executor, whole=each is not None)
         ) as judged:
-            for place, name, why, grounded, sound, kept in judged:
+            for one in judged:
+                if isinstance(one, Passed):
+                    tally.count_passed(one.cases, sound=one.sound)
+                    continue
+                place, name, why, grounded, sound, kept = one
                 tally.count(place, name, why, grounded=grounded, sound=sound)
                 if each is not None and kept is not None:
                     each(place, kept)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import weakref
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
-from typing import Any, Generic, TypeVar, overload
+from itertools import chain
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from pytest_caio.errors import InputError
 
 __all__ = ["DiskList", "DiskMap"]
 
 _Value = TypeVar("_Value")
+_Row: TypeAlias = tuple[int, bytes, bytes]  # place, key and value
 _PAGE = 500  # rows that an iteration holds
 
 
@@ -59,33 +61,34 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
         row = self._run("SELECT value FROM kept WHERE key = ?", _bytes(key)).fetchone()
         return row[0] if row else None
 
-    def in_turn(self) -> Callable[[str], bytes | None]:
-        """Return a function like `raw`, quicker where it is called with the keys in their order."""
-        items = self.raw_items()
-        ahead = next(items, None)
+    def in_turn(self) -> Callable[[Sequence[str]], list[bytes | None]]:
+        """Return a function like `raw` of several keys, quicker where they are asked for in their order."""
+        last = 0
 
-        def raw(key: str) -> bytes | None:
-            nonlocal ahead
-            if ahead is None or ahead[0] != key:
-                return self.raw(key)
-            found, ahead = ahead[1], next(items, None)
-            return found
+        def each(keys: Sequence[str]) -> list[bytes | None]:
+            nonlocal last
+            ahead = {_text(key): (place, raw) for place, key, raw in self._page("place", last, len(keys))}
+            found = list(map(ahead.get, keys))
+            last = max((row[0] for row in found if row), default=last)
+            return [row[1] if row else self.raw(key) for key, row in zip(keys, found, strict=True)]
 
-        return raw
+        return each
+
+    def raw_pages(self, most: int) -> Iterator[list[tuple[str, bytes]]]:
+        """Yield keys and the bytes of their values, in order, at most so many at once."""
+        return ([(_text(key), raw) for _, key, raw in page] for page in self._pages("place", most))
 
     def raw_items(self) -> Iterator[tuple[str, bytes]]:
         """Yield keys and the bytes of their values, in order."""
-        return ((_text(key), raw) for _, key, raw in self._pages("place", 0))
+        return chain.from_iterable(self.raw_pages(_PAGE))
 
     def raw_values(self) -> Iterator[bytes]:
         """Yield the bytes of all values, in order."""
-        return (raw for _, _, raw in self._pages("place", 0))
+        return (raw for _, raw in self.raw_items())
 
     def sorted_items(self) -> Iterator[tuple[str, _Value]]:
         """Yield keys and values in the order of the keys, by code points."""
-        return (
-            (_text(key), self._decode(raw)) for _, key, raw in self._pages("key", 0)
-        )  # SQLite orders numbers before bytes
+        return ((_text(key), self._decode(raw)) for page in self._pages("key", _PAGE) for _, key, raw in page)
 
     def items(self) -> ItemsView[str, _Value]:
         """Return keys and values, read page by page."""
@@ -116,18 +119,22 @@ class DiskMap(Mapping[str, _Value], Generic[_Value]):
         return self._run("SELECT 1 FROM kept WHERE key = ?", _bytes(key)).fetchone() is not None
 
     def __iter__(self) -> Iterator[str]:
-        return (_text(key) for _, key, _ in self._pages("place", 0))
+        return (key for key, _ in self.raw_items())
 
     def __len__(self) -> int:
         return self._length
 
-    def _pages(self, column: str, first: object) -> Iterator[tuple[int, bytes, bytes]]:
+    def _pages(self, column: str, most: int) -> Iterator[list[_Row]]:
         """Yield all rows by `column`; what is added or removed meanwhile may be among them or not."""
-        order = f"WHERE {column} > ? ORDER BY {column} LIMIT {_PAGE}"
+        first: object = 0  # SQLite orders numbers before bytes
+        while page := self._page(column, first, most):
+            yield page
+            first = page[-1][0 if column == "place" else 1]
+
+    def _page(self, column: str, after: object, most: int) -> list[_Row]:
+        order = f"WHERE {column} > ? ORDER BY {column} LIMIT ?"
         statement = f"SELECT place, key, value FROM kept {order}"  # noqa: S608 - the column is ours
-        while rows := self._run(statement, first).fetchall():
-            yield from rows
-            first = rows[-1][0 if column == "place" else 1]
+        return self._run(statement, after, most).fetchall()
 
     def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
         try:
@@ -149,9 +156,9 @@ class DiskList(Sequence[_Value], Generic[_Value]):
         """Keep the bytes of a value; return False if the key, which no two values share, has one already."""
         return self._kept.add(str(len(self)) if key is None else key, raw)
 
-    def raw_items(self) -> Iterator[tuple[str, bytes]]:
-        """Yield keys and the bytes of their values, in order."""
-        return self._kept.raw_items()
+    def raw_pages(self, most: int) -> Iterator[list[tuple[str, bytes]]]:
+        """Yield keys and the bytes of their values, in order, at most so many at once."""
+        return self._kept.raw_pages(most)
 
     @overload
     def __getitem__(self, index: int) -> _Value: ...

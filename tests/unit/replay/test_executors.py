@@ -66,6 +66,35 @@ def test_recorded_answers_are_judged_alike_everywhere(tmp_path: Path) -> None:
         assert judged(tmp_path, losing, kept=False) == (here, {})
 
 
+class Weighing(ThreadPoolExecutor):
+    """An executor that notes how many bytes it is given with each part."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.given: list[int] = []
+
+    def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Weigh the part, and do the work."""
+        self.given.append(len(pickle.dumps(arguments, 4)))
+        return super().submit(work, *arguments, **named)
+
+
+def test_large_answers_go_in_small_parts(tmp_path: Path) -> None:
+    """However large the answers, in whatever order, and even if some are missing: no part is large."""
+    _, answers = write_recorded(tmp_path, 330)
+    lines = answers.read_text("utf-8").splitlines()
+    del lines[200:210]
+    lines[100:180] = lines[179:99:-1]
+    padded = [line.replace('"tokens"', f'"more": "{"x" * 80_000}", "tokens"') for line in lines[150:]]
+    answers.write_text("\n".join([*lines[:150], *padded]) + "\n", "utf-8")
+    here = judged(tmp_path, None, kept=False)
+    assert (here[0].asked, here[0].passed) == (330, 330 - 10 - 6)
+    with Weighing() as weighing:
+        assert judged(tmp_path, weighing, kept=False) == here
+    assert max(weighing.given) < recorded.PART_BYTES + 10_000  # what the lines are packed in
+    assert judged(tmp_path, None)[0] == here[0]
+
+
 class Older(Executor):
     """An executor whose workers have another version of the package, which lets every answer pass."""
 

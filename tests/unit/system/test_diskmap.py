@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from random import Random
 
 import pytest
@@ -39,8 +40,10 @@ def test_values_in_turn_are_those_of_the_keys(keys: list[str], others: list[str]
     for number, key in enumerate(keys):
         kept.add(key, b"%d" % number)
     for asked in (keys, others, chance.sample(keys, len(keys)), sorted([*keys, *others]), [*keys[2:], *keys]):
-        raw = kept.in_turn()
-        assert [raw(key) for key in asked] == [kept.raw(key) for key in asked]
+        for most in (1, 2, 5):
+            raw = kept.in_turn()
+            pages = [raw(asked[start : start + most]) for start in range(0, len(asked), most)]
+            assert list(chain.from_iterable(pages)) == [kept.raw(key) for key in asked]
 
 
 def test_more_than_a_page_is_read_in_order() -> None:
