@@ -11,6 +11,7 @@ from pytest_caio.environments.environment import Environment
 from pytest_caio.outcomes import MissingInput
 
 __all__ = [
+    "EDGE_STATUSES",
     "Credential",
     "Effect",
     "Probe",
@@ -26,8 +27,8 @@ __all__ = [
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-# Status codes of the edge in front of a deployment while it cannot reach the deployment.
-_EDGE_STATUSES = frozenset({502, 503, 504})
+EDGE_STATUSES = frozenset({502, 503, 504, 520, 521, 522, 523, 524, 530})
+"""Status codes of the edge in front of a deployment that it cannot reach; from 520 on, of Cloudflare."""
 
 
 class Effect(enum.StrEnum):
@@ -53,7 +54,7 @@ class Request:
     effect: Effect = Effect.NONE
     sample: int = 0
     again_after: float = 0.0
-    retry_statuses: frozenset[int] = field(default=_EDGE_STATUSES, compare=False)
+    retry_statuses: frozenset[int] = field(default=EDGE_STATUSES, compare=False)
     credential: str = field(default="none", compare=False)
     entitled: bool = field(default=False, compare=False)  # its credential opens what it asks for
     # Pairs of a name to show and the secret value in this request that it replaces.
@@ -105,7 +106,7 @@ class Probe:
     effect: Effect = Effect.NONE
     name: str = ""
     sample: int = 0
-    retry_statuses: frozenset[int] = _EDGE_STATUSES
+    retry_statuses: frozenset[int] = EDGE_STATUSES
     again_after: float = 0.0
     tolerates_silence: bool = False
     plain_http: bool = False

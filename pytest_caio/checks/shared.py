@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_caio.checks.credentials import TOKEN, login_token
-from pytest_caio.checks.probe import Effect, get, post
+from pytest_caio.checks.probe import EDGE_STATUSES, Effect, get, post
 from pytest_caio.contract.paths import LOGIN
 
 __all__ = [
@@ -21,7 +21,7 @@ HEALTH = get("/api/health", name="health")
 READINESS = get(
     "/api/health/ready",
     name="readiness",
-    retry_statuses=frozenset({502, 504}),  # 503 is the application's own response: not ready
+    retry_statuses=EDGE_STATUSES - {503},  # 503 is the application's own response: not ready
 )
 DEPENDENCIES = get("/api/runtime/dependencies", TOKEN, name="dependencies")
 OPERATOR_STATUS = get("/api/operator/status", TOKEN, name="operator status")

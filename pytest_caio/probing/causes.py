@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_caio.checks.credentials import TOKEN
-from pytest_caio.checks.probe import Request
+from pytest_caio.checks.probe import EDGE_STATUSES, Request
 from pytest_caio.contract.paths import LOGIN
 from pytest_caio.environments.urls import Url
 
-__all__ = ["CACHED", "UNREACHED", "Cause", "cause_of"]
+__all__ = ["CACHED", "Cause", "cause_of"]
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,6 @@ _NOBODY = re.compile(
 )
 _PASSWORDS = re.compile(r"\s*(basic|digest|negotiate|ntlm)\b", re.IGNORECASE)
 _AGE = re.compile(r"\s*0*[1-9]\d*\s*")  # seconds; 0 is a response that was just fetched
-# Those of 520 and more are Cloudflare's.
-UNREACHED = (502, 503, 504, 520, 521, 522, 523, 524, 530)
 _API = ("/api/", "/webhooks/", "/inngest")
 
 
@@ -122,7 +120,7 @@ def cause_of(
         return None
     if status == 404 and (header("x-railway-fallback") or header("x-render-routing") or _NOBODY.search(body)):
         return _NOT_DEPLOYED
-    if status in UNREACHED:
+    if status in EDGE_STATUSES:
         return _EDGE
     if status in (525, 526):
         return _EDGE_TLS

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from pytest_caio.checks.credentials import TOKEN_KEY
+from pytest_caio.checks.probe import EDGE_STATUSES
 from pytest_caio.contract.providers import ROUTES, WebhookProvider
 from pytest_caio.outcomes import TO_BE_ANSWERED
-from pytest_caio.probing.causes import CACHED, UNREACHED
+from pytest_caio.probing.causes import CACHED
 from pytest_caio.verdict.doors import NOTHING, THROUGH, lacks_state, open_doors
 from pytest_caio.verdict.failures import (
     ENVIRONMENT,
@@ -110,7 +111,7 @@ def _outside(left: _Failures) -> Iterable[Cause]:
             outside.setdefault((failure.case.cause, failure.case.fix), []).append(failure)
     silent = [f for f in left if f.case.expected == TO_BE_ANSWERED and not f.case.cause]
     for (cause, fix), failures in outside.items():
-        if any(failure.got(*UNREACHED) for failure in failures):  # the edge drops other requests too
+        if any(failure.got(*EDGE_STATUSES) for failure in failures):  # the edge drops other requests too
             failures.extend(silent)
             silent = []
         if any(failure.got(401) for failure in failures):  # with the two secrets exchanged, it signs sessions

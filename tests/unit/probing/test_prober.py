@@ -255,7 +255,7 @@ def test_the_rate_is_kept(server: Loopback, make_prober: Callable[..., Prober]) 
     assert sent[-1] - sent[0] > timedelta(seconds=0.8 * (8 * 0.05 + 0.3))
 
 
-@pytest.mark.parametrize("status", [408, 425, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 502, 503, 504, 522, 530])
 def test_an_error_of_the_edge_is_retried(
     server: Loopback, make_prober: Callable[..., Prober], status: int
 ) -> None:
