@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -231,6 +232,8 @@ def _entry(sealed: re.Match[bytes] | None) -> Entry | None:
     if sealed is None or hashlib.sha256(sealed[1] + b"}").hexdigest() != sealed[2].decode():
         return None
     try:
-        return msgspec.json.decode(sealed[1] + b"}", type=Entry)
-    except (msgspec.DecodeError, RecursionError):
+        entry = msgspec.json.decode(sealed[1] + b"}", type=Entry)
+        times = datetime.fromisoformat(entry.started), datetime.fromisoformat(entry.finished)
+    except (msgspec.DecodeError, RecursionError, ValueError):
         return None
+    return entry if all(time.tzinfo for time in times) else None

@@ -25,7 +25,8 @@ import itertools, sys
 from pathlib import Path
 from pytest_caio.evidence.ledger import Entry, append
 for number in itertools.islice(itertools.count(), int(sys.argv[2])):
-    trouble = append(Path(sys.argv[1]), Entry(f"{sys.argv[3]}-{number}", "", "", "GO", "GO", True, []))
+    now = "2026-01-01T00:00:00+00:00"
+    trouble = append(Path(sys.argv[1]), Entry(f"{sys.argv[3]}-{number}", now, now, "GO", "GO", True, []))
     assert not trouble, trouble
     print(number, flush=True)
 """
@@ -107,6 +108,18 @@ def test_a_gap_stays_visible(tmp_path: Path, kept: int) -> None:
     ledger = read_ledger(path)
     assert (ledger.entries[-1].run, ledger.entries[-1].n) == ("after", RUNS + 1)
     assert f"run {RUNS + 1} follows run {kept}" in ledger.fault
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-13-01T00:00:00+00:00", "2026-01-01T00:00:00"])
+def test_a_time_that_no_run_writes_is_noticed(tmp_path: Path, time: str) -> None:
+    """A line with a right hash, and a time that is none or has no zone, was not written by a run."""
+    path = tmp_path / "ledger.jsonl"
+    made = entry()
+    made.finished = time
+    assert append(path, made) == append(path, entry()) == ""
+    ledger = read_ledger(path)
+    assert "line 1: was changed after it was written" in ledger.fault
+    assert [one.n for one in ledger.entries] == [2]
 
 
 def test_a_replaced_ledger_is_noticed(tmp_path: Path) -> None:
