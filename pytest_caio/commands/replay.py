@@ -6,8 +6,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     before = _before(section, target)
     redactor = _redactor(profile, args.profiles.parent)
     kept = KeptAnswers() if target is not None else None
-    with executor_at(section.executor) as executor:
+    with _naming_options(args), executor_at(section.executor) as executor:
         runner = replay_runner(section, args.env, executor)
         replay = _replayed(golden, runner, section.min_pass_rate, before=before, executor=executor, kept=kept)
     errors = _errors(replay, tried=bool(runner.command))
@@ -137,6 +138,18 @@ def run(args: argparse.Namespace) -> int:
     sys.stderr.writelines(f"replay: {printable(note)}\n" for note in notes)
     sys.stdout.write(json.dumps(shown) + "\n")
     return 0 if summary.ok else 1
+
+
+@contextmanager
+def _naming_options(args: argparse.Namespace) -> Iterator[None]:
+    """Name the option, in place of the profile's key, in an InputError about what an option gave."""
+    try:
+        yield
+    except InputError as error:
+        for key, option in (("replay.runner", "runner"), ("replay.executor", "replay_executor")):
+            if str(error).startswith(key) and getattr(args, option) is not None:
+                raise InputError(f"--{option.replace('_', '-')}{str(error).removeprefix(key)}") from None
+        raise
 
 
 def _section(args: argparse.Namespace, profile: Profile) -> ReplaySection:

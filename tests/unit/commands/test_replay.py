@@ -21,6 +21,7 @@ from tests.support.places import CHECKOUT, SUPPORT, as_toml
 from tests.support.processes import runs
 
 AGENT = "python -m pytest_caio.reference.golden.agent --lines"
+NO_SCHEDULER = "dask://127.0.0.1:9"
 MISFIT = f'python "{(SUPPORT / "misfits.py").as_posix()}"'
 COPIER = f'python "{(SUPPORT / "copier.py").as_posix()}"'
 SECRET = "Zk4vQ9rT2mXw7LpB"
@@ -193,7 +194,17 @@ def test_no_secret_is_shown(
         ((), {"rnner": "x"}, "unknown key rnner"),
         (asked("--write-baseline", "none/kept.jsonl"), {}, "kept.jsonl: there is no such folder"),
         (asked("--write-baseline", ".", "--overwrite"), {}, "--write-baseline .: is a folder; name a file"),
-        (asked("--runner", "python 'open"), {}, "replay.runner: the command cannot be split into words"),
+        (asked("--runner", "python 'open"), {}, "--runner: the command cannot be split into words"),
+        ((), {"runner": "python 'open"}, "replay.runner: the command cannot be split into words"),
+        # Each takes as long as is waited for a scheduler.
+        pytest.param(
+            *(asked("--replay-executor", NO_SCHEDULER), {}, f"--replay-executor {NO_SCHEDULER}: no Dask"),
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(
+            *((), {"executor": NO_SCHEDULER}, f"replay.executor {NO_SCHEDULER}: no Dask scheduler"),
+            marks=pytest.mark.nightly,
+        ),
     ],
 )
 def test_input_that_cannot_be_used(
