@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import sniffio
+
 from pytest_caio.checks.probe import Effect, Request
 from pytest_caio.probing.exchange import Exchange
 from pytest_caio.probing.origin import Origin
@@ -54,6 +56,7 @@ class Prober:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
+        sniffio.thread_local.name = "asyncio"  # else httpcore and anyio find it out at every step
         self._transport = self._make_transport()
         self._ready.set()
         self._loop.run_forever()
