@@ -2,8 +2,8 @@
 
 `python -m benchmarks.round_trips` measures all of it, `--only PART` a part, `--rounds N` how often. All are
 whole processes, measured in turn, and each figure is a ratio of two that ran one after the other, with its
-spread. The empty session is pytest with as many tests that do nothing, and with its HTML report. The first
-three parts ask the gates that spend their time on HTTP, of a reference deployment that is already running;
+spread. The empty session is pytest with as many tests that do nothing, and with its HTML report. All parts
+but the last ask the gates that spend their time on HTTP, of a reference deployment that is already running;
 `demo` is what `make acceptance` runs, with the deployment's start and stop.
 """
 
@@ -13,12 +13,14 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -69,9 +71,16 @@ Pairs: TypeAlias = Sequence[tuple[Took, Took]]
 
 def timed(*arguments: str) -> Took:
     """Run pytest once to its end; raises RuntimeError if it fails."""
+    return timed_process(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
+    )
+
+
+def timed_process(command: Sequence[str]) -> Took:
+    """Run a program once to its end; raises RuntimeError if it fails."""
     started, before = time.perf_counter(), os.times()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments],
+        command,
         cwd=CHECKOUT,
         # Bytecode is cached, as on other machines: later runs are measured, not the first one.
         env={**os.environ, "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": ""},
@@ -146,38 +155,91 @@ def latency(rounds: int, folder: Path) -> None:
     tell(name, "x the empty session", pairs, share)
 
 
-def plain(rounds: int, folder: Path) -> None:
-    """The gates against a plain loop of the same requests, with 50 ms added to every response."""
+class Asked(NamedTuple):
+    """A request as a run sent it, to another deployment."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+@contextmanager
+def recorded(folder: Path) -> Iterator[tuple[list[str], list[Asked]]]:
+    """Yield what pytest is given to ask the gates of a deployment, and the same requests to another one.
+
+    50 ms are added to every response of either. There are two, since both ways send a wrong login, and five
+    of them lock an address out.
+    """
     options = ("--latency-ms", str(LATENCY_MS))
     with ReferenceProcess(*options) as deployment:
         timed(*asking(deployment, folder))
         sent = list(map(json.loads, deployment.access_log.read_text("utf-8").splitlines()))
-    # The loop asks a deployment of its own: both send a wrong login, and five of them lock an address out.
+    left_out = ("host", "content-length", "connection")
     with (
         ReferenceProcess(*options, access_log=False) as deployment,
         ReferenceProcess(*options, access_log=False) as other,
     ):
-        asked = asking(deployment, folder)
-        told = [
-            (
-                one["method"],
-                f"{other.base_url}{one['target']}",
-                {
-                    k: v
-                    for k, v in one["headers"]
-                    if k.lower() not in ("host", "content-length", "connection")
-                },
-                one.get("body", ""),
-            )
-            for one in sent
-            if one["method"] != "WEBSOCKET" and one["target"].startswith("/")
-        ]
-        (folder / "asked.json").write_text(json.dumps(told), "utf-8")
+        yield (
+            asking(deployment, folder),
+            [
+                Asked(
+                    one["method"],
+                    f"{other.base_url}{one['target']}",
+                    {name: value for name, value in one["headers"] if name.lower() not in left_out},
+                    one.get("body", ""),
+                )
+                for one in sent
+                if one["method"] != "WEBSOCKET" and one["target"].startswith("/")
+            ],
+        )
+
+
+def plain(rounds: int, folder: Path) -> None:
+    """The gates against a plain loop of the same requests, with 50 ms added to every response."""
+    with recorded(folder) as (asked, requests):
+        (folder / "asked.json").write_text(json.dumps(requests), "utf-8")
         (folder / "test_plain.py").write_text(PLAIN, "utf-8")
         loop = [str(folder / "test_plain.py"), "-c", "pytest.ini"]
         pairs = [(timed(*loop), timed(*asked)) for _ in range(min(rounds, 3))]
-    name = f"{len(told)} requests, {LATENCY_MS} ms added"
+    name = f"{len(requests)} requests, {LATENCY_MS} ms added"
     tell(name, "x as fast as a loop of requests.Session", pairs, lambda base, ours: base / ours)
+
+
+def newman(rounds: int, folder: Path) -> None:
+    """The gates against newman, which runs the same requests as a Postman collection, where it is on PATH."""
+    program = shutil.which("newman")
+    if program is None:
+        print("newman is not installed: npm install --global newman", flush=True)
+        return
+    with recorded(folder) as (asked, requests):
+        collection = {
+            "info": {
+                "name": "the requests of the gates",
+                "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
+            },
+            "item": [
+                {
+                    "name": f"{number}",
+                    "request": {
+                        "method": one.method,
+                        "url": one.url,
+                        "header": [{"key": name, "value": value} for name, value in one.headers.items()],
+                        "body": {"mode": "raw", "raw": one.body},
+                    },
+                }
+                for number, one in enumerate(requests)
+            ],
+        }
+        (folder / "asked.json").write_text(json.dumps(collection), "utf-8")
+        written = folder / "newman.json"
+        command = [program, "run", str(folder / "asked.json"), "--ignore-redirects", "--suppress-exit-code"]
+        command += ["--reporters", "json", "--reporter-json-export", str(written)]
+        pairs = [(timed_process(command), timed(*asked)) for _ in range(min(rounds, 3))]
+        counted = json.loads(written.read_text("utf-8"))["run"]["stats"]["requests"]
+    # Those that it cannot send take it no time, so that they count for it.
+    name = f"{counted['total'] - counted['failed']} of {len(requests)} requests, {LATENCY_MS} ms added"
+    tell(name, "x as fast as newman", pairs, lambda base, ours: base / ours)
 
 
 def far(rounds: int, folder: Path) -> None:
@@ -203,7 +265,13 @@ def demo(rounds: int, folder: Path) -> None:
     tell("make acceptance on two workers", "x one process", pairs, share)
 
 
-PARTS: dict[str, Callable[[int, Path], None]] = {"latency": latency, "plain": plain, "far": far, "demo": demo}
+PARTS: dict[str, Callable[[int, Path], None]] = {
+    "latency": latency,
+    "plain": plain,
+    "newman": newman,
+    "far": far,
+    "demo": demo,
+}
 
 
 def main() -> None:
