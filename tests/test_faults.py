@@ -166,6 +166,13 @@ def test_two_faults_have_their_own_causes(pair: tuple[str, str], tmp_path: Path)
     assert len(evidence["causes"]) <= own
 
 
+@pytest.mark.nightly
+def test_every_way_in_is_told_where_redis_is_down(tmp_path: Path) -> None:
+    """Two ways past the guard to one path are told as these, though both end at a state that is missing."""
+    evidence = prove(("static-in-query", "real-ip-believed", "redis-down"), tmp_path)
+    assert len(evidence["causes"]) == 3
+
+
 @pytest.mark.parametrize(
     "case",
     [pytest.param(case, marks=pytest.mark.nightly) if case.longer else case for case in DIFFERENT],

@@ -213,9 +213,12 @@ def _wrong_answers(left: _Failures) -> Iterable[Cause]:
     """The same wrong answer to the same request, judged by several checks."""
     for answer in dict.fromkeys(a for f in left for a in sorted(f.answers, key=str)):
         judged = [f for f in left if answer in f.answers and f.id not in _FREE]
-        if len({failure.id for failure in judged}) < 2:
+        exchange = next((e for f in judged for e in f.exchanges if answer_of(e) == answer), None)
+        if exchange is not None and lacks_state(exchange):
+            # Past the guard the state is missing: each of these checks found a way in, which it names itself.
+            judged = [f for f in judged if f.id not in (*NOTHING, *THROUGH)]
+        if exchange is None or len({failure.id for failure in judged}) < 2:
             continue
-        exchange = next(e for f in judged for e in f.exchanges if answer_of(e) == answer)
         told = wrong_answer(answer, exchange)
         if told:
             sentence, action, who = told

@@ -78,8 +78,8 @@ APART: Mapping[str, tuple[str, ...]] = {
     "connection-leaked": ("RDY-01", "RDY-07"),
     # Readiness that is not ready no longer contradicts the report.
     **dict.fromkeys(("webhooks-not-ready", "redis-unready", "inngest-unready"), ("RDY-01",)),
-    # It serves another path's response in place of readiness, which these replace.
-    "original-url-served": ("RDY-01", "RDY-07", "AUTH-05"),
+    # It serves another path's response in place of readiness, which these replace or write into.
+    "original-url-served": ("RDY-01", "RDY-07", "AUTH-05", "connection-leaked"),
     "traceback-leaked": ("AUTH-01",),
     "signing-key-leaked": ("RDY-05",),
     "inngest-signature-expected": ("RDY-05",),
@@ -120,7 +120,7 @@ APART: Mapping[str, tuple[str, ...]] = {
     # One cause: readiness that asks for a token is not judged by its time.
     "slow-readiness": ("readiness-guarded",),
     # One cause: a Redis database that is not the deployment's lacks its queue as well.
-    **dict.fromkeys(("queue-elsewhere", "queue-merged"), ("wrong-database",)),
+    **dict.fromkeys(("queue-elsewhere", "queue-merged", "queue-without-redis"), ("wrong-database",)),
 }
 # Faults that leak in some responses to these checks: RDY-10, which judges the responses of all checks, is
 # red only if they are asked whole. Every other leak is seen in a response that each run asks for.
