@@ -72,7 +72,7 @@ def test_shared_probes_only_read(name: str) -> None:
 
 def test_readiness_own_refusal_is_an_answer() -> None:
     """Readiness' 503 is never retried away; the edge's refusals are."""
-    assert shared.READINESS.retry_statuses == {502, 504}
+    assert shared.READINESS.retry_statuses == {502, 504, 520, 521, 522, 523, 524, 530}
     assert 503 in shared.HEALTH.retry_statuses
 
 
