@@ -170,13 +170,13 @@ def _parts(
     lines: list[_Lines] = []
     for some_ids, some in _pages(cases, answers, before):
         for start, end in _bounded(some):
-            added = some[start:end]
-            if lines and (len(lines) + len(added) > most or size + _size(added) > PART_BYTES):
+            added, more = some[start:end], _size(some[start:end])
+            if lines and (len(lines) + len(added) > most or size + more > PART_BYTES):
                 yield _Part(place, ids, _Packed(msgspec.msgpack.encode(lines)))
                 place, size, ids, lines = place + len(ids), 0, [], []
             ids += some_ids[start:end]
             lines += added
-            size += _size(added)
+            size += more
     if lines:
         yield _Part(place, ids, _Packed(msgspec.msgpack.encode(lines)))
 
